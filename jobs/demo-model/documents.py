@@ -226,7 +226,7 @@ class DocumentWriter:
         asked = rng.sample(facts, min(len(facts), rng.randint(*questions)))
         system = None
         if rng.random() < 0.2:
-            system = rng.choice(SYSTEM_MESSAGES) if rng.random() < 0.7 else self._filler(rng).capitalize()
+            system = rng.choice(SYSTEM_MESSAGES) if rng.random() < 0.7 else self._sentence(rng, self._filler(rng)).strip()
         prefix = "Question: " if rng.random() < 0.5 else ""
         # Chat markers: bos and two a message; the blank line before the first question; and the first
         # sentence may cost more where it stands at the start.
