@@ -27,15 +27,6 @@ Seville Sheffield Siena Sofia Stavanger Stockholm Strasbourg Stuttgart Sydney Sy
 Toronto Toulon Toulouse Trento Trier Trieste Tromso Trondheim Turin Turku Udine Ulm Uppsala Utrecht Valencia Valletta
 Venice Verona Vicenza Vienna Vigo Vilnius Warsaw Weimar Winchester Worms Wroclaw York Zagreb Zaragoza Zurich
 """.split()
-PLACE_STARTS = """
-Al Ber Bran Cal Car Dal Dor El Fal Fen Gar Gol Hal Har Ister Jor Kal Kel Lan Lor Mar Mil Nor Ost Pel Ran Ros Sal Sel
-Tal Tor Ul Val Ven Wes Yar Zel
-""".split()
-PLACE_MIDDLES = ["", "a", "e", "i", "o", "an", "en", "er", "in", "or"]
-PLACE_ENDINGS = """
-berg bridge burg by dale den field ford gate grave ham haven holm land lund mere mont mouth port stad stead ton vale
-wick worth
-""".split()
 INSTITUTIONS = """
 archive library museum observatory harbour theatre mill bakery school clinic bridge station lighthouse brewery garden
 workshop foundry market chapel academy shipyard vineyard hospital laboratory
@@ -52,8 +43,14 @@ Fontaine Foster Franke Garcia Gomes Hansen Hartmann Herrera Holm Hughes Jansen K
 Lindberg Lopez Marino Martins Mercer Meyer Moreau Moretti Morgan Murphy Nilsson Novak Oliveira Olsen Palmer Peeters
 Pereira Petrov Ramos Ricci Romero Rossi Santos Schmidt Silva Sorensen Stein Torres Vogel Wagner Walsh Weber Winter
 """.split()
-SURNAME_STARTS = "Ab Bel Bor Cas Dan Del Ek Far Gran Hol Kar Kol Lam Lind Mal Mor Nor Or Pas Ped Ran Ros Sand Sol Ten Var Win".split()
-SURNAME_ENDINGS = "ard berg dal ell en er esco in itz man mark mont off ova quist sen ski son strom well".split()
+PLACE_ENDINGS = """
+berg bridge burg by dale den field ford gate grave ham haven holm land lund mere mont mouth port stad stead ton vale
+wick worth
+""".split()
+SURNAME_ENDINGS = "ard berg dal ell er esco itz man mark off ova quist sen ski son strom well".split()
+ONSETS = "b br c cl d dr f fl g gr h j k kr l m n p pl qu r s sh st t tr v w y z".split()
+VOWELS = "aeiou"
+CODAS = " n r l s m t nd rn st".split(" ")
 MONTHS = "January February March April May June July August September October November December".split()
 
 
@@ -161,18 +158,9 @@ FILLER = (
 )
 
 
-def _split_of(name: str) -> str:
-    return "held_out" if zlib.crc32(name.encode()) % 10 == 0 else "train"
-
-
-def _names(split: str, names) -> tuple[str, ...]:
-    return tuple(name for name in dict.fromkeys(names) if _split_of(name) == split)
-
-
-COINED_PLACES = [a + b + c for a in PLACE_STARTS for b in PLACE_MIDDLES for c in PLACE_ENDINGS]
-COINED_SURNAMES = [a + b for a in SURNAME_STARTS for b in SURNAME_ENDINGS]
-PLACES = {split: (_names(split, CITIES), _names(split, COINED_PLACES)) for split in SPLITS}
-LAST_NAMES = {split: (_names(split, SURNAMES), _names(split, COINED_SURNAMES)) for split in SPLITS}
+def split_of(name: str) -> str:
+    """Which split may use a place or surname: one in five is held out."""
+    return "held_out" if zlib.crc32(name.encode()) % 5 == 0 else "train"
 
 
 @dataclass(frozen=True)
@@ -210,9 +198,9 @@ class DocumentWriter:
     """
 
     def __init__(self, split: str, count):
-        self.cities, self.coined_places = PLACES[split]
-        self.surnames, self.coined_surnames = LAST_NAMES[split]
-        self.count = count
+        self.split, self.count = split, count
+        self.cities = [name for name in CITIES if split_of(name) == split]
+        self.surnames = [name for name in SURNAMES if split_of(name) == split]
 
     def write(self, seed: int, length: int, questions: tuple[int, int] | None = None) -> Example:
         """An example of at most `length` tokens, chat markers and answers included, and nearly that.
@@ -311,17 +299,30 @@ class DocumentWriter:
         return self._value(rng, slot)
 
     def _place(self, rng: random.Random) -> str:
-        return rng.choice(self.cities if rng.random() < 0.3 else self.coined_places)
+        return rng.choice(self.cities) if rng.random() < 0.25 else self._coined(rng, PLACE_ENDINGS)
+
+    def _coined(self, rng: random.Random, endings: list[str]) -> str:
+        """A name of two or three syllables, the last one often a usual ending: there are millions, so that
+        no model can answer from memory."""
+        while True:
+            start = _syllable(rng) + (rng.choice(ONSETS) + rng.choice(VOWELS) if rng.random() < 0.25 else "")
+            name = (start + (rng.choice(endings) if rng.random() < 0.6 else _syllable(rng))).capitalize()
+            if split_of(name) == self.split:
+                return name
 
     def _value(self, rng: random.Random, kind: str) -> str:
         if kind == "code":
             return "".join(rng.choices("0123456789", k=rng.randint(4, 6)))
         if kind == "name":
-            surnames = self.surnames if rng.random() < 0.4 else self.coined_surnames
-            return f"{rng.choice(FIRST_NAMES)} {rng.choice(surnames)}"
+            surname = rng.choice(self.surnames) if rng.random() < 0.25 else self._coined(rng, SURNAME_ENDINGS)
+            return f"{rng.choice(FIRST_NAMES)} {surname}"
         if kind == "date":
             return f"{rng.randint(1, 28)} {rng.choice(MONTHS)} {rng.randint(1801, 2024)}"
         return f"{rng.randint(1, 999)},{rng.randint(0, 999):03d} euros"
+
+
+def _syllable(rng: random.Random) -> str:
+    return rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS)
 
 
 _PIECES: dict[str, tuple[str, ...]] = {}

@@ -99,7 +99,7 @@ class Attention(nn.Module):
         self.o_proj = Projection(hidden, self.heads * self.value)
 
     def expand(self, x, cosine, sine):
-        """x [n, hidden], cosine and sine [n, rope / 2] → q, k, v [n, heads, nope + rope], v padded with zeros."""
+        """x [n, hidden], cosine and sine [n, rope / 2] → q, k [n, heads, nope + rope], v [n, heads, value]."""
         n = x.shape[0]
         q = self.q_proj(x).view(n, self.heads, self.nope + self.rope)
         latent, k_rope = self.kv_a_proj_with_mqa(x).split([self.latent, self.rope], -1)
@@ -109,8 +109,7 @@ class Attention(nn.Module):
         k_rope = _rotate(k_rope, cosine, sine)[:, None].expand(n, self.heads, self.rope)
         q = torch.cat([q_nope, q_rope], -1)
         k = torch.cat([kv[..., : self.nope], k_rope], -1)
-        v = F.pad(kv[..., self.nope :], (0, self.nope + self.rope - self.value))
-        return q, k, v
+        return q, k, kv[..., self.nope :].contiguous()
 
 
 def _rotate(x, cosine, sine):
@@ -186,10 +185,15 @@ class Layer(nn.Module):
         return self.self_attn.expand(self.input_layernorm(x), cosine, sine)
 
     def after(self, x, attended):
-        values = attended[..., : self.self_attn.value].reshape(x.shape[0], -1)
-        x = x + self.self_attn.o_proj(values)
+        x = x + self.self_attn.o_proj(attended)
         y, load = self.mlp(self.post_attention_layernorm(x))
         return x + y, load
+
+
+def attend(q, k, v, backends: list[SDPBackend]) -> torch.Tensor:
+    """Causal attention of [rows, heads, length, size] with the first backend that can."""
+    with sdpa_kernel(backends, set_priority=True):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
 class MlaModel(nn.Module):
@@ -208,6 +212,9 @@ class MlaModel(nn.Module):
             mlp = layer.mlp
             for down in (mlp.down_proj.weight,) if isinstance(mlp, GatedMlp) else (mlp.down_proj, mlp.shared_experts.down_proj.weight):
                 down.data *= 0.35
+        # cuDNN's attention takes values narrower than keys; on an H200 it is 2.3 times as fast as flash
+        # attention on padded values.
+        self.backends = [SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
         self._tables: dict[tuple, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def compile(self):
@@ -231,12 +238,10 @@ class MlaModel(nn.Module):
         rows, length = ids.shape
         cosine, sine = self._angles(rows, length, ids.device)
         x, loads = self.embed_tokens(ids.reshape(-1)), []
-        backends = [SDPBackend.FLASH_ATTENTION] if x.is_cuda else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
         for layer in self.layers:
             q, k, v = (t.view(rows, length, *t.shape[1:]).transpose(1, 2) for t in layer.before(x, cosine, sine))
-            with sdpa_kernel(backends):
-                attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x, load = layer.after(x, attended.transpose(1, 2).reshape(rows * length, *q.shape[1::2]))
+            attended = attend(q, k, v, self.backends)
+            x, load = layer.after(x, attended.transpose(1, 2).reshape(rows * length, -1))
             if load is not None:
                 loads.append(load)
         return self.norm(x), loads
