@@ -27,6 +27,8 @@ final class Lexer {
   private final String source;
   private final List<Token> tokens = new ArrayList<>();
   private int at;
+  private int counted;
+  private int line = 1;
 
   /** Whether what was read last ended a line. */
   private boolean lineStarts = true;
@@ -212,7 +214,10 @@ final class Lexer {
   }
 
   private int line() {
-    return 1 + (int) source.substring(0, at).chars().filter(letter -> letter == '\n').count();
+    for (; counted < at; counted++) {
+      line += source.charAt(counted) == '\n' ? 1 : 0;
+    }
+    return line;
   }
 
   private TemplateException fault(String problem) {
