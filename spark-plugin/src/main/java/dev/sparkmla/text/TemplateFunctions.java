@@ -1,0 +1,62 @@
+package dev.sparkmla.text;
+
+import dev.sparkmla.text.jinja.TemplateException;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** Functions that transformers gives to chat templates. */
+final class TemplateFunctions {
+  private static final Map<Character, String> DATE_PATTERNS =
+      Map.ofEntries(
+          Map.entry('Y', "yyyy"),
+          Map.entry('y', "yy"),
+          Map.entry('m', "MM"),
+          Map.entry('d', "dd"),
+          Map.entry('B', "MMMM"),
+          Map.entry('b', "MMM"),
+          Map.entry('A', "EEEE"),
+          Map.entry('a', "EEE"),
+          Map.entry('H', "HH"),
+          Map.entry('I', "hh"),
+          Map.entry('M', "mm"),
+          Map.entry('S', "ss"),
+          Map.entry('p', "a"),
+          Map.entry('j', "DDD"));
+
+  private TemplateFunctions() {}
+
+  /** {@code raise_exception(message)}: the template refuses the conversation. */
+  static Object raise(List<Object> arguments, Map<String, Object> named) {
+    throw TemplateException.raised(arguments.isEmpty() ? "" : String.valueOf(arguments.get(0)));
+  }
+
+  /** {@code strftime_now(format)}: the time of rendering by Python's format letters. */
+  static Object now(List<Object> arguments, Map<String, Object> named) {
+    return format(LocalDateTime.now(ZoneId.systemDefault()), String.valueOf(arguments.get(0)));
+  }
+
+  static String format(LocalDateTime time, String format) {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < format.length(); i++) {
+      char letter = format.charAt(i);
+      if (letter != '%' || i + 1 == format.length()) {
+        text.append(letter);
+        continue;
+      }
+      letter = format.charAt(++i);
+      String pattern = DATE_PATTERNS.get(letter);
+      if (pattern != null) {
+        text.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(time));
+      } else if (letter == '%') {
+        text.append('%');
+      } else {
+        throw TemplateException.raised("strftime_now does not know %" + letter);
+      }
+    }
+    return text.toString();
+  }
+}
