@@ -89,6 +89,40 @@ int32_t check_attention(const spark_mla_decode_args* a) {
   return SPARK_MLA_OK;
 }
 
+// The shape of a call on the current device, which must be one that kernels are built for.
+int32_t shape_on_device(const spark_mla_decode_args* a, spark_mla::DecodeShape* shape) {
+  const int32_t shapes = check_shapes(a);
+  if (shapes != SPARK_MLA_OK) {
+    return shapes;
+  }
+  int device;
+  int major;
+  int minor;
+  int multiprocessors;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  }
+  if (error != cudaSuccess) {
+    return status_of(error);
+  }
+  if (major != 9 || minor != 0) {
+    return SPARK_MLA_UNSUPPORTED_DEVICE;
+  }
+  *shape = spark_mla::decode_shape(*a, multiprocessors);
+  return SPARK_MLA_OK;
+}
+
+size_t workspace_bytes(const spark_mla_decode_args& a, const spark_mla::DecodeShape& shape) {
+  return sizeof(float) * shape.max_splits * a.h_kv * shape.rows * (a.latent_dim + 1);
+}
+
 }  // namespace
 
 extern "C" {
@@ -127,6 +161,79 @@ const char* spark_mla_status_string(int32_t status) {
 int32_t spark_mla_last_cuda_error(void) { return last_cuda_error; }
 
 const char* spark_mla_last_cuda_error_string(void) { return cudaGetErrorString(last_cuda_error); }
+
+int32_t spark_mla_decode_sm_parts(const spark_mla_decode_args* args, int32_t* num_sm_parts) {
+  spark_mla::DecodeShape shape;
+  const int32_t status = shape_on_device(args, &shape);
+  if (status != SPARK_MLA_OK) {
+    return status;
+  }
+  if (num_sm_parts == nullptr) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  *num_sm_parts = shape.parts;
+  return SPARK_MLA_OK;
+}
+
+int32_t spark_mla_decode_workspace_size(const spark_mla_decode_args* args, size_t* bytes) {
+  spark_mla::DecodeShape shape;
+  const int32_t status = shape_on_device(args, &shape);
+  if (status != SPARK_MLA_OK) {
+    return status;
+  }
+  if (!spark_mla::decode_dimensions_supported(args->latent_dim, args->rope_dim)) {
+    return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
+  }
+  if (bytes == nullptr) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  *bytes = workspace_bytes(*args, shape);
+  return SPARK_MLA_OK;
+}
+
+int32_t spark_mla_decode_metadata(const spark_mla_decode_args* args) {
+  spark_mla::DecodeShape shape;
+  const int32_t status = shape_on_device(args, &shape);
+  if (status != SPARK_MLA_OK) {
+    return status;
+  }
+  if (!aligned(args->cache_seqlens, 4) || !aligned(args->metadata, 16) ||
+      !aligned(args->num_splits, 4)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  if (args->num_sm_parts != shape.parts) {
+    return SPARK_MLA_WORKSPACE_TOO_SMALL;
+  }
+  return status_of(spark_mla::launch_decode_metadata(*args, shape));
+}
+
+int32_t spark_mla_decode(const spark_mla_decode_args* args) {
+  const int32_t checked = check_attention(args);
+  if (checked != SPARK_MLA_OK) {
+    return checked;
+  }
+  if (!spark_mla::decode_dimensions_supported(args->latent_dim, args->rope_dim)) {
+    return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
+  }
+  spark_mla::DecodeShape shape;
+  const int32_t status = shape_on_device(args, &shape);
+  if (status != SPARK_MLA_OK) {
+    return status;
+  }
+  if (!aligned(args->metadata, 16) || !aligned(args->num_splits, 4) ||
+      !aligned(args->workspace, 16)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  if (args->num_sm_parts != shape.parts ||
+      args->workspace_bytes < workspace_bytes(*args, shape)) {
+    return SPARK_MLA_WORKSPACE_TOO_SMALL;
+  }
+  const cudaError_t error = spark_mla::launch_decode_parts(*args, shape);
+  if (error != cudaSuccess) {
+    return status_of(error);
+  }
+  return status_of(spark_mla::launch_decode_combine(*args, shape));
+}
 
 int32_t spark_mla_decode_reference(const spark_mla_decode_args* args) {
   const int32_t checked = check_attention(args);

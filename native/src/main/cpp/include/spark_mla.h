@@ -150,8 +150,7 @@ typedef struct spark_mla_decode_args {
      the scaled scores, +infinity where a row has no key (its out is 0). */
   float *lse;
 
-  /* D: scratch, 16-byte aligned, contents need not survive from one call to the next. May be null
-     where workspace_size says 0. */
+  /* D: scratch, 16-byte aligned; its contents need not survive from one call to the next. */
   void *workspace;
   size_t workspace_bytes;
 
