@@ -113,7 +113,7 @@ struct Target {
 
 // Grid: (ceil(h_kv * rows / kRowsPerBlock), batch); a warp for each row.
 template <int kLatent>
-__global__ void __launch_bounds__(kRowsPerBlock * 32) combine_few_kernel(const CombineArgs p) {
+__global__ void __launch_bounds__(kRowsPerBlock * 32, 2) combine_few_kernel(const CombineArgs p) {
   constexpr int kChunks = kLatent / 128;  // float4 of a lane
   wait_for_previous_kernel();
   const int sequence = blockIdx.y;
