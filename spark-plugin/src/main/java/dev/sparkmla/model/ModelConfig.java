@@ -1,0 +1,135 @@
+package dev.sparkmla.model;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * The sizes and options of an MLA model, from config.json, after defaults and spellings are
+ * resolved.
+ *
+ * @param architecture the first entry of {@code architectures}
+ * @param vocabularySize rows of the embedding
+ * @param hiddenSize width of the residual stream
+ * @param layers number of decoder layers
+ * @param heads query heads
+ * @param queryRank {@code q_lora_rank}; empty when queries are projected directly
+ * @param latentSize {@code kv_lora_rank}: width of the cached latent
+ * @param nopeSize per-head query and key width without position
+ * @param ropeSize per-head query and shared key width with position
+ * @param valueSize per-head value width
+ * @param attentionBias whether the projections into and out of attention carry biases
+ * @param intermediateSize width of a dense layer's gated activation
+ * @param normEpsilon epsilon of the RMS norms of the residual stream
+ * @param latentNormEpsilon epsilon of the RMS norms of the query and key/value latents
+ * @param tiedEmbedding whether the output projection is the embedding
+ * @param contextWindow {@code max_position_embeddings}
+ * @param rope the rotary embedding
+ * @param experts the mixture of experts; empty when every layer is dense
+ */
+public record ModelConfig(
+    Architecture architecture,
+    int vocabularySize,
+    int hiddenSize,
+    int layers,
+    int heads,
+    OptionalInt queryRank,
+    int latentSize,
+    int nopeSize,
+    int ropeSize,
+    int valueSize,
+    boolean attentionBias,
+    int intermediateSize,
+    float normEpsilon,
+    float latentNormEpsilon,
+    boolean tiedEmbedding,
+    int contextWindow,
+    Rope rope,
+    Optional<Experts> experts) {
+
+  /** The supported architectures; their names are those of config.json. */
+  public enum Architecture {
+    /** DeepSeek-V2 and V2-Lite. */
+    DeepseekV2ForCausalLM,
+    /** DeepSeek-V3, R1 and Moonlight. */
+    DeepseekV3ForCausalLM,
+    /** GLM-4.7-Flash. */
+    Glm4MoeLiteForCausalLM,
+    /** Youtu-LLM; dense. */
+    YoutuForCausalLM
+  }
+
+  /**
+   * Rotary embedding.
+   *
+   * @param base {@code rope_theta}
+   * @param interleaved whether a pair is (2i, 2i + 1) in the checkpoint's layout, or (i, i + n / 2)
+   * @param yarn context extension; empty for plain rope
+   */
+  public record Rope(double base, boolean interleaved, Optional<Yarn> yarn) {}
+
+  /**
+   * YaRN (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's code uses it.
+   *
+   * @param factor extension factor
+   * @param originalContext context window before the extension
+   * @param betaFast rotations above which a dimension is not interpolated
+   * @param betaSlow rotations below which a dimension is fully interpolated
+   * @param mscale numerator's coefficient of the attention temperature
+   * @param mscaleAllDim denominator's coefficient; squared into the softmax scale when not 0
+   */
+  public record Yarn(
+      double factor,
+      int originalContext,
+      double betaFast,
+      double betaSlow,
+      double mscale,
+      double mscaleAllDim) {}
+
+  /**
+   * Mixture of experts.
+   *
+   * @param routed number of routed experts
+   * @param shared number of shared experts, fused into one of their summed width; 0 for none
+   * @param perToken experts chosen for a token
+   * @param intermediateSize width of one expert's gated activation
+   * @param firstDenseLayers leading layers that are dense
+   * @param router how experts are chosen and weighted
+   */
+  public record Experts(
+      int routed,
+      int shared,
+      int perToken,
+      int intermediateSize,
+      int firstDenseLayers,
+      Router router) {}
+
+  /**
+   * The router.
+   *
+   * @param method how experts are chosen
+   * @param groups number of expert groups; 1 for none
+   * @param groupsPerToken groups a token may choose experts from
+   * @param normalized whether the chosen weights are divided by their sum
+   * @param scale {@code routed_scaling_factor}
+   */
+  public record Router(
+      Method method, int groups, int groupsPerToken, boolean normalized, float scale) {
+    /** How experts are chosen. */
+    public enum Method {
+      /** Softmax over all experts, the largest win. */
+      SOFTMAX_GREEDY,
+      /** Softmax; groups ranked by their largest member, then the largest of the chosen groups. */
+      SOFTMAX_GROUP_LIMITED,
+      /**
+       * Sigmoid plus a correction bias for the choice; groups ranked by the sum of their two
+       * largest ({@code noaux_tc}).
+       */
+      SIGMOID_BIASED
+    }
+  }
+
+  /** Whether a layer's feed-forward part is a mixture of experts. */
+  public boolean isSparse(int layer) {
+    return experts.isPresent() && layer >= experts.get().firstDenseLayers();
+  }
+}

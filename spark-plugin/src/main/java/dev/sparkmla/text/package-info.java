@@ -1,0 +1,7 @@
+/**
+ * Strings to token ids and back.
+ *
+ * <p>Here live the tokenizer, the chat template and incremental decoding. What a token means to the
+ * model, and when a generation stops, do not. Start at {@link dev.sparkmla.text.Tokenizer}.
+ */
+package dev.sparkmla.text;
