@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 
+#include <initializer_list>
 #include <new>
 
 namespace spark_mla {

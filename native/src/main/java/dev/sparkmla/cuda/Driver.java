@@ -4,6 +4,7 @@ import dev.sparkmla.cuda.CudaUnavailableException.Reason;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
+import jcuda.JCudaVersion;
 import jcuda.LibUtils;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
@@ -68,9 +69,13 @@ final class Driver {
       throw new CudaUnavailableException(
           Reason.NO_LIBRARY, "JCuda's library cannot be unpacked: " + e.getMessage());
     } catch (UnsatisfiedLinkError e) {
+      if (String.valueOf(e.getMessage()).contains("libcuda.so.1")) {
+        throw new CudaUnavailableException(
+            Reason.NO_DRIVER,
+            "no CUDA driver: libcuda.so.1 cannot be loaded on this host; install the NVIDIA driver");
+      }
       throw new CudaUnavailableException(
-          Reason.NO_DRIVER,
-          "no CUDA driver: libcuda.so.1 cannot be loaded on this host; install the NVIDIA driver");
+          Reason.NO_LIBRARY, "JCuda's library cannot be loaded: " + e.getMessage());
     }
     int result = JCudaDriver.cuInit(0);
     if (result == CUresult.CUDA_ERROR_NO_DEVICE) {
@@ -90,7 +95,9 @@ final class Driver {
    * file is put into our private folder first, and JCuda is shown that folder while it loads.
    */
   private static void loadJCuda() throws IOException {
-    String file = LibUtils.createLibraryFileName("JCudaDriver-12.6.0");
+    String file =
+        LibUtils.createLibraryFileName(
+            LibUtils.createPlatformLibraryName("JCudaDriver-" + JCudaVersion.get()));
     Path unpacked = NativeFiles.ofThisUser().unpack(file, NativeFiles.resource("/lib/" + file));
     String before = System.getProperty("java.io.tmpdir");
     System.setProperty("java.io.tmpdir", unpacked.getParent().toString());

@@ -34,7 +34,8 @@ public final class MlaDecode {
 
   private final CudaContext context;
 
-  private MlaDecode(CudaContext context) {
+  /** For tests of argument checks, which need neither device nor library. */
+  MlaDecode(CudaContext context) {
     this.context = context;
   }
 
@@ -150,7 +151,7 @@ public final class MlaDecode {
   }
 
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */
-  private long[] check(
+  long[] check(
       MlaShape shape,
       ElementType outType,
       DeviceTensor q,
