@@ -734,7 +734,7 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
   launch_dependents();
 
   if (warpgroup == 0) {
-    release_registers<32>();
+    release_registers<40>();
     if (threadIdx.x % 32 == 0) {
       const uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
       if (warp == 0) {
@@ -747,7 +747,7 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
     }
     __syncwarp();
   } else {
-    claim_registers<240>();
+    claim_registers<232>();
     if (warpgroup == 1) {
       consume_left<D, kCluster>(p, shared, threadIdx.x % kWarpgroup);
     } else {
