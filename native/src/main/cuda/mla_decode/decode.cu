@@ -527,7 +527,7 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
       shared.sums[turn][kSide][consumer.row[h]] = total[h];
     }
   }
-  named_barrier_sync(kSumsReady, kConsumerThreads);
+  named_barrier_meet(kSumsReady, kConsumerThreads);
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     total[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
