@@ -9,6 +9,7 @@ public final class CudaArgumentException extends IllegalArgumentException {
   }
 
   /** Throws with the formatted message unless {@code condition} holds. */
+  @SuppressWarnings("AnnotateFormatMethod") // the annotation would be a dependency of its own
   static void require(boolean condition, String format, Object... values) {
     if (!condition) {
       throw new CudaArgumentException(String.format(format, values));

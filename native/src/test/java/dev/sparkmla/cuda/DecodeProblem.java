@@ -96,7 +96,7 @@ final class DecodeProblem implements AutoCloseable {
       }
     }
     for (int page : shuffled.subList(next, total)) {
-      kCache.buffer().fill(page * 64 * tokenBytes, 64 * tokenBytes, NAN_BYTE, stream);
+      kCache.buffer().fill(page * 64L * tokenBytes, 64 * tokenBytes, NAN_BYTE, stream);
     }
     blockTable = tensor(context, ElementType.INT32, shape.batch(), shape.maxBlocks());
     write(blockTable.buffer(), table, stream);
@@ -105,8 +105,8 @@ final class DecodeProblem implements AutoCloseable {
   }
 
   private DeviceTensor attention(CudaContext context, int elements, int extraHeads) {
-    long heads = shape.queryHeads() + extraHeads;
-    long count = shape.batch() * shape.queryTokens() * heads * elements;
+    long heads = (long) shape.queryHeads() + extraHeads;
+    long count = heads * shape.batch() * shape.queryTokens() * elements;
     DeviceBuffer buffer = keep(context.allocate(2 * count));
     return DeviceTensor.strided(
         buffer,

@@ -187,7 +187,7 @@ public final class DecodeBenchmark {
     long rows = (long) row.batch() * row.queryTokens() * row.queryHeads();
     try (MlaMetadata metadata = decode.metadata(shape);
         DeviceBuffer tables = context.allocate(4L * sets * row.batch() * maxBlocks);
-        DeviceBuffer q = context.allocate(2 * sets * rows * DecodeRow.KEY_DIM);
+        DeviceBuffer q = context.allocate(2L * sets * rows * DecodeRow.KEY_DIM);
         DeviceBuffer out = context.allocate(2 * rows * DecodeRow.VALUE_DIM);
         DeviceBuffer logSumExp = context.allocate(4 * rows)) {
       pool.fill(q, 0, q.bytes(), new Random(3), stream);
@@ -199,7 +199,7 @@ public final class DecodeBenchmark {
         queries[set] =
             DeviceTensor.of(
                 q,
-                2 * set * rows * DecodeRow.KEY_DIM,
+                2L * set * rows * DecodeRow.KEY_DIM,
                 ElementType.BFLOAT16,
                 row.batch(),
                 row.queryTokens(),
