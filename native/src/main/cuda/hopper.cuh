@@ -156,8 +156,15 @@ __device__ __forceinline__ void fence_proxy_async() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
+// All threads that wait must do so at one place in the program: the compiler makes of each call after
+// inlining an instruction of its own.
 __device__ __forceinline__ void named_barrier_sync(int id, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+// Waits for threads that wait elsewhere in the program.
+__device__ __forceinline__ void named_barrier_meet(int id, int threads) {
+  asm volatile("barrier.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
 __device__ __forceinline__ void named_barrier_arrive(int id, int threads) {

@@ -527,7 +527,7 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
       shared.sums[turn][kSide][consumer.row[h]] = total[h];
     }
   }
-  named_barrier_sync(kSumsReady, kConsumerThreads);
+  named_barrier_meet(kSumsReady, kConsumerThreads);
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     total[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
@@ -876,11 +876,7 @@ DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors)
   DecodeShape shape;
   shape.rows = args.s_q * (args.h_q / args.h_kv);
   shape.row_tiles = (shape.rows + kTileRows - 1) / kTileRows;
-#ifdef SPARK_MLA_NO_CLUSTER
-  shape.cluster = 1;
-#else
   shape.cluster = shape.row_tiles % 2 == 0 ? 2 : 1;
-#endif
   shape.parts = max(1, multiprocessors / (shape.row_tiles * args.h_kv));
   const int pages = args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS;
   shape.max_splits = pages > 0 ? args.batch * ((args.max_blocks + pages - 1) / pages)

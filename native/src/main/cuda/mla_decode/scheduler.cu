@@ -9,16 +9,12 @@
 
 #include "mla_decode.h"
 
-#ifndef SPARK_MLA_OVERHEAD_ONE
-#define SPARK_MLA_OVERHEAD_ONE 2
-#endif
-#ifndef SPARK_MLA_OVERHEAD_MANY
-#define SPARK_MLA_OVERHEAD_MANY 4
-#endif
-
 namespace spark_mla {
 namespace {
 
+// What a piece costs besides its pages, in pages: with one row tile, and with several.
+constexpr int kOverheadOneTile = 2;
+constexpr int kOverheadManyTiles = 4;
 constexpr int kLeastPiece = 4;  // pages: a shorter piece is not worth its overhead
 
 struct SchedulerArgs {
@@ -159,8 +155,7 @@ cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const Deco
                                 args.num_splits,
                                 args.batch,
                                 shape.parts,
-                                shape.row_tiles > 1 ? SPARK_MLA_OVERHEAD_MANY
-                                                    : SPARK_MLA_OVERHEAD_ONE,
+                                shape.row_tiles > 1 ? kOverheadManyTiles : kOverheadOneTile,
                                 args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS,
                                 shape.row_tiles == 1};
   scheduler_kernel<<<1, 32, 0, static_cast<cudaStream_t>(args.stream)>>>(scheduler);
