@@ -69,7 +69,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
   /** Drops the columns of generations under filters, sorts and limits that nothing reads. */
   private static LogicalPlan withoutUnused(LogicalPlan plan, AttributeSet read) {
     if (plan instanceof LlmGeneration generation) {
-      return read.contains(generation.attribute())
+      return read.contains(generation.column())
           ? overChild(
               generation, child -> withoutUnused(child, read.$plus$plus(generation.references())))
           : withoutUnused(generation.child(), read);
@@ -91,7 +91,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
     List<Expression> above = new ArrayList<>();
     for (Expression condition : Catalyst.conjuncts(filter.condition())) {
       boolean first =
-          condition.deterministic() && !condition.references().contains(generation.attribute());
+          condition.deterministic() && !condition.references().contains(generation.column());
       (first ? below : above).add(condition);
     }
     if (below.isEmpty()) {
@@ -105,7 +105,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
   private static Optional<LogicalPlan> sortBelow(Sort sort) {
     LogicalPlan child = sort.child();
     if (child instanceof LlmGeneration generation) {
-      return sort.references().contains(generation.attribute())
+      return sort.references().contains(generation.column())
           ? Optional.empty()
           : Optional.of(
               generation.over(new Sort(sort.order(), true, generation.child(), sort.hint())));
@@ -184,9 +184,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
               List<NamedExpression> columns = new ArrayList<>(Catalyst.output(generation.child()));
               columns.add(
                   Catalyst.alias(
-                      found.column(),
-                      generation.generated().name(),
-                      generation.generated().exprId()));
+                      found.column(), generation.column().name(), generation.column().exprId()));
               return Catalyst.select(columns, found.plan());
             });
   }
@@ -202,9 +200,9 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
   private static Optional<Found> find(LogicalPlan plan, LlmGenerate call) {
     if (plan instanceof LlmGeneration generation) {
       if (generation.call().semanticEquals(call)) {
-        return Optional.of(new Found(plan, generation.attribute()));
+        return Optional.of(new Found(plan, generation.column()));
       }
-      return call.references().contains(generation.attribute())
+      return call.references().contains(generation.column())
           ? Optional.empty()
           : findBelow(plan, call);
     }

@@ -137,11 +137,11 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
         if (Catalyst.reads(call, left.outputSet())) {
           LlmGeneration node = LlmGeneration.of(call, left);
           left = node;
-          columns.put(ready, node.attribute());
+          columns.put(ready, node.column());
         } else if (Catalyst.reads(call, right.outputSet())) {
           LlmGeneration node = LlmGeneration.of(call, right);
           right = node;
-          columns.put(ready, node.attribute());
+          columns.put(ready, node.column());
         } else {
           refuseUnlessInner(join, call);
           for (Expression condition : List.copyOf(conditions)) {
@@ -184,7 +184,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       Map<GuardedCalls.Ready, Attribute> columns = new LinkedHashMap<>();
       for (GuardedCalls.Ready ready : calls.ready()) {
         LlmGeneration generation = LlmGeneration.of(ready.guarded(), below);
-        columns.put(ready, generation.attribute());
+        columns.put(ready, generation.column());
         below = generation;
       }
       changed =

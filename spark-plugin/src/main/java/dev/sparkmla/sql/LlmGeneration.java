@@ -2,7 +2,6 @@ package dev.sparkmla.sql;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
 import org.apache.spark.sql.catalyst.expressions.SortOrder;
@@ -16,36 +15,34 @@ import scala.collection.immutable.Seq;
  * their partitions.
  */
 public final class LlmGeneration extends LogicalPlan {
-  private final Alias generated;
+  private final LlmGenerate call;
+  private final Attribute column;
   private final LogicalPlan child;
 
   /**
    * Public because Catalyst copies plans by reflection.
    *
-   * @param generated the call, a {@link LlmGenerate} whose arguments hold no further call, and the
-   *     column's name
+   * @param call its arguments hold no further call
+   * @param column what the result is called
    * @param child whose rows it reads
    */
-  public LlmGeneration(Alias generated, LogicalPlan child) {
-    this.generated = generated;
+  public LlmGeneration(LlmGenerate call, Attribute column, LogicalPlan child) {
+    this.call = call;
+    this.column = column;
     this.child = child;
   }
 
   /** A node for {@code call} with a new column. */
   static LlmGeneration of(LlmGenerate call, LogicalPlan child) {
-    return new LlmGeneration(Catalyst.alias(call, LlmGenerate.NAME), child);
-  }
-
-  Alias generated() {
-    return generated;
+    return new LlmGeneration(call, Catalyst.alias(call, LlmGenerate.NAME).toAttribute(), child);
   }
 
   LlmGenerate call() {
-    return (LlmGenerate) generated.child();
+    return call;
   }
 
-  Attribute attribute() {
-    return generated.toAttribute();
+  Attribute column() {
+    return column;
   }
 
   LogicalPlan child() {
@@ -54,19 +51,19 @@ public final class LlmGeneration extends LogicalPlan {
 
   /** The same call over other rows. */
   LlmGeneration over(LogicalPlan other) {
-    return new LlmGeneration(generated, other);
+    return new LlmGeneration(call, column, other);
   }
 
   @Override
   public Seq<Attribute> output() {
     List<Attribute> columns = new ArrayList<>(Catalyst.output(child));
-    columns.add(attribute());
+    columns.add(column);
     return Catalyst.seq(columns);
   }
 
   @Override
   public AttributeSet producedAttributes() {
-    return AttributeSet.apply(attribute());
+    return AttributeSet.apply(column);
   }
 
   @Override
@@ -96,19 +93,20 @@ public final class LlmGeneration extends LogicalPlan {
 
   @Override
   public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
-    return new LlmGeneration(generated, children.apply(0));
+    return new LlmGeneration(call, column, children.apply(0));
   }
 
   @Override
   public int productArity() {
-    return 2;
+    return 3;
   }
 
   @Override
   public Object productElement(int index) {
     return switch (index) {
-      case 0 -> generated;
-      case 1 -> child;
+      case 0 -> call;
+      case 1 -> column;
+      case 2 -> child;
       default -> throw new IndexOutOfBoundsException(index);
     };
   }
@@ -121,7 +119,8 @@ public final class LlmGeneration extends LogicalPlan {
   @Override
   public boolean equals(Object other) {
     return other instanceof LlmGeneration node
-        && generated.equals(node.generated)
+        && call.equals(node.call)
+        && column.equals(node.column)
         && child.equals(node.child);
   }
 

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
 import org.apache.spark.sql.catalyst.expressions.SortOrder;
@@ -23,18 +22,21 @@ import scala.jdk.javaapi.CollectionConverters;
 public final class LlmGenerationExec extends SparkPlan {
   private static final long serialVersionUID = 1L;
 
-  private final Alias generated;
+  private final LlmGenerate call;
+  private final Attribute column;
   private final SparkPlan child;
   private transient GenerationMetrics metrics;
 
   /**
    * Public because Catalyst copies plans by reflection.
    *
-   * @param generated as in {@link LlmGeneration}
+   * @param call as in {@link LlmGeneration}
+   * @param column what the result is called
    * @param child whose rows it reads
    */
-  public LlmGenerationExec(Alias generated, SparkPlan child) {
-    this.generated = generated;
+  public LlmGenerationExec(LlmGenerate call, Attribute column, SparkPlan child) {
+    this.call = call;
+    this.column = column;
     this.child = child;
   }
 
@@ -49,7 +51,7 @@ public final class LlmGenerationExec extends SparkPlan {
     MlaConf settings = MlaConf.of(CollectionConverters.asJava(conf().getAllConfs()));
     GenerationTask task =
         new GenerationTask(
-            (LlmGenerate) generated.child(),
+            call,
             Catalyst.list(child.output()),
             settings.get(MlaConf.BATCH_ROWS),
             settings.get(MlaConf.BATCH_BYTES),
@@ -73,13 +75,13 @@ public final class LlmGenerationExec extends SparkPlan {
   @Override
   public Seq<Attribute> output() {
     List<Attribute> columns = new ArrayList<>(Catalyst.<Attribute>list(child.output()));
-    columns.add(generated.toAttribute());
+    columns.add(column);
     return Catalyst.seq(columns);
   }
 
   @Override
   public AttributeSet producedAttributes() {
-    return AttributeSet.apply(generated.toAttribute());
+    return AttributeSet.apply(column);
   }
 
   @Override
@@ -99,19 +101,20 @@ public final class LlmGenerationExec extends SparkPlan {
 
   @Override
   public SparkPlan withNewChildrenInternal(IndexedSeq<SparkPlan> children) {
-    return new LlmGenerationExec(generated, children.apply(0));
+    return new LlmGenerationExec(call, column, children.apply(0));
   }
 
   @Override
   public int productArity() {
-    return 2;
+    return 3;
   }
 
   @Override
   public Object productElement(int index) {
     return switch (index) {
-      case 0 -> generated;
-      case 1 -> child;
+      case 0 -> call;
+      case 1 -> column;
+      case 2 -> child;
       default -> throw new IndexOutOfBoundsException(index);
     };
   }
@@ -124,7 +127,8 @@ public final class LlmGenerationExec extends SparkPlan {
   @Override
   public boolean equals(Object other) {
     return other instanceof LlmGenerationExec node
-        && generated.equals(node.generated)
+        && call.equals(node.call)
+        && column.equals(node.column)
         && child.equals(node.child);
   }
 

@@ -13,7 +13,7 @@ final class LlmGenerationStrategy extends SparkStrategy {
   public Seq<SparkPlan> apply(LogicalPlan plan) {
     if (plan instanceof LlmGeneration node) {
       return Catalyst.seq(
-          List.of(new LlmGenerationExec(node.generated(), planLater(node.child()))));
+          List.of(new LlmGenerationExec(node.call(), node.column(), planLater(node.child()))));
     }
     if (ExtractLlmGenerate.holdsCall(plan)) {
       String call =

@@ -54,7 +54,7 @@ class QueryShapeTest {
           new Shape("where and select", 100, "select id, {p} g from t where length({p}) > 10"),
           new Shape(
               "two filters",
-              21,
+              13,
               "select id from t where id < 11 and {p} like '%1%' and {concat(p, '!')} like '%0%'"),
           new Shape("same call twice", 100, "select {p} a, {p} b, upper({p}) c from t"),
           new Shape("both functions", 100, "select {p} a, llm_generate(p).text b from t"),
@@ -105,7 +105,7 @@ class QueryShapeTest {
               "select t.id from t join u on {t.p} = concat('<', u.p, '>')"),
           new Shape(
               "join condition on a side",
-              100,
+              20,
               "select count(*) from t join u on t.id = u.id and length({t.p}) > 3"),
           new Shape(
               "outer join condition",
@@ -117,7 +117,7 @@ class QueryShapeTest {
               "select t.id from t join u on t.id = u.id and length({concat(t.p, u.p)}) > 3"),
           new Shape(
               "join of it",
-              100,
+              20,
               "select a.g, u.id from (select id, {p} g from t) a join u on a.id = u.id"),
           new Shape(
               "self join",
@@ -205,10 +205,10 @@ class QueryShapeTest {
   private static final List<Map<String, String>> SETTINGS =
       List.of(
           Map.of("spark.sql.adaptive.enabled", "true", "spark.sql.codegen.wholeStage", "true"),
-          Map.of("spark.sql.adaptive.enabled", "true", "spark.sql.codegen.wholeStage", "false"),
-          Map.of("spark.sql.adaptive.enabled", "false", "spark.sql.codegen.wholeStage", "true"),
           Map.of(
               "spark.sql.adaptive.enabled",
+              "false",
+              "spark.sql.codegen.wholeStage",
               "false",
               "spark.sql.autoBroadcastJoinThreshold",
               "-1",
