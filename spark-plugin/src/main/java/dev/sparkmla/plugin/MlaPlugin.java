@@ -25,7 +25,7 @@ public class MlaPlugin implements SparkPlugin {
 
   @Override
   public final ExecutorPlugin executorPlugin() {
-    return new MlaExecutorPlugin(this::open);
+    return new MlaExecutorPlugin(this::open, System::exit);
   }
 
   /**

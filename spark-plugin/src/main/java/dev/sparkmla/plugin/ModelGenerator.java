@@ -26,5 +26,10 @@ final class ModelGenerator implements TextGenerator {
   }
 
   @Override
+  public dev.sparkmla.engine.EngineStatistics statistics() {
+    throw new UnsupportedOperationException("the engine is not there yet");
+  }
+
+  @Override
   public void close() {}
 }

@@ -1,5 +1,6 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
 import java.util.concurrent.CompletableFuture;
@@ -16,6 +17,9 @@ public interface TextGenerator extends AutoCloseable {
    * it frees what the row holds.
    */
   CompletableFuture<GenerationResult> submit(GenerationRequest request);
+
+  /** What it has done and is doing. */
+  EngineStatistics statistics();
 
   /** Ends what is running, exceptionally, and frees all. */
   @Override

@@ -1,6 +1,8 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.engine.SamplingParams;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -133,6 +135,7 @@ final class CallArguments {
     return strings;
   }
 
+  /** Constant parameters are read here, so that a wrong one ends the query, not every row. */
   private void check(MapData params) {
     Map<String, String> named = new LinkedHashMap<>();
     if (params != null) {
@@ -143,6 +146,11 @@ final class CallArguments {
               params.valueArray().getUTF8String(i).toString());
         }
       }
+    }
+    try {
+      SamplingParams.parse(named);
+    } catch (InvalidParameterException invalid) {
+      throw Catalyst.error(function + ": " + invalid.getMessage());
     }
   }
 

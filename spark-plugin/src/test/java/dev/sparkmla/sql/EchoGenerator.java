@@ -1,5 +1,6 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.ErrorCode;
 import dev.sparkmla.engine.FinishReason;
 import dev.sparkmla.engine.GenerationError;
@@ -29,6 +30,11 @@ final class EchoGenerator implements TextGenerator {
   public synchronized CompletableFuture<GenerationResult> submit(GenerationRequest request) {
     requests.add(request);
     return answer.apply(request);
+  }
+
+  @Override
+  public synchronized EngineStatistics statistics() {
+    return new EngineStatistics(0, 0, requests.size(), 0, 0, 0, 0, 0, 0, 1, 1);
   }
 
   @Override

@@ -27,7 +27,7 @@ final class LocalSpark
   /** A small local Spark that knows the functions. */
   static SparkSession.Builder builder() {
     return SparkSession.builder()
-        .master("local[2]")
+        .master("local[2, 2]")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
@@ -40,9 +40,15 @@ final class LocalSpark
     return session;
   }
 
-  /** Sets what holds for the running test. */
+  /** Sets what holds from here on. */
   void set(Map<String, String> settings) {
     settings.forEach((key, value) -> session.conf().set(key, value));
+  }
+
+  /** Makes the view {@code t(id, p)} of so many rows in so many partitions. */
+  void makeTable(int rows, int partitions) {
+    session.range(0, rows, 1, partitions).createOrReplaceTempView("ids");
+    session.sql("select id, concat('prompt ', id) p from ids").createOrReplaceTempView("t");
   }
 
   @Override
