@@ -21,6 +21,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.NullType;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -121,8 +122,9 @@ final class CallArguments {
     if (params == null) {
       return Literal$.MODULE$.create(null, PARAMS_TYPE);
     }
-    if (!(params.dataType() instanceof MapType)
-        || !Cast.canAnsiCast(params.dataType(), PARAMS_TYPE)) {
+    if (!(params.dataType() instanceof MapType map
+        && isText(map.keyType())
+        && (isText(map.valueType()) || map.valueType() instanceof NumericType))) {
       throw wrongType("params", "MAP<STRING, STRING>", params);
     }
     Expression strings =
@@ -133,6 +135,10 @@ final class CallArguments {
       check((MapData) strings.eval(null));
     }
     return strings;
+  }
+
+  private static boolean isText(DataType type) {
+    return type instanceof StringType || type instanceof NullType;
   }
 
   /** Constant parameters are read here, so that a wrong one ends the query, not every row. */

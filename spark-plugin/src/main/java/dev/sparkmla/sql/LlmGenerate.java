@@ -9,6 +9,7 @@ import java.util.function.Function;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.PrettyAttribute;
 import org.apache.spark.sql.catalyst.expressions.Unevaluable;
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
 import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
@@ -240,6 +241,9 @@ public final class LlmGenerate extends Expression implements Unevaluable, Serial
   }
 
   private static boolean isAbsent(Expression argument) {
-    return argument instanceof Literal literal && literal.value() == null;
+    // Spark names a column after the call with its literals made pretty.
+    return argument instanceof PrettyAttribute pretty
+        ? pretty.name().equals("NULL")
+        : argument instanceof Literal literal && literal.value() == null;
   }
 }
