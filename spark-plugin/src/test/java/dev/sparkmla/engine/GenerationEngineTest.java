@@ -317,10 +317,12 @@ class GenerationEngineTest {
   @Test
   void cancellingARunningRowFreesItsBlocks() {
     FakeLanguageModel model = model(200);
+    CountDownLatch submitted = new CountDownLatch(1);
     CountDownLatch cancelled = new CountDownLatch(1);
-    // The first 20 steps see the short row through; then the model waits for the cancellation.
+    // Twenty steps from the submission on see the short row through; then comes the cancellation.
     model.beforeStep(
         () -> {
+          await(submitted);
           if (model.steps() == 20) {
             await(cancelled);
           }
@@ -328,7 +330,10 @@ class GenerationEngineTest {
     try (GenerationEngine engine = engine(model, DEFAULTS)) {
       CompletableFuture<GenerationResult> endless =
           engine.submit(request("long", Map.of("max_tokens", "12000")));
-      engine.submit(request("short", Map.of("max_tokens", "5"))).join();
+      CompletableFuture<GenerationResult> brief =
+          engine.submit(request("short", Map.of("max_tokens", "5")));
+      submitted.countDown();
+      brief.join();
       assertThat(engine.statistics().running()).isEqualTo(1);
 
       endless.cancel(true);
