@@ -165,17 +165,8 @@ public final class GenerationEngine implements AutoCloseable {
       arrived.add(generation);
       lock.notifyAll();
     }
-    CompletableFuture<GenerationResult> future = generation.future();
-    future.whenComplete(
-        (result, error) -> {
-          if (future.isCancelled()) {
-            synchronized (lock) {
-              someCancelled = true;
-              lock.notifyAll();
-            }
-          }
-        });
-    return future;
+    noticeCancellation(generation.future());
+    return generation.future();
   }
 
   /** What the engine has done and is doing. */
@@ -236,6 +227,20 @@ public final class GenerationEngine implements AutoCloseable {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Wakes the stepping thread when a caller cancels. */
+  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the future here cannot fail.
+  private void noticeCancellation(CompletableFuture<GenerationResult> future) {
+    future.whenComplete(
+        (result, error) -> {
+          if (future.isCancelled()) {
+            synchronized (lock) {
+              someCancelled = true;
+              lock.notifyAll();
+            }
+          }
+        });
   }
 
   /** Why no request can be taken, if so. */

@@ -268,7 +268,7 @@ final class Scheduler {
         return false;
       }
       first.adopt();
-      long promised = missingBlocks(first) + running.size();
+      int promised = missingBlocks(first) + running.size();
       for (Sequence sequence : running) {
         promised += missingBlocks(sequence);
       }

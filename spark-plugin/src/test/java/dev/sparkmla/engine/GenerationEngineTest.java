@@ -23,7 +23,6 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -224,7 +223,7 @@ class GenerationEngineTest {
   /** Rows of many kinds, from many threads, on a cache far too small to hold them all. */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3})
-  void everyRowGetsWhatItWouldGetAlone(long seed) throws Exception {
+  void everyRowGetsWhatItWouldGetAlone(long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     List<GenerationRequest> requests = new ArrayList<>();
     for (int i = 0; i < 120; i++) {
@@ -253,12 +252,14 @@ class GenerationEngineTest {
     FakeLanguageModel model = model(8);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try (GenerationEngine engine = engine(model, DEFAULTS, new EngineOptions(70, 12, 8, 16))) {
-      List<Future<CompletableFuture<GenerationResult>>> submitted = new ArrayList<>();
+      List<CompletableFuture<GenerationResult>> submitted = new ArrayList<>();
       for (GenerationRequest request : requests) {
-        submitted.add(threads.submit(() -> engine.submit(request)));
+        submitted.add(
+            CompletableFuture.supplyAsync(() -> engine.submit(request), threads)
+                .thenCompose(future -> future));
       }
       for (int i = 0; i < requests.size(); i++) {
-        GenerationResult result = submitted.get(i).get().join();
+        GenerationResult result = submitted.get(i).join();
         GenerationResult lonely = alone.get(i);
         assertThat(result.text()).as("row %d", i).isEqualTo(lonely.text());
         assertThat(result.finishReason()).isEqualTo(lonely.finishReason());
