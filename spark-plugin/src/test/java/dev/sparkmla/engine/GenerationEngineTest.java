@@ -252,12 +252,16 @@ class GenerationEngineTest {
     FakeLanguageModel model = model(8);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try (GenerationEngine engine = engine(model, DEFAULTS, new EngineOptions(70, 12, 8, 16))) {
-      List<CompletableFuture<GenerationResult>> submitted = new ArrayList<>();
-      for (GenerationRequest request : requests) {
-        submitted.add(
-            CompletableFuture.supplyAsync(() -> engine.submit(request), threads)
-                .thenCompose(future -> future));
+      List<CompletableFuture<List<CompletableFuture<GenerationResult>>>> quarters =
+          new ArrayList<>();
+      for (int i = 0; i < requests.size(); i += 30) {
+        List<GenerationRequest> quarter = requests.subList(i, i + 30);
+        quarters.add(
+            CompletableFuture.supplyAsync(
+                () -> quarter.stream().map(engine::submit).toList(), threads));
       }
+      List<CompletableFuture<GenerationResult>> submitted =
+          quarters.stream().flatMap(quarter -> quarter.join().stream()).toList();
       for (int i = 0; i < requests.size(); i++) {
         GenerationResult result = submitted.get(i).join();
         GenerationResult lonely = alone.get(i);
