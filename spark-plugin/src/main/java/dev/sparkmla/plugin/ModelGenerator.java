@@ -2,6 +2,7 @@ package dev.sparkmla.plugin;
 
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
@@ -17,6 +18,7 @@ final class ModelGenerator implements TextGenerator {
       throw new InvalidConfigurationException(
           MlaConf.MODEL_PATH.key(), folder.toString(), MlaConf.MODEL_PATH.expected());
     }
+    ModelConfig.read(folder);
     throw new UnsupportedOperationException("the engine is not there yet");
   }
 
