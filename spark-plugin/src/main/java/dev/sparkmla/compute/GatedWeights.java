@@ -7,11 +7,4 @@ package dev.sparkmla.compute;
  * @param up {@code [width, hidden]}
  * @param down {@code [hidden, width]}
  */
-public record GatedWeights(Weight gate, Weight up, Weight down) implements AutoCloseable {
-  @Override
-  public void close() {
-    gate.close();
-    up.close();
-    down.close();
-  }
-}
+public record GatedWeights(Weight gate, Weight up, Weight down) {}
