@@ -1,0 +1,66 @@
+package dev.sparkmla.plugin;
+
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.plugin.DriverPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The driver's side: refuses settings that cannot work before any executor starts, says in its log
+ * why executors cannot load the model, and ends the running jobs when none can.
+ */
+final class MlaDriverPlugin implements DriverPlugin {
+  private static final Logger LOGGER = LoggerFactory.getLogger(MlaDriverPlugin.class);
+  private static final String TASK_GPUS = "spark.task.resource.gpu.amount";
+
+  private final LoadReports reports = new LoadReports();
+  private SparkContext application;
+
+  @Override
+  public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
+    check(context.getConf());
+    application = context;
+    return Map.of();
+  }
+
+  /**
+   * Takes an executor's {@link LoadReport}.
+   *
+   * @return null
+   */
+  @Override
+  public Object receive(Object message) {
+    LoadReport report = (LoadReport) message;
+    if (report.failure() != null) {
+      LOGGER.error(LoadReports.describe(report));
+    }
+    reports.add(report).ifPresent(this::cancelJobs);
+    return null;
+  }
+
+  /**
+   * Checks an application's settings.
+   *
+   * @throws InvalidConfigurationException for the first that cannot work
+   */
+  private static void check(SparkConf conf) {
+    MlaConf.of(conf);
+    if (MlaPlugin.isLocal(conf) && conf.contains(TASK_GPUS)) {
+      throw new InvalidConfigurationException(
+          TASK_GPUS,
+          conf.get(TASK_GPUS),
+          "no such setting in local mode, where Spark assigns no GPUs and would wait for ever;"
+              + " choose one with "
+              + MlaConf.DEVICE.key());
+    }
+  }
+
+  private void cancelJobs(String reason) {
+    for (int job : application.statusTracker().getActiveJobIds()) {
+      application.cancelJob(job, reason);
+    }
+  }
+}
