@@ -105,11 +105,11 @@ class DemoModelTest {
    * Chunks of many sizes and offsets; one sequence at a time and many; a roomy and a full cache.
    */
   @ParameterizedTest
-  @CsvSource({"64, 3, 100", "200, 12, 300", "2048, 12, 300", "2048, 12, 34", "333, 1, 34"})
+  @CsvSource({"64, 3, 100", "200, 12, 200", "2048, 12, 200", "2048, 12, 24", "333, 1, 24"})
   void answersDocuments(int maxBatchedTokens, int maxSequences, int cacheBlocks) {
     EngineOptions options = new EngineOptions(maxBatchedTokens, maxSequences, cacheBlocks, 32);
     try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
-      assertAnswered(engine, samples.subList(0, 12));
+      assertAnswered(engine, samples.subList(0, 8));
       assertThat(engine.statistics().availableBlocks()).isEqualTo(cacheBlocks);
     }
   }
@@ -117,7 +117,7 @@ class DemoModelTest {
   @Test
   void answersSeveralQuestionsAboutOneDocumentFromOnePrefix() {
     List<Sample> asked = new ArrayList<>();
-    for (Sample sample : samples.subList(0, 20)) {
+    for (Sample sample : samples.subList(0, 12)) {
       if (sample.questions().size() > 1) {
         asked.addAll(sample.questions());
       }
@@ -139,14 +139,13 @@ class DemoModelTest {
   }
 
   /**
-   * An older sequence that never ends takes the blocks of a younger one: it is computed again and
-   * answers all the same.
+   * An older sequence takes the blocks of a younger one before that has its first token: its prompt
+   * is computed again, and answered all the same.
    */
   @Test
   void answersAfterPreemption() {
     Sample older = samples.get(0);
-    Sample younger = samples.get(12);
-    GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
+    Sample younger = samples.get(4);
     int blocks;
     try (GenerationEngine engine =
         GenerationEngine.open(DemoText.FOLDER, backend, new EngineOptions(2048, 2, 100, 32))) {
@@ -155,7 +154,9 @@ class DemoModelTest {
               .mapToInt(sample -> engine.submit(sample.request(1)).join().promptTokens() / 64 + 1)
               .sum();
     }
-    EngineOptions options = new EngineOptions(16, 2, blocks + 2, 32);
+    // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
+    EngineOptions options = new EngineOptions(4, 2, blocks + 1, 32);
+    GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
     try (GenerationEngine engine =
         new GenerationEngine(
             MlaTransformer.load(DemoText.FOLDER, backend, options.cacheBlocks()),
@@ -163,12 +164,15 @@ class DemoModelTest {
             Optional.of(DemoText.openTemplate()),
             endless,
             options)) {
-      CompletableFuture<GenerationResult> first = engine.submit(older.request(400));
-      CompletableFuture<GenerationResult> second = engine.submit(younger.request(200));
+      CompletableFuture<GenerationResult> first = engine.submit(older.request(320));
+      CompletableFuture<EngineStatistics> whenFirstEnded =
+          first.thenApply(result -> engine.statistics());
+      CompletableFuture<GenerationResult> second = engine.submit(younger.request(24));
 
       assertThat(first.join().text()).startsWith(older.expected());
       assertThat(second.join().text()).startsWith(younger.expected());
-      assertThat(engine.statistics().preemptions()).isPositive();
+      assertThat(whenFirstEnded.join().preemptions()).isPositive();
+      assertThat(whenFirstEnded.join().promptTokens()).isEqualTo(first.join().promptTokens());
     }
   }
 
@@ -176,12 +180,12 @@ class DemoModelTest {
   void samplesTheSameTokensAloneAndInABatch() {
     EngineOptions options = new EngineOptions(256, 32, 300, 32);
     List<GenerationRequest> requests = new ArrayList<>();
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 12; i++) {
       requests.add(
           new GenerationRequest(
               new Prompt.Raw(samples.get(i % 3).document().substring(0, 100 + 37 * (i % 8))),
               Optional.empty(),
-              Map.of("temperature", "1", "seed", "" + i, "max_tokens", "24"),
+              Map.of("temperature", "1", "seed", "" + i, "max_tokens", "16"),
               OverflowPolicy.ERROR));
     }
     try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
@@ -189,7 +193,7 @@ class DemoModelTest {
       List<CompletableFuture<GenerationResult>> together =
           requests.stream().map(engine::submit).toList();
       assertThat(together.stream().map(future -> future.join().text())).isEqualTo(alone);
-      assertThat(new HashSet<>(alone)).hasSizeGreaterThan(16);
+      assertThat(new HashSet<>(alone)).hasSizeGreaterThan(8);
     }
   }
 
