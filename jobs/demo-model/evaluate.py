@@ -2,12 +2,14 @@
 
     python evaluate.py --model model --documents 200
 
-Each document is asked one question; in half of them it is the last of several in one chat.
+Each document is asked one question; in half of them it is the last of several in one chat. `--questions`
+asks those of a JSON lines file instead, `--write` writes the questions to one and asks nothing.
 """
 
 import argparse
 import json
 import pathlib
+import queue
 import time
 
 import torch
@@ -15,64 +17,73 @@ import torch.multiprocessing
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from documents import DocumentWriter
-from vocabulary import FastEncoder
+from encoder import FastEncoder
+from questions import Question, evaluation_question
 
 LENGTHS = (200, 500, 1024, 2048, 4096, 8192, 12288, 16384, 32768)
-SEED = 1 << 41
 LONGEST_ANSWER = 24
 
 
 class Answerer:
     """A checkpoint in transformers, asked one chat at a time."""
 
-    def __init__(self, model: str, tokenizer: str, device: str, dtype: str):
-        self.tokenizer = AutoTokenizer.from_pretrained(tokenizer)
-        self.model = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype), attn_implementation="sdpa")
-        self.model.to(device).eval()
+    def __init__(self, arguments):
+        self.tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+        self.model = AutoModelForCausalLM.from_pretrained(
+            arguments.model, dtype=getattr(torch, arguments.dtype), attn_implementation="sdpa"
+        )
+        self.model.to(arguments.device).eval()
 
-    def answer(self, messages: list[dict[str, str]]) -> str:
-        """The greedy answer to a chat."""
-        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        ids = torch.tensor([self.tokenizer.encode(prompt, add_special_tokens=False)], device=self.model.device)
+    def answer(self, prompt: list[int]) -> str:
+        """The greedy answer to an encoded chat."""
+        ids = torch.tensor([prompt], device=self.model.device)
         with torch.inference_mode():
             answer = self.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=LONGEST_ANSWER
             )
-        return self.tokenizer.decode(answer[0, ids.shape[1] :], skip_special_tokens=True)
+        return self.tokenizer.decode(answer[0, len(prompt) :], skip_special_tokens=True)
 
 
-def held_out_chat(writer: DocumentWriter, seed: int, length: int) -> tuple[list[dict[str, str]], str, str]:
-    """The chat of a seed, the expected answer to its last question, and the kind of fact."""
-    example = writer.write(seed, length, questions=(1, 1) if seed % 2 else (2, 6))
-    last = len(example.turns) - 1
-    return example.messages(last), example.turns[last].answer, example.turns[last].kind
+def encode(tokenizer, question: Question) -> list[int]:
+    """The ids of the chat, up to where the answer begins."""
+    prompt = tokenizer.apply_chat_template(question.prompt, add_generation_prompt=True, tokenize=False)
+    return tokenizer.encode(prompt, add_special_tokens=False)
+
+
+def questions(arguments, share: int = 0, shares: int = 1):
+    """Every question of the run, or every `shares`-th from `share` on."""
+    if arguments.questions:
+        rows = map(json.loads, pathlib.Path(arguments.questions).read_text().splitlines())
+        for row in list(rows)[share::shares]:
+            yield Question(row["id"], row["prompt"], row["expected"])
+        return
+    writer = DocumentWriter("held_out", FastEncoder(arguments.model).count)
+    for index in range(arguments.first + share, arguments.first + arguments.documents, shares):
+        for length in arguments.lengths:
+            yield evaluation_question(writer, length, index)
+
+
+def write(arguments):
+    """Writes the questions to the file `--write`: id, tokens of the encoded chat, prompt, expected."""
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    with pathlib.Path(arguments.write).open("w") as file:
+        for question in questions(arguments):
+            tokens = len(encode(tokenizer, question))
+            row = {"id": question.id, "tokens": tokens, "prompt": question.prompt, "expected": question.expected}
+            file.write(json.dumps(row) + "\n")
 
 
 def _work(share: int, arguments, results):
     torch.set_num_threads(max(1, torch.get_num_threads() // arguments.workers))
-    answerer = Answerer(arguments.model, arguments.tokenizer or arguments.model, arguments.device, arguments.dtype)
-    writer = DocumentWriter("held_out", FastEncoder(answerer.tokenizer).count)
-    for index in range(share, arguments.documents, arguments.workers):
-        for length in arguments.lengths:
-            seed = SEED + length * 1_000_000 + index
-            messages, expected, kind = held_out_chat(writer, seed, length)
-            results.put((length, kind, expected, answerer.answer(messages)))
+    answerer = Answerer(arguments)
+    for question in questions(arguments, share, arguments.workers):
+        prompt = encode(answerer.tokenizer, question)
+        results.put((question, len(prompt), answerer.answer(prompt)))
     results.put(None)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", required=True, help="folder of the checkpoint")
-    parser.add_argument("--tokenizer", help="folder of the tokenizer, if elsewhere")
-    parser.add_argument("--documents", type=int, default=200, help="documents of each length")
-    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="tokens of the whole chat")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--dtype", default="bfloat16")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the documents")
-    parser.add_argument("--seconds", type=float, default=3600, help="stop asking after so long, and report what is there")
-    parser.add_argument("--out", help="JSON file for the table")
-    arguments = parser.parse_args()
-    started = time.monotonic()
+def _results(arguments):
+    """What the workers answer, as it comes: question, tokens of its chat, answer."""
     context = torch.multiprocessing.get_context("spawn")
     results = context.Queue()
     workers = [
@@ -80,34 +91,61 @@ def main():
     ]
     for worker in workers:
         worker.start()
-    asked = dict.fromkeys(arguments.lengths, 0)
-    right, wrong, running = dict(asked), [], len(workers)
-    while running and time.monotonic() - started < arguments.seconds:
+    running, end = len(workers), time.monotonic() + arguments.seconds
+    while running and time.monotonic() < end:
         try:
             result = results.get(timeout=1)
-        except Exception:
-            if not any(worker.is_alive() for worker in workers):
-                break
+        except queue.Empty:
+            if any(worker.exitcode for worker in workers):
+                raise RuntimeError("a worker process has failed") from None
             continue
         if result is None:
             running -= 1
-            continue
-        length, kind, expected, answer = result
-        asked[length] += 1
-        right[length] += answer == expected
-        if answer != expected:
-            wrong.append({"length": length, "kind": kind, "expected": expected, "answer": answer})
+        else:
+            yield result
     for worker in workers:
         worker.terminate()
+
+
+def evaluate(arguments):
+    """Asks all questions, prints the table and every wrong answer, and writes them to the file `--out`."""
+    started = time.monotonic()
+    asked, right, wrong = {}, {}, []
+    for question, tokens, answer in _results(arguments):
+        length = min((length for length in arguments.lengths if length >= tokens), default=tokens)
+        asked[length] = asked.get(length, 0) + 1
+        right[length] = right.get(length, 0) + (answer == question.expected)
+        if answer != question.expected:
+            wrong.append({"id": question.id, "tokens": tokens, "expected": question.expected, "answer": answer})
     print(f"{'tokens':>8} {'asked':>6} {'right':>6} {'exact match':>12}")
-    for length in arguments.lengths:
-        print(f"{length:>8} {asked[length]:>6} {right[length]:>6} {right[length] / max(1, asked[length]):>12.4f}")
-    for entry in wrong[:20]:
-        print(f"wrong at {entry['length']}: {entry['kind']}: expected {entry['expected']!r}, got {entry['answer']!r}")
+    for length in sorted(asked):
+        print(f"{length:>8} {asked[length]:>6} {right[length]:>6} {right[length] / asked[length]:>12.4f}")
+    for entry in wrong:
+        print(f"wrong: {entry['id']}, {entry['tokens']} tokens: expected {entry['expected']!r}, got {entry['answer']!r}")
     print(f"{time.monotonic() - started:.0f} s, {arguments.dtype} on {arguments.device}")
     if arguments.out:
-        table = [{"tokens": length, "asked": asked[length], "right": right[length]} for length in arguments.lengths]
+        table = [{"tokens": length, "asked": asked[length], "right": right[length]} for length in sorted(asked)]
         pathlib.Path(arguments.out).write_text(json.dumps({"dtype": arguments.dtype, "table": table, "wrong": wrong}, indent=1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", required=True, help="folder of the checkpoint and its tokenizer")
+    parser.add_argument("--documents", type=int, default=200, help="documents of each length")
+    parser.add_argument("--first", type=int, default=0, help="number of the first document of each length")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="most tokens of a chat")
+    parser.add_argument("--questions", help="JSON lines file with id, prompt and expected, asked instead")
+    parser.add_argument("--write", help="JSON lines file for the questions; nothing is asked")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the documents")
+    parser.add_argument("--seconds", type=float, default=3600, help="stop asking after so long, and report what is there")
+    parser.add_argument("--out", help="JSON file for the table and the wrong answers")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write(arguments)
+    else:
+        evaluate(arguments)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,10 @@ import numpy
 import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend
-from transformers import AutoTokenizer
 
 from documents import SPLITS, DocumentWriter
+from encoder import FastEncoder
 from mla_model import MlaModel, attend, configuration, parameter_count
-from vocabulary import FastEncoder
 
 NEW_SEED = 1 << 40
 LANGUAGE_WEIGHT, LANGUAGE_STRIDE = 0.1, 8
@@ -70,7 +69,7 @@ def make_batch(writer: DocumentWriter, encoder: FastEncoder, seed: int, rows: in
 
 
 def _produce(tokenizer: str, worker: int, phase, tokens: int, lengths: list[dict[int, float]], batches):
-    encoder = FastEncoder(AutoTokenizer.from_pretrained(tokenizer))
+    encoder = FastEncoder(tokenizer)
     writer = DocumentWriter("train", encoder.count)
     rng = random.Random(worker)
     while True:
@@ -98,17 +97,14 @@ class Trainer:
         ]
         for worker in self.workers:  # Before CUDA is touched: they are forked.
             worker.start()
-        tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
-        self.encoder = FastEncoder(tokenizer)
+        self.encoder = FastEncoder(arguments.tokenizer)
         self.writers = {split: DocumentWriter(split, self.encoder.count) for split in SPLITS}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.device.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             self.log(f"device {torch.cuda.get_device_name()}, PyTorch {torch.__version__}")
         torch.manual_seed(arguments.seed)
-        self.model = MlaModel(
-            configuration(len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-        )
+        self.model = MlaModel(configuration(self.encoder.size, self.encoder.bos, self.encoder.end, self.encoder.pad))
         if arguments.init:
             self.model.restore(pathlib.Path(arguments.init))
         self.model.to(self.device)
