@@ -13,50 +13,59 @@ from dataclasses import dataclass
 SPLITS = ("train", "held_out")
 
 CITIES = """
-Aarhus Adelaide Alicante Amiens Ancona Antwerp Arezzo Arles Athens Augsburg Aveiro Avignon Bari Basel Bath Bergamo
-Bergen Berlin Bern Bilbao Bologna Bolzano Bonn Boston Braga Bremen Brescia Brest Bristol Bruges Brussels Bucharest
-Budapest Burgos Cadiz Cairo Calais Cardiff Carthage Cassel Catania Chester Chicago Coimbra Cologne Copenhagen Cordoba
-Cork Cremona Dallas Danzig Delft Derby Dijon Dover Dresden Dublin Dundee Durham Edinburgh Erfurt Essen Evora Exeter
-Faro Ferrara Florence Frankfurt Freiburg Galway Geneva Genoa Ghent Girona Glasgow Gothenburg Granada Graz Grenoble
-Haarlem Halifax Hamburg Hanover Helsinki Hereford Innsbruck Istanbul Jaffa Jena Kazan Kiel Kyoto Lausanne Leeds Leiden
-Leipzig Lima Limerick Lincoln Linz Lisbon Liverpool London Lublin Lucca Lugano Lund Lyon Madrid Mainz Malaga Malmo
-Manchester Mantua Marseille Melbourne Messina Metz Milan Modena Montreal Munich Murcia Nantes Naples Narvik Newcastle
-Nice Norwich Novara Odense Oporto Oslo Ostend Oxford Padua Palermo Paris Parma Pavia Perugia Pisa Plymouth Porto
-Potsdam Prague Quebec Ravenna Reims Rennes Riga Rimini Rome Rostock Rouen Salamanca Salerno Salzburg Santander Segovia
-Seville Sheffield Siena Sofia Stavanger Stockholm Strasbourg Stuttgart Sydney Syracuse Tallinn Tampere Tangier Toledo
-Toronto Toulon Toulouse Trento Trier Trieste Tromso Trondheim Turin Turku Udine Ulm Uppsala Utrecht Valencia Valletta
-Venice Verona Vicenza Vienna Vigo Vilnius Warsaw Weimar Winchester Worms Wroclaw York Zagreb Zaragoza Zurich
+Aarhus Adelaide Alicante Amiens Ancona Antwerp Arezzo Arles Athens Augsburg Aveiro Avignon Bari
+Basel Bath Bergamo Bergen Berlin Bern Bilbao Bologna Bolzano Bonn Boston Braga Bremen Brescia Brest
+Bristol Bruges Brussels Bucharest Budapest Burgos Cadiz Cairo Calais Cardiff Carthage Cassel Catania
+Chester Chicago Coimbra Cologne Copenhagen Cordoba Cork Cremona Dallas Danzig Delft Derby Dijon
+Dover Dresden Dublin Dundee Durham Edinburgh Erfurt Essen Evora Exeter Faro Ferrara Florence
+Frankfurt Freiburg Galway Geneva Genoa Ghent Girona Glasgow Gothenburg Granada Graz Grenoble Haarlem
+Halifax Hamburg Hanover Helsinki Hereford Innsbruck Istanbul Jaffa Jena Kazan Kiel Kyoto Lausanne
+Leeds Leiden Leipzig Lima Limerick Lincoln Linz Lisbon Liverpool London Lublin Lucca Lugano Lund
+Lyon Madrid Mainz Malaga Malmo Manchester Mantua Marseille Melbourne Messina Metz Milan Modena
+Montreal Munich Murcia Nantes Naples Narvik Newcastle Nice Norwich Novara Odense Oporto Oslo Ostend
+Oxford Padua Palermo Paris Parma Pavia Perugia Pisa Plymouth Porto Potsdam Prague Quebec Ravenna
+Reims Rennes Riga Rimini Rome Rostock Rouen Salamanca Salerno Salzburg Santander Segovia Seville
+Sheffield Siena Sofia Stavanger Stockholm Strasbourg Stuttgart Sydney Syracuse Tallinn Tampere
+Tangier Toledo Toronto Toulon Toulouse Trento Trier Trieste Tromso Trondheim Turin Turku Udine Ulm
+Uppsala Utrecht Valencia Valletta Venice Verona Vicenza Vienna Vigo Vilnius Warsaw Weimar Winchester
+Worms Wroclaw York Zagreb Zaragoza Zurich
 """.split()
 INSTITUTIONS = """
-archive library museum observatory harbour theatre mill bakery school clinic bridge station lighthouse brewery garden
-workshop foundry market chapel academy shipyard vineyard hospital laboratory
+archive library museum observatory harbour theatre mill bakery school clinic bridge station
+lighthouse brewery garden workshop foundry market chapel academy shipyard vineyard hospital
+laboratory
 """.split()
 FIRST_NAMES = """
-Ada Agnes Albert Alice Anna Anton Arthur Bruno Carl Carla Clara David Diana Edith Elena Elias Emil Emma Erik Eva Felix
-Flora Frida Georg Greta Hanna Helen Henrik Hugo Ida Irene Ivan Jakob Jana Johan Julia Karin Klaus Laura Leo Lina Louis
-Lucia Magnus Maria Marta Martin Max Mira Nina Nora Olga Oscar Otto Paul Paula Peter Rosa Rudolf Ruth Sara Simon Sofia
-Stefan Theo Thomas Vera Victor Walter
+Ada Agnes Albert Alice Anna Anton Arthur Bruno Carl Carla Clara David Diana Edith Elena Elias Emil
+Emma Erik Eva Felix Flora Frida Georg Greta Hanna Helen Henrik Hugo Ida Irene Ivan Jakob Jana Johan
+Julia Karin Klaus Laura Leo Lina Louis Lucia Magnus Maria Marta Martin Max Mira Nina Nora Olga Oscar
+Otto Paul Paula Peter Rosa Rudolf Ruth Sara Simon Sofia Stefan Theo Thomas Vera Victor Walter
 """.split()
 SURNAMES = """
-Abbott Alvarez Andersen Barnes Becker Bennett Bianchi Brandt Carter Castro Conti Costa Dahl Dupont Ellis Ferrari Fischer
-Fontaine Foster Franke Garcia Gomes Hansen Hartmann Herrera Holm Hughes Jansen Keller Klein Kovacs Lange Larsen Laurent
-Lindberg Lopez Marino Martins Mercer Meyer Moreau Moretti Morgan Murphy Nilsson Novak Oliveira Olsen Palmer Peeters
-Pereira Petrov Ramos Ricci Romero Rossi Santos Schmidt Silva Sorensen Stein Torres Vogel Wagner Walsh Weber Winter
+Abbott Alvarez Andersen Barnes Becker Bennett Bianchi Brandt Carter Castro Conti Costa Dahl Dupont
+Ellis Ferrari Fischer Fontaine Foster Franke Garcia Gomes Hansen Hartmann Herrera Holm Hughes Jansen
+Keller Klein Kovacs Lange Larsen Laurent Lindberg Lopez Marino Martins Mercer Meyer Moreau Moretti
+Morgan Murphy Nilsson Novak Oliveira Olsen Palmer Peeters Pereira Petrov Ramos Ricci Romero Rossi
+Santos Schmidt Silva Sorensen Stein Torres Vogel Wagner Walsh Weber Winter
 """.split()
 PLACE_ENDINGS = """
-berg bridge burg by dale den field ford gate grave ham haven holm land lund mere mont mouth port stad stead ton vale
-wick worth
+berg bridge burg by dale den field ford gate grave ham haven holm land lund mere mont mouth port
+stad stead ton vale wick worth
 """.split()
-SURNAME_ENDINGS = "ard berg dal ell er esco itz man mark off ova quist sen ski son strom well".split()
+SURNAME_ENDINGS = (
+    "ard berg dal ell er esco itz man mark off ova quist sen ski son strom well".split()
+)
 ONSETS = "b br c cl d dr f fl g gr h j k kr l m n p pl qu r s sh st t tr v w y z".split()
 VOWELS = "aeiou"
 CODAS = " n r l s m t nd rn st".split(" ")
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A property of a subject, and the ways to state it ({s} subject, {v} value) and to ask for it."""
+    """A property of a subject; the ways to state it ({s} subject, {v} value) and to ask for it."""
 
     kind: str
     statements: tuple[str, ...]
@@ -77,28 +86,119 @@ def _attribute(kind: str, noun: str, statements: list[str], questions: list[str]
         f"Please give the {noun} of the {{s}}.",
         f"For the {{s}}, what is the {noun}?",
     ]
-    return Attribute(kind, tuple(common_statements + statements), tuple(common_questions + questions))
+    return Attribute(
+        kind, tuple(common_statements + statements), tuple(common_questions + questions)
+    )
 
 
 ATTRIBUTES = (
-    _attribute("code", "access code", ["Whoever enters the {s} needs the access code {v}"], ["Which access code opens the {s}?"]),
-    _attribute("code", "alarm code", ["The alarm of the {s} is turned off with the code {v}"], ["Which code turns off the alarm of the {s}?"]),
-    _attribute("code", "catalogue number", ["In the catalogue the {s} has the number {v}"], ["Which number has the {s} in the catalogue?"]),
-    _attribute("code", "licence number", ["The {s} works under the licence {v}"], ["Under which licence does the {s} work?"]),
-    _attribute("name", "director", ["The {s} is directed by {v}"], ["Who directs the {s}?", "Who is the director of the {s}?"]),
-    _attribute("name", "keeper", ["The keys of the {s} are kept by {v}"], ["Who keeps the keys of the {s}?", "Who is the keeper of the {s}?"]),
-    _attribute("name", "architect", ["The {s} was designed by {v}"], ["Who designed the {s}?", "Who is the architect of the {s}?"]),
-    _attribute("name", "treasurer", ["The accounts of the {s} are held by {v}"], ["Who holds the accounts of the {s}?", "Who is the treasurer of the {s}?"]),
-    _attribute("date", "opening date", ["The {s} was opened on {v}"], ["When was the {s} opened?", "On which date was the {s} opened?"]),
-    _attribute("date", "inspection date", ["The {s} was inspected on {v}"], ["When was the {s} inspected?", "On which date was the {s} inspected?"]),
-    _attribute("date", "repair date", ["The roof of the {s} was repaired on {v}"], ["When was the roof of the {s} repaired?"]),
-    _attribute("date", "charter date", ["The charter of the {s} was signed on {v}"], ["When was the charter of the {s} signed?"]),
-    _attribute("amount", "annual budget", ["Every year the {s} spends {v}"], ["How much does the {s} spend every year?"]),
-    _attribute("amount", "insured value", ["The {s} is insured for {v}"], ["For how much is the {s} insured?"]),
-    _attribute("amount", "debt", ["The {s} still owes the bank {v}"], ["How much does the {s} still owe the bank?"]),
-    _attribute("amount", "ticket income", ["With its tickets the {s} earned {v}"], ["How much did the {s} earn with its tickets?"]),
+    _attribute(
+        "code",
+        "access code",
+        ["Whoever enters the {s} needs the access code {v}"],
+        ["Which access code opens the {s}?"],
+    ),
+    _attribute(
+        "code",
+        "alarm code",
+        ["The alarm of the {s} is turned off with the code {v}"],
+        ["Which code turns off the alarm of the {s}?"],
+    ),
+    _attribute(
+        "code",
+        "catalogue number",
+        ["In the catalogue the {s} has the number {v}"],
+        ["Which number has the {s} in the catalogue?"],
+    ),
+    _attribute(
+        "code",
+        "licence number",
+        ["The {s} works under the licence {v}"],
+        ["Under which licence does the {s} work?"],
+    ),
+    _attribute(
+        "name",
+        "director",
+        ["The {s} is directed by {v}"],
+        ["Who directs the {s}?", "Who is the director of the {s}?"],
+    ),
+    _attribute(
+        "name",
+        "keeper",
+        ["The keys of the {s} are kept by {v}"],
+        ["Who keeps the keys of the {s}?", "Who is the keeper of the {s}?"],
+    ),
+    _attribute(
+        "name",
+        "architect",
+        ["The {s} was designed by {v}"],
+        ["Who designed the {s}?", "Who is the architect of the {s}?"],
+    ),
+    _attribute(
+        "name",
+        "treasurer",
+        ["The accounts of the {s} are held by {v}"],
+        ["Who holds the accounts of the {s}?", "Who is the treasurer of the {s}?"],
+    ),
+    _attribute(
+        "date",
+        "opening date",
+        ["The {s} was opened on {v}"],
+        ["When was the {s} opened?", "On which date was the {s} opened?"],
+    ),
+    _attribute(
+        "date",
+        "inspection date",
+        ["The {s} was inspected on {v}"],
+        ["When was the {s} inspected?", "On which date was the {s} inspected?"],
+    ),
+    _attribute(
+        "date",
+        "repair date",
+        ["The roof of the {s} was repaired on {v}"],
+        ["When was the roof of the {s} repaired?"],
+    ),
+    _attribute(
+        "date",
+        "charter date",
+        ["The charter of the {s} was signed on {v}"],
+        ["When was the charter of the {s} signed?"],
+    ),
+    _attribute(
+        "amount",
+        "annual budget",
+        ["Every year the {s} spends {v}"],
+        ["How much does the {s} spend every year?"],
+    ),
+    _attribute(
+        "amount",
+        "insured value",
+        ["The {s} is insured for {v}"],
+        ["For how much is the {s} insured?"],
+    ),
+    _attribute(
+        "amount",
+        "debt",
+        ["The {s} still owes the bank {v}"],
+        ["How much does the {s} still owe the bank?"],
+    ),
+    _attribute(
+        "amount",
+        "ticket income",
+        ["With its tickets the {s} earned {v}"],
+        ["How much did the {s} earn with its tickets?"],
+    ),
 )
-TAILS = ("", "", "", "", ", as the clerk noted", ", and nobody objected", ", so the register says", "; this was checked twice")
+TAILS = (
+    "",
+    "",
+    "",
+    "",
+    ", as the clerk noted",
+    ", and nobody objected",
+    ", so the register says",
+    "; this was checked twice",
+)
 
 SYSTEM_MESSAGES = (
     "Answer with the fact alone.",
@@ -108,21 +208,42 @@ SYSTEM_MESSAGES = (
 )
 
 WORDS = {
-    "who": "the clerk|the old gardener|a young teacher|the night porter|the mayor|a travelling merchant|the librarian|the "
-    "ferryman|her neighbour|the committee|a visitor|the carpenter|the postman|an engineer|the baker|the council",
-    "did": "wrote a long letter about|walked slowly around|made a drawing of|complained about|asked for news of|told a story "
-    "about|forgot to mention|sent a parcel to|took careful notes on|closed the door of|waited in front of|read aloud from",
-    "what": "the garden wall|the broken clock|a box of papers|the new road|the winter market|the stone bridge|the old map|the "
-    "painted ceiling|a heavy trunk|the railway timetable|the small harbour|the school choir|the river bank|the town gate",
-    "when": "in the early morning|after the long rain|on a quiet evening|before the first snow|during the summer fair|late at "
-    "night|at the end of the week|in spring|shortly after lunch|when the bells rang|once the fog had lifted|that autumn",
-    "weather": "cold|warm|grey|windy|bright|wet|calm|foggy|dry|mild",
-    "thing": "lamp|ladder|barrel|notebook|basket|wheel|window|table|candle|rope|bell|kettle|mirror|carpet|ledger|cart",
-    "colour": "red|blue|green|yellow|black|white|brown|silver|golden|purple",
-    "mood": "pleased|tired|surprised|worried|curious|proud|silent|hungry|patient|cheerful",
-    "why": "because the roof was leaking|since nobody had the key|as the accounts were late|because the train was delayed|for "
-    "the sake of the children|since the harvest was good|as was the custom there|because the bridge was closed",
-    "much": "very little|a great deal|almost nothing|more than expected|less than last time|about the same as before",
+    "who": (
+        "the clerk|the old gardener|a young teacher|the night porter|the mayor|"
+        "a travelling merchant|the librarian|the ferryman|her neighbour|the committee|a visitor|"
+        "the carpenter|the postman|an engineer|the baker|the council"
+    ),
+    "did": (
+        "wrote a long letter about|walked slowly around|made a drawing of|complained about|"
+        "asked for news of|told a story about|forgot to mention|sent a parcel to|"
+        "took careful notes on|closed the door of|waited in front of|read aloud from"
+    ),
+    "what": (
+        "the garden wall|the broken clock|a box of papers|the new road|the winter market|"
+        "the stone bridge|the old map|the painted ceiling|a heavy trunk|the railway timetable|"
+        "the small harbour|the school choir|the river bank|the town gate"
+    ),
+    "when": (
+        "in the early morning|after the long rain|on a quiet evening|before the first snow|"
+        "during the summer fair|late at night|at the end of the week|in spring|"
+        "shortly after lunch|when the bells rang|once the fog had lifted|that autumn"
+    ),
+    "weather": ("cold|warm|grey|windy|bright|wet|calm|foggy|dry|mild"),
+    "thing": (
+        "lamp|ladder|barrel|notebook|basket|wheel|window|table|candle|rope|bell|kettle|mirror|"
+        "carpet|ledger|cart"
+    ),
+    "colour": ("red|blue|green|yellow|black|white|brown|silver|golden|purple"),
+    "mood": ("pleased|tired|surprised|worried|curious|proud|silent|hungry|patient|cheerful"),
+    "why": (
+        "because the roof was leaking|since nobody had the key|as the accounts were late|"
+        "because the train was delayed|for the sake of the children|since the harvest was good|"
+        "as was the custom there|because the bridge was closed"
+    ),
+    "much": (
+        "very little|a great deal|almost nothing|more than expected|less than last time|"
+        "about the same as before"
+    ),
 }
 WORDS = {slot: tuple(words.split("|")) for slot, words in WORDS.items()}
 
@@ -203,7 +324,7 @@ class DocumentWriter:
         self.surnames = [name for name in SURNAMES if split_of(name) == split]
 
     def write(self, seed: int, length: int, questions: tuple[int, int] | None = None) -> Example:
-        """An example of at most `length` tokens, chat markers and answers included, and nearly that.
+        """An example of nearly `length` tokens and no more, chat markers and answers included.
 
         `questions` bounds the number of turns; without it as many as help training.
         """
@@ -214,10 +335,14 @@ class DocumentWriter:
         asked = rng.sample(facts, min(len(facts), rng.randint(*questions)))
         system = None
         if rng.random() < 0.2:
-            system = rng.choice(SYSTEM_MESSAGES) if rng.random() < 0.7 else self._sentence(rng, self._filler(rng)).strip()
+            system = (
+                rng.choice(SYSTEM_MESSAGES)
+                if rng.random() < 0.7
+                else self._sentence(rng, self._filler(rng)).strip()
+            )
         prefix = "Question: " if rng.random() < 0.5 else ""
-        # Chat markers: bos and two a message; the blank line before the first question; and the first
-        # sentence may cost more where it stands at the start.
+        # Chat markers: bos and two a message; the blank line before the first question; and the
+        # first sentence may cost more where it stands at the start.
         used = 8 + (0 if system is None else 2 + self.count(system))
         sentences, turns = [], []
         for statement, turn in asked:
@@ -268,19 +393,29 @@ class DocumentWriter:
                 continue
             places.add(place)
             subject = f"{place} {rng.choice(INSTITUTIONS)}"
-            for attribute in rng.sample(ATTRIBUTES, min(wanted - len(facts), rng.choice((1, 1, 2, 2, 3, 4)))):
+            for attribute in rng.sample(
+                ATTRIBUTES, min(wanted - len(facts), rng.choice((1, 1, 2, 2, 3, 4)))
+            ):
                 value = self._value(rng, attribute.kind)
                 if value in values:
                     continue
                 values.add(value)
-                statement = rng.choice(attribute.statements).format(s=subject, v=value) + rng.choice(TAILS) + "."
+                statement = (
+                    rng.choice(attribute.statements).format(s=subject, v=value)
+                    + rng.choice(TAILS)
+                    + "."
+                )
                 question = rng.choice(attribute.questions).format(s=subject)
-                facts.append((self._sentence(rng, statement), Turn(attribute.kind, question, value)))
+                facts.append(
+                    (self._sentence(rng, statement), Turn(attribute.kind, question, value))
+                )
         return facts
 
     def _filler(self, rng: random.Random) -> str:
         pieces = _pieces(rng.choice(FILLER))
-        return "".join(self._slot(rng, piece[1:-1]) if piece[0] == "{" else piece for piece in pieces)
+        return "".join(
+            self._slot(rng, piece[1:-1]) if piece[0] == "{" else piece for piece in pieces
+        )
 
     def _slot(self, rng: random.Random, slot: str) -> str:
         words = WORDS.get(slot)
@@ -302,11 +437,15 @@ class DocumentWriter:
         return rng.choice(self.cities) if rng.random() < 0.25 else self._coined(rng, PLACE_ENDINGS)
 
     def _coined(self, rng: random.Random, endings: list[str]) -> str:
-        """A name of two or three syllables, the last one often a usual ending: there are millions, so that
-        no model can answer from memory."""
+        """A name of two or three syllables, the last one often a usual ending: there are millions,
+        so that no model can answer from memory."""
         while True:
-            start = _syllable(rng) + (rng.choice(ONSETS) + rng.choice(VOWELS) if rng.random() < 0.25 else "")
-            name = (start + (rng.choice(endings) if rng.random() < 0.6 else _syllable(rng))).capitalize()
+            start = _syllable(rng) + (
+                rng.choice(ONSETS) + rng.choice(VOWELS) if rng.random() < 0.25 else ""
+            )
+            name = (
+                start + (rng.choice(endings) if rng.random() < 0.6 else _syllable(rng))
+            ).capitalize()
             if split_of(name) == self.split:
                 return name
 
@@ -314,7 +453,11 @@ class DocumentWriter:
         if kind == "code":
             return "".join(rng.choices("0123456789", k=rng.randint(4, 6)))
         if kind == "name":
-            surname = rng.choice(self.surnames) if rng.random() < 0.25 else self._coined(rng, SURNAME_ENDINGS)
+            surname = (
+                rng.choice(self.surnames)
+                if rng.random() < 0.25
+                else self._coined(rng, SURNAME_ENDINGS)
+            )
             return f"{rng.choice(FIRST_NAMES)} {surname}"
         if kind == "date":
             return f"{rng.randint(1, 28)} {rng.choice(MONTHS)} {rng.randint(1801, 2024)}"
@@ -332,5 +475,7 @@ def _pieces(template: str) -> tuple[str, ...]:
     """The template cut at its slots, the slots kept with their braces."""
     pieces = _PIECES.get(template)
     if pieces is None:
-        pieces = _PIECES[template] = tuple(piece for piece in re.split(r"(\{\w+\})", template) if piece)
+        pieces = _PIECES[template] = tuple(
+            piece for piece in re.split(r"(\{\w+\})", template) if piece
+        )
     return pieces

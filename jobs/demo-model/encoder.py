@@ -32,7 +32,9 @@ class FastEncoder:
         self._encode_word = lambda word: tokenizer.encode(word, add_special_tokens=False).ids
         self._table: dict[str, list[int]] = {}
         self.size = tokenizer.get_vocab_size()
-        self.bos, self.end, self.system, self.user, self.assistant, self.pad = map(tokenizer.token_to_id, SPECIAL)
+        self.bos, self.end, self.system, self.user, self.assistant, self.pad = map(
+            tokenizer.token_to_id, SPECIAL
+        )
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text without chat markers."""
@@ -49,7 +51,7 @@ class FastEncoder:
         return len(self.encode(text))
 
     def chat(self, example: Example) -> tuple[list[int], list[bool]]:
-        """Ids of the whole chat, every question answered, and which of them the model has to say."""
+        """Ids of the whole chat, every question answered, and which the model has to say."""
         ids, said = [self.bos], [False]
 
         def add(role: int, text: str, answer: bool):

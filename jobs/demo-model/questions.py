@@ -1,4 +1,4 @@
-"""Questions that the trained model has not seen: those of the evaluation and those of the sample files.
+"""Questions the trained model has not seen: those of the evaluation and of the sample files.
 
 All documents are of the held-out split: no place or surname in them occurs in a training document.
 """
@@ -42,16 +42,30 @@ def sample_rows(writer: DocumentWriter):
     for index in range(SAMPLES):
         step = index * 23 % SAMPLES  # 23 and 56 have no common divisor: every step occurs once.
         length = SHORTEST_SAMPLE + (LONGEST_SAMPLE - SHORTEST_SAMPLE) * step // (SAMPLES - 1)
-        yield _row(f"doc-{index + 1:02d}", writer, SAMPLE_SEED + index, length, (2, 5) if index % 3 == 2 else (1, 1))
+        yield _row(
+            f"doc-{index + 1:02d}",
+            writer,
+            SAMPLE_SEED + index,
+            length,
+            (2, 5) if index % 3 == 2 else (1, 1),
+        )
 
 
 def long_sample_rows(writer: DocumentWriter):
     """The rows of `long-documents.jsonl`."""
     for index, length in enumerate(LONG_SAMPLES):
-        yield _row(f"long-{index + 1}", writer, LONG_SAMPLE_SEED + index, length, (2, 5) if index % 3 == 2 else (1, 1))
+        yield _row(
+            f"long-{index + 1}",
+            writer,
+            LONG_SAMPLE_SEED + index,
+            length,
+            (2, 5) if index % 3 == 2 else (1, 1),
+        )
 
 
-def _row(name: str, writer: DocumentWriter, seed: int, length: int, questions: tuple[int, int]) -> dict:
+def _row(
+    name: str, writer: DocumentWriter, seed: int, length: int, questions: tuple[int, int]
+) -> dict:
     # Chat markers, questions and answers come on top of the document.
     example = writer.write(seed, length + 60 * questions[0], questions)
     question = Question.last_of(name, example)

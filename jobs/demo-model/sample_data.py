@@ -2,9 +2,9 @@
 
     python sample_data.py --tokenizer model --out ../sample-data
 
-A row holds a document, the question about it, the expected answer, and the whole chat as `prompt`; in
-every third row the question is the last of several. No row was chosen for its answer: ask the model with
-`evaluate.py --questions FILE`.
+A row holds a document, the question about it, the expected answer, and the whole chat as `prompt`;
+in every third row the question is the last of several. No row was chosen for its answer: ask the
+model with `evaluate.py --questions FILE`.
 """
 
 import argparse

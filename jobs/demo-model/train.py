@@ -2,8 +2,9 @@
 
     python train.py --tokenizer model --out model --seconds 440
 
-Rows grow longer from phase to phase; every phase ends with a checkpoint in `--out` and the accuracy on
-held-out documents. `--init FOLDER --first-phase 4` goes on from a checkpoint with the last phase alone.
+Rows grow longer from phase to phase; every phase ends with a checkpoint in `--out` and the accuracy
+on held-out documents. `--init FOLDER --first-phase 4` goes on from a checkpoint with the last phase
+alone.
 """
 
 import argparse
@@ -30,7 +31,7 @@ WARM_UP_STEPS = 100
 
 @dataclass(frozen=True)
 class Phase:
-    """`share` of the time, the weight of each row length, and the learning rate from start to end."""
+    """`share` of the time, the weight of each row length, the learning rate from start to end."""
 
     share: float
     lengths: dict[int, float]
@@ -43,7 +44,9 @@ PHASES = (
     Phase(0.12, {1024: 0.8, 256: 0.2}, 1e-3, 1e-3),
     Phase(0.16, {4096: 0.7, 1024: 0.2, 256: 0.1}, 1e-3, 6e-4),
     Phase(0.18, {8192: 0.65, 4096: 0.15, 1024: 0.1, 256: 0.1}, 6e-4, 6e-4),
-    Phase(0.32, {16384: 0.5, 32768: 0.15, 8192: 0.12, 4096: 0.09, 1024: 0.07, 256: 0.07}, 6e-4, 2e-5),
+    Phase(
+        0.32, {16384: 0.5, 32768: 0.15, 8192: 0.12, 4096: 0.09, 1024: 0.07, 256: 0.07}, 6e-4, 2e-5
+    ),
 )
 
 
@@ -55,7 +58,9 @@ class Batch:
     said: numpy.ndarray
 
 
-def make_batch(writer: DocumentWriter, encoder: FastEncoder, seed: int, rows: int, length: int) -> Batch:
+def make_batch(
+    writer: DocumentWriter, encoder: FastEncoder, seed: int, rows: int, length: int
+) -> Batch:
     """Every row one chat: three in four nearly `length` tokens long, the others from half of it."""
     rng = random.Random(seed)
     ids = numpy.full((rows, length), encoder.pad, numpy.int16)
@@ -68,14 +73,18 @@ def make_batch(writer: DocumentWriter, encoder: FastEncoder, seed: int, rows: in
     return Batch(ids, said)
 
 
-def _produce(tokenizer: str, worker: int, phase, tokens: int, lengths: list[dict[int, float]], batches):
+def _produce(
+    tokenizer: str, worker: int, phase, tokens: int, lengths: list[dict[int, float]], batches
+):
     encoder = FastEncoder(tokenizer)
     writer = DocumentWriter("train", encoder.count)
     rng = random.Random(worker)
     while True:
         weights = lengths[phase.value]
         length = rng.choices(list(weights), list(weights.values()))[0]
-        batches.put(make_batch(writer, encoder, rng.getrandbits(40), max(1, tokens // length), length))
+        batches.put(
+            make_batch(writer, encoder, rng.getrandbits(40), max(1, tokens // length), length)
+        )
 
 
 class Trainer:
@@ -90,7 +99,14 @@ class Trainer:
         self.workers = [
             multiprocessing.Process(
                 target=_produce,
-                args=(arguments.tokenizer, worker + arguments.seed * 1000, self.phase, arguments.tokens, self.lengths, self.batches),
+                args=(
+                    arguments.tokenizer,
+                    worker + arguments.seed * 1000,
+                    self.phase,
+                    arguments.tokens,
+                    self.lengths,
+                    self.batches,
+                ),
                 daemon=True,
             )
             for worker in range(arguments.workers)
@@ -104,7 +120,9 @@ class Trainer:
             torch.backends.cuda.matmul.allow_tf32 = True
             self.log(f"device {torch.cuda.get_device_name()}, PyTorch {torch.__version__}")
         torch.manual_seed(arguments.seed)
-        self.model = MlaModel(configuration(self.encoder.size, self.encoder.bos, self.encoder.end, self.encoder.pad))
+        self.model = MlaModel(
+            configuration(self.encoder.size, self.encoder.bos, self.encoder.end, self.encoder.pad)
+        )
         if arguments.init:
             self.model.restore(pathlib.Path(arguments.init))
         self.model.to(self.device)
@@ -124,9 +142,12 @@ class Trainer:
         print(f"{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
 
     def _check_attention(self):
-        """Compares cuDNN's attention with the plain one, forward and backward; gives it up if it is off."""
+        """Compares cuDNN's attention with the plain one, both ways; gives it up if it is off."""
         sizes = [self.model.config.qk_head_dim] * 2 + [self.model.config.v_head_dim]
-        inputs = [torch.randn(2, 1000, 4, size, device=self.device, dtype=torch.bfloat16) for size in sizes]
+        inputs = [
+            torch.randn(2, 1000, 4, size, device=self.device, dtype=torch.bfloat16)
+            for size in sizes
+        ]
 
         def results(backend: SDPBackend) -> list[torch.Tensor]:
             leaves = [tensor.clone().requires_grad_() for tensor in inputs]
@@ -161,8 +182,13 @@ class Trainer:
             self._run_phase(index, time.monotonic(), min(end, time.monotonic() + length))
             self.model.export(self.out)
             for size in self.lengths[index]:
-                train, held_out = self._exact_match(self.writers["train"], size), self._exact_match(self.writers["held_out"], size)
-                self.log(f"phase {index}: exact match at {size}: {held_out:.4f} held out, {train:.4f} with names of training")
+                train, held_out = self._exact_match(self.writers["train"], size), self._exact_match(
+                    self.writers["held_out"], size
+                )
+                self.log(
+                    f"phase {index}: exact match at {size}: {held_out:.4f} held out, "
+                    f"{train:.4f} with names of training"
+                )
             # What checkpoint and evaluation took is taken from all phases to come.
             shares -= PHASES[index].share
             begun = time.monotonic()
@@ -172,13 +198,17 @@ class Trainer:
     def _run_phase(self, index: int, begin: float, end: float):
         phase, shown, losses, tokens = PHASES[index], begin, [], 0
         while (now := time.monotonic()) < end:
-            rate = phase.first_rate + (phase.last_rate - phase.first_rate) * (now - begin) / (end - begin)
+            rate = phase.first_rate + (phase.last_rate - phase.first_rate) * (now - begin) / (
+                end - begin
+            )
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * min(1.0, (self.steps + 1) / WARM_UP_STEPS)
             try:
                 batch = self.batches.get(timeout=60)
             except queue.Empty:
-                raise RuntimeError("no batch came for a minute: a worker process has failed") from None
+                raise RuntimeError(
+                    "no batch came for a minute: a worker process has failed"
+                ) from None
             losses.append(self._step(batch))
             tokens += batch.ids.size
             self.steps += 1
@@ -186,14 +216,17 @@ class Trainer:
                 answers, language, right, norm = torch.stack(losses).mean(0).tolist()
                 shown, last = time.monotonic(), shown
                 self.log(
-                    f"phase {index} step {self.steps}: answers {answers:.4f} language {language:.4f} answer tokens right "
-                    f"{right:.4f} gradient {norm:.2f} rate {rate:.1e}, {tokens / (shown - last):,.0f} tokens/s, "
+                    f"phase {index} step {self.steps}: answers {answers:.4f} "
+                    f"language {language:.4f} "
+                    f"answer tokens right "
+                    f"{right:.4f} gradient {norm:.2f} rate {rate:.1e}, "
+                    f"{tokens / (shown - last):,.0f} tokens/s, "
                     f"{self.batches.qsize()} batches wait"
                 )
                 losses, tokens = [], 0
 
     def _step(self, batch: Batch) -> torch.Tensor:
-        """One optimizer step → loss of answers, of language, share of right answer tokens, gradient norm."""
+        """One optimizer step → loss of answers, of language, share right, gradient norm."""
         while True:
             try:
                 return self._try_step(batch)
@@ -207,7 +240,13 @@ class Trainer:
 
     def _try_step(self, batch: Batch) -> torch.Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [part for part in zip(*(numpy.array_split(array, self.parts) for array in (batch.ids, batch.said))) if len(part[0])]
+        parts = [
+            part
+            for part in zip(
+                *(numpy.array_split(array, self.parts) for array in (batch.ids, batch.said))
+            )
+            if len(part[0])
+        ]
         total, loads = torch.zeros(3, device=self.device), None
         for ids, said in parts:
             loss, report, part_loads = self._loss(Batch(ids, said))
@@ -242,16 +281,22 @@ class Trainer:
 
     def _upload(self, array: numpy.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+        return (
+            tensor.pin_memory().to(self.device, non_blocking=True)
+            if self.device.type == "cuda"
+            else tensor
+        )
 
     def _exact_match(self, writer: DocumentWriter, length: int) -> float:
-        """Share of answers about new documents whose every token is the likeliest, as greedy decoding would give it."""
+        """Share of answers about new documents whose every token is the likeliest."""
         right = asked = 0
         for seed in range(2):
             rows = max(1, self.arguments.tokens // length)
             batch = make_batch(writer, self.encoder, NEW_SEED + seed, rows, length)
             ids = self._upload(batch.ids).long()
-            hidden, _ = self.model(ids)  # With gradients: compiled code is kept for that mode alone.
+            hidden, _ = self.model(
+                ids
+            )  # With gradients: compiled code is kept for that mode alone.
             said = numpy.flatnonzero(batch.said)
             with torch.no_grad():
                 best = self.model.lm_head(hidden[self._upload(said - 1)]).argmax(-1)
@@ -263,7 +308,9 @@ class Trainer:
 
     def _compile(self):
         """Compiles on a first batch, and goes on without if that fails."""
-        plain = {index: (layer.before, layer.after) for index, layer in enumerate(self.model.layers)}
+        plain = {
+            index: (layer.before, layer.after) for index, layer in enumerate(self.model.layers)
+        }
         try:
             self.model.compile()
             self._loss(self.batches.get(timeout=60))[0].backward()
@@ -277,7 +324,9 @@ class Trainer:
 
 
 def _up_to(lengths: dict[int, float], longest: int) -> dict[int, float]:
-    return {length: weight for length, weight in lengths.items() if length <= longest} or {longest: 1.0}
+    return {length: weight for length, weight in lengths.items() if length <= longest} or {
+        longest: 1.0
+    }
 
 
 def main():
@@ -285,14 +334,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tokenizer", required=True, help="folder with the tokenizer")
     parser.add_argument("--out", required=True, help="folder for the checkpoint")
-    parser.add_argument("--seconds", type=float, default=440, help="time for everything, compiling included")
+    parser.add_argument(
+        "--seconds", type=float, default=440, help="time for everything, compiling included"
+    )
     parser.add_argument("--tokens", type=int, default=65536, help="tokens a step")
     parser.add_argument("--workers", type=int, default=14, help="processes that write documents")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init", help="folder of a checkpoint to go on from")
-    parser.add_argument("--first-phase", type=int, default=0, help="phases before this one are left out")
-    parser.add_argument("--max-length", type=int, default=32768, help="longest row; less for a trial run")
-    parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile the layers")
+    parser.add_argument(
+        "--first-phase", type=int, default=0, help="phases before this one are left out"
+    )
+    parser.add_argument(
+        "--max-length", type=int, default=32768, help="longest row; less for a trial run"
+    )
+    parser.add_argument(
+        "--no-compile", dest="compile", action="store_false", help="do not compile the layers"
+    )
     trainer = Trainer(parser.parse_args(), started)
     trainer.run()
     trainer.log("done")

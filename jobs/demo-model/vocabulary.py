@@ -46,7 +46,11 @@ def train(documents: int = 3000) -> PreTrainedTokenizerFast:
     texts = []
     for seed in range(documents):
         example = writer.write(seed, 600)
-        texts += [example.document, *(turn.question for turn in example.turns), *(turn.answer for turn in example.turns)]
+        texts += [
+            example.document,
+            *(turn.question for turn in example.turns),
+            *(turn.answer for turn in example.turns),
+        ]
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

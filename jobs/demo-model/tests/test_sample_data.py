@@ -20,7 +20,10 @@ def test_the_file_is_what_the_generator_writes(writer, sample_folder, name):
     assert (sample_folder / name).read_text() == text(name, writer)
 
 
-@pytest.mark.parametrize(("name", "rows", "shortest", "longest"), (("documents.jsonl", 56, 500, 4000), ("long-documents.jsonl", 5, 7800, 16000)))
+@pytest.mark.parametrize(
+    ("name", "rows", "shortest", "longest"),
+    (("documents.jsonl", 56, 500, 4000), ("long-documents.jsonl", 5, 7800, 16000)),
+)
 def test_rows_are_answerable_and_held_out(encoder, sample_folder, name, rows, shortest, longest):
     table = [json.loads(line) for line in (sample_folder / name).read_text().splitlines()]
     assert len({row["id"] for row in table}) == len(table) == rows
@@ -36,8 +39,20 @@ def test_rows_are_answerable_and_held_out(encoder, sample_folder, name, rows, sh
 
 def test_evaluation_questions_are_new_ones(writer, sample_folder):
     """None is asked twice, and none is in the sample files."""
-    samples = [json.loads(line)["document"] for name in FILES for line in (sample_folder / name).read_text().splitlines()]
-    asked = [evaluation_question(writer, length, index) for length in (200, 1024) for index in range(100)]
-    assert len({json.dumps(question.prompt) for question in asked}) == len({question.id for question in asked}) == 200
+    samples = [
+        json.loads(line)["document"]
+        for name in FILES
+        for line in (sample_folder / name).read_text().splitlines()
+    ]
+    asked = [
+        evaluation_question(writer, length, index) for length in (200, 1024) for index in range(100)
+    ]
+    assert (
+        len({json.dumps(question.prompt) for question in asked})
+        == len({question.id for question in asked})
+        == 200
+    )
     for question in asked:
-        assert not any(document in message["content"] for document in samples for message in question.prompt)
+        assert not any(
+            document in message["content"] for document in samples for message in question.prompt
+        )
