@@ -1,0 +1,140 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.kvcache.BlockTable;
+import java.util.Arrays;
+
+/**
+ * One prompt with the tokens generated for it, and its place in the cache. Once scheduled, it
+ * belongs to the scheduler's thread.
+ */
+final class Sequence {
+  private final int promptTokens;
+  private final int maxTokens;
+  private final Sampling sampling;
+
+  /** The prompt's ids, then the generated ones; valid up to {@link #length}. */
+  private int[] tokens;
+
+  private int length;
+  private BlockTable table;
+  private int cachedTokens;
+  private boolean preempted;
+
+  /**
+   * @param prompt the prompt's token ids, at least one
+   * @param maxTokens tokens to generate at most, ≥ 1
+   * @param sampling how they are chosen; its index is that of the first
+   */
+  Sequence(int[] prompt, int maxTokens, Sampling sampling) {
+    if (prompt.length == 0 || maxTokens < 1) {
+      throw new IllegalArgumentException(
+          prompt.length + " prompt tokens and max " + maxTokens + " new ones: both must be ≥ 1");
+    }
+    this.promptTokens = prompt.length;
+    this.maxTokens = maxTokens;
+    this.sampling = sampling;
+    this.tokens = prompt.clone();
+    this.length = prompt.length;
+  }
+
+  int promptTokens() {
+    return promptTokens;
+  }
+
+  int outputTokens() {
+    return length - promptTokens;
+  }
+
+  int maxTokens() {
+    return maxTokens;
+  }
+
+  /** Prompt tokens that were taken from the cache, not computed for this sequence. */
+  int cachedTokens() {
+    return cachedTokens;
+  }
+
+  /** Prompt and generated tokens together. */
+  int length() {
+    return length;
+  }
+
+  /** The generated token ids: a copy. */
+  int[] output() {
+    return Arrays.copyOfRange(tokens, promptTokens, length);
+  }
+
+  /** Ids of prompt and generated tokens, valid up to {@link #length}: no copy. */
+  int[] tokens() {
+    return tokens;
+  }
+
+  /** Ids at positions {@code from .. to - 1}: a copy. */
+  int[] tokens(int from, int to) {
+    return Arrays.copyOfRange(tokens, from, to);
+  }
+
+  BlockTable table() {
+    return table;
+  }
+
+  /** Tokens that must be computed before the next one can be chosen: always at least one. */
+  int remaining() {
+    return length - table.computedTokens();
+  }
+
+  /** Whether it computes only the token it generated last. */
+  boolean isDecoding() {
+    return outputTokens() > 0 && remaining() == 1;
+  }
+
+  /** How the next token is chosen. */
+  Sampling nextSampling() {
+    return new Sampling(
+        sampling.temperature(),
+        sampling.topK(),
+        sampling.topP(),
+        sampling.seed(),
+        sampling.index() + outputTokens());
+  }
+
+  /** Gets the table to keep its blocks in, empty. */
+  void start(BlockTable emptyTable) {
+    table = emptyTable;
+  }
+
+  /**
+   * Takes up what the cache holds of its tokens already; never the last one, which must be computed
+   * to choose its successor. Tokens count as cached until the sequence is preempted: after that it
+   * finds its own.
+   */
+  void adopt() {
+    int adopted = table.adopt(tokens, length - 1);
+    if (!preempted) {
+      cachedTokens += adopted;
+    }
+  }
+
+  /** Adds a generated token. */
+  void append(int token) {
+    if (length == tokens.length) {
+      tokens = Arrays.copyOf(tokens, length + Math.max(64, length / 8));
+    }
+    tokens[length++] = token;
+  }
+
+  /** Gives its blocks back; its tokens must be computed again. */
+  void preempt() {
+    table.close();
+    preempted = true;
+  }
+
+  /** Gives its blocks back; what it counted as cached counts no more. */
+  void postpone() {
+    table.close();
+    if (!preempted) {
+      cachedTokens = 0;
+    }
+  }
+}

@@ -1,0 +1,245 @@
+package dev.sparkmla.plugin;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+import org.apache.spark.network.util.JavaUtils;
+import scala.Tuple2;
+
+/** The settings of one application or session, checked as a whole when made. Immutable. */
+public final class MlaConf {
+  /** Every key begins with it. */
+  public static final String PREFIX = "spark.mla.";
+
+  private static final List<ConfEntry<?>> ENTRIES = new ArrayList<>();
+
+  /** The model's folder. */
+  public static final ConfEntry<Path> MODEL_PATH =
+      required(
+          "spark.mla.model.path",
+          "a Hugging Face model folder that every executor can read at this path",
+          "The folder with config.json, tokenizer.json and *.safetensors. Each executor reads it"
+              + " once, when it starts.",
+          Path::of);
+
+  /** Which machine computes. */
+  public static final ConfEntry<BackendChoice> BACKEND =
+      entry(
+          "spark.mla.backend",
+          "auto",
+          "auto, cuda or cpu",
+          "Which machine computes: `cuda` a Hopper GPU, `cpu` the processor, `auto` the GPU where"
+              + " the executor was given one, else the processor.",
+          text -> BackendChoice.valueOf(text.toUpperCase(Locale.ROOT)));
+
+  /** Which GPU, in local mode; empty for the first Hopper GPU. */
+  public static final ConfEntry<OptionalInt> DEVICE =
+      entry(
+          "spark.mla.device",
+          "auto",
+          "auto or the number of a GPU, from 0",
+          "Which GPU to use in local mode, where Spark assigns none; `auto` is the first Hopper"
+              + " GPU. On a cluster the executor uses the one that Spark gave it.",
+          text ->
+              text.equals("auto")
+                  ? OptionalInt.empty()
+                  : OptionalInt.of(integer(text, 0, Integer.MAX_VALUE)));
+
+  /** The CPU backend's threads; empty for all cores. */
+  public static final ConfEntry<OptionalInt> CPU_THREADS =
+      entry(
+          "spark.mla.cpu.threads",
+          "auto",
+          "auto or a number of threads, at least 1",
+          "Threads the `cpu` backend computes with; `auto` is the number of processors that the JVM"
+              + " sees.",
+          text ->
+              text.equals("auto") ? OptionalInt.empty() : OptionalInt.of(integer(text, 1, 4096)));
+
+  /** The part of free GPU memory that the cache takes. */
+  public static final ConfEntry<Double> CACHE_MEMORY_FRACTION =
+      entry(
+          "spark.mla.kvcache.memoryFraction",
+          "0.9",
+          "a number above 0, at most 1",
+          "The part of the GPU memory left beside the weights that the paged cache takes with the"
+              + " `cuda` backend.",
+          text -> checked(Double.parseDouble(text), value -> value > 0 && value <= 1));
+
+  /** Bytes of the CPU backend's cache. */
+  public static final ConfEntry<Long> CACHE_SIZE =
+      entry(
+          "spark.mla.kvcache.size",
+          "1g",
+          "a size of at least 1 MiB, such as 512m or 4g",
+          "The size of the paged cache with the `cpu` backend, outside the heap.",
+          text -> bytes(text, 1L << 20, 1L << 45));
+
+  /** Tokens of one step at most. */
+  public static final ConfEntry<Integer> MAX_BATCHED_TOKENS =
+      entry(
+          "spark.mla.engine.maxBatchedTokens",
+          "2048",
+          "a number from 64 to 1048576",
+          "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
+              + " chunks of waiting prompts.",
+          text -> integer(text, 64, 1 << 20));
+
+  /** Sequences running at once at most. */
+  public static final ConfEntry<Integer> MAX_SEQUENCES =
+      entry(
+          "spark.mla.engine.maxSequences",
+          "256",
+          "a number from 1 to 65536",
+          "Rows that one engine computes at once at most; the others wait.",
+          text -> integer(text, 1, 1 << 16));
+
+  /** {@code max_tokens} of a call that names none. */
+  public static final ConfEntry<Integer> MAX_TOKENS =
+      entry(
+          "spark.mla.generation.maxTokens",
+          "256",
+          "a number of at least 1",
+          "Tokens generated for a row at most, where the call's `params` name no `max_tokens`.",
+          text -> integer(text, 1, Integer.MAX_VALUE));
+
+  /** Rows of one Arrow batch at most. */
+  public static final ConfEntry<Integer> BATCH_ROWS =
+      session(
+          "spark.mla.batch.rows",
+          "64",
+          "a number from 1 to 65536",
+          "Rows that a task hands to the engine as one Arrow batch at most.",
+          text -> integer(text, 1, 1 << 16));
+
+  /** Bytes after which an Arrow batch is full. */
+  public static final ConfEntry<Long> BATCH_BYTES =
+      session(
+          "spark.mla.batch.bytes",
+          "4m",
+          "a size from 1 byte to 1g",
+          "Bytes of arguments after which an Arrow batch is full, whatever its rows.",
+          text -> bytes(text, 1, 1L << 30));
+
+  /** Batches of one task in the engine at once. */
+  public static final ConfEntry<Integer> BATCHES_IN_FLIGHT =
+      session(
+          "spark.mla.batch.inFlight",
+          "8",
+          "a number from 1 to 1024",
+          "Batches that one task keeps in the engine at once; more keep a large GPU busier, fewer"
+              + " hold less memory.",
+          text -> integer(text, 1, 1024));
+
+  private final Map<String, String> values;
+
+  private MlaConf(Map<String, String> values) {
+    this.values = Map.copyOf(values);
+  }
+
+  /**
+   * Takes the settings that begin with {@link #PREFIX} and checks each.
+   *
+   * @throws InvalidConfigurationException for an unknown key or a wrong value
+   */
+  public static MlaConf of(Map<String, String> settings) {
+    Map<String, String> own = new TreeMap<>();
+    settings.forEach(
+        (key, value) -> {
+          if (key.startsWith(PREFIX)) {
+            own.put(key, value);
+          }
+        });
+    own.forEach((key, value) -> declared(key, value).parse(value));
+    return new MlaConf(own);
+  }
+
+  /**
+   * As {@link #of(Map)}, from an application's settings.
+   *
+   * @throws InvalidConfigurationException for an unknown key or a wrong value
+   */
+  public static MlaConf of(SparkConf conf) {
+    Map<String, String> settings = new TreeMap<>();
+    for (Tuple2<String, String> setting : conf.getAllWithPrefix(PREFIX)) {
+      settings.put(PREFIX + setting._1(), setting._2());
+    }
+    return of(settings);
+  }
+
+  /** All settings there are, in the order of the configuration page. */
+  public static List<ConfEntry<?>> entries() {
+    return List.copyOf(ENTRIES);
+  }
+
+  /**
+   * The value of a setting.
+   *
+   * @throws InvalidConfigurationException when it is required and not set
+   */
+  public <T> T get(ConfEntry<T> entry) {
+    String text = values.get(entry.key());
+    if (text == null) {
+      text =
+          entry
+              .defaultText()
+              .orElseThrow(
+                  () -> new InvalidConfigurationException(entry.key(), null, entry.expected()));
+    }
+    return entry.parse(text);
+  }
+
+  private static ConfEntry<?> declared(String key, String value) {
+    for (ConfEntry<?> entry : ENTRIES) {
+      if (entry.key().equals(key)) {
+        return entry;
+      }
+    }
+    String known = ENTRIES.stream().map(ConfEntry::key).collect(Collectors.joining(", "));
+    throw new InvalidConfigurationException(key, value, "one of the settings there are: " + known);
+  }
+
+  private static <T> ConfEntry<T> required(
+      String key, String expected, String doc, Function<String, T> parser) {
+    return add(new ConfEntry<>(key, Optional.empty(), expected, doc, false, parser));
+  }
+
+  private static <T> ConfEntry<T> entry(
+      String key, String defaultText, String expected, String doc, Function<String, T> parser) {
+    return add(new ConfEntry<>(key, Optional.of(defaultText), expected, doc, false, parser));
+  }
+
+  private static <T> ConfEntry<T> session(
+      String key, String defaultText, String expected, String doc, Function<String, T> parser) {
+    return add(new ConfEntry<>(key, Optional.of(defaultText), expected, doc, true, parser));
+  }
+
+  private static <T> ConfEntry<T> add(ConfEntry<T> entry) {
+    ENTRIES.add(entry);
+    return entry;
+  }
+
+  private static int integer(String text, int least, int most) {
+    return checked(Integer.parseInt(text), value -> value >= least && value <= most);
+  }
+
+  private static long bytes(String text, long least, long most) {
+    return checked(JavaUtils.byteStringAsBytes(text), value -> value >= least && value <= most);
+  }
+
+  private static <T> T checked(T value, Predicate<T> right) {
+    if (!right.test(value)) {
+      throw new IllegalArgumentException(String.valueOf(value));
+    }
+    return value;
+  }
+}

@@ -1,0 +1,72 @@
+package dev.sparkmla.plugin;
+
+import dev.sparkmla.engine.EngineFailedException;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.IntConsumer;
+import org.apache.spark.ExceptionFailure;
+import org.apache.spark.TaskFailedReason;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An executor's side: owns its engine.
+ *
+ * <p>An engine that has failed, after a fatal error of its GPU for one, serves no more rows; then
+ * the executor ends, so that Spark starts another with a new engine and runs its tasks again there.
+ * In local mode, where the executor is the application, tasks fail with the cause instead.
+ */
+final class MlaExecutorPlugin implements ExecutorPlugin {
+  /** The executor's exit code after its engine has failed. */
+  static final int ENGINE_FAILED = 70;
+
+  private static final Logger LOGGER = LoggerFactory.getLogger(MlaExecutorPlugin.class);
+
+  private final BiFunction<MlaConf, PluginContext, TextGenerator> opener;
+  private final IntConsumer exit;
+  private boolean replaceable;
+
+  /**
+   * @param opener makes the engine
+   * @param exit ends the process with a code
+   */
+  MlaExecutorPlugin(BiFunction<MlaConf, PluginContext, TextGenerator> opener, IntConsumer exit) {
+    this.opener = opener;
+    this.exit = exit;
+  }
+
+  @Override
+  public void init(PluginContext context, Map<String, String> extraConf) {
+    TextGenerator generator = opener.apply(MlaConf.of(context.conf()), context);
+    ExecutorEngine.start(generator);
+    EngineMetrics.register(context.metricRegistry(), generator);
+    replaceable = !MlaPlugin.isLocal(context.conf());
+  }
+
+  @Override
+  public void onTaskFailed(TaskFailedReason reason) {
+    if (replaceable && isEngineFailure(reason)) {
+      LOGGER.error("The engine failed; this executor ends for Spark to replace it: {}", reason);
+      exit.accept(ENGINE_FAILED);
+    }
+  }
+
+  @Override
+  public void shutdown() {
+    ExecutorEngine.stop();
+  }
+
+  private static boolean isEngineFailure(TaskFailedReason reason) {
+    if (!(reason instanceof ExceptionFailure failure) || failure.exception().isEmpty()) {
+      return false;
+    }
+    for (Throwable cause = failure.exception().get(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof EngineFailedException) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

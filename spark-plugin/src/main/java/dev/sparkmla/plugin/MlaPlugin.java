@@ -1,0 +1,61 @@
+package dev.sparkmla.plugin;
+
+import java.util.Arrays;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.plugin.DriverPlugin;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.api.plugin.SparkPlugin;
+
+/**
+ * Brings the model into an application's executors: {@code
+ * spark.plugins=dev.sparkmla.plugin.MlaPlugin}.
+ *
+ * <p>The driver's side checks the settings before anything runs. Each executor's side loads the
+ * model as the executor starts and closes it as it ends; a failed load fails the executor.
+ */
+public class MlaPlugin implements SparkPlugin {
+  /** Made by Spark. */
+  public MlaPlugin() {}
+
+  @Override
+  public final DriverPlugin driverPlugin() {
+    return new MlaDriverPlugin();
+  }
+
+  @Override
+  public final ExecutorPlugin executorPlugin() {
+    return new MlaExecutorPlugin(this::open, System::exit);
+  }
+
+  /**
+   * Makes an executor's engine.
+   *
+   * @param conf the application's settings
+   * @param context the executor's place in Spark
+   */
+  protected TextGenerator open(MlaConf conf, PluginContext context) {
+    return ModelGenerator.open(conf, context);
+  }
+
+  /** Whether an application has this plugin, or a subclass of it. */
+  public static boolean isIn(SparkConf conf) {
+    return Arrays.stream(conf.get("spark.plugins", "").split(","))
+        .anyMatch(name -> isThis(name.strip()));
+  }
+
+  /** Whether driver and executor are one JVM. */
+  static boolean isLocal(SparkConf conf) {
+    String master = conf.get("spark.master", "");
+    return master.equals("local") || master.startsWith("local[");
+  }
+
+  private static boolean isThis(String name) {
+    try {
+      return MlaPlugin.class.isAssignableFrom(
+          Class.forName(name, false, Thread.currentThread().getContextClassLoader()));
+    } catch (ClassNotFoundException | LinkageError other) {
+      return false;
+    }
+  }
+}

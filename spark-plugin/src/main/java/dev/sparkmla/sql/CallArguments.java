@@ -1,0 +1,221 @@
+package dev.sparkmla.sql;
+
+import dev.sparkmla.engine.InvalidParameterException;
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.engine.SamplingParams;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.catalyst.expressions.Cast;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal$;
+import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
+import org.apache.spark.sql.catalyst.util.MapData;
+import org.apache.spark.sql.internal.SQLConf;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.NullType;
+import org.apache.spark.sql.types.NumericType;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
+import scala.Option;
+import scala.collection.immutable.Seq;
+
+/** The arguments of a call, by position or name, checked as the query is analysed. */
+final class CallArguments {
+  /** {@code MAP<STRING, STRING>}. */
+  static final MapType PARAMS_TYPE =
+      DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true);
+
+  private static final List<String> NAMES =
+      List.of("prompt", "params", "system", "on_error", "on_overflow");
+
+  private final String function;
+  private final Map<String, Expression> values = new LinkedHashMap<>();
+
+  private CallArguments(String function) {
+    this.function = function;
+  }
+
+  /**
+   * Makes a call of its arguments. A NULL for any but the prompt is as if it were not given.
+   *
+   * @param arguments resolved
+   * @param textOnly whether {@code llm_generate_text} is called
+   */
+  static LlmGenerate bind(Seq<Expression> arguments, boolean textOnly) {
+    CallArguments bound = new CallArguments(textOnly ? LlmGenerate.TEXT_NAME : LlmGenerate.NAME);
+    Catalyst.<Expression>list(arguments).forEach(bound::add);
+    return bound.call(textOnly);
+  }
+
+  private void add(Expression argument) {
+    if (argument instanceof NamedArgumentExpression named) {
+      put(named.key().toLowerCase(Locale.ROOT), named.value());
+    } else if (values.size() < NAMES.size()) {
+      put(NAMES.get(values.size()), argument);
+    } else {
+      throw Catalyst.error(
+          function + " takes " + NAMES.size() + " arguments at most: " + String.join(", ", NAMES));
+    }
+  }
+
+  private void put(String name, Expression value) {
+    if (!NAMES.contains(name)) {
+      throw Catalyst.error(
+          function + " has no argument '" + name + "'; it has " + String.join(", ", NAMES));
+    }
+    if (values.putIfAbsent(name, value) != null) {
+      throw Catalyst.error(function + " is given its argument '" + name + "' twice");
+    }
+  }
+
+  private LlmGenerate call(boolean textOnly) {
+    return new LlmGenerate(
+        prompt(),
+        params(),
+        system(),
+        option("on_error", OnError.class, OnError.ROW),
+        option("on_overflow", OverflowPolicy.class, OverflowPolicy.ERROR),
+        textOnly);
+  }
+
+  private Expression prompt() {
+    Expression prompt = values.get("prompt");
+    if (prompt == null) {
+      throw Catalyst.error(function + " needs its argument 'prompt'");
+    }
+    DataType type = prompt.dataType();
+    if (type instanceof NullType) {
+      return Literal$.MODULE$.create(null, DataTypes.StringType);
+    }
+    if (!(type instanceof StringType) && !isConversation(type)) {
+      throw wrongType("prompt", "STRING or ARRAY<STRUCT<role STRING, content STRING>>", prompt);
+    }
+    return prompt;
+  }
+
+  private static boolean isConversation(DataType type) {
+    if (!(type instanceof ArrayType array && array.elementType() instanceof StructType message)) {
+      return false;
+    }
+    List<String> fields = new ArrayList<>();
+    for (StructField field : message.fields()) {
+      if (!(field.dataType() instanceof StringType)) {
+        return false;
+      }
+      fields.add(field.name());
+    }
+    return fields.size() == 2 && fields.contains("role") && fields.contains("content");
+  }
+
+  private Expression params() {
+    Expression params = given("params");
+    if (params == null) {
+      return Literal$.MODULE$.create(null, PARAMS_TYPE);
+    }
+    if (!(params.dataType() instanceof MapType map
+        && isText(map.keyType())
+        && (isText(map.valueType()) || map.valueType() instanceof NumericType))) {
+      throw wrongType("params", "MAP<STRING, STRING>", params);
+    }
+    Expression strings =
+        params.dataType().equals(PARAMS_TYPE)
+            ? params
+            : new Cast(params, PARAMS_TYPE, Option.apply(SQLConf.get().sessionLocalTimeZone()));
+    if (strings.foldable()) {
+      check((MapData) strings.eval(null));
+    }
+    return strings;
+  }
+
+  private static boolean isText(DataType type) {
+    return type instanceof StringType || type instanceof NullType;
+  }
+
+  /** Constant parameters are read here, so that a wrong one ends the query, not every row. */
+  private void check(MapData params) {
+    Map<String, String> named = new LinkedHashMap<>();
+    if (params != null) {
+      for (int i = 0; i < params.numElements(); i++) {
+        if (!params.valueArray().isNullAt(i)) {
+          named.put(
+              params.keyArray().getUTF8String(i).toString(),
+              params.valueArray().getUTF8String(i).toString());
+        }
+      }
+    }
+    try {
+      SamplingParams.parse(named);
+    } catch (InvalidParameterException invalid) {
+      throw Catalyst.error(function + ": " + invalid.getMessage());
+    }
+  }
+
+  private Expression system() {
+    Expression system = given("system");
+    if (system == null) {
+      return Literal$.MODULE$.create(null, DataTypes.StringType);
+    }
+    if (!(system.dataType() instanceof StringType)) {
+      throw wrongType("system", "STRING", system);
+    }
+    return system;
+  }
+
+  private <E extends Enum<E>> E option(String name, Class<E> type, E usual) {
+    Expression option = given(name);
+    if (option == null) {
+      return usual;
+    }
+    if (!(option.dataType() instanceof StringType)) {
+      throw wrongType(name, "STRING", option);
+    }
+    if (!option.foldable()) {
+      throw Catalyst.error(function + " needs a constant for '" + name + "', not " + option.sql());
+    }
+    String value = String.valueOf((UTF8String) option.eval(null));
+    for (E constant : type.getEnumConstants()) {
+      if (spelling(constant).equals(value)) {
+        return constant;
+      }
+    }
+    String known =
+        Arrays.stream(type.getEnumConstants())
+            .map(constant -> "'" + spelling(constant) + "'")
+            .collect(Collectors.joining(", "));
+    throw Catalyst.error(
+        function + " takes one of " + known + " for '" + name + "', not '" + value + "'");
+  }
+
+  private static String spelling(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** An argument; null where it is not given or is the literal NULL. */
+  private Expression given(String name) {
+    Expression value = values.get(name);
+    return value == null || value.dataType() instanceof NullType ? null : value;
+  }
+
+  private RuntimeException wrongType(String name, String expected, Expression actual) {
+    return Catalyst.error(
+        function
+            + " takes "
+            + expected
+            + " for '"
+            + name
+            + "', not "
+            + actual.dataType().sql()
+            + " as in "
+            + actual.sql());
+  }
+}

@@ -1,0 +1,217 @@
+package dev.sparkmla.sql;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.GetStructField;
+import org.apache.spark.sql.catalyst.expressions.NamedExpression;
+import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
+import org.apache.spark.sql.catalyst.plans.Cross$;
+import org.apache.spark.sql.catalyst.plans.Inner$;
+import org.apache.spark.sql.catalyst.plans.logical.Aggregate;
+import org.apache.spark.sql.catalyst.plans.logical.Filter;
+import org.apache.spark.sql.catalyst.plans.logical.Join;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.rules.Rule;
+import scala.Option;
+
+/**
+ * Takes the calls out of whatever operator holds them and puts an {@link LlmGeneration} below it,
+ * so that each is computed once a row however often the operator names it.
+ */
+final class ExtractLlmGenerate extends Rule<LogicalPlan> {
+  @Override
+  public LogicalPlan apply(LogicalPlan plan) {
+    return plan.transformUp(Catalyst.everywhere(ExtractLlmGenerate::extract));
+  }
+
+  /** Whether an operator other than {@link LlmGeneration} holds a call. */
+  static boolean holdsCall(LogicalPlan node) {
+    return !(node instanceof LlmGeneration)
+        && Catalyst.<Expression>list(node.expressions()).stream().anyMatch(GuardedCalls::holdsCall);
+  }
+
+  private static LogicalPlan extract(LogicalPlan node) {
+    if (!holdsCall(node)) {
+      return node;
+    }
+    if (node instanceof Filter filter) {
+      return extractFilter(filter);
+    }
+    if (node instanceof Aggregate aggregate) {
+      return extractAggregate(aggregate);
+    }
+    if (node instanceof Join join) {
+      return extractJoin(join);
+    }
+    return node.children().size() == 1 ? extractBelow(node) : node;
+  }
+
+  /** What costs nothing is asked first. */
+  private static LogicalPlan extractFilter(Filter filter) {
+    List<Expression> cheap = new ArrayList<>();
+    List<Expression> rest = new ArrayList<>();
+    for (Expression condition : Catalyst.conjuncts(filter.condition())) {
+      boolean first = condition.deterministic() && !GuardedCalls.holdsCall(condition);
+      (first ? cheap : rest).add(condition);
+    }
+    LogicalPlan below =
+        cheap.isEmpty() ? filter.child() : new Filter(Catalyst.all(cheap), filter.child());
+    return extractBelow(new Filter(Catalyst.all(rest), below));
+  }
+
+  /** Calls over groups go above the aggregate, calls over its input below. */
+  private static LogicalPlan extractAggregate(Aggregate aggregate) {
+    List<Expression> grouping = Catalyst.list(aggregate.groupingExpressions());
+    List<NamedExpression> results = Catalyst.list(aggregate.aggregateExpressions());
+    boolean above =
+        results.stream().anyMatch(result -> holdsCallOverGroups((Expression) result, grouping));
+    if (!above) {
+      return extractBelow(aggregate);
+    }
+    Map<Expression, NamedExpression> groups = new LinkedHashMap<>();
+    List<NamedExpression> columns = new ArrayList<>();
+    for (NamedExpression result : results) {
+      columns.add((NamedExpression) overGroups((Expression) result, grouping, groups));
+    }
+    LogicalPlan inner =
+        new Aggregate(
+            aggregate.groupingExpressions(),
+            Catalyst.seq(List.copyOf(groups.values())),
+            aggregate.child(),
+            aggregate.hint());
+    return extractBelow(Catalyst.select(columns, extract(inner)));
+  }
+
+  private static boolean isGroup(Expression expression, List<Expression> grouping) {
+    return expression instanceof AggregateExpression
+        || grouping.stream().anyMatch(group -> group.semanticEquals(expression));
+  }
+
+  private static boolean holdsCallOverGroups(Expression expression, List<Expression> grouping) {
+    if (isGroup(expression, grouping)) {
+      return false;
+    }
+    return expression instanceof LlmGenerate
+        || Catalyst.<Expression>list(expression.children()).stream()
+            .anyMatch(child -> holdsCallOverGroups(child, grouping));
+  }
+
+  /** {@code expression} over the columns of an aggregate that returns {@code groups}. */
+  private static Expression overGroups(
+      Expression expression, List<Expression> grouping, Map<Expression, NamedExpression> groups) {
+    if (isGroup(expression, grouping)) {
+      return groups
+          .computeIfAbsent(
+              expression.canonicalized(),
+              key ->
+                  expression instanceof Attribute column
+                      ? column
+                      : Catalyst.alias(expression, "group" + groups.size()))
+          .toAttribute();
+    }
+    return expression.mapChildren(child -> overGroups(child, grouping, groups));
+  }
+
+  /**
+   * A call goes to the side it reads; where it reads both, an inner join is filtered afterwards.
+   */
+  private static LogicalPlan extractJoin(Join join) {
+    LogicalPlan left = join.left();
+    LogicalPlan right = join.right();
+    List<Expression> conditions = Catalyst.conjuncts(join.condition().get());
+    List<Expression> after = new ArrayList<>();
+    GuardedCalls calls = new GuardedCalls(conditions);
+    while (!calls.isEmpty()) {
+      Map<GuardedCalls.Ready, Attribute> columns = new LinkedHashMap<>();
+      for (GuardedCalls.Ready ready : calls.ready()) {
+        LlmGenerate call = ready.guarded();
+        if (!Catalyst.reads(call, left.outputSet()) && !Catalyst.reads(call, right.outputSet())) {
+          call = ready.call().whole();
+        }
+        if (Catalyst.reads(call, left.outputSet())) {
+          LlmGeneration node = LlmGeneration.of(call, left);
+          left = node;
+          columns.put(ready, node.column());
+        } else if (Catalyst.reads(call, right.outputSet())) {
+          LlmGeneration node = LlmGeneration.of(call, right);
+          right = node;
+          columns.put(ready, node.column());
+        } else {
+          refuseUnlessInner(join, call);
+          for (Expression condition : List.copyOf(conditions)) {
+            if (condition.exists(part -> part instanceof LlmGenerate other && ready.is(other))) {
+              conditions.remove(condition);
+              after.add(condition);
+            }
+          }
+        }
+      }
+      conditions.replaceAll(condition -> replace(condition, columns));
+      after.replaceAll(condition -> replace(condition, columns));
+      calls = new GuardedCalls(conditions);
+    }
+    Option<Expression> condition =
+        conditions.isEmpty() ? Option.empty() : Option.apply(Catalyst.all(conditions));
+    LogicalPlan joined = new Join(left, right, join.joinType(), condition, join.hint());
+    if (!after.isEmpty()) {
+      joined = extractFilter(new Filter(Catalyst.all(after), joined));
+    }
+    return Catalyst.withOutput(Catalyst.output(join), joined);
+  }
+
+  private static void refuseUnlessInner(Join join, LlmGenerate call) {
+    if (join.joinType() != Inner$.MODULE$ && join.joinType() != Cross$.MODULE$) {
+      throw Catalyst.error(
+          call.sql()
+              + " reads both sides of a "
+              + join.joinType().sql()
+              + " join in its condition, which only an inner join can have");
+    }
+  }
+
+  /** Puts the calls of {@code node} below it, the innermost at the bottom. */
+  private static LogicalPlan extractBelow(LogicalPlan node) {
+    LogicalPlan changed = node;
+    GuardedCalls calls = new GuardedCalls(Catalyst.list(changed.expressions()));
+    while (!calls.isEmpty()) {
+      LogicalPlan below = changed.children().apply(0);
+      Map<GuardedCalls.Ready, Attribute> columns = new LinkedHashMap<>();
+      for (GuardedCalls.Ready ready : calls.ready()) {
+        LlmGeneration generation = LlmGeneration.of(ready.guarded(), below);
+        columns.put(ready, generation.column());
+        below = generation;
+      }
+      changed =
+          changed
+              .mapExpressions(expression -> replace(expression, columns))
+              .withNewChildren(Catalyst.seq(List.of(below)));
+      calls = new GuardedCalls(Catalyst.list(changed.expressions()));
+    }
+    return Catalyst.withOutput(Catalyst.output(node), changed);
+  }
+
+  private static Expression replace(
+      Expression expression, Map<GuardedCalls.Ready, Attribute> columns) {
+    UnaryOperator<Expression> deeper = part -> part.mapChildren(child -> replace(child, columns));
+    if (expression instanceof LlmGenerate call) {
+      Optional<Attribute> column =
+          columns.entrySet().stream()
+              .filter(entry -> entry.getKey().is(call))
+              .map(Map.Entry::getValue)
+              .findFirst();
+      if (column.isEmpty()) {
+        return deeper.apply(call);
+      }
+      return call.textOnly()
+          ? new GetStructField(column.get(), LlmGenerate.TEXT_ORDINAL, Option.apply("text"))
+          : column.get();
+    }
+    return deeper.apply(expression);
+  }
+}

@@ -1,0 +1,67 @@
+package dev.sparkmla.sql;
+
+import dev.sparkmla.engine.GenerationResult;
+import java.io.Serializable;
+import java.util.LinkedHashMap;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.execution.metric.SQLMetric;
+import org.apache.spark.sql.execution.metric.SQLMetrics;
+import scala.collection.immutable.Map;
+import scala.collection.immutable.Map$;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * What the operator counts, shown on its node in the SQL page.
+ *
+ * @param prompts rows generated; rows with a NULL prompt are not
+ * @param errors those that ended in error
+ * @param promptTokens tokens of the prompts
+ * @param cachedTokens how many of them were in the cache
+ * @param outputTokens tokens generated
+ * @param batches Arrow batches handed to the engine
+ * @param waitTime time the tasks waited for results
+ */
+record GenerationMetrics(
+    SQLMetric prompts,
+    SQLMetric errors,
+    SQLMetric promptTokens,
+    SQLMetric cachedTokens,
+    SQLMetric outputTokens,
+    SQLMetric batches,
+    SQLMetric waitTime)
+    implements Serializable {
+
+  static GenerationMetrics create(SparkContext context) {
+    return new GenerationMetrics(
+        SQLMetrics.createMetric(context, "prompts"),
+        SQLMetrics.createMetric(context, "prompts in error"),
+        SQLMetrics.createMetric(context, "prompt tokens"),
+        SQLMetrics.createMetric(context, "cached prompt tokens"),
+        SQLMetrics.createMetric(context, "output tokens"),
+        SQLMetrics.createMetric(context, "batches"),
+        SQLMetrics.createNanoTimingMetric(context, "time waiting for the engine", -1));
+  }
+
+  Map<String, SQLMetric> byName() {
+    java.util.Map<String, SQLMetric> named = new LinkedHashMap<>();
+    named.put("prompts", prompts);
+    named.put("errors", errors);
+    named.put("promptTokens", promptTokens);
+    named.put("cachedTokens", cachedTokens);
+    named.put("outputTokens", outputTokens);
+    named.put("batches", batches);
+    named.put("waitTime", waitTime);
+    return Map$.MODULE$.from(CollectionConverters.asScala(named));
+  }
+
+  /** Counts a row. */
+  void add(GenerationResult result) {
+    prompts.add(1);
+    if (result.error().isPresent()) {
+      errors.add(1);
+    }
+    promptTokens.add(result.promptTokens());
+    cachedTokens.add(result.cachedTokens());
+    outputTokens.add(result.outputTokens());
+  }
+}

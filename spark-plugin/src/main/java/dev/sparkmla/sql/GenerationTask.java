@@ -1,0 +1,110 @@
+package dev.sparkmla.sql;
+
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.plugin.ExecutorEngine;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.Function2;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** What the driver sends to each task of an {@link LlmGenerationExec}. Immutable. */
+final class GenerationTask
+    implements Function2<Integer, Iterator<InternalRow>, Iterator<InternalRow>> {
+  private static final long serialVersionUID = 1L;
+
+  private final List<Expression> arguments;
+  private final List<Attribute> input;
+  private final DataType promptType;
+  private final DataType[] outputTypes;
+  private final OnError onError;
+  private final OverflowPolicy onOverflow;
+  private final int batchRows;
+  private final long batchBytes;
+  private final int batchesInFlight;
+  private final GenerationMetrics metrics;
+
+  /**
+   * @param call whose arguments are computed on the rows
+   * @param input the rows' columns
+   * @param batchRows rows of a batch at most
+   * @param batchBytes bytes of arguments after which a batch is full
+   * @param batchesInFlight batches in the engine at once
+   * @param metrics where to count
+   */
+  GenerationTask(
+      LlmGenerate call,
+      List<Attribute> input,
+      int batchRows,
+      long batchBytes,
+      int batchesInFlight,
+      GenerationMetrics metrics) {
+    this.arguments = Catalyst.list(call.children());
+    this.input = new ArrayList<>(input);
+    this.promptType = call.prompt().dataType();
+    List<DataType> types = new ArrayList<>(input.stream().map(Attribute::dataType).toList());
+    types.add(LlmGenerate.RESULT_TYPE);
+    this.outputTypes = types.toArray(DataType[]::new);
+    this.onError = call.onError();
+    this.onOverflow = call.onOverflow();
+    this.batchRows = batchRows;
+    this.batchBytes = batchBytes;
+    this.batchesInFlight = batchesInFlight;
+    this.metrics = metrics;
+  }
+
+  @Override
+  public Iterator<InternalRow> call(Integer partition, Iterator<InternalRow> rows) {
+    return GenerationIterator.open(
+        this, partition, rows, ExecutorEngine.current(), TaskContext.get());
+  }
+
+  /** From a row to a row of {@link #argumentType}. */
+  UnsafeProjection toArguments() {
+    return UnsafeProjection.create(Catalyst.seq(arguments), Catalyst.seq(input));
+  }
+
+  /** The columns of a batch of arguments. */
+  StructType argumentType() {
+    return new StructType()
+        .add("prompt", promptType, true)
+        .add("params", CallArguments.PARAMS_TYPE, true)
+        .add("system", DataTypes.StringType, true);
+  }
+
+  /** From a row joined with its result to an output row. */
+  UnsafeProjection toOutput() {
+    return UnsafeProjection.create(outputTypes);
+  }
+
+  OnError onError() {
+    return onError;
+  }
+
+  OverflowPolicy onOverflow() {
+    return onOverflow;
+  }
+
+  int batchRows() {
+    return batchRows;
+  }
+
+  long batchBytes() {
+    return batchBytes;
+  }
+
+  int batchesInFlight() {
+    return batchesInFlight;
+  }
+
+  GenerationMetrics metrics() {
+    return metrics;
+  }
+}

@@ -1,0 +1,249 @@
+package dev.sparkmla.sql;
+
+import dev.sparkmla.engine.OverflowPolicy;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.PrettyAttribute;
+import org.apache.spark.sql.catalyst.expressions.Unevaluable;
+import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
+import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.immutable.IndexedSeq;
+import scala.collection.immutable.Seq;
+
+/**
+ * A call of {@code llm_generate} or {@code llm_generate_text}. It is never evaluated where it
+ * stands: {@link ExtractLlmGenerate} gives it an operator of its own.
+ *
+ * <p>It says that it is deterministic, which it is (same arguments, same text), so that it may
+ * stand wherever SQL allows an expression; and that it is expensive, so that Spark does not copy
+ * it.
+ */
+public final class LlmGenerate extends Expression implements Unevaluable, Serializable {
+  private static final long serialVersionUID = 1L;
+
+  /** The name that returns the whole result. */
+  static final String NAME = "llm_generate";
+
+  /** The name that returns the text alone. */
+  static final String TEXT_NAME = "llm_generate_text";
+
+  /** {@code STRUCT<code STRING, message STRING>}. */
+  static final StructType ERROR_TYPE =
+      new StructType()
+          .add("code", DataTypes.StringType, true)
+          .add("message", DataTypes.StringType, true);
+
+  /** The whole result. */
+  static final StructType RESULT_TYPE =
+      new StructType()
+          .add("text", DataTypes.StringType, true)
+          .add("finish_reason", DataTypes.StringType, true)
+          .add("prompt_tokens", DataTypes.IntegerType, true)
+          .add("cached_tokens", DataTypes.IntegerType, true)
+          .add("output_tokens", DataTypes.IntegerType, true)
+          .add("error", ERROR_TYPE, true);
+
+  /** Where the text stands in {@link #RESULT_TYPE}. */
+  static final int TEXT_ORDINAL = 0;
+
+  private final Expression prompt;
+  private final Expression params;
+  private final Expression system;
+  private final OnError onError;
+  private final OverflowPolicy onOverflow;
+  private final boolean textOnly;
+
+  /**
+   * Public because Catalyst copies expressions by reflection.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @param params MAP&lt;STRING, STRING&gt;; a NULL literal where the call names none
+   * @param system STRING; a NULL literal where the call names none
+   * @param onError what becomes of a row in error
+   * @param onOverflow what becomes of a prompt that is too long
+   * @param textOnly whether the result is the text alone
+   */
+  public LlmGenerate(
+      Expression prompt,
+      Expression params,
+      Expression system,
+      OnError onError,
+      OverflowPolicy onOverflow,
+      boolean textOnly) {
+    this.prompt = prompt;
+    this.params = params;
+    this.system = system;
+    this.onError = onError;
+    this.onOverflow = onOverflow;
+    this.textOnly = textOnly;
+  }
+
+  Expression prompt() {
+    return prompt;
+  }
+
+  Expression params() {
+    return params;
+  }
+
+  Expression system() {
+    return system;
+  }
+
+  OnError onError() {
+    return onError;
+  }
+
+  OverflowPolicy onOverflow() {
+    return onOverflow;
+  }
+
+  boolean textOnly() {
+    return textOnly;
+  }
+
+  /** The call that returns the whole result for the same arguments. */
+  LlmGenerate whole() {
+    return textOnly ? new LlmGenerate(prompt, params, system, onError, onOverflow, false) : this;
+  }
+
+  /** This call with each argument put through {@code change}. */
+  LlmGenerate withArguments(Function<Expression, Expression> change) {
+    return new LlmGenerate(
+        change.apply(prompt),
+        change.apply(params),
+        change.apply(system),
+        onError,
+        onOverflow,
+        textOnly);
+  }
+
+  @Override
+  public Seq<Expression> children() {
+    return Catalyst.seq(List.of(prompt, params, system));
+  }
+
+  @Override
+  public Expression withNewChildrenInternal(IndexedSeq<Expression> children) {
+    return new LlmGenerate(
+        children.apply(0), children.apply(1), children.apply(2), onError, onOverflow, textOnly);
+  }
+
+  @Override
+  public DataType dataType() {
+    return textOnly ? DataTypes.StringType : RESULT_TYPE;
+  }
+
+  @Override
+  public boolean nullable() {
+    return true;
+  }
+
+  @Override
+  public boolean foldable() {
+    return false;
+  }
+
+  @Override
+  public boolean expensive() {
+    return true;
+  }
+
+  @Override
+  public Object eval(InternalRow row) {
+    return Unevaluable.super.eval(row);
+  }
+
+  @Override
+  public ExprCode doGenCode(CodegenContext context, ExprCode code) {
+    return Unevaluable.super.doGenCode(context, code);
+  }
+
+  @Override
+  public String prettyName() {
+    return textOnly ? TEXT_NAME : NAME;
+  }
+
+  @Override
+  public String toString() {
+    return described(Expression::toString);
+  }
+
+  @Override
+  public String sql() {
+    return described(Expression::sql);
+  }
+
+  @Override
+  public int productArity() {
+    return 6;
+  }
+
+  @Override
+  public Object productElement(int index) {
+    return switch (index) {
+      case 0 -> prompt;
+      case 1 -> params;
+      case 2 -> system;
+      case 3 -> onError;
+      case 4 -> onOverflow;
+      case 5 -> textOnly;
+      default -> throw new IndexOutOfBoundsException(index);
+    };
+  }
+
+  @Override
+  public boolean canEqual(Object other) {
+    return other instanceof LlmGenerate;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof LlmGenerate call
+        && prompt.equals(call.prompt)
+        && params.equals(call.params)
+        && system.equals(call.system)
+        && onError == call.onError
+        && onOverflow == call.onOverflow
+        && textOnly == call.textOnly;
+  }
+
+  @Override
+  public int hashCode() {
+    return super.hashCode();
+  }
+
+  private String described(Function<Expression, String> words) {
+    List<String> arguments = new ArrayList<>();
+    arguments.add(words.apply(prompt));
+    if (!isAbsent(params)) {
+      arguments.add("params => " + words.apply(params));
+    }
+    if (!isAbsent(system)) {
+      arguments.add("system => " + words.apply(system));
+    }
+    if (onError != OnError.ROW) {
+      arguments.add("on_error => '" + onError.name().toLowerCase(Locale.ROOT) + "'");
+    }
+    if (onOverflow != OverflowPolicy.ERROR) {
+      arguments.add("on_overflow => '" + onOverflow.name().toLowerCase(Locale.ROOT) + "'");
+    }
+    return prettyName() + "(" + String.join(", ", arguments) + ")";
+  }
+
+  private static boolean isAbsent(Expression argument) {
+    // Spark names a column after the call with its literals made pretty.
+    return argument instanceof PrettyAttribute pretty
+        ? pretty.name().equals("NULL")
+        : argument instanceof Literal literal && literal.value() == null;
+  }
+}

@@ -1,0 +1,131 @@
+package dev.sparkmla.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.AttributeSet;
+import org.apache.spark.sql.catalyst.expressions.SortOrder;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import scala.Option;
+import scala.collection.immutable.IndexedSeq;
+import scala.collection.immutable.Seq;
+
+/**
+ * The child's rows, each with the result of one call as a further column. Rows keep their order and
+ * their partitions.
+ */
+public final class LlmGeneration extends LogicalPlan {
+  private final LlmGenerate call;
+  private final Attribute column;
+  private final LogicalPlan child;
+
+  /**
+   * Public because Catalyst copies plans by reflection.
+   *
+   * @param call its arguments hold no further call
+   * @param column what the result is called
+   * @param child whose rows it reads
+   */
+  public LlmGeneration(LlmGenerate call, Attribute column, LogicalPlan child) {
+    this.call = call;
+    this.column = column;
+    this.child = child;
+  }
+
+  /** A node for {@code call} with a new column. */
+  static LlmGeneration of(LlmGenerate call, LogicalPlan child) {
+    return new LlmGeneration(call, Catalyst.alias(call, LlmGenerate.NAME).toAttribute(), child);
+  }
+
+  LlmGenerate call() {
+    return call;
+  }
+
+  Attribute column() {
+    return column;
+  }
+
+  LogicalPlan child() {
+    return child;
+  }
+
+  /** The same call over other rows. */
+  LlmGeneration over(LogicalPlan other) {
+    return new LlmGeneration(call, column, other);
+  }
+
+  @Override
+  public Seq<Attribute> output() {
+    List<Attribute> columns = new ArrayList<>(Catalyst.output(child));
+    columns.add(column);
+    return Catalyst.seq(columns);
+  }
+
+  @Override
+  public AttributeSet producedAttributes() {
+    return AttributeSet.apply(column);
+  }
+
+  @Override
+  public Seq<SortOrder> outputOrdering() {
+    return child.outputOrdering();
+  }
+
+  @Override
+  public Option<Object> maxRows() {
+    return child.maxRows();
+  }
+
+  @Override
+  public Option<Object> maxRowsPerPartition() {
+    return child.maxRowsPerPartition();
+  }
+
+  @Override
+  public org.apache.spark.sql.catalyst.expressions.ExpressionSet validConstraints() {
+    return child.constraints();
+  }
+
+  @Override
+  public Seq<LogicalPlan> children() {
+    return Catalyst.seq(List.of(child));
+  }
+
+  @Override
+  public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
+    return new LlmGeneration(call, column, children.apply(0));
+  }
+
+  @Override
+  public int productArity() {
+    return 3;
+  }
+
+  @Override
+  public Object productElement(int index) {
+    return switch (index) {
+      case 0 -> call;
+      case 1 -> column;
+      case 2 -> child;
+      default -> throw new IndexOutOfBoundsException(index);
+    };
+  }
+
+  @Override
+  public boolean canEqual(Object other) {
+    return other instanceof LlmGeneration;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof LlmGeneration node
+        && call.equals(node.call)
+        && column.equals(node.column)
+        && child.equals(node.child);
+  }
+
+  @Override
+  public int hashCode() {
+    return super.hashCode();
+  }
+}

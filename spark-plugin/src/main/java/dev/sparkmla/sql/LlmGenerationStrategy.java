@@ -1,0 +1,30 @@
+package dev.sparkmla.sql;
+
+import java.util.List;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.execution.SparkPlan;
+import org.apache.spark.sql.execution.SparkStrategy;
+import scala.collection.immutable.Seq;
+
+/** Plans {@link LlmGeneration}, and refuses a call that no rule could give a place of its own. */
+final class LlmGenerationStrategy extends SparkStrategy {
+  @Override
+  public Seq<SparkPlan> apply(LogicalPlan plan) {
+    if (plan instanceof LlmGeneration node) {
+      return Catalyst.seq(
+          List.of(new LlmGenerationExec(node.call(), node.column(), planLater(node.child()))));
+    }
+    if (ExtractLlmGenerate.holdsCall(plan)) {
+      String call =
+          Catalyst.<Expression>list(plan.expressions()).stream()
+              .filter(GuardedCalls::holdsCall)
+              .findFirst()
+              .orElseThrow()
+              .sql();
+      throw Catalyst.error(
+          call + " cannot be computed in " + plan.nodeName() + "; compute it in a subquery first");
+    }
+    return Catalyst.seq(List.of());
+  }
+}

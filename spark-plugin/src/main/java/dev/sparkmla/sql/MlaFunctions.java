@@ -1,0 +1,60 @@
+package dev.sparkmla.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeMap;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.functions;
+
+/** The SQL functions for DataFrames in Java and Scala. */
+public final class MlaFunctions {
+  private MlaFunctions() {}
+
+  /** {@code llm_generate(prompt)}. */
+  public static Column llmGenerate(Column prompt) {
+    return llmGenerate(prompt, LlmOptions.defaults());
+  }
+
+  /**
+   * {@code llm_generate}.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens, error>}
+   */
+  public static Column llmGenerate(Column prompt, LlmOptions options) {
+    return call(LlmGenerate.NAME, prompt, options);
+  }
+
+  /** {@code llm_generate_text(prompt)}. */
+  public static Column llmGenerateText(Column prompt) {
+    return llmGenerateText(prompt, LlmOptions.defaults());
+  }
+
+  /**
+   * {@code llm_generate_text}.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return STRING; NULL for a row in error
+   */
+  public static Column llmGenerateText(Column prompt, LlmOptions options) {
+    return call(LlmGenerate.TEXT_NAME, prompt, options);
+  }
+
+  private static Column call(String function, Column prompt, LlmOptions options) {
+    List<Column> params = new ArrayList<>();
+    new TreeMap<>(options.params())
+        .forEach(
+            (name, value) -> {
+              params.add(functions.lit(name));
+              params.add(functions.lit(value));
+            });
+    return functions.call_function(
+        function,
+        prompt,
+        params.isEmpty() ? functions.lit(null) : functions.map(params.toArray(Column[]::new)),
+        options.system().orElse(functions.lit(null)),
+        functions.lit(options.onError().name().toLowerCase(Locale.ROOT)),
+        functions.lit(options.onOverflow().name().toLowerCase(Locale.ROOT)));
+  }
+}

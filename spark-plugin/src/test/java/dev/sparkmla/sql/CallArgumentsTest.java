@@ -1,0 +1,115 @@
+package dev.sparkmla.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.apache.spark.sql.AnalysisException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is wrong with a call's arguments is said before anything runs. */
+class CallArgumentsTest {
+  @RegisterExtension static final LocalSpark SPARK = new LocalSpark();
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "llm_generate() | llm_generate needs its argument 'prompt'",
+        "llm_generate(system => 's') | llm_generate needs its argument 'prompt'",
+        "llm_generate_text() | llm_generate_text needs its argument 'prompt'",
+        "llm_generate(p, prompt => p) | llm_generate is given its argument 'prompt' twice",
+        "llm_generate(p, sytem => 's') | llm_generate has no argument 'sytem'; it has prompt,",
+        "llm_generate(p, null, 's', 'row', 'error', 1) | llm_generate takes 5 arguments at most",
+        "llm_generate(id) | llm_generate takes STRING or ARRAY<STRUCT<role STRING, content STRING>> for 'prompt', not BIGINT as in",
+        "llm_generate(array(p)) | for 'prompt', not ARRAY<STRING>",
+        "llm_generate(array(struct(p as role, id as content))) | for 'prompt', not ARRAY<STRUCT<",
+        "llm_generate(array(struct(p as role, p as text))) | for 'prompt', not ARRAY<STRUCT<",
+        "llm_generate(p, 'max_tokens') | llm_generate takes MAP<STRING, STRING> for 'params', not STRING",
+        "llm_generate(p, map('stop', array('x'))) | llm_generate takes MAP<STRING, STRING> for 'params', not MAP<STRING, ARRAY<STRING>>",
+        "llm_generate(p, map('max_token', '5')) | llm_generate: There is no parameter 'max_token'",
+        "llm_generate(p, map('max_tokens', '0')) | max_tokens is '0'; it must be an integer from 1",
+        "llm_generate(p, map('temperature', '-1')) | temperature is '-1'; it must be",
+        "llm_generate(p, system => 5) | llm_generate takes STRING for 'system', not INT as in 5",
+        "llm_generate(p, on_error => 'skip') | llm_generate takes one of 'row', 'null', 'fail' for 'on_error', not 'skip'",
+        "llm_generate(p, on_error => p) | llm_generate needs a constant for 'on_error', not",
+        "llm_generate(p, on_error => 1) | llm_generate takes STRING for 'on_error', not INT",
+        "llm_generate(p, on_overflow => 'cut') | takes one of 'error', 'truncate_left', 'truncate_middle' for 'on_overflow', not 'cut'",
+      })
+  void refusesInTheAnalysis(String call, String message) {
+    SPARK.makeTable(1, 1);
+    assertThatThrownBy(() -> SPARK.session().sql("select " + call + " from t"))
+        .isInstanceOf(AnalysisException.class)
+        .hasMessageContaining(message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "llm_generate(p)",
+        "llm_generate(prompt => p)",
+        "llm_generate(p, map())",
+        "llm_generate(p, map('max_tokens', 5))",
+        "llm_generate(p, PARAMS => map('seed', '1'), SYSTEM => 's')",
+        "llm_generate(p, null, null, null, null)",
+        "llm_generate(p, on_error => concat('r', 'ow'))",
+        "llm_generate(cast(p as varchar(20)))",
+      })
+  void accepts(String call) {
+    SPARK.makeTable(1, 1);
+    assertThat(SPARK.session().sql("select " + call + ".text g from t").first().getString(0))
+        .isEqualTo("<prompt 0>");
+  }
+
+  @Test
+  void namesAColumnAfterItsCall() {
+    SPARK.makeTable(1, 1);
+    assertThat(
+            SPARK
+                .session()
+                .sql("select llm_generate(p), llm_generate_text(p, system => 's') from t")
+                .columns())
+        .containsExactly("llm_generate(p)", "llm_generate_text(p, system => s)");
+  }
+
+  @Test
+  void showsTheCallInThePlan() {
+    SPARK.makeTable(1, 1);
+    String plan =
+        SPARK
+            .session()
+            .sql("explain select llm_generate(p, map('seed', '1'), on_error => 'null') from t")
+            .first()
+            .getString(0);
+    assertThat(plan)
+        .contains("LlmGeneration llm_generate(")
+        .contains("params => ")
+        .contains("on_error => 'null'");
+  }
+
+  @Test
+  void refusesACallThatReadsBothSidesOfAnOuterJoin() {
+    SPARK.makeTable(3, 1);
+    assertThatThrownBy(
+            () ->
+                SPARK
+                    .session()
+                    .sql(
+                        "select * from t a left join t b"
+                            + " on llm_generate_text(concat(a.p, b.p)) = 'x'")
+                    .collect())
+        .isInstanceOf(AnalysisException.class)
+        .hasMessageContaining("reads both sides of a LEFT OUTER join");
+  }
+
+  @Test
+  void describesTheFunctions() {
+    assertThat(SPARK.session().sql("describe function extended llm_generate").collectAsList())
+        .anyMatch(row -> row.getString(0).contains("llm_generate(prompt [, params"));
+  }
+}

@@ -1,0 +1,69 @@
+package dev.sparkmla.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.util.ArrowUtils;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * A local Spark with {@link EchoPlugin} for a test class. After each test no Arrow memory may be
+ * left.
+ */
+final class LocalSpark
+    implements BeforeAllCallback, AfterAllCallback, BeforeEachCallback, AfterEachCallback {
+  private SparkSession session;
+
+  @Override
+  public void beforeAll(ExtensionContext context) {
+    session = builder().config("spark.plugins", EchoPlugin.class.getName()).getOrCreate();
+  }
+
+  /** A small local Spark that knows the functions. */
+  static SparkSession.Builder builder() {
+    return SparkSession.builder()
+        .master("local[2, 2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "3")
+        .config("spark.sql.extensions", MlaExtensions.class.getName())
+        .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir") + "/warehouse");
+  }
+
+  SparkSession session() {
+    return session;
+  }
+
+  /** Sets what holds from here on. */
+  void set(Map<String, String> settings) {
+    settings.forEach((key, value) -> session.conf().set(key, value));
+  }
+
+  /** Makes the view {@code t(id, p)} of so many rows in so many partitions. */
+  void makeTable(int rows, int partitions) {
+    session.range(0, rows, 1, partitions).createOrReplaceTempView("ids");
+    session.sql("select id, concat('prompt ', id) p from ids").createOrReplaceTempView("t");
+  }
+
+  @Override
+  public void beforeEach(ExtensionContext context) {
+    EchoGenerator.INSTANCE.reset();
+  }
+
+  @Override
+  public void afterEach(ExtensionContext context) {
+    session.catalog().clearCache();
+    assertThat(ArrowUtils.rootAllocator().getAllocatedMemory()).as("Arrow bytes left").isZero();
+  }
+
+  @Override
+  public void afterAll(ExtensionContext context) {
+    session.stop();
+  }
+}

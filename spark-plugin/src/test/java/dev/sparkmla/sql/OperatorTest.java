@@ -1,0 +1,361 @@
+package dev.sparkmla.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.engine.GenerationRequest;
+import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.engine.Prompt;
+import dev.sparkmla.text.Message;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The operator at work: order, windows, errors, failures, cancellation. */
+class OperatorTest {
+  @RegisterExtension static final LocalSpark SPARK = new LocalSpark();
+
+  private final EchoGenerator generator = EchoGenerator.INSTANCE;
+
+  @BeforeEach
+  void useUsualBatches() {
+    SPARK.set(
+        Map.of(
+            "spark.mla.batch.rows", "64",
+            "spark.mla.batch.bytes", "4m",
+            "spark.mla.batch.inFlight", "8"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void keepsOrderAndWindowWhateverEndsFirst(int seed) throws InterruptedException {
+    SPARK.makeTable(100, 1);
+    SPARK.set(Map.of("spark.mla.batch.rows", "4", "spark.mla.batch.inFlight", "3"));
+    AtomicInteger pending = new AtomicInteger();
+    AtomicInteger mostPending = new AtomicInteger();
+    LinkedBlockingQueue<Runnable> answers = new LinkedBlockingQueue<>();
+    generator.answerWith(
+        request -> {
+          CompletableFuture<GenerationResult> future = new CompletableFuture<>();
+          mostPending.accumulateAndGet(pending.incrementAndGet(), Math::max);
+          answers.add(
+              () -> {
+                pending.decrementAndGet();
+                future.complete(EchoGenerator.echo(request));
+              });
+          return future;
+        });
+    Thread answering = new Thread(() -> answerInAnyOrder(answers, new Random(seed)));
+    answering.start();
+    List<Row> rows =
+        SPARK.session().sql("select id, llm_generate_text(p) g from t").collectAsList();
+    answering.interrupt();
+    answering.join();
+    assertThat(rows).extracting(row -> row.getLong(0)).isSorted().hasSize(100);
+    assertThat(rows).allMatch(row -> row.getString(1).equals("<prompt " + row.getLong(0) + ">"));
+    assertThat(mostPending).hasValue(12);
+  }
+
+  private static void answerInAnyOrder(LinkedBlockingQueue<Runnable> answers, Random random) {
+    List<Runnable> waiting = new ArrayList<>();
+    try {
+      while (waiting.size() < 12) {
+        waiting.add(answers.take());
+      }
+      while (true) {
+        if (waiting.isEmpty()) {
+          waiting.add(answers.take());
+        }
+        answers.drainTo(waiting);
+        waiting.remove(random.nextInt(waiting.size())).run();
+      }
+    } catch (InterruptedException ended) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void fillsBatchesByBytesToo() {
+    SPARK.makeTable(10, 1);
+    SPARK.set(Map.of("spark.mla.batch.bytes", "1"));
+    assertThat(metric(run("select llm_generate(p) g from t"), "batches")).isEqualTo(10);
+    SPARK.set(Map.of("spark.mla.batch.bytes", "1m", "spark.mla.batch.rows", "4"));
+    assertThat(metric(run("select llm_generate(p) g from t"), "batches")).isEqualTo(3);
+  }
+
+  @Test
+  void countsOnThePlansNode() {
+    SPARK.makeTable(3, 1);
+    Dataset<Row> rows = run("select llm_generate(if(id = 1, '', p)) g from t");
+    assertThat(metric(rows, "prompts")).isEqualTo(3);
+    assertThat(metric(rows, "errors")).isEqualTo(1);
+    assertThat(metric(rows, "promptTokens")).isEqualTo(2 * "prompt 0".length());
+    assertThat(metric(rows, "cachedTokens")).isEqualTo(2);
+    assertThat(metric(rows, "outputTokens")).isEqualTo(4);
+    assertThat(metric(rows, "waitTime")).isPositive();
+  }
+
+  @Test
+  void returnsTheWholeResult() {
+    Row result = only("select llm_generate('x y') g").getStruct(0);
+    assertThat(result.schema().toDDL())
+        .isEqualTo(
+            "text STRING,finish_reason STRING,prompt_tokens INT,cached_tokens INT,"
+                + "output_tokens INT,error STRUCT<code: STRING, message: STRING>");
+    assertThat(result.toString()).isEqualTo("[<x y>,stop,3,1,2,null]");
+  }
+
+  @Test
+  void saysARowsErrorInTheRow() {
+    assertThat(only("select llm_generate('') g").getStruct(0).toString())
+        .isEqualTo("[null,error,0,0,0,[EMPTY_PROMPT,the prompt holds no text]]");
+    assertThat(only("select llm_generate_text('') g").isNullAt(0)).isTrue();
+  }
+
+  @Test
+  void returnsNullForARowInErrorWhereAsked() {
+    assertThat(only("select llm_generate('', on_error => 'null') g").isNullAt(0)).isTrue();
+    assertThat(only("select llm_generate_text('', on_error => 'null') g").isNullAt(0)).isTrue();
+  }
+
+  @Test
+  void failsOnARowInErrorWhereAsked() {
+    assertThatThrownBy(() -> only("select llm_generate('', on_error => 'fail') g"))
+        .hasStackTraceContaining("EMPTY_PROMPT: the prompt holds no text");
+  }
+
+  @Test
+  void returnsNullForANullPrompt() {
+    assertThat(only("select llm_generate(null) g").isNullAt(0)).isTrue();
+    assertThat(only("select llm_generate(cast(null as string)) g").isNullAt(0)).isTrue();
+    assertThat(only("select llm_generate_text(null) g").isNullAt(0)).isTrue();
+    assertThat(generator.requests()).isEmpty();
+  }
+
+  @Test
+  void handsTheArgumentsToTheEngine() {
+    only(
+        "select llm_generate('x', params => map('max_tokens', '5', 'stop', null), system => 's',"
+            + " on_overflow => 'truncate_left') g");
+    only("select llm_generate('y', map('top_k', 3)) g");
+    only(
+        "select llm_generate(array(struct('user' as role, 'a' as content),"
+            + " struct('assistant' as role, 'b' as content))) g");
+    assertThat(generator.requests())
+        .containsExactly(
+            new GenerationRequest(
+                new Prompt.Raw("x"),
+                Optional.of("s"),
+                Map.of("max_tokens", "5"),
+                OverflowPolicy.TRUNCATE_LEFT),
+            new GenerationRequest(
+                new Prompt.Raw("y"), Optional.empty(), Map.of("top_k", "3"), OverflowPolicy.ERROR),
+            new GenerationRequest(
+                new Prompt.Chat(List.of(new Message("user", "a"), new Message("assistant", "b"))),
+                Optional.empty(),
+                Map.of(),
+                OverflowPolicy.ERROR));
+  }
+
+  @Test
+  void readsMessagesByTheNamesOfTheirFields() {
+    assertThat(
+            only("select llm_generate_text(array(struct('a' as content, 'user' as role))) g")
+                .getString(0))
+        .isEqualTo("<user:a>");
+  }
+
+  @Test
+  void refusesANullMessageAsTheRowsError() {
+    assertThat(
+            only("select llm_generate(array(struct('user' as role,"
+                    + " cast(null as string) as content))).error.code g")
+                .getString(0))
+        .isEqualTo("INVALID_PROMPT");
+  }
+
+  @Test
+  void takesParametersFromColumns() {
+    SPARK.makeTable(4, 2);
+    run("select llm_generate(p, map('seed', cast(id as string)), concat('s', id)) g from t");
+    assertThat(generator.requests())
+        .allMatch(
+            request -> {
+              String id = EchoGenerator.text(request).substring("prompt ".length());
+              return request.params().equals(Map.of("seed", id))
+                  && request.system().equals(Optional.of("s" + id));
+            })
+        .hasSize(4);
+  }
+
+  @Test
+  void failsWithTheEnginesFailure() {
+    generator.answerWith(
+        request ->
+            CompletableFuture.failedFuture(
+                new EngineFailedException(new IllegalStateException("the device is lost"))));
+    SPARK.makeTable(10, 2);
+    assertThatThrownBy(() -> run("select llm_generate(p) g from t"))
+        .hasStackTraceContaining(EngineFailedException.class.getName())
+        .hasStackTraceContaining("the device is lost");
+  }
+
+  @Test
+  void giveTheSameRowsWhenATaskRunsAgain() {
+    SPARK.makeTable(100, 4);
+    SPARK.set(Map.of("spark.mla.batch.rows", "3"));
+    AtomicBoolean failed = new AtomicBoolean();
+    List<CompletableFuture<GenerationResult>> open =
+        Collections.synchronizedList(new ArrayList<>());
+    generator.answerWith(
+        request -> {
+          if (EchoGenerator.text(request).equals("prompt 37")
+              && failed.compareAndSet(false, true)) {
+            throw new IllegalStateException("once");
+          }
+          if (!failed.get() && EchoGenerator.text(request).equals("prompt 36")) {
+            open.add(new CompletableFuture<>());
+            return open.get(0);
+          }
+          return CompletableFuture.completedFuture(EchoGenerator.echo(request));
+        });
+    List<Row> rows =
+        SPARK.session().sql("select id, llm_generate_text(p) g from t").collectAsList();
+    assertThat(rows).extracting(row -> row.getLong(0)).isSorted().hasSize(100);
+    assertThat(failed).isTrue();
+    assertThat(open).singleElement().matches(CompletableFuture::isCancelled);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aCancelledJobCancelsWhatIsInFlight(boolean interrupt) throws InterruptedException {
+    SPARK.makeTable(20, 2);
+    SPARK.set(Map.of("spark.mla.batch.rows", "2", "spark.mla.batch.inFlight", "2"));
+    SparkSession spark = SPARK.session();
+    CountDownLatch submitted = new CountDownLatch(8);
+    CountDownLatch ended = new CountDownLatch(2);
+    SparkListener listener =
+        new SparkListener() {
+          @Override
+          public void onTaskEnd(SparkListenerTaskEnd task) {
+            ended.countDown();
+          }
+        };
+    spark.sparkContext().addSparkListener(listener);
+    List<CompletableFuture<GenerationResult>> futures =
+        Collections.synchronizedList(new ArrayList<>());
+    generator.answerWith(
+        request -> {
+          CompletableFuture<GenerationResult> never = new CompletableFuture<>();
+          futures.add(never);
+          submitted.countDown();
+          return never;
+        });
+    CompletableFuture<Void> query =
+        CompletableFuture.runAsync(
+            () -> {
+              spark.sparkContext().setJobGroup("endless", "never answered", interrupt);
+              run("select llm_generate(p) g from t");
+            });
+    submitted.await();
+    spark.sparkContext().cancelJobGroup("endless");
+    assertThatThrownBy(query::join).hasStackTraceContaining("cancelled");
+    ended.await();
+    spark.sparkContext().removeSparkListener(listener);
+    assertThat(futures).hasSize(8).allMatch(CompletableFuture::isCancelled);
+  }
+
+  @Test
+  void aLimitThatIsMetCancelsTheRest() {
+    SPARK.makeTable(100, 1);
+    SPARK.set(Map.of("spark.mla.batch.rows", "2", "spark.mla.batch.inFlight", "3"));
+    List<CompletableFuture<GenerationResult>> open =
+        Collections.synchronizedList(new ArrayList<>());
+    generator.answerWith(
+        request -> {
+          if (EchoGenerator.text(request).compareTo("prompt 2") < 0) {
+            return CompletableFuture.completedFuture(EchoGenerator.echo(request));
+          }
+          open.add(new CompletableFuture<>());
+          return open.get(open.size() - 1);
+        });
+    assertThat(
+            SPARK
+                .session()
+                .sql(
+                    "select id from (select id, llm_generate_text(p) g from t) where g <> '' limit 2")
+                .collectAsList())
+        .extracting(row -> row.getLong(0))
+        .containsExactly(0L, 1L);
+    assertThat(open).hasSize(4).allMatch(CompletableFuture::isCancelled);
+  }
+
+  @Test
+  void generatesNoMoreThanALimitLeaves() {
+    SPARK.makeTable(100, 4);
+    assertThat(SPARK.session().sql("select llm_generate(p) g from t limit 3").collectAsList())
+        .hasSize(3);
+    assertThat(generator.requests()).hasSize(3);
+  }
+
+  @Test
+  void generatesOnceForACachedTable() {
+    SPARK.makeTable(100, 4);
+    Dataset<Row> cached = SPARK.session().sql("select id, llm_generate_text(p) g from t").cache();
+    assertThat(cached.count()).isEqualTo(100);
+    assertThat(cached.filter("g like '%1%'").count()).isEqualTo(19);
+    assertThat(SPARK.session().sql("select id, llm_generate_text(p) g from t").collectAsList())
+        .hasSize(100);
+    assertThat(generator.requests()).hasSize(100);
+  }
+
+  @Test
+  void generatesOnceForADatasetsFunctions() {
+    SPARK.makeTable(100, 4);
+    Dataset<Row> texts =
+        SPARK
+            .session()
+            .table("t")
+            .withColumn("g", MlaFunctions.llmGenerate(functions.col("p")))
+            .select(functions.col("id"), functions.col("g.text"), functions.col("g.error.code"))
+            .where(functions.col("code").isNull())
+            .repartitionByRange(3, functions.col("text"));
+    assertThat(texts.collectAsList()).hasSize(100);
+    assertThat(generator.requests()).hasSize(100);
+  }
+
+  private static Dataset<Row> run(String query) {
+    Dataset<Row> rows = SPARK.session().sql(query);
+    rows.collect();
+    return rows;
+  }
+
+  private static Row only(String query) {
+    return SPARK.session().sql(query).collectAsList().get(0);
+  }
+
+  private static long metric(Dataset<Row> rows, String name) {
+    return Plans.generations(rows).get(0).metrics().apply(name).value();
+  }
+}
