@@ -48,7 +48,9 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   @Override
   public void onTaskFailed(TaskFailedReason reason) {
     if (replaceable && isEngineFailure(reason)) {
-      LOGGER.error("The engine failed; this executor ends for Spark to replace it: {}", reason);
+      LOGGER.error(
+          "The engine failed; this executor ends for Spark to replace it: {}",
+          reason.toErrorString());
       exit.accept(ENGINE_FAILED);
     }
   }

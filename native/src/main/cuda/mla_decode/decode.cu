@@ -1,0 +1,932 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// Split-KV MLA decode for sm_90a: wgmma, TMA, mbarriers. docs/kernels.md draws the schedule.
+//
+// A block of three warpgroups owns 64 query rows of one sequence and one key/value head at a time,
+// and walks the pages of its part, two at a time. Consumer 0 scores the even page, consumer 1 the
+// odd one; the 64 x latent output does not fit one warpgroup's registers, so consumer 0 holds its
+// left half of columns and consumer 1 its right half, and each multiplies both pages' weights with
+// its half of the values. While one computes its softmax, the other keeps the tensor cores busy.
+// The third warpgroup loads. Where two row tiles share their keys, a cluster of two blocks loads
+// each page once, each block half of it, into both.
+
+#include <cuda_bf16.h>
+#include <math_constants.h>
+
+#include <climits>
+#include <cstring>
+#include <type_traits>
+
+#include "../hopper.cuh"
+#include "../wgmma.cuh"
+#include "mla_decode.h"
+
+#ifndef SPARK_MLA_PREFETCH
+#define SPARK_MLA_PREFETCH 2
+#endif
+
+namespace spark_mla {
+namespace {
+
+constexpr int kPage = SPARK_MLA_PAGE_TOKENS;
+constexpr int kBoxColumns = 64;                        // one 128-byte swizzle row of bf16
+constexpr int kBoxBytes = kPage * kBoxColumns * 2;     // also of a box of 64 query rows
+constexpr int kThreads = 384;
+constexpr int kConsumerThreads = 256;
+constexpr int kWarpgroup = 128;
+constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
+
+// Named barriers; 0 is __syncthreads'.
+enum NamedBarrier { kWeights0Ready = 1, kWeights1Ready = 2, kSumsReady = 3, kZeroed = 4 /* and 5 */ };
+
+template <int kLatentDim, int kRopeDim>
+struct Dimensions {
+  static constexpr int kLatent = kLatentDim;
+  static constexpr int kRope = kRopeDim;
+  static constexpr int kHalf = kLatent / 2;               // output columns of one consumer
+  static constexpr int kHalfBoxes = kHalf / kBoxColumns;  // and its value boxes
+  static constexpr int kRopeBox = 2 * kHalfBoxes;
+  static constexpr int kBoxes = kRopeBox + 1;
+  static constexpr int kAccumulators = kHalf / 2;  // float32 registers of a thread
+  static_assert(kLatent % 128 == 0 && kRope % 16 == 0 && kRope <= kBoxColumns);
+};
+
+// One past everything a row may see, per row of this thread; what softmax carries along.
+struct RowStatistics {
+  float maximum;
+  float factor;
+};
+
+template <class D>
+struct alignas(1024) SharedStorage {
+  uint8_t q[D::kBoxes][kBoxBytes];
+  uint8_t k[2][D::kBoxes][kBoxBytes];
+  uint8_t weights0[kBoxBytes];  // page 1's weights lie in its own rope box, by then read
+  RowStatistics statistics[2][kTileRows];
+  float sums[2][2][kTileRows];
+  uint64_t q_full;
+  uint64_t q_empty;
+  uint64_t k_full[2][D::kBoxes];
+  uint64_t k_empty[2][2];  // [page][half]; the rope box goes with the left half
+};
+
+struct DecodeParams {
+  CUtensorMap q_map;  // [batch, token, h_kv, row in group, dim]
+  CUtensorMap k_map;  // [block, h_kv, token, dim]
+  const int32_t* block_table;
+  int64_t block_table_stride;
+  const int32_t* lengths;
+  const int32_t* metadata;
+  const int32_t* num_splits;
+  __nv_bfloat16* out;
+  int64_t out_stride_batch;
+  int64_t out_stride_token;
+  int64_t out_stride_head;
+  float* lse;
+  float* partial_out;
+  float* partial_lse;
+  int batch;
+  int s_q;
+  int h_q;
+  int group;          // query heads of one key/value head
+  int rows;           // s_q * group
+  int q_box_rows;     // query rows of one copy
+  int q_rows_per_token;  // rows before the map's token coordinate moves on
+  int causal;
+  float scale_log2;   // softmax_scale * log2(e)
+  float scale;
+};
+
+// A run of pages of one sequence: what one pass over the pipeline works on.
+struct Segment {
+  int sequence;
+  int length;
+  int begin;
+  int end;
+  int split;
+};
+
+// Walks the segments of a part; every warp of a block walks the same ones.
+class SegmentWalker {
+ public:
+  __device__ __forceinline__ explicit SegmentWalker(const DecodeParams& p) : p_(p) {
+    const int4* row =
+        reinterpret_cast<const int4*>(p.metadata + blockIdx.z * SPARK_MLA_METADATA_WIDTH);
+    const int4 low = row[0];
+    const int4 high = row[1];
+    sequence_ = low.x;
+    page_ = low.y;
+    last_sequence_ = low.z;
+    end_page_ = low.w;
+    split_ = high.x;
+    split_pages_ = high.y;
+    entering_ = true;
+  }
+
+  __device__ __forceinline__ bool next(Segment& segment) {
+    if (sequence_ >= p_.batch) {
+      return false;
+    }
+    if (entering_) {
+      length_ = p_.lengths[sequence_];
+      const int pages = (length_ + kPage - 1) / kPage;
+      limit_ = sequence_ == last_sequence_ ? min(end_page_, pages) : pages;
+      entering_ = false;
+    }
+    segment.sequence = sequence_;
+    segment.length = length_;
+    segment.begin = page_;
+    segment.end =
+        limit_ - page_ <= split_pages_ ? limit_ : page_ / split_pages_ * split_pages_ + split_pages_;
+    segment.split = split_;
+    if (segment.end < limit_) {
+      page_ = segment.end;
+      ++split_;
+    } else {
+      sequence_ = sequence_ == last_sequence_ ? p_.batch : sequence_ + 1;
+      page_ = 0;
+      split_ = 0;
+      entering_ = true;
+    }
+    return true;
+  }
+
+ private:
+  const DecodeParams& p_;
+  int sequence_, page_, last_sequence_, end_page_, split_, split_pages_;
+  int length_ = 0, limit_ = 0;
+  bool entering_;
+};
+
+// ---- Loading ------------------------------------------------------------------------------------
+
+// One warp loads one half of every page: the boxes [kFirstBox, kFirstBox + kHalfBoxes), and with
+// the left half the rope box.
+template <class D, int kCluster, int kSide>
+__device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D>& shared,
+                                          uint32_t rank) {
+  constexpr int kCount = D::kHalfBoxes + (kSide == 0 ? 1 : 0);
+  // Keys that no other block reads need not stay in L2.
+  const uint64_t policy = gridDim.x > kCluster ? kEvictNormal : kEvictFirst;
+  const int head = blockIdx.y;
+  uint32_t parity = 3;  // bit s: of slot s
+  SegmentWalker walker(p);
+  Segment segment;
+  while (walker.next(segment)) {
+    const int32_t* table = p.block_table + segment.sequence * p.block_table_stride;
+    for (int page = segment.begin; page < segment.end; ++page) {
+      const int slot = (page - segment.begin) & 1;
+      const int block = table[page];
+      int ahead = 0;
+      if (SPARK_MLA_PREFETCH > 0) {
+        ahead = table[min(page + SPARK_MLA_PREFETCH, segment.end - 1)];
+      }
+      mbarrier_wait(shared_address(&shared.k_empty[slot][kSide]), (parity >> slot) & 1);
+      parity ^= 1u << slot;
+#pragma unroll 1
+      for (int i = 0; i < kCount; ++i) {
+        const int box = i < D::kHalfBoxes ? kSide * D::kHalfBoxes + i : D::kRopeBox;
+        const uint32_t full = shared_address(&shared.k_full[slot][box]);
+        const uint32_t destination = shared_address(shared.k[slot][box]);
+        mbarrier_arrive_expect(full, kBoxBytes);
+        if (kCluster == 1) {
+          tma_load_4d(destination, &p.k_map, full, box * kBoxColumns, 0, head, block, policy);
+        } else if ((i & 1) == static_cast<int>(rank)) {
+          tma_load_4d_multicast(destination, &p.k_map, full, box * kBoxColumns, 0, head, block,
+                                (1 << kCluster) - 1, policy);
+        }
+      }
+      if (SPARK_MLA_PREFETCH > 0 && page + SPARK_MLA_PREFETCH < segment.end) {
+#pragma unroll 1
+        for (int i = 0; i < kCount; ++i) {
+          const int box = i < D::kHalfBoxes ? kSide * D::kHalfBoxes + i : D::kRopeBox;
+          if (kCluster == 1 || (i & 1) == static_cast<int>(rank)) {
+            tma_prefetch_4d(&p.k_map, box * kBoxColumns, 0, head, ahead, policy);
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class D>
+__device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared) {
+  const int head = blockIdx.y;
+  const int first_row = blockIdx.x * kTileRows;
+  const uint32_t full = shared_address(&shared.q_full);
+  uint32_t uses = 0;
+  SegmentWalker walker(p);
+  Segment segment;
+  while (walker.next(segment)) {
+    if (segment.begin == segment.end) {
+      continue;
+    }
+    mbarrier_wait(shared_address(&shared.q_empty), (uses & 1) ^ 1);
+    ++uses;
+    mbarrier_arrive_expect(full, D::kBoxes * kBoxBytes);
+    for (int box = 0; box < D::kBoxes; ++box) {
+      for (int row = 0; row < kTileRows; row += p.q_box_rows) {
+        tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
+                    box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
+                    (first_row + row) / p.q_rows_per_token, segment.sequence);
+      }
+    }
+  }
+}
+
+// ---- Computing ----------------------------------------------------------------------------------
+
+// Column boxes in the order in which they become free: consumer 0's page gives its left half back
+// first, consumer 1's page its right half.
+template <class D, int kSide>
+__device__ __forceinline__ constexpr int score_box(int i) {
+  if (kSide == 0) {
+    return i < D::kHalfBoxes ? i : i == D::kHalfBoxes ? D::kRopeBox : i - 1;
+  }
+  return i < D::kHalfBoxes ? D::kHalfBoxes + i : i < 2 * D::kHalfBoxes ? i - D::kHalfBoxes
+                                                                       : D::kRopeBox;
+}
+
+// scores = queries * keys^T of page slot kSide; starts on each box as it arrives.
+template <class D, int kSide>
+__device__ __forceinline__ void score_page(SharedStorage<D>& shared, uint32_t parity,
+                                           float (&scores)[32]) {
+  const uint64_t q = wgmma_descriptor(shared_address(shared.q), 0);
+  const uint64_t k = wgmma_descriptor(shared_address(shared.k[kSide]), 0);
+  pin(scores);
+  wgmma_fence();
+#pragma unroll
+  for (int i = 0; i < D::kBoxes; ++i) {
+    const int box = score_box<D, kSide>(i);
+    mbarrier_wait(shared_address(&shared.k_full[kSide][box]), parity);
+    const int steps = (box == D::kRopeBox ? D::kRope : kBoxColumns) / 16;
+#pragma unroll
+    for (int step = 0; step < steps; ++step) {
+      const uint64_t offset = (box * kBoxBytes + step * 32) >> 4;
+      wgmma_m64n64k16_ss(scores, q + offset, k + offset, i + step > 0);
+    }
+  }
+  wgmma_commit();
+}
+
+// Rows of the last page past the sequence's end may hold NaN, and 0 * NaN is NaN: clears them.
+template <class D, int kSide>
+__device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t parity, int valid,
+                                           int thread) {
+  for (int box = 0; box < D::kBoxes; ++box) {
+    mbarrier_wait(shared_address(&shared.k_full[kSide][box]), parity);
+  }
+  for (int i = thread; i < (kPage - valid) * 8; i += kWarpgroup) {
+    const int offset = (valid + i / 8) * kBoxColumns * 2 + i % 8 * 16;
+#pragma unroll
+    for (int box = 0; box < D::kBoxes; ++box) {
+      *reinterpret_cast<int4*>(&shared.k[kSide][box][offset]) = make_int4(0, 0, 0, 0);
+    }
+  }
+  fence_proxy_async();
+  named_barrier_sync(kZeroed + kSide, kWarpgroup);
+}
+
+__device__ __forceinline__ float quad_max(float value) {
+  value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 1));
+  return fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 2));
+}
+
+__device__ __forceinline__ float quad_sum(float value) {
+  value += __shfl_xor_sync(0xffffffffu, value, 1);
+  return value + __shfl_xor_sync(0xffffffffu, value, 2);
+}
+
+__device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
+  const __nv_bfloat162 packed = __floats2bfloat162_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &packed, sizeof(bits));
+  return bits;
+}
+
+// One consumer's registers. A thread holds two rows of its warp's sixteen: lane / 4 and 8 below,
+// and of every 8 columns the pair 2 * (lane % 4).
+template <class D>
+struct Consumer {
+  float out[D::kAccumulators];
+  float maximum[2];
+  float sum[2];  // of this consumer's own pages and this thread's own columns
+  int row[2];    // within the tile
+
+  __device__ __forceinline__ void reset() {
+#pragma unroll
+    for (int i = 0; i < D::kAccumulators; ++i) {
+      out[i] = 0.f;
+    }
+    maximum[0] = maximum[1] = -CUDART_INF_F;
+    sum[0] = sum[1] = 0.f;
+  }
+
+  // Multiplies the output by a factor for each row; most of the time all are 1.
+  __device__ __forceinline__ void rescale(const float (&factor)[2]) {
+    if (__any_sync(0xffffffffu, factor[0] != 1.f || factor[1] != 1.f)) {
+#pragma unroll
+      for (int i = 0; i < D::kAccumulators; ++i) {
+        out[i] *= factor[(i >> 1) & 1];
+      }
+    }
+  }
+
+  // Takes over the maximum that the other consumer has moved to.
+  __device__ __forceinline__ void follow(const RowStatistics* statistics, float (&factor)[2]) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const RowStatistics other = statistics[row[h]];
+      maximum[h] = other.maximum;
+      factor[h] = other.factor;
+      sum[h] *= factor[h];
+    }
+  }
+
+  // Scores -> weights, relative to a maximum that moves only when a row has outgrown it by
+  // 2^kRescaleAbove: exact all the same, since sum and out share it. The weights come back packed
+  // as wgmma's left operand.
+  __device__ __forceinline__ void soften(const float (&scores)[32], float scale_log2,
+                                         float (&factor)[2], uint32_t (&weights)[4][4]) {
+    float top[2] = {scores[0], scores[2]};
+#pragma unroll
+    for (int i = 0; i < 32; ++i) {
+      top[(i >> 1) & 1] = fmaxf(top[(i >> 1) & 1], scores[i]);
+    }
+    float base[2];
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      top[h] = quad_max(top[h]);
+      const bool keep = top[h] * scale_log2 <= maximum[h] * scale_log2 + kRescaleAbove;
+      factor[h] = keep ? 1.f : exp2f((maximum[h] - top[h]) * scale_log2);
+      maximum[h] = keep ? maximum[h] : top[h];
+      base[h] = maximum[h] == -CUDART_INF_F ? 0.f : maximum[h] * scale_log2;
+      sum[h] *= factor[h];
+    }
+#pragma unroll
+    for (int i = 0; i < 32; i += 2) {
+      const int h = (i >> 1) & 1;
+      const float low = exp2f(fmaf(scores[i], scale_log2, -base[h]));
+      const float high = exp2f(fmaf(scores[i + 1], scale_log2, -base[h]));
+      sum[h] += low + high;
+      weights[i / 8][(i % 8) / 2] = pack_bf16(low, high);
+    }
+  }
+};
+
+template <class D>
+__device__ __forceinline__ void mask_scores(const DecodeParams& p, const Segment& segment, int page,
+                                            const Consumer<D>& consumer, int lane,
+                                            float (&scores)[32]) {
+  const int hidden_most = p.causal ? p.s_q - 1 : 0;
+  if ((page + 1) * kPage <= segment.length - hidden_most) {
+    return;
+  }
+  int visible[2];
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    const int token = min((static_cast<int>(blockIdx.x) * kTileRows + consumer.row[h]) / p.group,
+                          p.s_q - 1);
+    visible[h] = segment.length - (p.causal ? p.s_q - 1 - token : 0) - page * kPage;
+  }
+#pragma unroll
+  for (int i = 0; i < 32; ++i) {
+    const int column = i / 4 * 8 + lane % 4 * 2 + (i & 1);
+    if (column >= visible[(i >> 1) & 1]) {
+      scores[i] = -CUDART_INF_F;
+    }
+  }
+}
+
+// Writes weights where the other consumer's wgmma reads them: 64 x 64 bf16, 128-byte swizzle.
+template <class D>
+__device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
+                                        const uint32_t (&weights)[4][4], const float (&factor)[2],
+                                        uint8_t* destination, RowStatistics* statistics) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {  // 8-column chunks
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const int row = consumer.row[h];
+      const int offset = row * kBoxColumns * 2 + ((i ^ (row & 7)) * 16) + lane % 4 * 4;
+      *reinterpret_cast<uint32_t*>(destination + offset) = weights[i / 2][i % 2 * 2 + h];
+    }
+  }
+  if (lane % 4 == 0) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      statistics[consumer.row[h]] = RowStatistics{consumer.maximum[h], factor[h]};
+    }
+  }
+  fence_proxy_async();
+}
+
+// out += weights * values, own weights from registers.
+template <class D, int kSide>
+__device__ __forceinline__ void multiply_own(SharedStorage<D>& shared,
+                                             float (&out)[D::kAccumulators],
+                                             const uint32_t (&weights)[4][4]) {
+  const uint64_t v = wgmma_descriptor(shared_address(shared.k[kSide][kSide * D::kHalfBoxes]),
+                                      kBoxBytes);
+  pin(out);
+  wgmma_fence();
+#pragma unroll
+  for (int step = 0; step < 4; ++step) {
+    wgmma_rs_t(out, weights[step], v + ((step * 16 * kBoxColumns * 2) >> 4));
+  }
+  wgmma_commit();
+}
+
+// out += weights * values, the other consumer's weights and page.
+template <class D, int kSide>
+__device__ __forceinline__ void multiply_other(SharedStorage<D>& shared,
+                                               float (&out)[D::kAccumulators]) {
+  constexpr int kOther = 1 - kSide;
+  const uint64_t weights = wgmma_descriptor(
+      shared_address(kOther == 0 ? shared.weights0 : shared.k[1][D::kRopeBox]), 0);
+  const uint64_t v = wgmma_descriptor(shared_address(shared.k[kOther][kSide * D::kHalfBoxes]),
+                                      kBoxBytes);
+  pin(out);
+  wgmma_fence();
+#pragma unroll
+  for (int step = 0; step < 4; ++step) {
+    wgmma_ss_t(out, weights + ((step * 32) >> 4), v + ((step * 16 * kBoxColumns * 2) >> 4));
+  }
+  wgmma_commit();
+}
+
+// Each of a warp's lanes calls it once its warpgroup's reads are over.
+template <int kCluster>
+__device__ __forceinline__ void give_back(uint64_t& empty, int lane) {
+  if (kCluster == 1) {
+    if (lane == 0) {
+      mbarrier_arrive(shared_address(&empty));
+    }
+  } else if (lane < kCluster) {
+    mbarrier_arrive_remote(shared_address(&empty), lane);
+  }
+}
+
+// Four lanes that hold one 4-byte word of each of four 16-byte chunks exchange them so that each
+// holds one whole chunk: lane i chunk i.
+__device__ __forceinline__ void transpose_quad(uint32_t (&word)[4], int lane) {
+  const bool odd = lane & 1;
+  const bool upper = lane & 2;
+#pragma unroll
+  for (int i = 0; i < 4; i += 2) {
+    const uint32_t sent = odd ? word[i] : word[i + 1];
+    const uint32_t received = __shfl_xor_sync(0xffffffffu, sent, 1);
+    if (odd) {
+      word[i] = received;
+    } else {
+      word[i + 1] = received;
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const uint32_t sent = upper ? word[i] : word[i + 2];
+    const uint32_t received = __shfl_xor_sync(0xffffffffu, sent, 2);
+    if (upper) {
+      word[i] = received;
+    } else {
+      word[i + 2] = received;
+    }
+  }
+}
+
+template <class D, int kSide>
+__device__ __forceinline__ void write_segment(const DecodeParams& p, const Segment& segment,
+                                              SharedStorage<D>& shared, Consumer<D>& consumer,
+                                              int turn, int lane) {
+  float total[2];
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    total[h] = quad_sum(consumer.sum[h]);
+    if (lane % 4 == 0) {
+      shared.sums[turn][kSide][consumer.row[h]] = total[h];
+    }
+  }
+  named_barrier_sync(kSumsReady, kConsumerThreads);
+  const int first_split = p.num_splits[segment.sequence];
+  const bool whole = p.num_splits[segment.sequence + 1] - first_split == 1;
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    total[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
+    const float inverse = total[h] > 0.f ? 1.f / total[h] : 0.f;
+#pragma unroll
+    for (int i = 0; i < D::kAccumulators; ++i) {
+      if (((i >> 1) & 1) == h) {
+        consumer.out[i] *= inverse;
+      }
+    }
+  }
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    const int row = blockIdx.x * kTileRows + consumer.row[h];
+    const bool exists = row < p.rows;
+    const bool empty = !(total[h] > 0.f);
+    if (whole) {
+      const int token = row / p.group;
+      const int head = blockIdx.y * p.group + row % p.group;
+      __nv_bfloat16* out = p.out + segment.sequence * p.out_stride_batch +
+                           token * p.out_stride_token + head * p.out_stride_head +
+                           kSide * D::kHalf + lane % 4 * 8;
+#pragma unroll
+      for (int i = 0; i < D::kHalf / 32; ++i) {
+        uint32_t word[4];
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          const int at = (i * 4 + j) * 4 + h * 2;
+          word[j] = pack_bf16(consumer.out[at], consumer.out[at + 1]);
+        }
+        transpose_quad(word, lane);
+        if (exists) {
+          *reinterpret_cast<uint4*>(out + i * 32) = make_uint4(word[0], word[1], word[2], word[3]);
+        }
+      }
+      if (kSide == 0 && exists && lane % 4 == 0) {
+        p.lse[(static_cast<int64_t>(segment.sequence) * p.h_q + head) * p.s_q + token] =
+            empty ? CUDART_INF_F : consumer.maximum[h] * p.scale + logf(total[h]);
+      }
+    } else if (exists) {
+      const int64_t slot =
+          (static_cast<int64_t>(first_split + segment.split) * gridDim.y + blockIdx.y) * p.rows +
+          row;
+      float* out = p.partial_out + slot * D::kLatent + kSide * D::kHalf + lane % 4 * 2;
+#pragma unroll
+      for (int i = 0; i < D::kHalf / 8; ++i) {
+        *reinterpret_cast<float2*>(out + i * 8) =
+            make_float2(consumer.out[i * 4 + h * 2], consumer.out[i * 4 + h * 2 + 1]);
+      }
+      if (kSide == 0 && lane % 4 == 0) {
+        p.partial_lse[slot] = empty ? -CUDART_INF_F
+                                    : consumer.maximum[h] * p.scale_log2 + log2f(total[h]);
+      }
+    }
+  }
+}
+
+// Consumer 0: scores even pages, owns the left half of the output.
+template <class D, int kCluster>
+__device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorage<D>& shared,
+                                             int thread) {
+  const int lane = thread % 32;
+  Consumer<D> consumer;
+  consumer.row[0] = thread / 32 * 16 + lane / 4;
+  consumer.row[1] = consumer.row[0] + 8;
+  uint32_t q_parity = 0, k_parity = 0;
+  int turn = 0;
+  float scores[32];
+  uint32_t weights[4][4];
+  float factor[2];
+
+  SegmentWalker walker(p);
+  Segment segment;
+  while (walker.next(segment)) {
+    consumer.reset();
+    if (segment.begin < segment.end) {
+      mbarrier_wait(shared_address(&shared.q_full), q_parity);
+      q_parity ^= 1;
+    }
+    // The even page: scores, weights, product with the left half of its values.
+    const auto own_page = [&](int page) {
+      const int valid = segment.length - page * kPage;
+      if (valid < kPage) {
+        clear_tail<D, 0>(shared, k_parity, valid, thread);
+      }
+      score_page<D, 0>(shared, k_parity, scores);
+      k_parity ^= 1;
+      wgmma_wait<0>();
+      pin(scores);
+      if (page + 2 >= segment.end && lane == 0) {
+        mbarrier_arrive(shared_address(&shared.q_empty));
+      }
+      mask_scores(p, segment, page, consumer, lane, scores);
+      consumer.soften(scores, p.scale_log2, factor, weights);
+      publish(consumer, lane, weights, factor, shared.weights0, shared.statistics[0]);
+      named_barrier_arrive(kWeights0Ready, kConsumerThreads);
+      consumer.rescale(factor);
+      multiply_own<D, 0>(shared, consumer.out, weights);
+    };
+    int page = segment.begin;
+    for (; page + 1 < segment.end; page += 2) {
+      own_page(page);
+      named_barrier_sync(kWeights1Ready, kConsumerThreads);
+      consumer.follow(shared.statistics[1], factor);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[0][0], lane);
+      consumer.rescale(factor);
+      multiply_other<D, 0>(shared, consumer.out);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[1][0], lane);
+    }
+    if (page < segment.end) {
+      own_page(page);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[0][0], lane);
+    }
+    write_segment<D, 0>(p, segment, shared, consumer, turn, lane);
+    turn ^= 1;
+  }
+}
+
+// Consumer 1: scores odd pages, owns the right half of the output.
+template <class D, int kCluster>
+__device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStorage<D>& shared,
+                                              int thread) {
+  const int lane = thread % 32;
+  Consumer<D> consumer;
+  consumer.row[0] = thread / 32 * 16 + lane / 4;
+  consumer.row[1] = consumer.row[0] + 8;
+  uint32_t q_parity = 0, k_parity = 0;
+  int turn = 0;
+  float scores[32];
+  uint32_t weights[4][4];
+  float factor[2];
+
+  SegmentWalker walker(p);
+  Segment segment;
+  while (walker.next(segment)) {
+    consumer.reset();
+    if (segment.begin < segment.end) {
+      mbarrier_wait(shared_address(&shared.q_full), q_parity);
+      q_parity ^= 1;
+    }
+    // The even page's weights, once there, and the right half of its values.
+    const auto other_page = [&] {
+      named_barrier_sync(kWeights0Ready, kConsumerThreads);
+      consumer.follow(shared.statistics[0], factor);
+      consumer.rescale(factor);
+      multiply_other<D, 1>(shared, consumer.out);
+    };
+    int page = segment.begin;
+    for (; page + 1 < segment.end; page += 2) {
+      const int valid = segment.length - (page + 1) * kPage;
+      if (valid < kPage) {
+        clear_tail<D, 1>(shared, k_parity, valid, thread);
+      }
+      score_page<D, 1>(shared, k_parity, scores);
+      k_parity ^= 1;
+      wgmma_wait<0>();
+      pin(scores);
+      if (page + 3 >= segment.end && lane == 0) {
+        mbarrier_arrive(shared_address(&shared.q_empty));
+      }
+      other_page();
+      mask_scores(p, segment, page + 1, consumer, lane, scores);
+      consumer.soften(scores, p.scale_log2, factor, weights);
+      publish(consumer, lane, weights, factor, shared.k[1][D::kRopeBox], shared.statistics[1]);
+      named_barrier_arrive(kWeights1Ready, kConsumerThreads);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[0][1], lane);
+      consumer.rescale(factor);
+      multiply_own<D, 1>(shared, consumer.out, weights);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[1][1], lane);
+    }
+    if (page < segment.end) {
+      if (page == segment.begin && lane == 0) {
+        mbarrier_arrive(shared_address(&shared.q_empty));
+      }
+      other_page();
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back<kCluster>(shared.k_empty[0][1], lane);
+    }
+    write_segment<D, 1>(p, segment, shared, consumer, turn, lane);
+    turn ^= 1;
+  }
+}
+
+template <class D, int kCluster>
+__global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_constant__ DecodeParams p) {
+  extern __shared__ __align__(1024) uint8_t raw[];
+  SharedStorage<D>& shared = *reinterpret_cast<SharedStorage<D>*>(raw);
+  const int warpgroup = __shfl_sync(0xffffffffu, threadIdx.x / kWarpgroup, 0);
+  const int warp = __shfl_sync(0xffffffffu, threadIdx.x % kWarpgroup / 32, 0);
+
+  if (threadIdx.x == 0) {
+    prefetch_tensor_map(&p.q_map);
+    prefetch_tensor_map(&p.k_map);
+    mbarrier_init(shared_address(&shared.q_full), 1);
+    mbarrier_init(shared_address(&shared.q_empty), kConsumerThreads / 32);
+    for (int slot = 0; slot < 2; ++slot) {
+      for (int box = 0; box < D::kBoxes; ++box) {
+        mbarrier_init(shared_address(&shared.k_full[slot][box]), 1);
+      }
+      for (int half = 0; half < 2; ++half) {
+        mbarrier_init(shared_address(&shared.k_empty[slot][half]), kCluster * kWarpgroup / 32);
+      }
+    }
+    fence_mbarrier_init();
+  }
+  if (kCluster > 1) {
+    cluster_sync();
+  } else {
+    __syncthreads();
+  }
+  wait_for_previous_kernel();
+  launch_dependents();
+
+  if (warpgroup == 0) {
+    release_registers<32>();
+    if (threadIdx.x % 32 == 0) {
+      const uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
+      if (warp == 0) {
+        load_keys<D, kCluster, 0>(p, shared, rank);
+      } else if (warp == 1) {
+        load_keys<D, kCluster, 1>(p, shared, rank);
+      } else if (warp == 2) {
+        load_queries<D>(p, shared);
+      }
+    }
+    __syncwarp();
+  } else {
+    claim_registers<240>();
+    if (warpgroup == 1) {
+      consume_left<D, kCluster>(p, shared, threadIdx.x % kWarpgroup);
+    } else {
+      consume_right<D, kCluster>(p, shared, threadIdx.x % kWarpgroup);
+    }
+  }
+  // The other block may still write here or wait for us.
+  if (kCluster > 1) {
+    cluster_sync();
+  }
+}
+
+// ---- Host ---------------------------------------------------------------------------------------
+
+using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
+
+// The driver's function, looked up at run time so that the library loads without a driver.
+cudaError_t find_encoder(EncodeTiled* encoder) {
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult found;
+  const cudaError_t error = cudaGetDriverEntryPointByVersion(
+      "cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  if (found != cudaDriverEntryPointSuccess) {
+    return cudaErrorInsufficientDriver;
+  }
+  *encoder = reinterpret_cast<EncodeTiled>(function);
+  return cudaSuccess;
+}
+
+// A bf16 tensor whose innermost dimension is contiguous; strides in elements, outer dimensions.
+template <int kRank>
+cudaError_t encode_map(EncodeTiled encoder, CUtensorMap* map, const void* base,
+                       const int64_t (&sizes)[kRank], const int64_t (&strides)[kRank - 1],
+                       const int (&box)[kRank]) {
+  cuuint64_t dimensions[kRank];
+  cuuint64_t byte_strides[kRank - 1];
+  cuuint32_t box_sizes[kRank];
+  cuuint32_t steps[kRank];
+  for (int i = 0; i < kRank; ++i) {
+    dimensions[i] = sizes[i];
+    box_sizes[i] = box[i];
+    steps[i] = 1;
+    if (i > 0) {
+      // The stride of a dimension of size one is never used, but must look right.
+      byte_strides[i - 1] = sizes[i] == 1 ? 16 : 2 * strides[i - 1];
+    }
+  }
+  const CUresult result =
+      encoder(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, kRank, const_cast<void*>(base), dimensions,
+              byte_strides, box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+int greatest_common_divisor(int a, int b) { return b == 0 ? a : greatest_common_divisor(b, a % b); }
+
+template <class D, int kCluster>
+cudaError_t launch(const DecodeParams& params, const dim3& grid, cudaStream_t stream) {
+  const auto kernel = decode_kernel<D, kCluster>;
+  constexpr size_t kShared = sizeof(SharedStorage<D>);
+  static_assert(kShared <= 227 * 1024);
+  const cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  cudaLaunchAttribute attributes[2];
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim.x = kCluster;
+  attributes[1].val.clusterDim.y = 1;
+  attributes[1].val.clusterDim.z = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = dim3(kThreads);
+  config.dynamicSmemBytes = kShared;
+  config.stream = stream;
+  config.attrs = attributes;
+  config.numAttrs = kCluster > 1 ? 2 : 1;
+  return cudaLaunchKernelEx(&config, kernel, params);
+}
+
+template <class D>
+cudaError_t launch(const DecodeParams& params, const DecodeShape& shape, int h_kv,
+                   cudaStream_t stream) {
+  const dim3 grid(shape.row_tiles, h_kv, shape.parts);
+  return shape.cluster == 2 ? launch<D, 2>(params, grid, stream)
+                            : launch<D, 1>(params, grid, stream);
+}
+
+}  // namespace
+
+bool decode_dimensions_supported(int latent_dim, int rope_dim) {
+  return (latent_dim == 512 && rope_dim == 64) ||
+         (latent_dim == 256 && (rope_dim == 32 || rope_dim == 64));
+}
+
+DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors) {
+  DecodeShape shape;
+  shape.rows = args.s_q * (args.h_q / args.h_kv);
+  shape.row_tiles = (shape.rows + kTileRows - 1) / kTileRows;
+#ifdef SPARK_MLA_NO_CLUSTER
+  shape.cluster = 1;
+#else
+  shape.cluster = shape.row_tiles % 2 == 0 ? 2 : 1;
+#endif
+  shape.parts = max(1, multiprocessors / (shape.row_tiles * args.h_kv));
+  const int pages = args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS;
+  shape.max_splits = pages > 0 ? args.batch * ((args.max_blocks + pages - 1) / pages)
+                               : args.batch + shape.parts;
+  return shape;
+}
+
+cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape) {
+  EncodeTiled encoder;
+  cudaError_t error = find_encoder(&encoder);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const int group = args.h_q / args.h_kv;
+  const int dim = args.latent_dim + args.rope_dim;
+  DecodeParams p = {};
+
+  // Rows that lie evenly spaced across query tokens form one dimension, and a copy takes 64 of
+  // them; else a copy must not run from one token's heads into the next's.
+  const bool even = args.s_q == 1 ||
+                    (args.h_kv == 1 && args.q_stride_token == group * args.q_stride_head);
+  const int rows_per_token = even ? shape.rows : group;
+  p.q_box_rows = even ? kTileRows : greatest_common_divisor(group, kTileRows);
+  p.q_rows_per_token = even ? shape.row_tiles * kTileRows : group;
+  error = encode_map<5>(
+      encoder, &p.q_map, args.q,
+      {dim, rows_per_token, args.h_kv, even ? 1 : args.s_q, args.batch},
+      {args.q_stride_head, group * args.q_stride_head, args.q_stride_token, args.q_stride_batch},
+      {kBoxColumns, p.q_box_rows, 1, 1, 1});
+  if (error != cudaSuccess) {
+    return error;
+  }
+  error = encode_map<4>(
+      encoder, &p.k_map, args.k_cache, {dim, kPage, args.h_kv, args.cache_blocks},
+      {args.k_cache_stride_token, args.k_cache_stride_head, args.k_cache_stride_block},
+      {kBoxColumns, kPage, 1, 1});
+  if (error != cudaSuccess) {
+    return error;
+  }
+
+  p.block_table = args.block_table;
+  p.block_table_stride = args.block_table_stride;
+  p.lengths = args.cache_seqlens;
+  p.metadata = args.metadata;
+  p.num_splits = args.num_splits;
+  p.out = static_cast<__nv_bfloat16*>(args.out);
+  p.out_stride_batch = args.out_stride_batch;
+  p.out_stride_token = args.out_stride_token;
+  p.out_stride_head = args.out_stride_head;
+  p.lse = args.lse;
+  p.partial_out = static_cast<float*>(args.workspace);
+  p.partial_lse = p.partial_out +
+                  static_cast<int64_t>(shape.max_splits) * args.h_kv * shape.rows * args.latent_dim;
+  p.batch = args.batch;
+  p.s_q = args.s_q;
+  p.h_q = args.h_q;
+  p.group = group;
+  p.rows = shape.rows;
+  p.causal = (args.flags & SPARK_MLA_CAUSAL) != 0;
+  p.scale = args.softmax_scale;
+  p.scale_log2 = args.softmax_scale * 1.4426950408889634f;
+
+  const auto stream = static_cast<cudaStream_t>(args.stream);
+  if (args.latent_dim == 512) {
+    return launch<Dimensions<512, 64>>(p, shape, args.h_kv, stream);
+  }
+  return args.rope_dim == 64 ? launch<Dimensions<256, 64>>(p, shape, args.h_kv, stream)
+                             : launch<Dimensions<256, 32>>(p, shape, args.h_kv, stream);
+}
+
+}  // namespace spark_mla

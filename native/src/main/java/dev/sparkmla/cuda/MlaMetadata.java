@@ -1,0 +1,170 @@
+package dev.sparkmla.cuda;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * How one decode step is cut over the multiprocessors, on the device, and the scratch memory that
+ * its attention needs. Made by {@link MlaDecode#metadata} once for a shape; {@link #update} for
+ * each step's lengths; then used by every layer of the step.
+ *
+ * <p>One stream at a time: two layers that ran at once would share the scratch memory.
+ */
+public final class MlaMetadata implements AutoCloseable {
+  /** int32 values in a row of the scheduler's table. */
+  static final int TABLE_WIDTH = 8;
+
+  private final CudaContext context;
+  private final MlaShape shape;
+  private final int parts;
+  private final DeviceBuffer table;
+  private final DeviceBuffer splits;
+  private final DeviceBuffer lengths;
+  private final DeviceBuffer workspace;
+
+  private MlaMetadata(CudaContext context, MlaShape shape, int parts, DeviceBuffer[] buffers) {
+    this.context = context;
+    this.shape = shape;
+    this.parts = parts;
+    table = buffers[0];
+    splits = buffers[1];
+    lengths = buffers[2];
+    workspace = buffers[3];
+  }
+
+  static MlaMetadata allocate(CudaContext context, MlaShape shape) {
+    long[] fields = fields(shape);
+    context.makeCurrent();
+    int[] parts = new int[1];
+    NativeLibrary.check(
+        NativeLibrary.decodeSmParts(fields, parts), "spark_mla_decode_sm_parts", context.device());
+    long[] workspace = new long[1];
+    NativeLibrary.check(
+        NativeLibrary.decodeWorkspaceSize(fields, workspace),
+        "spark_mla_decode_workspace_size of latent %d and rope %d"
+            .formatted(shape.latentDim(), shape.ropeDim()),
+        context.device());
+    long[] sizes = {
+      (long) parts[0] * TABLE_WIDTH * Integer.BYTES,
+      (shape.batch() + 1L) * Integer.BYTES,
+      (long) shape.batch() * Integer.BYTES,
+      Math.max(workspace[0], 16)
+    };
+    DeviceBuffer[] buffers = new DeviceBuffer[sizes.length];
+    try {
+      for (int i = 0; i < sizes.length; i++) {
+        buffers[i] = context.allocate(sizes[i]);
+      }
+    } catch (RuntimeException e) {
+      for (DeviceBuffer buffer : buffers) {
+        if (buffer != null) {
+          buffer.close();
+        }
+      }
+      throw e;
+    }
+    return new MlaMetadata(context, shape, parts[0], buffers);
+  }
+
+  /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
+  static MlaMetadata over(DeviceBuffer memory, MlaShape shape) {
+    return new MlaMetadata(
+        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory, memory});
+  }
+
+  /** The sizes it was made for. */
+  public MlaShape shape() {
+    return shape;
+  }
+
+  /** The scheduler's table: int32 [parts, 8]; its columns are the kernels' own business. */
+  public DeviceTensor table() {
+    return table.tensor(ElementType.INT32, parts, TABLE_WIDTH);
+  }
+
+  /** int32 [batch + 1]: running count of the pieces that each sequence is cut into. */
+  public DeviceTensor numSplits() {
+    return splits.tensor(ElementType.INT32, shape.batch() + 1);
+  }
+
+  /** int32 [batch]: the lengths last given to {@link #update(int[], CudaStream)}. */
+  public DeviceTensor cacheSeqlens() {
+    return lengths.tensor(ElementType.INT32, shape.batch());
+  }
+
+  /** Bytes of device memory held. */
+  public long bytes() {
+    return table.bytes() + splits.bytes() + lengths.bytes() + workspace.bytes();
+  }
+
+  /**
+   * Checks lengths, copies them to {@link #cacheSeqlens} and cuts the work for them. Waits for the
+   * copy, so it cannot be captured into a graph.
+   *
+   * @param tokens of each sequence in the cache, this step's included
+   * @throws CudaArgumentException naming the sequence and its length
+   */
+  public void update(int[] tokens, CudaStream stream) {
+    shape.checkLengths(tokens);
+    ByteBuffer bytes =
+        ByteBuffer.allocateDirect(tokens.length * Integer.BYTES).order(ByteOrder.nativeOrder());
+    bytes.asIntBuffer().put(tokens);
+    lengths.copyFromHost(0, bytes, stream);
+    update(cacheSeqlens(), stream);
+  }
+
+  /**
+   * Enqueues cutting the work for lengths that are on the device already; may be captured into a
+   * graph. The caller answers for the lengths: each between 0 and 64 × {@link MlaShape#maxBlocks}.
+   *
+   * @param cacheSeqlens int32 [batch], contiguous
+   * @throws CudaArgumentException where the tensor is not of that type and shape
+   */
+  public void update(DeviceTensor cacheSeqlens, CudaStream stream) {
+    MlaDecode.requireLengths(cacheSeqlens, shape, context);
+    MlaDecode.requireContext("stream", stream.context(), context);
+    long[] fields = fields(shape);
+    fields[NativeLibrary.CACHE_SEQLENS] = cacheSeqlens.address();
+    describe(fields);
+    fields[NativeLibrary.STREAM] = stream.address();
+    context.makeCurrent();
+    NativeLibrary.check(
+        NativeLibrary.decodeMetadata(fields), "spark_mla_decode_metadata", context.device());
+  }
+
+  /** Writes what the kernels ask about this object. */
+  void describe(long[] fields) {
+    fields[NativeLibrary.NUM_SM_PARTS] = parts;
+    fields[NativeLibrary.METADATA] = table.address();
+    fields[NativeLibrary.NUM_SPLITS] = splits.address();
+    fields[NativeLibrary.WORKSPACE] = workspace.address();
+    fields[NativeLibrary.WORKSPACE_BYTES] = workspace.bytes();
+  }
+
+  /** A call's fields with the sizes filled in. */
+  static long[] fields(MlaShape shape) {
+    long[] fields = new long[NativeLibrary.FIELD_COUNT];
+    fields[NativeLibrary.BATCH] = shape.batch();
+    fields[NativeLibrary.S_Q] = shape.queryTokens();
+    fields[NativeLibrary.H_Q] = shape.queryHeads();
+    fields[NativeLibrary.H_KV] = shape.kvHeads();
+    fields[NativeLibrary.LATENT_DIM] = shape.latentDim();
+    fields[NativeLibrary.ROPE_DIM] = shape.ropeDim();
+    fields[NativeLibrary.MAX_BLOCKS] = shape.maxBlocks();
+    fields[NativeLibrary.FIXED_SPLIT_TOKENS] = shape.splits().fixedTokens();
+    return fields;
+  }
+
+  /**
+   * Frees the memory; work that uses it must be done.
+   *
+   * @throws IllegalStateException where it is closed already
+   */
+  @Override
+  public void close() {
+    table.close();
+    splits.close();
+    lengths.close();
+    workspace.close();
+  }
+}

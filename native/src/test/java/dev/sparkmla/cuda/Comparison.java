@@ -1,0 +1,99 @@
+package dev.sparkmla.cuda;
+
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * The measure of agreement that FlashMLA's own tests use: per element |Δ| &lt; 8e-4 or relative
+ * &lt; 2.01/128 for the output (1e-6 and 8.01/65536 for the log-sum-exp), over all elements 1 −
+ * 2Σab/Σ(a² + b²) &lt; 5e-6, and infinities in the same places.
+ */
+final class Comparison {
+  private static final int CHUNK = 1 << 16;
+
+  private record Sums(long wrong, double largest, double product, double squares) {
+    static final Sums NONE = new Sums(0, 0, 0, 0);
+
+    Sums plus(Sums other) {
+      return new Sums(
+          wrong + other.wrong,
+          Math.max(largest, other.largest),
+          product + other.product,
+          squares + other.squares);
+    }
+  }
+
+  private Comparison() {}
+
+  /** Compares where {@code position % rowElements < usedElements}; the rest must still be NaN. */
+  static List<String> ofOutput(
+      ShortBuffer actual, FloatBuffer expected, long rowElements, long usedElements) {
+    Sums sums =
+        IntStream.range(0, (actual.capacity() + CHUNK - 1) / CHUNK)
+            .parallel()
+            .mapToObj(chunk -> outputChunk(actual, expected, rowElements, usedElements, chunk))
+            .reduce(Sums.NONE, Sums::plus);
+    List<String> complaints = new ArrayList<>();
+    if (sums.wrong > 0) {
+      complaints.add(
+          "%d of %d outputs differ, by up to %s"
+              .formatted(sums.wrong, actual.capacity(), sums.largest));
+    }
+    double distance = sums.squares == 0 ? 0 : 1 - 2 * sums.product / sums.squares;
+    if (!(distance < 5e-6)) {
+      complaints.add("outputs lie at a cosine distance of " + distance);
+    }
+    return complaints;
+  }
+
+  private static Sums outputChunk(
+      ShortBuffer actual, FloatBuffer expected, long rowElements, long usedElements, int chunk) {
+    long wrong = 0;
+    double largest = 0;
+    double product = 0;
+    double squares = 0;
+    int end = Math.min(actual.capacity(), (chunk + 1) * CHUNK);
+    for (int i = chunk * CHUNK; i < end; i++) {
+      float a = RandomPool.fromBfloat16(actual.get(i));
+      if (i % rowElements >= usedElements) {
+        wrong += Float.isNaN(a) ? 0 : 1;
+        continue;
+      }
+      float b = expected.get(i);
+      double difference = Math.abs((double) a - b);
+      if (!(difference < 8e-4 || difference < 2.01 / 128 * Math.abs(b))) {
+        wrong++;
+        largest = Math.max(largest, difference);
+      }
+      product += (double) a * b;
+      squares += (double) a * a + (double) b * b;
+    }
+    return new Sums(wrong, largest, product, squares);
+  }
+
+  static List<String> ofLogSumExp(FloatBuffer actual, FloatBuffer expected) {
+    int wrong = 0;
+    double largest = 0;
+    for (int i = 0; i < actual.capacity(); i++) {
+      float a = actual.get(i);
+      float b = expected.get(i);
+      double difference = Math.abs((double) a - b);
+      boolean same =
+          Float.isInfinite(b)
+              ? a == b
+              : difference < 1e-6 || difference < 8.01 / 65536 * Math.abs(b);
+      if (!same) {
+        wrong++;
+        largest = Math.max(largest, difference);
+      }
+    }
+    return wrong == 0
+        ? List.of()
+        : List.of(
+            "%d of %d log-sum-exps differ, by up to %s"
+                .formatted(wrong, actual.capacity(), largest));
+  }
+}

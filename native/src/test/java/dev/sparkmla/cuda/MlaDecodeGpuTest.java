@@ -1,0 +1,400 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The decode kernel on the grid that FlashMLA tests itself with, and beyond it. */
+@Tag("gpu")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MlaDecodeGpuTest {
+  private CudaContext context;
+  private CudaStream stream;
+  private RandomPool pool;
+  private MlaDecode decode;
+  private int openBefore;
+
+  @BeforeAll
+  void open() {
+    context = CudaContext.open(GpuDevice.at(0));
+    decode = MlaDecode.on(context);
+    stream = context.newStream();
+    pool = new RandomPool(context, 1, stream);
+    openBefore = context.openResources();
+  }
+
+  @AfterEach
+  void nothingLeaks() {
+    assertThat(context.openResources()).isEqualTo(openBefore);
+  }
+
+  @AfterAll
+  void close() {
+    pool.close();
+    stream.close();
+    assertThat(context.allocatedBytes()).isZero();
+    context.close();
+  }
+
+  private DecodeProblem problem(
+      MlaShape shape, int[] lengths, boolean causal, DecodeProblem.Padding padding, long seed) {
+    return new DecodeProblem(
+        decode, context, stream, pool, shape, lengths, causal, padding, new Random(seed));
+  }
+
+  private DecodeProblem problem(MlaShape shape, int[] lengths, boolean causal) {
+    return problem(shape, lengths, causal, DecodeProblem.Padding.NONE, 7);
+  }
+
+  private List<String> complaints(MlaShape shape, int[] lengths, boolean causal) {
+    try (DecodeProblem problem = problem(shape, lengths, causal)) {
+      return problem.complaints(context);
+    }
+  }
+
+  static Stream<Arguments> grid() {
+    List<Arguments> cells = new ArrayList<>();
+    for (int batch : new int[] {1, 2, 6, 64}) {
+      for (int queryTokens : new int[] {1, 2, 4}) {
+        for (int tokens : new int[] {20, 140, 4096}) {
+          cells.add(Arguments.of(batch, queryTokens, tokens));
+        }
+      }
+    }
+    return cells.stream();
+  }
+
+  @ParameterizedTest(name = "b {0}, s_q {1}, s_k {2}")
+  @MethodSource("grid")
+  void agreesWithThePlainKernelOnTheWholeGrid(int batch, int queryTokens, int tokens) {
+    List<String> complaints = new ArrayList<>();
+    int cases = 0;
+    for (int queryHeads : new int[] {1, 3, 9, 63, 64, 126, 128}) {
+      for (int kvHeads : new int[] {1, 2, 3, 8}) {
+        if (queryHeads % kvHeads != 0) {
+          continue;
+        }
+        for (boolean varied : new boolean[] {false, true}) {
+          int[] lengths =
+              DecodeProblem.lengths(batch, tokens, queryTokens, varied, new Random(queryHeads));
+          for (boolean causal : new boolean[] {false, true}) {
+            MlaShape shape =
+                new MlaShape(
+                    batch, queryTokens, queryHeads, kvHeads, 512, 64, 1, SplitPolicy.BALANCED);
+            complaints.addAll(complaints(shape, lengths, causal));
+            cases++;
+          }
+        }
+      }
+    }
+    assertThat(cases).isEqualTo(64);
+    assertThat(complaints).isEmpty();
+  }
+
+  @ParameterizedTest(name = "h_q {0}")
+  @CsvSource({"16", "128"})
+  void emptySequencesGiveZeroAndInfinity(int queryHeads) {
+    Random random = new Random(3);
+    int[] lengths = DecodeProblem.lengths(128, 4096, 2, true, random);
+    for (int i = 0; i < lengths.length; i++) {
+      lengths[i] = random.nextBoolean() ? 0 : lengths[i];
+    }
+    assertThat(Arrays.stream(lengths).filter(length -> length == 0).count()).isBetween(32L, 96L);
+    try (DecodeProblem problem = problem(MlaShape.of(128, 2, queryHeads, 1), lengths, true)) {
+      assertThat(problem.complaints(context)).isEmpty();
+      ShortBuffer out = problem.outBytes().asShortBuffer();
+      FloatBuffer logSumExp = problem.logSumExpBytes().asFloatBuffer();
+      for (int sequence = 0; sequence < 128; sequence++) {
+        if (lengths[sequence] == 0) {
+          for (int i = 0; i < 2 * queryHeads; i++) {
+            assertThat(logSumExp.get(sequence * 2 * queryHeads + i))
+                .isEqualTo(Float.POSITIVE_INFINITY);
+            assertThat(out.get((sequence * 2 * queryHeads + i) * 512 + i)).isZero();
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void aBatchOfNothingButEmptySequences() {
+    assertThat(complaints(MlaShape.of(5, 2, 20, 1), new int[5], true)).isEmpty();
+  }
+
+  @ParameterizedTest(name = "b {0}, s_q {1}, h_q {2}, s_k {3}")
+  @CsvSource({
+    "1, 1, 16, 131072", "1, 1, 20, 131072", "1, 1, 128, 131072", "8, 1, 20, 16384",
+    "3, 2, 32, 8192", "200, 1, 20, 300", "1, 7, 128, 2000", "2, 33, 16, 900"
+  })
+  void agreesBeyondTheGrid(int batch, int queryTokens, int queryHeads, int tokens) {
+    int[] lengths = DecodeProblem.lengths(batch, tokens, queryTokens, batch > 1, new Random(9));
+    MlaShape shape = MlaShape.of(batch, queryTokens, queryHeads, 1);
+    assertThat(complaints(shape, lengths, true)).isEmpty();
+    assertThat(complaints(shape.withSplits(SplitPolicy.fixed(1024)), lengths, false)).isEmpty();
+  }
+
+  @ParameterizedTest(name = "latent {0}, rope {1}, h_q {2}, s_q {3}")
+  @CsvSource({
+    "256, 32, 16, 1", "256, 32, 40, 1", "256, 32, 128, 2",
+    "256, 64, 16, 1", "256, 64, 40, 1", "256, 64, 128, 2"
+  })
+  void agreesForOtherDimensions(int latent, int rope, int queryHeads, int queryTokens) {
+    int[] lengths = DecodeProblem.lengths(5, 3000, queryTokens, true, new Random(11));
+    assertThat(
+            complaints(
+                new MlaShape(5, queryTokens, queryHeads, 1, latent, rope, 1, SplitPolicy.BALANCED),
+                lengths,
+                true))
+        .isEmpty();
+  }
+
+  @Test
+  void refusesDimensionsThatNoKernelIsBuiltFor() {
+    assertThatThrownBy(
+            () -> decode.metadata(new MlaShape(1, 1, 16, 1, 384, 64, 4, SplitPolicy.BALANCED)))
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContaining("latent 384 and rope 64");
+  }
+
+  @ParameterizedTest(name = "h_q {0}, s_q {1}")
+  @CsvSource({"20, 2", "128, 3", "15, 1"})
+  void readsAndWritesInsideLargerTensors(int queryHeads, int queryTokens) {
+    int[] lengths = DecodeProblem.lengths(5, 1000, queryTokens, true, new Random(13));
+    try (DecodeProblem problem =
+        problem(
+            MlaShape.of(5, queryTokens, queryHeads, 1),
+            lengths,
+            true,
+            new DecodeProblem.Padding(4, 3),
+            17)) {
+      assertThat(problem.complaints(context)).isEmpty();
+    }
+  }
+
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, causal {2}")
+  @CsvSource({"16, 1, false", "5, 3, true", "128, 2, true"})
+  void agreesWithDoublePrecisionOnTheHost(int queryHeads, int queryTokens, boolean causal) {
+    int[] lengths = {queryTokens, 64, 65, 300};
+    try (DecodeProblem problem =
+        problem(MlaShape.of(4, queryTokens, queryHeads, 1), lengths, causal)) {
+      problem.poison();
+      problem.run();
+      ShortBuffer out = problem.outBytes().asShortBuffer();
+      FloatBuffer logSumExp = problem.logSumExpBytes().asFloatBuffer();
+      ShortBuffer q = DecodeProblem.read(problem.q.buffer(), stream).asShortBuffer();
+      ShortBuffer cache = DecodeProblem.read(problem.kCache.buffer(), stream).asShortBuffer();
+      for (int sequence = 0; sequence < 4; sequence++) {
+        for (int token = 0; token < queryTokens; token++) {
+          int keys = causal ? lengths[sequence] - queryTokens + token + 1 : lengths[sequence];
+          for (int head = 0; head < queryHeads; head++) {
+            int row = (sequence * queryTokens + token) * queryHeads + head;
+            double[] expected =
+                attend(q, row * 576, cache, problem.pages[sequence], keys, problem.scale);
+            for (int i = 0; i < 512; i++) {
+              assertThat((double) RandomPool.fromBfloat16(out.get(row * 512 + i)))
+                  .isCloseTo(expected[i], within(Math.max(8e-4, Math.abs(expected[i]) / 64)));
+            }
+            assertThat((double) logSumExp.get((sequence * queryHeads + head) * queryTokens + token))
+                .isCloseTo(expected[512], within(1e-4 * Math.max(1, Math.abs(expected[512]))));
+          }
+        }
+      }
+    }
+  }
+
+  private static Offset<Double> within(double offset) {
+    return Offset.offset(offset);
+  }
+
+  /** softmax(scale q · kᵀ) · v over the first keys of a sequence, then its log-sum-exp. */
+  private static double[] attend(
+      ShortBuffer q, int at, ShortBuffer cache, int[] pages, int keys, double scale) {
+    double[] scores = new double[keys];
+    double largest = Double.NEGATIVE_INFINITY;
+    for (int key = 0; key < keys; key++) {
+      int base = (pages[key / 64] * 64 + key % 64) * 576;
+      double sum = 0;
+      for (int i = 0; i < 576; i++) {
+        sum +=
+            (double) RandomPool.fromBfloat16(q.get(at + i))
+                * RandomPool.fromBfloat16(cache.get(base + i));
+      }
+      scores[key] = sum * scale;
+      largest = Math.max(largest, scores[key]);
+    }
+    double[] result = new double[513];
+    double total = 0;
+    for (int key = 0; key < keys; key++) {
+      int base = (pages[key / 64] * 64 + key % 64) * 576;
+      double weight = Math.exp(scores[key] - largest);
+      total += weight;
+      for (int i = 0; i < 512; i++) {
+        result[i] += weight * RandomPool.fromBfloat16(cache.get(base + i));
+      }
+    }
+    for (int i = 0; i < 512; i++) {
+      result[i] /= total;
+    }
+    result[512] = largest + Math.log(total);
+    return result;
+  }
+
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, every {2} tokens")
+  @CsvSource({"16, 1, 512", "20, 1, 4096", "128, 1, 1024", "128, 2, 512", "64, 1, 128"})
+  void fixedSplitsMakeASequenceIndependentOfItsBatch(
+      int queryHeads, int queryTokens, int splitTokens) {
+    int batch = 9;
+    int[] lengths = DecodeProblem.lengths(batch, 6000, queryTokens, true, new Random(19));
+    lengths[4] = 0;
+    MlaShape shape =
+        MlaShape.of(batch, queryTokens, queryHeads, 1).withSplits(SplitPolicy.fixed(splitTokens));
+    int outBytes = 2 * 512 * queryHeads * queryTokens;
+    int logSumExpBytes = 4 * queryHeads * queryTokens;
+    try (DecodeProblem together = problem(shape, lengths, true)) {
+      assertThat(together.complaints(context)).isEmpty();
+      ByteBuffer out = together.outBytes();
+      ByteBuffer logSumExp = together.logSumExpBytes();
+      for (int sequence = 0; sequence < batch; sequence++) {
+        MlaShape alone =
+            MlaShape.of(1, queryTokens, queryHeads, together.shape.maxBlocks())
+                .withSplits(shape.splits());
+        try (MlaMetadata metadata = decode.metadata(alone);
+            DeviceBuffer aloneOut = context.allocate(outBytes);
+            DeviceBuffer aloneLogSumExp = context.allocate(logSumExpBytes)) {
+          metadata.update(new int[] {lengths[sequence]}, stream);
+          decode.withKvCache(
+              DeviceTensor.of(
+                  together.q.buffer(),
+                  sequence * together.q.stride(0) * 2,
+                  ElementType.BFLOAT16,
+                  1,
+                  queryTokens,
+                  queryHeads,
+                  576),
+              together.kCache,
+              DeviceTensor.of(
+                  together.blockTable.buffer(),
+                  4L * sequence * alone.maxBlocks(),
+                  ElementType.INT32,
+                  1,
+                  alone.maxBlocks()),
+              metadata.cacheSeqlens(),
+              512,
+              metadata,
+              together.scale,
+              true,
+              aloneOut.tensor(ElementType.BFLOAT16, 1, queryTokens, queryHeads, 512),
+              aloneLogSumExp.tensor(ElementType.FLOAT32, 1, queryHeads, queryTokens),
+              stream);
+          assertThat(DecodeProblem.read(aloneOut, stream))
+              .isEqualTo(out.slice(sequence * outBytes, outBytes));
+          assertThat(DecodeProblem.read(aloneLogSumExp, stream))
+              .isEqualTo(logSumExp.slice(sequence * logSumExpBytes, logSumExpBytes));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aCapturedStepFollowsTheLengthsOnTheDevice() {
+    int[] lengths = {2000, 131, 64, 1};
+    try (DecodeProblem problem = problem(MlaShape.of(4, 1, 128, 1), lengths, false)) {
+      problem.run();
+      ByteBuffer eager = problem.outBytes();
+      DeviceTensor onDevice = problem.metadata.cacheSeqlens();
+      try (CudaGraph graph =
+          CudaGraph.capture(
+              stream,
+              () -> {
+                problem.metadata.update(onDevice, stream);
+                problem.run();
+              })) {
+        problem.poison();
+        graph.launch(stream);
+        assertThat(problem.outBytes()).isEqualTo(eager);
+
+        int[] shorter = {1000, 131, 0, 1};
+        DecodeProblem.write(onDevice.buffer(), shorter, stream);
+        problem.poison();
+        graph.launch(stream);
+        ByteBuffer replayed = problem.outBytes();
+        problem.metadata.update(shorter, stream);
+        problem.poison();
+        problem.run();
+        assertThat(replayed).isEqualTo(problem.outBytes()).isNotEqualTo(eager);
+      }
+    }
+  }
+
+  @Test
+  void aFailureDuringCaptureLeavesTheStreamUsable() {
+    assertThatThrownBy(
+            () ->
+                CudaGraph.capture(
+                    stream,
+                    () -> {
+                      throw new IllegalArgumentException("changed my mind");
+                    }))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("changed my mind");
+    assertThat(complaints(MlaShape.of(2, 1, 16, 1), new int[] {100, 200}, false)).isEmpty();
+  }
+
+  @Test
+  void threadsDecodeSideBySide() throws Exception {
+    List<Thread> threads = new ArrayList<>();
+    List<String> complaints = Collections.synchronizedList(new ArrayList<>());
+    for (int i = 0; i < 4; i++) {
+      int seed = i;
+      Thread thread =
+          new Thread(
+              () -> {
+                try (CudaStream own = context.newStream()) {
+                  for (int round = 0; round < 5; round++) {
+                    try (DecodeProblem problem =
+                        new DecodeProblem(
+                            decode,
+                            context,
+                            own,
+                            pool,
+                            MlaShape.of(3, 1, 20, 1),
+                            new int[] {500, 3000 + seed, 70 * round},
+                            true,
+                            DecodeProblem.Padding.NONE,
+                            new Random(seed))) {
+                      complaints.addAll(problem.complaints(context));
+                    }
+                  }
+                } catch (RuntimeException e) {
+                  complaints.add(e.toString());
+                }
+              });
+      threads.add(thread);
+      thread.start();
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(complaints).isEmpty();
+  }
+}

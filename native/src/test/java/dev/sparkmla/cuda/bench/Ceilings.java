@@ -1,0 +1,61 @@
+package dev.sparkmla.cuda.bench;
+
+import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.CudaUnavailableException;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.MatrixProduct;
+import dev.sparkmla.cuda.RandomPool;
+import java.util.OptionalDouble;
+import java.util.Random;
+
+/**
+ * What this device can do at most, measured in the same run as everything beside it.
+ *
+ * @param copyGigabytesPerSecond of a copy inside device memory, bytes read plus bytes written
+ * @param productTeraflops of a bfloat16 product of 8192 × 8192 × 8192 through cuBLASLt; empty where
+ *     the host has none
+ * @param productLibrary the cuBLASLt that did it, or why none did
+ */
+record Ceilings(
+    double copyGigabytesPerSecond, OptionalDouble productTeraflops, String productLibrary) {
+  private static final long COPY_BYTES = 4L << 30;
+  private static final int PRODUCT_SIZE = 8192;
+
+  static Ceilings measure(CudaContext context, CudaStream stream, RandomPool pool, Timer timer) {
+    double copy;
+    try (DeviceBuffer source = context.allocate(COPY_BYTES);
+        DeviceBuffer target = context.allocate(COPY_BYTES)) {
+      pool.fill(source, 0, COPY_BYTES, new Random(1), stream);
+      double milliseconds =
+          timer.median(run -> target.copyFromDevice(0, source, 0, COPY_BYTES, stream));
+      copy = 2.0 * COPY_BYTES / milliseconds / 1e6;
+    }
+    try (MatrixProduct.Library library = MatrixProduct.Library.open(context);
+        MatrixProduct product =
+            library.product(PRODUCT_SIZE, PRODUCT_SIZE, PRODUCT_SIZE, ElementType.BFLOAT16)) {
+      long bytes = 2L * PRODUCT_SIZE * PRODUCT_SIZE;
+      try (DeviceBuffer a = context.allocate(bytes);
+          DeviceBuffer b = context.allocate(bytes);
+          DeviceBuffer c = context.allocate(bytes)) {
+        pool.fill(a, 0, bytes, new Random(2), stream);
+        pool.fill(b, 0, bytes, new Random(3), stream);
+        double milliseconds =
+            timer.median(
+                run ->
+                    product.run(
+                        a.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
+                        b.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
+                        c.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
+                        stream));
+        return new Ceilings(
+            copy,
+            OptionalDouble.of(2 * Math.pow(PRODUCT_SIZE, 3) / milliseconds / 1e9),
+            library.description());
+      }
+    } catch (CudaUnavailableException e) {
+      return new Ceilings(copy, OptionalDouble.empty(), "n/a: " + e.getMessage());
+    }
+  }
+}

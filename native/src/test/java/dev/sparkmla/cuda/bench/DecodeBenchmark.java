@@ -1,0 +1,347 @@
+package dev.sparkmla.cuda.bench;
+
+import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.cuda.CudaException;
+import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.CudaUnavailableException;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.cuda.MlaDecode;
+import dev.sparkmla.cuda.MlaMetadata;
+import dev.sparkmla.cuda.MlaShape;
+import dev.sparkmla.cuda.RandomPool;
+import dev.sparkmla.cuda.SplitPolicy;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+
+/**
+ * {@code bin/bench decode}: times MLA decode on the first device, beside the ceilings of the same
+ * run, as a Markdown table. Pages are shuffled; runs rotate among as many sets of pages as exceed
+ * the second-level cache. The scheduler's metadata is made before, the merging of splits is timed.
+ */
+public final class DecodeBenchmark {
+  private static final int FIXED_SPLIT_TOKENS = 4096;
+
+  /** Distinct memory that a row's runs rotate through: several times the 60 MB of an H200's L2. */
+  private static final long ROTATED_BYTES = 400L << 20;
+
+  private static final int MOST_SETS = 4;
+  private static final long PAGE_BYTES = 2L * MlaDecode.PAGE_TOKENS * DecodeRow.KEY_DIM;
+
+  private record Options(Path json, int fixedSplitTokens) {}
+
+  /** Milliseconds of a call, as {@link Timer} measures them. */
+  private record Times(double onDevice, double fromIdle) {}
+
+  private DecodeBenchmark() {}
+
+  /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for bad options. */
+  public static void main(String[] arguments) throws IOException {
+    Options options = parse(arguments);
+    if (options == null) {
+      System.err.println(
+          "usage: bin/bench decode [--json FILE] [--fixed-splits TOKENS, default "
+              + FIXED_SPLIT_TOKENS
+              + "]");
+      System.exit(2);
+      return;
+    }
+    try {
+      run(options);
+    } catch (CudaUnavailableException e) {
+      System.err.println("bench decode: " + e.getMessage());
+      System.exit(1);
+    } catch (CudaException e) {
+      System.err.println("bench decode failed: " + e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private static Options parse(String[] arguments) {
+    Path json = null;
+    int fixedSplitTokens = FIXED_SPLIT_TOKENS;
+    for (int i = 0; i < arguments.length; i += 2) {
+      if (i + 1 == arguments.length) {
+        return null;
+      }
+      switch (arguments[i]) {
+        case "--json" -> json = Path.of(arguments[i + 1]);
+        case "--fixed-splits" -> fixedSplitTokens = Integer.parseInt(arguments[i + 1]);
+        default -> {
+          return null;
+        }
+      }
+    }
+    return new Options(json, fixedSplitTokens);
+  }
+
+  private static void run(Options options) throws IOException {
+    GpuDevice device = GpuDevice.at(0);
+    List<DecodeRow> rows = DecodeRow.all();
+    try (CudaContext context = CudaContext.open(device);
+        CudaStream stream = context.newStream();
+        RandomPool pool = new RandomPool(context, 1, stream);
+        Timer timer = new Timer(context, stream)) {
+      MlaDecode decode = MlaDecode.on(context);
+      int driver = GpuDevice.driverVersion();
+      Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
+      String heading =
+          String.format(
+              Locale.ROOT,
+              "%s, %s, driver for CUDA %d.%d, Java %s.%nCeilings of this run: copy %.0f GB/s,"
+                  + " product %s TFLOPS (%s).",
+              LocalDate.now(ZoneOffset.UTC),
+              device.name(),
+              driver / 1000,
+              driver % 1000 / 10,
+              Runtime.version(),
+              ceilings.copyGigabytesPerSecond(),
+              ceilings.productTeraflops().isPresent()
+                  ? String.format(Locale.ROOT, "%.0f", ceilings.productTeraflops().getAsDouble())
+                  : "n/a",
+              ceilings.productLibrary());
+      System.out.println(heading);
+      System.out.println();
+      System.out.printf(
+          Locale.ROOT,
+          "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | %% of limit | FlashMLA ms | × |"
+              + " fixed %d ms | call ms |%n|---|---|---|---|---|---|---|---|---|---|---|---|---|%n",
+          options.fixedSplitTokens);
+
+      long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
+      List<DecodeResult> results = new ArrayList<>();
+      try (DeviceBuffer cache = context.allocate(pages * PAGE_BYTES)) {
+        pool.fill(cache, 0, cache.bytes(), new Random(2), stream);
+        DeviceTensor kCache =
+            cache.tensor(ElementType.BFLOAT16, pages, MlaDecode.PAGE_TOKENS, 1, DecodeRow.KEY_DIM);
+        for (DecodeRow row : rows) {
+          Times balanced =
+              time(row, SplitPolicy.BALANCED, decode, context, stream, pool, kCache, timer);
+          Times fixed =
+              time(
+                  row,
+                  SplitPolicy.fixed(options.fixedSplitTokens),
+                  decode,
+                  context,
+                  stream,
+                  pool,
+                  kCache,
+                  timer);
+          DecodeResult result =
+              new DecodeResult(row, balanced.onDevice(), fixed.onDevice(), balanced.fromIdle());
+          results.add(result);
+          System.out.println(line(result, ceilings));
+        }
+      }
+      System.out.println();
+      System.out.println(summary(results));
+      if (options.json != null) {
+        Files.writeString(options.json, json(heading, ceilings, options, results));
+      }
+    }
+  }
+
+  private static long pages(DecodeRow row) {
+    return Arrays.stream(row.lengths()).mapToLong(length -> (length + 63) / 64).sum();
+  }
+
+  private static long sets(DecodeRow row) {
+    long bytes = pages(row) * PAGE_BYTES;
+    return Math.max(1, Math.min(MOST_SETS, (ROTATED_BYTES + bytes - 1) / bytes));
+  }
+
+  private static Times time(
+      DecodeRow row,
+      SplitPolicy splits,
+      MlaDecode decode,
+      CudaContext context,
+      CudaStream stream,
+      RandomPool pool,
+      DeviceTensor kCache,
+      Timer timer) {
+    int[] lengths = row.lengths();
+    int maxBlocks = (Arrays.stream(lengths).max().orElseThrow() + 63) / 64;
+    int sets = Math.toIntExact(sets(row));
+    MlaShape shape =
+        MlaShape.of(row.batch(), row.queryTokens(), row.queryHeads(), maxBlocks).withSplits(splits);
+    long rows = (long) row.batch() * row.queryTokens() * row.queryHeads();
+    try (MlaMetadata metadata = decode.metadata(shape);
+        DeviceBuffer tables = context.allocate(4L * sets * row.batch() * maxBlocks);
+        DeviceBuffer q = context.allocate(2 * sets * rows * DecodeRow.KEY_DIM);
+        DeviceBuffer out = context.allocate(2 * rows * DecodeRow.VALUE_DIM);
+        DeviceBuffer logSumExp = context.allocate(4 * rows)) {
+      pool.fill(q, 0, q.bytes(), new Random(3), stream);
+      tables.copyFromHost(0, tables(lengths, maxBlocks, sets, kCache.dimension(0)), stream);
+      metadata.update(lengths, stream);
+      DeviceTensor[] queries = new DeviceTensor[sets];
+      DeviceTensor[] table = new DeviceTensor[sets];
+      for (int set = 0; set < sets; set++) {
+        queries[set] =
+            DeviceTensor.of(
+                q,
+                2 * set * rows * DecodeRow.KEY_DIM,
+                ElementType.BFLOAT16,
+                row.batch(),
+                row.queryTokens(),
+                row.queryHeads(),
+                DecodeRow.KEY_DIM);
+        table[set] =
+            DeviceTensor.of(
+                tables,
+                4L * set * row.batch() * maxBlocks,
+                ElementType.INT32,
+                row.batch(),
+                maxBlocks);
+      }
+      DeviceTensor outTensor =
+          out.tensor(
+              ElementType.BFLOAT16,
+              row.batch(),
+              row.queryTokens(),
+              row.queryHeads(),
+              DecodeRow.VALUE_DIM);
+      DeviceTensor logSumExpTensor =
+          logSumExp.tensor(ElementType.FLOAT32, row.batch(), row.queryHeads(), row.queryTokens());
+      float scale = (float) (1 / Math.sqrt(DecodeRow.KEY_DIM));
+      IntConsumer call =
+          run ->
+              decode.withKvCache(
+                  queries[run % sets],
+                  kCache,
+                  table[run % sets],
+                  metadata.cacheSeqlens(),
+                  DecodeRow.VALUE_DIM,
+                  metadata,
+                  scale,
+                  row.causal(),
+                  outTensor,
+                  logSumExpTensor,
+                  stream);
+      return new Times(timer.median(call), timer.medianFromIdle(call));
+    }
+  }
+
+  /** Block tables for each set: pages drawn without repetition from the whole cache. */
+  private static ByteBuffer tables(int[] lengths, int maxBlocks, int sets, long cachePages) {
+    int[] shuffled = IntStream.range(0, Math.toIntExact(cachePages)).toArray();
+    Random random = new Random(4);
+    for (int i = shuffled.length - 1; i > 0; i--) {
+      int other = random.nextInt(i + 1);
+      int page = shuffled[i];
+      shuffled[i] = shuffled[other];
+      shuffled[other] = page;
+    }
+    ByteBuffer bytes =
+        ByteBuffer.allocateDirect(4 * sets * lengths.length * maxBlocks)
+            .order(ByteOrder.nativeOrder());
+    int next = 0;
+    for (int set = 0; set < sets; set++) {
+      for (int sequence = 0; sequence < lengths.length; sequence++) {
+        for (int page = 0; page < (lengths[sequence] + 63) / 64; page++) {
+          bytes.putInt(
+              4 * ((set * lengths.length + sequence) * maxBlocks + page), shuffled[next++]);
+        }
+      }
+    }
+    return bytes;
+  }
+
+  private static String line(DecodeResult result, Ceilings ceilings) {
+    DecodeRow row = result.row();
+    return String.format(
+        Locale.ROOT,
+        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %.4f | %.4f |",
+        row.batch(),
+        row.queryTokens(),
+        row.queryHeads(),
+        row.varied() ? "~" : "",
+        row.tokens(),
+        row.causal() ? "yes" : "no",
+        result.milliseconds(),
+        result.teraflops(),
+        result.gigabytesPerSecond(),
+        result.percentOfLimit(ceilings),
+        row.flashMla().isPresent()
+            ? String.format(Locale.ROOT, "%.3f", row.flashMla().getAsDouble())
+            : "",
+        row.flashMla().isPresent()
+            ? String.format(
+                Locale.ROOT, "%.2f", row.flashMla().getAsDouble() / result.milliseconds())
+            : "",
+        result.fixedMilliseconds(),
+        result.callMilliseconds());
+  }
+
+  private static String summary(List<DecodeResult> results) {
+    double logSpeedup =
+        results.stream()
+            .filter(r -> r.row().batch() == 128 && r.row().queryHeads() == 128)
+            .mapToDouble(r -> Math.log(r.row().flashMla().getAsDouble() / r.milliseconds()))
+            .average()
+            .orElseThrow();
+    double logFixed =
+        results.stream()
+            .mapToDouble(r -> Math.log(r.fixedMilliseconds() / r.milliseconds()))
+            .average()
+            .orElseThrow();
+    return String.format(
+        Locale.ROOT,
+        "FlashMLA's time over ours, geometric mean of the rows with b = 128 and h_q = 128: %.3f.%n"
+            + "Fixed splits over balanced splits, geometric mean of all rows: %.3f.",
+        Math.exp(logSpeedup),
+        Math.exp(logFixed));
+  }
+
+  private static String json(
+      String heading, Ceilings ceilings, Options options, List<DecodeResult> results) {
+    List<String> lines = new ArrayList<>();
+    for (DecodeResult result : results) {
+      DecodeRow row = result.row();
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "    {\"b\": %d, \"s_q\": %d, \"h_q\": %d, \"s_k\": %d, \"varied\": %b, \"causal\":"
+                  + " %b, \"ms\": %.5f, \"tflops\": %.1f, \"gb_per_s\": %.1f,"
+                  + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"fixed_splits_ms\": %.5f,"
+                  + " \"call_ms\": %.5f}",
+              row.batch(),
+              row.queryTokens(),
+              row.queryHeads(),
+              row.tokens(),
+              row.varied(),
+              row.causal(),
+              result.milliseconds(),
+              result.teraflops(),
+              result.gigabytesPerSecond(),
+              result.percentOfLimit(ceilings),
+              row.flashMla().isPresent() ? row.flashMla().getAsDouble() : "null",
+              result.fixedMilliseconds(),
+              result.callMilliseconds()));
+    }
+    return String.format(
+        Locale.ROOT,
+        "{%n  \"run\": \"%s\",%n  \"copy_gb_per_s\": %.1f,%n  \"product_tflops\": %s,%n"
+            + "  \"fixed_split_tokens\": %d,%n  \"rows\": [%n%s%n  ]%n}%n",
+        heading.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " "),
+        ceilings.copyGigabytesPerSecond(),
+        ceilings.productTeraflops().isPresent()
+            ? String.format(Locale.ROOT, "%.1f", ceilings.productTeraflops().getAsDouble())
+            : "null",
+        options.fixedSplitTokens,
+        String.join(",\n", lines));
+  }
+}

@@ -1,0 +1,107 @@
+package dev.sparkmla;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** Rooms know the ones below them alone, and Spark is known above the engine alone. */
+@AnalyzeClasses(packages = "dev.sparkmla", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+  @ArchTest
+  static final ArchRule IMPORTS_RUN_ONE_WAY =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInAnyPackage("dev.sparkmla..")
+          .layer("sql")
+          .definedBy("dev.sparkmla.sql..")
+          .layer("plugin")
+          .definedBy("dev.sparkmla.plugin..")
+          .layer("arrow")
+          .definedBy("dev.sparkmla.arrow..")
+          .layer("engine")
+          .definedBy("dev.sparkmla.engine..")
+          .optionalLayer("kvcache")
+          .definedBy("dev.sparkmla.kvcache..")
+          .layer("text")
+          .definedBy("dev.sparkmla.text..")
+          .layer("model")
+          .definedBy("dev.sparkmla.model..")
+          .layer("compute")
+          .definedBy("dev.sparkmla.compute..")
+          .optionalLayer("cuda")
+          .definedBy("dev.sparkmla.cuda..")
+          .whereLayer("sql")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("plugin")
+          .mayOnlyBeAccessedByLayers("sql")
+          .whereLayer("arrow")
+          .mayOnlyBeAccessedByLayers("sql")
+          .whereLayer("engine")
+          .mayOnlyBeAccessedByLayers("sql", "plugin", "arrow")
+          .whereLayer("kvcache")
+          .mayOnlyBeAccessedByLayers("engine")
+          .whereLayer("text")
+          .mayOnlyBeAccessedByLayers("plugin", "arrow", "engine")
+          .whereLayer("model")
+          .mayOnlyBeAccessedByLayers("plugin", "engine")
+          .whereLayer("compute")
+          .mayOnlyBeAccessedByLayers("plugin", "engine", "model")
+          .whereLayer("cuda")
+          .mayOnlyBeAccessedByLayers("plugin", "compute");
+
+  @ArchTest
+  static final ArchRule SPARK_IS_KNOWN_ABOVE_THE_ENGINE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("dev.sparkmla.sql..", "dev.sparkmla.plugin..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("org.apache.spark..", "scala..");
+
+  @ArchTest
+  static final ArchRule ARROW_IS_KNOWN_ABOVE_THE_ENGINE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("dev.sparkmla.sql..", "dev.sparkmla.arrow..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("org.apache.arrow..");
+
+  @ArchTest
+  static void everyPackageSaysWhatItIsFor(JavaClasses classes) throws Exception {
+    Set<String> packages =
+        classes.stream()
+            .filter(type -> isOfThisModule(type))
+            .map(JavaClass::getPackageName)
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertThat(packages).isEqualTo(documentedPackages());
+  }
+
+  private static boolean isOfThisModule(JavaClass type) {
+    return !type.getPackageName().startsWith("dev.sparkmla.cuda");
+  }
+
+  private static Set<String> documentedPackages() throws IOException, URISyntaxException {
+    Path sources = Path.of("src", "main", "java");
+    try (Stream<Path> files = Files.walk(sources)) {
+      return files
+          .filter(file -> file.endsWith("package-info.java"))
+          .map(file -> sources.relativize(file.getParent()).toString().replace('/', '.'))
+          .collect(Collectors.toCollection(TreeSet::new));
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package dev.sparkmla.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.codahale.metrics.Gauge;
+import com.codahale.metrics.MetricRegistry;
+import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.engine.GenerationRequest;
+import dev.sparkmla.engine.GenerationResult;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.apache.spark.ExceptionFailure;
+import org.apache.spark.SparkConf;
+import org.apache.spark.TaskFailedReason;
+import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.resource.ResourceInformation;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import scala.collection.immutable.Seq$;
+
+class MlaPluginTest {
+  @TempDir Path folder;
+
+  @AfterEach
+  void stopEngine() {
+    ExecutorEngine.stop();
+  }
+
+  @Test
+  void ownsTheOneEngineOfItsExecutor() {
+    List<String> events = new ArrayList<>();
+    Context context = new Context("spark://host:7077");
+    MlaExecutorPlugin plugin = new MlaExecutorPlugin((conf, at) -> new Idle(events), code -> {});
+    assertThatThrownBy(ExecutorEngine::current)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("spark.plugins=dev.sparkmla.plugin.MlaPlugin");
+    plugin.init(context, Map.of());
+    assertThat(ExecutorEngine.current()).isInstanceOf(Idle.class);
+    assertThat(((Gauge<?>) context.registry.getMetrics().get("outputTokens")).getValue())
+        .isEqualTo(6L);
+    plugin.shutdown();
+    plugin.shutdown();
+    assertThat(events).containsExactly("closed");
+    assertThatThrownBy(ExecutorEngine::current).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void endsAnExecutorWhoseEngineHasFailed() {
+    List<Integer> exits = new ArrayList<>();
+    MlaExecutorPlugin plugin =
+        new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
+    plugin.init(new Context("spark://host:7077"), Map.of());
+    plugin.onTaskFailed(failure(new IllegalStateException("another")));
+    assertThat(exits).isEmpty();
+    plugin.onTaskFailed(
+        failure(
+            new RuntimeException(
+                "written", new EngineFailedException(new IllegalStateException("lost")))));
+    assertThat(exits).containsExactly(MlaExecutorPlugin.ENGINE_FAILED);
+  }
+
+  @Test
+  void leavesTheApplicationAliveInLocalMode() {
+    List<Integer> exits = new ArrayList<>();
+    MlaExecutorPlugin plugin =
+        new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
+    plugin.init(new Context("local[4]"), Map.of());
+    plugin.onTaskFailed(failure(new EngineFailedException(new IllegalStateException("lost"))));
+    assertThat(exits).isEmpty();
+  }
+
+  @Test
+  void failsTheStartWithoutAModel() {
+    assertThatThrownBy(() -> start(local()))
+        .hasStackTraceContaining("spark.mla.model.path is not set: expected a Hugging Face");
+    String missing = folder.resolve("missing").toString();
+    assertThatThrownBy(() -> start(local().set("spark.mla.model.path", missing)))
+        .hasStackTraceContaining("spark.mla.model.path is '" + missing + "': expected a Hugging");
+  }
+
+  @Test
+  void failsTheStartWithWhatTheModelLacks() {
+    assertThatThrownBy(() -> start(local().set("spark.mla.model.path", folder.toString())))
+        .hasStackTraceContaining("config.json");
+    assertThatThrownBy(ExecutorEngine::current).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void refusesAnUnknownSettingAtTheStart() {
+    assertThatThrownBy(() -> start(local().set("spark.mla.modelpath", "x")))
+        .hasStackTraceContaining("spark.mla.modelpath is 'x': expected one of");
+  }
+
+  @Test
+  void refusesTaskGpusInLocalMode() {
+    assertThatThrownBy(
+            () ->
+                start(
+                    local()
+                        .set("spark.mla.model.path", folder.toString())
+                        .set("spark.executor.resource.gpu.amount", "1")
+                        .set("spark.task.resource.gpu.amount", "1")))
+        .hasStackTraceContaining("spark.task.resource.gpu.amount is '1': expected no such setting")
+        .hasStackTraceContaining("spark.mla.device");
+  }
+
+  @Test
+  void knowsItselfAmongAnApplicationsPlugins() {
+    assertThat(MlaPlugin.isIn(new SparkConf(false))).isFalse();
+    assertThat(MlaPlugin.isIn(new SparkConf(false).set("spark.plugins", "java.lang.String")))
+        .isFalse();
+    assertThat(
+            MlaPlugin.isIn(
+                new SparkConf(false)
+                    .set("spark.plugins", "not.There, " + MlaPlugin.class.getName())))
+        .isTrue();
+  }
+
+  private static SparkConf local() {
+    return new SparkConf(false)
+        .setMaster("local[1]")
+        .setAppName("test")
+        .set("spark.ui.enabled", "false")
+        .set("spark.driver.host", "127.0.0.1")
+        .set("spark.driver.bindAddress", "127.0.0.1")
+        .set("spark.plugins", MlaPlugin.class.getName());
+  }
+
+  private static void start(SparkConf conf) {
+    SparkSession.builder().config(conf).getOrCreate().stop();
+  }
+
+  private static TaskFailedReason failure(Exception cause) {
+    return new ExceptionFailure(cause, Seq$.MODULE$.empty());
+  }
+
+  /** An engine at rest. */
+  private record Idle(List<String> events) implements TextGenerator {
+    @Override
+    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
+      return new CompletableFuture<>();
+    }
+
+    @Override
+    public EngineStatistics statistics() {
+      return new EngineStatistics(0, 0, 1, 2, 4, 5, 6, 7, 8, 9, 9);
+    }
+
+    @Override
+    public void close() {
+      events.add("closed");
+    }
+  }
+
+  /** An executor's context. */
+  private static final class Context implements PluginContext {
+    final MetricRegistry registry = new MetricRegistry();
+    private final SparkConf conf;
+
+    Context(String master) {
+      conf = new SparkConf(false).setMaster(master);
+    }
+
+    @Override
+    public MetricRegistry metricRegistry() {
+      return registry;
+    }
+
+    @Override
+    public SparkConf conf() {
+      return conf;
+    }
+
+    @Override
+    public String executorID() {
+      return "1";
+    }
+
+    @Override
+    public String hostname() {
+      return "host";
+    }
+
+    @Override
+    public Map<String, ResourceInformation> resources() {
+      return Map.of();
+    }
+
+    @Override
+    public void send(Object message) {}
+
+    @Override
+    public Object ask(Object message) {
+      return message;
+    }
+  }
+}
