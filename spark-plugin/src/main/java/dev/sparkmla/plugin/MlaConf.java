@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
@@ -174,6 +175,25 @@ public final class MlaConf {
       settings.put(PREFIX + setting._1(), setting._2());
     }
     return of(settings);
+  }
+
+  /**
+   * As {@link #of(Map)}, from a session's settings, which may differ from its application's where
+   * {@link ConfEntry#session} says so.
+   *
+   * @throws InvalidConfigurationException for an unknown key, a wrong value, or a value that was
+   *     changed too late
+   */
+  public static MlaConf of(Map<String, String> session, SparkConf application) {
+    MlaConf conf = of(session);
+    for (ConfEntry<?> entry : ENTRIES) {
+      String value = conf.values.get(entry.key());
+      if (!entry.session() && !Objects.equals(value, application.get(entry.key(), null))) {
+        throw new InvalidConfigurationException(
+            entry.key(), value, "what it was as the application started: it cannot change later");
+      }
+    }
+    return conf;
   }
 
   /** All settings there are, in the order of the configuration page. */

@@ -40,8 +40,13 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   @Override
   public void init(PluginContext context, Map<String, String> extraConf) {
     TextGenerator generator = opener.apply(MlaConf.of(context.conf()), context);
-    ExecutorEngine.start(generator);
-    EngineMetrics.register(context.metricRegistry(), generator);
+    try {
+      EngineMetrics.register(context.metricRegistry(), generator);
+      ExecutorEngine.start(generator);
+    } catch (RuntimeException problem) {
+      generator.close();
+      throw problem;
+    }
     replaceable = !MlaPlugin.isLocal(context.conf());
   }
 

@@ -10,6 +10,9 @@ import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.GetStructField;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
+import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
+import org.apache.spark.sql.catalyst.expressions.OuterReference;
+import org.apache.spark.sql.catalyst.expressions.ScalarSubquery;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.plans.Cross$;
 import org.apache.spark.sql.catalyst.plans.Inner$;
@@ -17,6 +20,7 @@ import org.apache.spark.sql.catalyst.plans.logical.Aggregate;
 import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.Join;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.logical.OneRowRelation;
 import org.apache.spark.sql.catalyst.rules.Rule;
 import scala.Option;
 
@@ -36,7 +40,12 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
         && Catalyst.<Expression>list(node.expressions()).stream().anyMatch(GuardedCalls::holdsCall);
   }
 
-  private static LogicalPlan extract(LogicalPlan node) {
+  private static LogicalPlan extract(LogicalPlan plan) {
+    if (!holdsCall(plan)) {
+      return plan;
+    }
+    LogicalPlan node =
+        isOneRow(plan) ? plan : plan.mapExpressions(ExtractLlmGenerate::extractConstants);
     if (!holdsCall(node)) {
       return node;
     }
@@ -50,6 +59,41 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       return extractJoin(join);
     }
     return node.children().size() == 1 ? extractBelow(node) : node;
+  }
+
+  private static boolean isOneRow(LogicalPlan plan) {
+    return plan.children().size() == 1 && plan.children().apply(0) instanceof OneRowRelation;
+  }
+
+  /** A call that reads no column is computed once, in a subquery of its own. */
+  private static Expression extractConstants(Expression expression) {
+    Expression changed = expression.mapChildren(ExtractLlmGenerate::extractConstants);
+    return changed instanceof LlmGenerate call
+            && call.deterministic()
+            && call.references().isEmpty()
+            && !call.exists(part -> part instanceof OuterReference)
+            && Catalyst.<Expression>list(call.children()).stream()
+                .noneMatch(GuardedCalls::holdsCall)
+        ? subquery(call)
+        : changed;
+  }
+
+  private static Expression subquery(LlmGenerate call) {
+    LlmGeneration node = LlmGeneration.of(call.whole(), new OneRowRelation());
+    ScalarSubquery subquery =
+        new ScalarSubquery(
+            Catalyst.select(List.of(node.column()), node),
+            Catalyst.seq(List.of()),
+            NamedExpression$.MODULE$.newExprId(),
+            Catalyst.seq(List.of()),
+            Option.empty(),
+            Option.empty(),
+            Option.empty());
+    return call.textOnly() ? text(subquery) : subquery;
+  }
+
+  private static Expression text(Expression result) {
+    return new GetStructField(result, LlmGenerate.TEXT_ORDINAL, Option.apply("text"));
   }
 
   /** What costs nothing is asked first. */
@@ -208,9 +252,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       if (column.isEmpty()) {
         return deeper.apply(call);
       }
-      return call.textOnly()
-          ? new GetStructField(column.get(), LlmGenerate.TEXT_ORDINAL, Option.apply("text"))
-          : column.get();
+      return call.textOnly() ? text(column.get()) : column.get();
     }
     return deeper.apply(expression);
   }

@@ -48,7 +48,8 @@ public final class LlmGenerationExec extends SparkPlan {
           sparkContext().getConf().get("spark.plugins", null),
           MlaPlugin.class.getName() + " among the application's plugins, for " + LlmGenerate.NAME);
     }
-    MlaConf settings = MlaConf.of(CollectionConverters.asJava(conf().getAllConfs()));
+    MlaConf settings =
+        MlaConf.of(CollectionConverters.asJava(conf().getAllConfs()), sparkContext().getConf());
     GenerationTask task =
         new GenerationTask(
             call,

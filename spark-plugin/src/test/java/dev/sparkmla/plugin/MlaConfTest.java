@@ -80,6 +80,17 @@ class MlaConfTest {
   }
 
   @Test
+  void letsASessionChangeWhatItMay() {
+    SparkConf application = new SparkConf(false).set("spark.mla.backend", "cpu");
+    Map<String, String> session =
+        Map.of("spark.mla.backend", "cpu", "spark.mla.batch.rows", "7", "spark.app.name", "x");
+    assertThat(MlaConf.of(session, application).get(MlaConf.BATCH_ROWS)).isEqualTo(7);
+    assertThatThrownBy(() -> MlaConf.of(Map.of("spark.mla.backend", "cuda"), application))
+        .isInstanceOf(InvalidConfigurationException.class)
+        .hasMessageContaining("it cannot change later");
+  }
+
+  @Test
   void namesARequiredSettingThatIsMissing() {
     assertThatThrownBy(() -> MlaConf.of(Map.of()).get(MlaConf.MODEL_PATH))
         .isInstanceOf(InvalidConfigurationException.class)

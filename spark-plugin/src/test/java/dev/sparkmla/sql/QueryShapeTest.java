@@ -184,6 +184,12 @@ class QueryShapeTest {
               "explode after",
               100,
               "select id, w, g from (select id, {p} g from t) lateral view explode(array(1, 2)) as w"),
+          new Shape("constant", 1, "select id, {'a'} g from t"),
+          new Shape("constant in a filter", 1, "select id from t where p < {'q'}"),
+          new Shape("constant in an aggregate", 1, "select k, max({'a'}) g from t group by k"),
+          new Shape("constant of a constant", 2, "select id, {{'a'}} g from t"),
+          new Shape("constant without a table", 1, "select {'a'} g"),
+          new Shape("constant and column", 101, "select {concat({'a'}, p)} g from t"),
           new Shape("null prompts", 50, "select id, {if(id % 2 = 0, p, null)} g from t"),
           new Shape(
               "repartition by range",
