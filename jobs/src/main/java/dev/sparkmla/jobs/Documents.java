@@ -169,6 +169,8 @@ record Documents(Dataset<Row> rows, List<String> columns, String promptColumn) {
             .option("header", true)
             .option("multiLine", true)
             .option("escape", "\"")
+            // A cell of "" is an empty text; one with nothing in it is NULL.
+            .option("nullValue", "\u0000")
             .option("enforceSchema", false);
     StructType schema = reader.csv(path).schema();
     return reader.schema(schema.add(BROKEN, DataTypes.StringType)).csv(path);

@@ -5,6 +5,7 @@ import dev.sparkmla.engine.SamplingParams;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.sql.GenerationFailedException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkThrowable;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -210,10 +212,7 @@ public final class GenerateJob implements Callable<Integer> {
       Exception failure, CommandLine commandLine, CommandLine.ParseResult parsed) {
     PrintWriter err = commandLine.getErr();
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof JobException
-          || cause instanceof AnalysisException
-          || cause instanceof InvalidConfigurationException
-          || cause instanceof ModelFormatException) {
+      if (speaksForItself(cause)) {
         err.println("generate: " + cause.getMessage());
         return CommandLine.ExitCode.SOFTWARE;
       }
@@ -221,5 +220,15 @@ public final class GenerateJob implements Callable<Integer> {
     err.println("generate: the job failed");
     failure.printStackTrace(err);
     return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private static boolean speaksForItself(Throwable cause) {
+    return cause instanceof JobException
+        || cause instanceof GenerationFailedException
+        || cause instanceof AnalysisException
+        || cause instanceof InvalidConfigurationException
+        || cause instanceof ModelFormatException
+        || (cause instanceof SparkThrowable raised
+            && "USER_RAISED_EXCEPTION".equals(raised.getCondition()));
   }
 }

@@ -23,7 +23,7 @@ import scala.collection.Seq;
  * ten seconds.
  *
  * <p>It reads what the operator counts, as executors report it while their tasks run and once more
- * as each ends. Closing it prints where the job stands and ends the line. Thread-safe.
+ * as each ends. Closing it leaves a terminal's line empty. Thread-safe.
  */
 final class Progress extends SparkListener implements AutoCloseable {
   private static final Duration IN_TERMINAL = Duration.ofMillis(500);
@@ -114,10 +114,7 @@ final class Progress extends SparkListener implements AutoCloseable {
   public void close() {
     clock.shutdownNow();
     context.removeSparkListener(this);
-    if (terminal) {
-      print();
-      out.println();
-    }
+    erase();
   }
 
   // A task's reports may arrive out of order; what it has counted only grows.
@@ -127,6 +124,13 @@ final class Progress extends SparkListener implements AutoCloseable {
 
   private synchronized void forget(long task) {
     tasks.remove(task);
+  }
+
+  private synchronized void erase() {
+    if (terminal) {
+      out.print("\r" + " ".repeat(widest) + "\r");
+      out.flush();
+    }
   }
 
   private synchronized void print() {
