@@ -116,7 +116,9 @@ def _results(arguments):
         else:
             yield result
     for worker in workers:
-        worker.terminate()
+        if running:  # Out of time.
+            worker.terminate()
+        worker.join()
 
 
 def evaluate(arguments):

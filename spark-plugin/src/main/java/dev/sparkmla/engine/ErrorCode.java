@@ -9,7 +9,5 @@ public enum ErrorCode {
   /** A parameter is unknown or out of its range. */
   INVALID_PARAMETER,
   /** The conversation is one the chat template refuses, or the model has no chat template. */
-  INVALID_PROMPT,
-  /** The request was cancelled before it was done. */
-  CANCELLED
+  INVALID_PROMPT
 }

@@ -1,5 +1,7 @@
 package dev.sparkmla.engine;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -9,13 +11,15 @@ import java.util.Optional;
  * @param prompt what to continue
  * @param system the system message; with a raw prompt it makes a conversation of the two, before a
  *     conversation that has none of its own it goes first
- * @param params generation parameters by name, as {@link SamplingParams#parse} reads them
+ * @param params generation parameters by name, as {@link SamplingParams#parse} reads them; a value
+ *     may be null, and is then invalid
  * @param overflow what to do with a prompt that is too long
  */
 public record GenerationRequest(
     Prompt prompt, Optional<String> system, Map<String, String> params, OverflowPolicy overflow) {
   /** Copies the map. */
   public GenerationRequest {
-    params = Map.copyOf(params);
+    // Map.copyOf would refuse the null value of a bad row.
+    params = Collections.unmodifiableMap(new LinkedHashMap<>(params));
   }
 }

@@ -7,7 +7,7 @@ import java.util.Optional;
  *
  * @param text the generated text without stop strings and special tokens; empty in error
  * @param finishReason why it ended
- * @param promptTokens tokens of the prompt as computed; 0 where it was refused before
+ * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 in error
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated, an end token included
  * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}

@@ -1,11 +1,18 @@
 package dev.sparkmla.engine;
 
-/** What happens to a prompt that does not fit into the context window beside its new tokens. */
+/**
+ * What happens to a prompt that does not fit into the context window, or the cache, beside its new
+ * tokens.
+ *
+ * <p>Truncating keeps as many characters as fit. In a conversation the longest message is cut, so
+ * that the template's markup, the roles and the other messages stay; only when nothing of it can
+ * stay is the next longest cut too.
+ */
 public enum OverflowPolicy {
   /** The row ends with {@link ErrorCode#PROMPT_TOO_LONG}. */
   ERROR,
-  /** Tokens are dropped at the beginning of the text. */
+  /** The beginning of the text is dropped. */
   TRUNCATE_LEFT,
-  /** Tokens are dropped in the middle of the text. */
+  /** The middle of the text is dropped: as much stays before it as after it. */
   TRUNCATE_MIDDLE
 }

@@ -121,13 +121,10 @@ final class Scheduler {
         });
   }
 
-  /** Drops all sequences, and returns them. */
-  List<Sequence> clear() {
-    List<Sequence> all = new ArrayList<>(running);
-    all.addAll(waiting);
+  /** Drops all sequences, also when a planned step will have no results. */
+  void clear() {
     removeIf(sequence -> true);
     planned.clear();
-    return all;
   }
 
   /** Plans the next step. Its results must come back through {@link #complete} before the next. */
@@ -271,7 +268,7 @@ final class Scheduler {
         return false;
       }
       first.adopt();
-      long promised = missingBlocks(first) + running.size();
+      int promised = missingBlocks(first) + running.size();
       for (Sequence sequence : running) {
         promised += missingBlocks(sequence);
       }

@@ -1,5 +1,7 @@
 package dev.sparkmla.model;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Set;
 
 /**
@@ -14,5 +16,29 @@ public record GenerationDefaults(Set<Integer> endTokens, float temperature, int 
   /** Copies the set. */
   public GenerationDefaults {
     endTokens = Set.copyOf(endTokens);
+  }
+
+  /**
+   * Reads generation_config.json, and config.json for the end tokens where that is silent.
+   *
+   * @param folder the model folder
+   * @throws ModelFormatException when a file is not JSON or a value is out of its range
+   */
+  public static GenerationDefaults read(Path folder) {
+    Path file = folder.resolve("generation_config.json");
+    JsonFields config = JsonFields.read(folder.resolve("config.json"));
+    JsonFields generation = Files.exists(file) ? JsonFields.read(file) : config;
+    Set<Integer> endTokens = generation.tokenIds("eos_token_id");
+    if (endTokens.isEmpty()) {
+      endTokens = config.tokenIds("eos_token_id");
+    }
+    if (!generation.flag("do_sample", false)) {
+      return new GenerationDefaults(endTokens, 0, 0, 1);
+    }
+    return new GenerationDefaults(
+        endTokens,
+        (float) generation.number("temperature", 1, 0, 100),
+        generation.integer("top_k", 0, 0, Integer.MAX_VALUE),
+        (float) generation.number("top_p", 1, Float.MIN_VALUE, 1));
   }
 }

@@ -1,11 +1,12 @@
 package dev.sparkmla.model;
 
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
  * The sizes and options of an MLA model, from config.json, after defaults and spellings are
- * resolved.
+ * resolved. Immutable.
  *
  * @param architecture the first entry of {@code architectures}
  * @param vocabularySize rows of the embedding
@@ -17,10 +18,12 @@ import java.util.OptionalInt;
  * @param nopeSize per-head query and key width without position
  * @param ropeSize per-head query and shared key width with position
  * @param valueSize per-head value width
- * @param attentionBias whether the projections into and out of attention carry biases
+ * @param attentionBias whether {@code q_a_proj}, {@code kv_a_proj_with_mqa} and {@code o_proj}
+ *     carry biases; {@code q_proj}, {@code q_b_proj} and {@code kv_b_proj} never do
  * @param intermediateSize width of a dense layer's gated activation
  * @param normEpsilon epsilon of the RMS norms of the residual stream
- * @param latentNormEpsilon epsilon of the RMS norms of the query and key/value latents
+ * @param latentNormEpsilon epsilon of the RMS norms of the query and key/value latents: 1e-6 in
+ *     every architecture, whatever {@code rms_norm_eps} says
  * @param tiedEmbedding whether the output projection is the embedding
  * @param contextWindow {@code max_position_embeddings}
  * @param rope the rotary embedding
@@ -68,22 +71,29 @@ public record ModelConfig(
   public record Rope(double base, boolean interleaved, Optional<Yarn> yarn) {}
 
   /**
-   * YaRN (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's code uses it.
+   * YaRN (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's models use it. With n the rope size,
+   * pair i turns by {@code position * (interpolated * ramp + extrapolated * (1 - ramp))}, where
+   * {@code extrapolated = base^(-2i/n)}, {@code interpolated = extrapolated / factor}, {@code ramp
+   * = clamp((i - low) / (high - low), 0, 1)}, {@code low = max(dimension(betaFast), 0)}, {@code
+   * high = min(dimension(betaSlow), n - 1)} (0.001 more where they are equal) and {@code
+   * dimension(r) = n ln(originalContext / (2 pi r)) / (2 ln base)}.
    *
    * @param factor extension factor
    * @param originalContext context window before the extension
    * @param betaFast rotations above which a dimension is not interpolated
    * @param betaSlow rotations below which a dimension is fully interpolated
-   * @param mscale numerator's coefficient of the attention temperature
-   * @param mscaleAllDim denominator's coefficient; squared into the softmax scale when not 0
+   * @param truncated whether low is rounded down and high up
+   * @param attentionFactor multiplies the cosines and sines
+   * @param softmaxFactor multiplies the softmax scale {@code (nope + rope)^-0.5}
    */
   public record Yarn(
       double factor,
       int originalContext,
       double betaFast,
       double betaSlow,
-      double mscale,
-      double mscaleAllDim) {}
+      boolean truncated,
+      double attentionFactor,
+      double softmaxFactor) {}
 
   /**
    * Mixture of experts.
@@ -104,12 +114,13 @@ public record ModelConfig(
       Router router) {}
 
   /**
-   * The router.
+   * The router. A chosen expert's weight is its score (without bias), divided by the sum of the
+   * chosen scores plus 1e-20 where {@code normalized}, then multiplied by {@code scale}.
    *
    * @param method how experts are chosen
    * @param groups number of expert groups; 1 for none
    * @param groupsPerToken groups a token may choose experts from
-   * @param normalized whether the chosen weights are divided by their sum
+   * @param normalized whether the chosen weights are divided by their sum; never with softmax
    * @param scale {@code routed_scaling_factor}
    */
   public record Router(
@@ -122,10 +133,21 @@ public record ModelConfig(
       SOFTMAX_GROUP_LIMITED,
       /**
        * Sigmoid plus a correction bias for the choice; groups ranked by the sum of their two
-       * largest ({@code noaux_tc}).
+       * largest, members of the other groups never win ({@code noaux_tc}).
        */
       SIGMOID_BIASED
     }
+  }
+
+  /**
+   * Reads config.json.
+   *
+   * @param folder the model folder
+   * @throws ModelFormatException when the file is missing, is not JSON, names an architecture or an
+   *     option that is not supported, or contradicts itself
+   */
+  public static ModelConfig read(Path folder) {
+    return ConfigReader.read(folder.resolve("config.json"));
   }
 
   /** Whether a layer's feed-forward part is a mixture of experts. */

@@ -24,7 +24,7 @@ final class FakeLanguageModel implements LanguageModel {
   private long steps;
   private int largestStep;
   private int closed;
-  private RuntimeException failure;
+  private volatile Runnable beforeStep = () -> {};
 
   FakeLanguageModel(int vocabularySize, int contextWindow, int cacheBlocks) {
     config =
@@ -65,9 +65,9 @@ final class FakeLanguageModel implements LanguageModel {
     return Arrays.copyOfRange(tokens, prompt.length, tokens.length);
   }
 
-  /** Lets the next step throw. */
-  synchronized void failWith(RuntimeException newFailure) {
-    failure = newFailure;
+  /** Runs before every step, on the thread that steps; what it throws, the step throws. */
+  void beforeStep(Runnable hook) {
+    beforeStep = hook;
   }
 
   synchronized long steps() {
@@ -94,10 +94,12 @@ final class FakeLanguageModel implements LanguageModel {
   }
 
   @Override
-  public synchronized int[] step(StepBatch batch) {
-    if (failure != null) {
-      throw failure;
-    }
+  public int[] step(StepBatch batch) {
+    beforeStep.run();
+    return compute(batch);
+  }
+
+  private synchronized int[] compute(StepBatch batch) {
     steps++;
     int stepTokens = 0;
     Set<Integer> writtenBlocks = new HashSet<>();

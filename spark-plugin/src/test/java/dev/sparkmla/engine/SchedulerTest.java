@@ -204,6 +204,37 @@ class SchedulerTest {
   }
 
   @Test
+  void keepsTheBudgetOfYoungerDecodingSequences() {
+    Scheduler scheduler = new Scheduler(100, 8, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
+    Sequence first = sequence(prompt(1, 90), 5);
+    int[] sharing = prompt(1, 364);
+    sharing[64] = 0;
+    Sequence second = sequence(sharing, 5);
+    Sequence third = sequence(prompt(2, 10), 5);
+    List.of(first, second, third).forEach(scheduler::add);
+
+    // The second waits for the first's block, so that the third is ahead of it.
+    assertThat(step(scheduler, model)).containsExactly(first, third);
+    StepBatch batch = scheduler.plan().orElseThrow();
+    assertThat(batch.rows().stream().map(row -> row.tokens().length)).containsExactly(1, 98, 1);
+  }
+
+  @Test
+  void admitsWithABlockToSpareForEveryRunningSequence() {
+    Scheduler scheduler = new Scheduler(1000, 8, 6);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 6);
+    for (int i = 0; i < 4; i++) {
+      scheduler.add(sequence(prompt(i, 64), 64));
+    }
+
+    step(scheduler, model);
+    assertThat(scheduler.running()).isEqualTo(3);
+    runToTheEnd(scheduler, model);
+    assertThat(scheduler.preemptions()).isZero();
+  }
+
+  @Test
   void refusesASequenceThatCanNeverFit() {
     Scheduler scheduler = new Scheduler(256, 8, 4);
 

@@ -1,0 +1,118 @@
+package dev.sparkmla.text;
+
+import ai.djl.huggingface.tokenizers.jni.LibUtils;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * A tokenizer of the native library, which any thread may use and one closes. The library's Java
+ * front is left out: it reads files beside the tokenizer, truncates by default and calls home.
+ */
+final class NativeTokenizer implements AutoCloseable {
+  private static final String FLAVOR = "RUST_FLAVOR";
+
+  private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+  private final long handle;
+  private boolean closed;
+
+  private NativeTokenizer(long handle) {
+    this.handle = handle;
+  }
+
+  /**
+   * Builds a tokenizer without truncation and padding.
+   *
+   * @param json the text of a tokenizer.json
+   * @throws RuntimeException in the library's words when it cannot use the text
+   */
+  static NativeTokenizer of(String json) {
+    Library.load();
+    long handle = TokenizersLibrary.LIB.createTokenizerFromString(json);
+    TokenizersLibrary.LIB.disableTruncation(handle);
+    TokenizersLibrary.LIB.disablePadding(handle);
+    return new NativeTokenizer(handle);
+  }
+
+  /**
+   * Encodes a text whose special tokens are parsed.
+   *
+   * @param text without lone surrogates
+   * @param frame whether the tokenizer adds what it puts around every text, such as a bos token
+   */
+  int[] encode(String text, boolean frame) {
+    lock.readLock().lock();
+    try {
+      refuseClosed();
+      long encoding = TokenizersLibrary.LIB.encode(handle, text, frame);
+      try {
+        return toInts(TokenizersLibrary.LIB.getTokenIds(encoding));
+      } finally {
+        TokenizersLibrary.LIB.deleteEncoding(encoding);
+      }
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /** Decodes ids; special tokens leave no text. */
+  String decode(long[] ids) {
+    lock.readLock().lock();
+    try {
+      refuseClosed();
+      return TokenizersLibrary.LIB.decode(handle, ids, true);
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  private static int[] toInts(long[] ids) {
+    int[] ints = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      ints[i] = Math.toIntExact(ids[i]);
+    }
+    return ints;
+  }
+
+  private void refuseClosed() {
+    if (closed) {
+      throw new IllegalStateException("the tokenizer is closed");
+    }
+  }
+
+  /** Waits for calls in flight, then frees the native tokenizer. Closing again does nothing. */
+  @Override
+  public void close() {
+    lock.writeLock().lock();
+    try {
+      if (!closed) {
+        closed = true;
+        TokenizersLibrary.LIB.deleteTokenizer(handle);
+      }
+    } finally {
+      lock.writeLock().unlock();
+    }
+  }
+
+  /** Loads the native library once for this JVM; concurrent JVMs unpack it side by side. */
+  private static final class Library {
+    static {
+      // On a machine with CUDA the loader would look for a build that is not in its jar and
+      // download it; the one for the processor is what tokenizing needs.
+      if (System.getenv(FLAVOR) == null && System.getProperty(FLAVOR) == null) {
+        System.setProperty(FLAVOR, "cpu");
+      }
+      // The loader finds its resources through the thread's class loader, which in a Spark
+      // executor may be one that does not see this jar.
+      Thread thread = Thread.currentThread();
+      ClassLoader before = thread.getContextClassLoader();
+      thread.setContextClassLoader(TokenizersLibrary.class.getClassLoader());
+      try {
+        LibUtils.checkStatus();
+      } finally {
+        thread.setContextClassLoader(before);
+      }
+    }
+
+    static void load() {}
+  }
+}

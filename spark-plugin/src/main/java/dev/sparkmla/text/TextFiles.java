@@ -1,0 +1,49 @@
+package dev.sparkmla.text;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/** Reads the tokenizer's files with one exception for all that can be wrong with them. */
+final class TextFiles {
+  static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Published tokenizers reach some 20 MB; a file past this is not read at all. */
+  private static final long LARGEST_FILE = 256L << 20;
+
+  private TextFiles() {}
+
+  static String read(Path file) {
+    try {
+      long size = Files.size(file);
+      if (size > LARGEST_FILE) {
+        throw new TextFormatException(
+            file, "has " + size + " bytes; expected at most " + LARGEST_FILE);
+      }
+      return Files.readString(file);
+    } catch (NoSuchFileException e) {
+      throw new TextFormatException(file, "is missing", e);
+    } catch (CharacterCodingException e) {
+      throw new TextFormatException(file, "is not UTF-8", e);
+    } catch (IOException e) {
+      throw new TextFormatException(file, "cannot be read: " + e, e);
+    }
+  }
+
+  static JsonNode readObject(Path file) {
+    try {
+      JsonNode root = JSON.readTree(read(file));
+      if (!root.isObject()) {
+        throw new TextFormatException(file, "is not a JSON object");
+      }
+      return root;
+    } catch (JsonProcessingException e) {
+      throw new TextFormatException(file, "is not JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,305 @@
+package dev.sparkmla.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.sparkmla.text.TokenizerFile.AddedToken;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * A model's tokenizer: tokenizer.json, run by the library its owners publish it for, and from
+ * tokenizer_config.json the tokens it puts around a prompt. Nothing is truncated or padded. Lone
+ * surrogates, which no UTF-8 text can hold, count as U+FFFD.
+ *
+ * <p>A special token spelled out in a user's text is text. To have the chat template's markers
+ * parsed in the same string, the library runs a second tokenizer in which every such token goes by
+ * a secret name, random and of private-use characters: what may be parsed is given its secret name
+ * first, what may not is not found. The whole is encoded at once, so that every rule of the
+ * tokenizer about neighbours holds.
+ *
+ * <p>Thread-safe. One owner closes it; calls after that throw {@link IllegalStateException}.
+ */
+public final class Tokenizer implements AutoCloseable {
+  private static final int SECRET_LENGTH = 8;
+  private static final char PRIVATE_USE = '\uE000';
+  private static final int PRIVATE_USE_SIZE = 0xF900 - 0xE000;
+
+  private final NativeTokenizer parsing;
+  private final NativeTokenizer guarded;
+  private final int vocabularySize;
+  private final Frame frame;
+  private final List<AddedToken> markers;
+
+  /** Secret names by content. */
+  private final Map<String, String> secrets;
+
+  /** What the guarded tokenizer calls tokens, where it is not their id. */
+  private final Map<Integer, Integer> guardedIds;
+
+  /** Stands-in for the first characters of spellings that must not be parsed. */
+  private final Map<String, String> hidden;
+
+  private final ControlTokens allMarkers;
+  private final ControlTokens unspecialMarkers;
+
+  /** What tokenizer_config.json adds around a prompt that tokenizer.json may not. */
+  private record Frame(OptionalInt first, OptionalInt last) {}
+
+  private Tokenizer(
+      NativeTokenizer parsing,
+      NativeTokenizer guarded,
+      TokenizerFile file,
+      Map<String, String> secrets,
+      Map<Integer, Integer> guardedIds,
+      Frame frame) {
+    this.parsing = parsing;
+    this.guarded = guarded;
+    this.vocabularySize = file.largestId() + 1;
+    this.frame = frame;
+    this.secrets = secrets;
+    this.guardedIds = guardedIds;
+    this.markers = file.added().stream().filter(AddedToken::canMark).toList();
+    this.allMarkers = new ControlTokens(markers.stream().map(AddedToken::content).toList());
+    this.unspecialMarkers =
+        new ControlTokens(
+            markers.stream().filter(m -> !m.special()).map(AddedToken::content).toList());
+    this.hidden = new HashMap<>();
+    SecureRandom random = new SecureRandom();
+    for (AddedToken marker : markers) {
+      hidden.computeIfAbsent(marker.content().substring(0, 1), any -> secret(random));
+    }
+  }
+
+  /**
+   * Opens the tokenizer of a model folder.
+   *
+   * @throws TextFormatException when a file is missing or cannot be used
+   */
+  public static Tokenizer open(Path folder) {
+    TokenizerFile file = TokenizerFile.read(folder.resolve("tokenizer.json"));
+    Frame frame = frame(folder, file);
+    SecureRandom random = new SecureRandom();
+    Map<String, String> secrets = new HashMap<>();
+    for (AddedToken token : file.added()) {
+      if (token.canMark()) {
+        secrets.put(token.content(), secret(random));
+      }
+    }
+    NativeTokenizer parsing = file.load();
+    try {
+      NativeTokenizer guarded = file.loadRenamed(secrets);
+      try {
+        Map<Integer, Integer> ids = guardedIds(folder, file, secrets, parsing, guarded);
+        return new Tokenizer(parsing, guarded, file, secrets, ids, frame);
+      } catch (RuntimeException e) {
+        guarded.close();
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      parsing.close();
+      throw e;
+    }
+  }
+
+  private static Frame frame(Path folder, TokenizerFile file) {
+    Path path = folder.resolve("tokenizer_config.json");
+    if (!Files.exists(path)) {
+      return new Frame(OptionalInt.empty(), OptionalInt.empty());
+    }
+    JsonNode config = TextFiles.readObject(path);
+    return new Frame(
+        frameToken("add_bos_token", "bos_token", config, path, file),
+        frameToken("add_eos_token", "eos_token", config, path, file));
+  }
+
+  private static OptionalInt frameToken(
+      String switchKey, String key, JsonNode config, Path path, TokenizerFile file) {
+    Optional<String> content = NamedTokens.content(config.path(key));
+    if (!config.path(switchKey).asBoolean(false) || content.isEmpty()) {
+      return OptionalInt.empty();
+    }
+    OptionalInt id = file.id(content.get());
+    if (id.isEmpty()) {
+      throw new TextFormatException(
+          path, key + " is " + content.get() + "; expected a token of tokenizer.json");
+    }
+    return id;
+  }
+
+  /** Learns what the guarded tokenizer calls the tokens that go by secret names. */
+  private static Map<Integer, Integer> guardedIds(
+      Path folder,
+      TokenizerFile file,
+      Map<String, String> secrets,
+      NativeTokenizer parsing,
+      NativeTokenizer guarded) {
+    Map<Integer, Integer> ids = new HashMap<>();
+    for (AddedToken token : file.added()) {
+      String secret = secrets.get(token.content());
+      if (secret == null) {
+        continue;
+      }
+      int[] own = parsing.encode(token.content(), false);
+      int[] renamed = guarded.encode(secret, false);
+      if (own.length != 1 || own[0] != token.id() || renamed.length != 1) {
+        throw new TextFormatException(
+            folder.resolve("tokenizer.json"),
+            "added token "
+                + token.content()
+                + " is encoded as "
+                + Arrays.toString(own)
+                + "; expected its id "
+                + token.id());
+      }
+      if (renamed[0] != token.id()) {
+        ids.put(renamed[0], token.id());
+      }
+    }
+    return ids;
+  }
+
+  private static String secret(SecureRandom random) {
+    StringBuilder name = new StringBuilder(SECRET_LENGTH);
+    random
+        .ints(SECRET_LENGTH, 0, PRIVATE_USE_SIZE)
+        .forEach(value -> name.append((char) (PRIVATE_USE + value)));
+    return name.toString();
+  }
+
+  /** One more than the largest id of any token: the least vocabulary a model of it must have. */
+  public int vocabularySize() {
+    return vocabularySize;
+  }
+
+  /**
+   * Encodes a text, with nothing around it.
+   *
+   * @return the ids, none for an empty text
+   */
+  public int[] encode(String text, SpecialTokens special) {
+    return switch (special) {
+      case PARSED -> parsing.encode(wellFormed(text), false);
+      case PLAIN_TEXT -> encodeGuarded(unspecialMarkers.replace(wellFormed(text), secrets::get));
+    };
+  }
+
+  /**
+   * Encodes a prompt to be continued as it stands: what the tokenizer puts around every text (a bos
+   * token, mostly) goes around it, and special tokens spelled in it are plain text.
+   */
+  public int[] encodePrompt(String text) {
+    String named = unspecialMarkers.replace(wellFormed(text), secrets::get);
+    int[] ids = toIds(guarded.encode(named, true));
+    boolean first = frame.first().isPresent() && !startsWith(ids, frame.first().getAsInt());
+    boolean last = frame.last().isPresent() && !endsWith(ids, frame.last().getAsInt());
+    int[] framed = new int[(first ? 1 : 0) + ids.length + (last ? 1 : 0)];
+    System.arraycopy(ids, 0, framed, first ? 1 : 0, ids.length);
+    if (first) {
+      framed[0] = frame.first().getAsInt();
+    }
+    if (last) {
+      framed[framed.length - 1] = frame.last().getAsInt();
+    }
+    return framed;
+  }
+
+  private static boolean startsWith(int[] ids, int id) {
+    return ids.length > 0 && ids[0] == id;
+  }
+
+  private static boolean endsWith(int[] ids, int id) {
+    return ids.length > 0 && ids[ids.length - 1] == id;
+  }
+
+  /**
+   * Lays out a conversation by its template and encodes it. The template's markers are parsed;
+   * those spelled in a message are not: special tokens in any, and tokens that the template writes
+   * itself in those of everyone but the assistant, whose own words they may be (thinking, tool
+   * calls).
+   *
+   * @throws ChatTemplateException when the template refuses the conversation
+   */
+  public int[] encodeChat(ChatTemplate template, List<Message> messages) {
+    List<String> written = new ArrayList<>();
+    List<String> special = new ArrayList<>();
+    for (AddedToken marker : markers) {
+      if (marker.special()) {
+        special.add(marker.content());
+        written.add(marker.content());
+      } else if (template.writes(marker.content())) {
+        written.add(marker.content());
+      }
+    }
+    ControlTokens forAssistant = new ControlTokens(special);
+    ControlTokens forOthers = new ControlTokens(written);
+    List<Message> safe =
+        messages.stream()
+            .map(
+                message ->
+                    hide(message, message.role().equals("assistant") ? forAssistant : forOthers))
+            .toList();
+    String marked = allMarkers.replace(template.render(safe), secrets::get);
+    for (Map.Entry<String, String> entry : hidden.entrySet()) {
+      marked = marked.replace(entry.getValue(), entry.getKey());
+    }
+    return encodeGuarded(wellFormed(marked));
+  }
+
+  private Message hide(Message message, ControlTokens tokens) {
+    return new Message(
+        tokens.breakUp(message.role(), hidden::get),
+        tokens.breakUp(message.content(), hidden::get));
+  }
+
+  /** A new decoder of one generation's tokens. Each is for one thread at a time. */
+  public TokenDecoder newDecoder() {
+    return new TokenDecoder(parsing);
+  }
+
+  private int[] encodeGuarded(String text) {
+    return toIds(guarded.encode(text, false));
+  }
+
+  private int[] toIds(int[] encoded) {
+    if (!guardedIds.isEmpty()) {
+      for (int i = 0; i < encoded.length; i++) {
+        encoded[i] = guardedIds.getOrDefault(encoded[i], encoded[i]);
+      }
+    }
+    return encoded;
+  }
+
+  /** Puts U+FFFD where half a surrogate pair stands alone. */
+  static String wellFormed(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        if (Character.charCount(text.codePointAt(i)) == 1) {
+          return replaceLoneSurrogates(text);
+        }
+        i++;
+      }
+    }
+    return text;
+  }
+
+  private static String replaceLoneSurrogates(String text) {
+    return text.codePoints()
+        .map(point -> point >= 0xD800 && point <= 0xDFFF ? 0xFFFD : point)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString();
+  }
+
+  /** Frees the native tokenizers once calls in flight have ended. */
+  @Override
+  public void close() {
+    parsing.close();
+    guarded.close();
+  }
+}

@@ -1,0 +1,470 @@
+package dev.sparkmla.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Message;
+import dev.sparkmla.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerationEngineTest {
+  private static final int CONTEXT_WINDOW = 20_000;
+  private static final GenerationDefaults DEFAULTS = new GenerationDefaults(Set.of(), 0, 0, 1);
+  private static final EngineOptions OPTIONS = new EngineOptions(256, 16, 1, 16);
+
+  /** Stays open beside the engines, which own one each. */
+  private static Tokenizer tokenizer;
+
+  private static ChatTemplate template;
+
+  @BeforeAll
+  static void open() {
+    tokenizer = DemoText.openTokenizer();
+    template = DemoText.openTemplate();
+  }
+
+  @AfterAll
+  static void close() {
+    tokenizer.close();
+  }
+
+  private static FakeLanguageModel model(int cacheBlocks) {
+    return new FakeLanguageModel(DemoText.VOCABULARY, CONTEXT_WINDOW, cacheBlocks);
+  }
+
+  private static GenerationEngine engine(FakeLanguageModel model, GenerationDefaults defaults) {
+    return engine(model, defaults, OPTIONS);
+  }
+
+  private static GenerationEngine engine(
+      FakeLanguageModel model, GenerationDefaults defaults, EngineOptions options) {
+    return new GenerationEngine(
+        model, DemoText.openTokenizer(), Optional.of(template), defaults, options);
+  }
+
+  private static GenerationRequest request(String prompt, Map<String, String> params) {
+    return new GenerationRequest(
+        new Prompt.Raw(prompt), Optional.empty(), params, OverflowPolicy.ERROR);
+  }
+
+  private static int[] expected(String prompt, int count) {
+    return FakeLanguageModel.expected(
+        DemoText.VOCABULARY, tokenizer.encodePrompt(prompt), count, Sampling.GREEDY);
+  }
+
+  private static String expectedText(String prompt, int count) {
+    return DemoText.decode(tokenizer, expected(prompt, count));
+  }
+
+  @Test
+  void generatesWhatTheModelChooses() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
+
+      assertThat(result.text()).isEqualTo(expectedText("The archive", 30));
+      assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
+      assertThat(result.promptTokens()).isEqualTo(tokenizer.encodePrompt("The archive").length);
+      assertThat(result.cachedTokens()).isZero();
+      assertThat(result.outputTokens()).isEqualTo(30);
+      assertThat(result.error()).isEmpty();
+    }
+  }
+
+  @Test
+  void takesMaxTokensFromTheOptionsWhenTheRequestSaysNone() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      assertThat(engine.submit(request("x", Map.of())).join().outputTokens()).isEqualTo(16);
+    }
+  }
+
+  @Test
+  void endsAtAnEndToken() {
+    int[] tokens = expected("The archive", 30);
+    int end = tokens[7];
+    int count = 1;
+    while (tokens[count - 1] != end) {
+      count++;
+    }
+    GenerationDefaults defaults = new GenerationDefaults(Set.of(end), 0, 0, 1);
+    try (GenerationEngine engine = engine(model(20), defaults)) {
+      GenerationResult result =
+          engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
+
+      assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
+      assertThat(result.outputTokens()).isEqualTo(count);
+      assertThat(result.text())
+          .isEqualTo(DemoText.decode(tokenizer, Arrays.copyOf(tokens, count - 1)));
+    }
+  }
+
+  @Test
+  void endsBeforeAStopString() {
+    String whole = expectedText("The archive", 60);
+    // From the middle, so that it spans tokens; and absent from what comes before.
+    String stop = whole.substring(whole.length() / 2, whole.length() / 2 + 6);
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          engine.submit(request("The archive", Map.of("max_tokens", "60", "stop", stop))).join();
+
+      assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
+      assertThat(result.text()).isEqualTo(whole.substring(0, whole.indexOf(stop)));
+      assertThat(result.outputTokens()).isLessThan(60);
+    }
+  }
+
+  @Test
+  void answersConversations() {
+    Message question = new Message("user", "What is the code?");
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          engine
+              .submit(
+                  new GenerationRequest(
+                      new Prompt.Chat(List.of(question)),
+                      Optional.of("Be brief."),
+                      Map.of(),
+                      OverflowPolicy.ERROR))
+              .join();
+
+      int[] prompt =
+          tokenizer.encodeChat(template, List.of(new Message("system", "Be brief."), question));
+      assertThat(result.promptTokens()).isEqualTo(prompt.length);
+      assertThat(result.text())
+          .isEqualTo(
+              DemoText.decode(
+                  tokenizer,
+                  FakeLanguageModel.expected(DemoText.VOCABULARY, prompt, 16, Sampling.GREEDY)));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'', max_tokens, 5, EMPTY_PROMPT",
+    "x, max_tokens, 0, INVALID_PARAMETER",
+    "x, topk, 1, INVALID_PARAMETER",
+    "x, temperature, NaN, INVALID_PARAMETER",
+    "x, max_tokens, 1280, PROMPT_TOO_LONG",
+    "x, max_tokens, 2147483647, PROMPT_TOO_LONG",
+  })
+  void aBadRowEndsInErrorAndNeverReachesTheModel(
+      String prompt, String name, String value, ErrorCode code) {
+    FakeLanguageModel model = model(20);
+    try (GenerationEngine engine = engine(model, DEFAULTS)) {
+      GenerationResult result = engine.submit(request(prompt, Map.of(name, value))).join();
+
+      assertThat(result.finishReason()).isEqualTo(FinishReason.ERROR);
+      assertThat(result.error().orElseThrow().code()).isEqualTo(code);
+      assertThat(result.error().orElseThrow().message()).isNotBlank();
+      assertThat(result.text()).isEmpty();
+      assertThat(result.outputTokens()).isZero();
+      assertThat(engine.statistics().finished()).isEqualTo(1);
+    }
+    assertThat(model.steps()).isZero();
+  }
+
+  @Test
+  void aNullParameterIsARowInError() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          engine.submit(request("x", Collections.singletonMap("seed", null))).join();
+      assertThat(result.error().orElseThrow().code()).isEqualTo(ErrorCode.INVALID_PARAMETER);
+    }
+  }
+
+  @Test
+  void fillsTheWholeCacheIfARowNeedsIt() {
+    try (GenerationEngine engine = engine(model(3), DEFAULTS)) {
+      int prompt = tokenizer.encodePrompt("x").length;
+      GenerationResult result =
+          engine.submit(request("x", Map.of("max_tokens", "" + (192 - prompt)))).join();
+      assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
+      assertThat(result.text()).isEqualTo(expectedText("x", 192 - prompt));
+    }
+  }
+
+  @Test
+  void findsAnEarlierPromptInTheCache() {
+    String prompt = "The code of the archive is 48213. ".repeat(20);
+    int tokens = tokenizer.encodePrompt(prompt).length;
+    try (GenerationEngine engine = engine(model(40), DEFAULTS)) {
+      GenerationResult first = engine.submit(request(prompt, Map.of())).join();
+      GenerationResult second = engine.submit(request(prompt, Map.of())).join();
+
+      assertThat(first.cachedTokens()).isZero();
+      assertThat(second.cachedTokens()).isEqualTo((tokens - 1) / 64 * 64).isPositive();
+      assertThat(second.text()).isEqualTo(first.text());
+    }
+  }
+
+  /** Rows of many kinds, from many threads, on a cache far too small to hold them all. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void everyRowGetsWhatItWouldGetAlone(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    List<GenerationRequest> requests = new ArrayList<>();
+    for (int i = 0; i < 120; i++) {
+      Map<String, String> params = new HashMap<>();
+      params.put("max_tokens", "" + random.nextInt(1, 80));
+      if (random.nextBoolean()) {
+        params.put("temperature", "1");
+        params.put("seed", "" + random.nextInt(3));
+      }
+      if (random.nextInt(4) == 0) {
+        params.put("stop", "" + (char) ('a' + random.nextInt(26)));
+      }
+      if (random.nextInt(10) == 0) {
+        params.put("top_p", "2");
+      }
+      String prompt = "Page " + random.nextInt(3) + " of it. " + "word ".repeat(random.nextInt(90));
+      requests.add(request(prompt, params));
+    }
+    List<GenerationResult> alone = new ArrayList<>();
+    for (GenerationRequest request : requests) {
+      try (GenerationEngine engine = engine(model(8), DEFAULTS)) {
+        alone.add(engine.submit(request).join());
+      }
+    }
+
+    FakeLanguageModel model = model(8);
+    ExecutorService threads = Executors.newFixedThreadPool(4);
+    try (GenerationEngine engine = engine(model, DEFAULTS, new EngineOptions(70, 12, 8, 16))) {
+      List<CompletableFuture<List<CompletableFuture<GenerationResult>>>> quarters =
+          new ArrayList<>();
+      for (int i = 0; i < requests.size(); i += 30) {
+        List<GenerationRequest> quarter = requests.subList(i, i + 30);
+        quarters.add(
+            CompletableFuture.supplyAsync(
+                () -> quarter.stream().map(engine::submit).toList(), threads));
+      }
+      List<CompletableFuture<GenerationResult>> submitted =
+          quarters.stream().flatMap(quarter -> quarter.join().stream()).toList();
+      for (int i = 0; i < requests.size(); i++) {
+        GenerationResult result = submitted.get(i).join();
+        GenerationResult lonely = alone.get(i);
+        assertThat(result.text()).as("row %d", i).isEqualTo(lonely.text());
+        assertThat(result.finishReason()).isEqualTo(lonely.finishReason());
+        assertThat(result.promptTokens()).isEqualTo(lonely.promptTokens());
+        assertThat(result.outputTokens()).isEqualTo(lonely.outputTokens());
+        assertThat(result.error()).isEqualTo(lonely.error());
+      }
+      EngineStatistics statistics = engine.statistics();
+      assertThat(statistics.finished()).isEqualTo(requests.size());
+      assertThat(statistics.running()).isZero();
+      assertThat(statistics.waiting()).isZero();
+      assertThat(statistics.availableBlocks()).isEqualTo(8);
+      assertThat(statistics.cacheBlocks()).isEqualTo(8);
+      assertThat(statistics.outputTokens())
+          .isEqualTo(alone.stream().mapToLong(GenerationResult::outputTokens).sum());
+      assertThat(statistics.promptTokens())
+          .isEqualTo(alone.stream().mapToLong(GenerationResult::promptTokens).sum());
+      assertThat(statistics.steps()).isEqualTo(model.steps());
+    } finally {
+      threads.shutdown();
+    }
+    assertThat(model.largestStep()).isLessThanOrEqualTo(70);
+  }
+
+  @Test
+  void theSeedComesFromTheRowAndTheQuery() {
+    Map<String, String> seven = Map.of("temperature", "1", "seed", "7", "max_tokens", "40");
+    Map<String, String> eight = Map.of("temperature", "1", "seed", "8", "max_tokens", "40");
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      String text = engine.submit(request("x", seven)).join().text();
+
+      assertThat(engine.submit(request("x", seven)).join().text()).isEqualTo(text);
+      assertThat(engine.submit(request("x", eight)).join().text()).isNotEqualTo(text);
+      Map<String, String> shorter = new HashMap<>(seven);
+      shorter.put("max_tokens", "10");
+      assertThat(text).startsWith(engine.submit(request("x", shorter)).join().text());
+    }
+    assertThat(RowSeed.of(new int[] {1, 2}, 7)).isNotEqualTo(RowSeed.of(new int[] {2, 1}, 7));
+    // Written down: a retry on another machine must find the same.
+    assertThat(RowSeed.of(new int[] {1, 2, 3}, 7)).isEqualTo(1867368617898080398L);
+  }
+
+  @Test
+  void theModelsDefaultsHoldWhereTheRequestSaysNothing() {
+    GenerationDefaults sampling = new GenerationDefaults(Set.of(), 0.7f, 0, 1);
+    try (GenerationEngine engine = engine(model(20), sampling)) {
+      assertThat(engine.submit(request("x", Map.of())).join().text())
+          .isNotEqualTo(expectedText("x", 16));
+      assertThat(engine.submit(request("x", Map.of("temperature", "0"))).join().text())
+          .isEqualTo(expectedText("x", 16));
+      assertThat(engine.submit(request("x", Map.of("temperature", "1e-30"))).join().text())
+          .isEqualTo(expectedText("x", 16));
+    }
+  }
+
+  @Test
+  void cancellingARunningRowFreesItsBlocks() {
+    FakeLanguageModel model = model(200);
+    CountDownLatch submitted = new CountDownLatch(1);
+    CountDownLatch cancelled = new CountDownLatch(1);
+    // Twenty steps from the submission on see the short row through; then comes the cancellation.
+    model.beforeStep(
+        () -> {
+          await(submitted);
+          if (model.steps() == 20) {
+            await(cancelled);
+          }
+        });
+    try (GenerationEngine engine = engine(model, DEFAULTS)) {
+      CompletableFuture<GenerationResult> endless =
+          engine.submit(request("long", Map.of("max_tokens", "12000")));
+      CompletableFuture<GenerationResult> brief =
+          engine.submit(request("short", Map.of("max_tokens", "5")));
+      submitted.countDown();
+      brief.join();
+      assertThat(engine.statistics().running()).isEqualTo(1);
+
+      endless.cancel(true);
+      cancelled.countDown();
+      engine.submit(request("short", Map.of())).join();
+
+      assertThat(engine.statistics().running()).isZero();
+      assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
+      assertThatThrownBy(endless::join).isInstanceOf(CancellationException.class);
+    }
+  }
+
+  @Test
+  void cancellingAWaitingRowTakesItOutOfTheQueue() {
+    FakeLanguageModel model = model(200);
+    CountDownLatch cancelled = new CountDownLatch(1);
+    model.beforeStep(() -> await(cancelled));
+    EngineOptions oneAtATime = new EngineOptions(256, 1, 1, 16);
+    try (GenerationEngine engine = engine(model, DEFAULTS, oneAtATime)) {
+      CompletableFuture<GenerationResult> endless =
+          engine.submit(request("long", Map.of("max_tokens", "12000")));
+      CompletableFuture<GenerationResult> waiting = engine.submit(request("second", Map.of()));
+      CompletableFuture<GenerationResult> third = engine.submit(request("third", Map.of()));
+      waiting.cancel(true);
+      endless.cancel(true);
+      cancelled.countDown();
+
+      assertThat(third.join().text()).isEqualTo(expectedText("third", 16));
+      assertThat(engine.statistics().waiting()).isZero();
+      assertThat(engine.statistics().finished()).isEqualTo(1);
+      assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce() {
+    FakeLanguageModel model = model(200);
+    Tokenizer owned = DemoText.openTokenizer();
+    GenerationEngine engine =
+        new GenerationEngine(model, owned, Optional.of(template), DEFAULTS, OPTIONS);
+    CompletableFuture<GenerationResult> done = engine.submit(request("short", Map.of()));
+    done.join();
+    List<CompletableFuture<GenerationResult>> pending = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      pending.add(engine.submit(request("long " + i, Map.of("max_tokens", "12000"))));
+    }
+
+    engine.close();
+
+    for (CompletableFuture<GenerationResult> future : pending) {
+      assertThatThrownBy(future::join)
+          .isInstanceOf(CompletionException.class)
+          .hasCauseInstanceOf(EngineClosedException.class);
+    }
+    assertThat(done.join().error()).isEmpty();
+    assertThat(model.closed()).isEqualTo(1);
+    assertThatThrownBy(() -> owned.encodePrompt("x")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> engine.submit(request("x", Map.of())).join())
+        .hasCauseInstanceOf(EngineClosedException.class);
+    assertThatThrownBy(engine::close)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("closed already");
+    assertThat(model.closed()).isEqualTo(1);
+    assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
+  }
+
+  @Test
+  void aFailingStepFailsTheEngine() {
+    FakeLanguageModel model = model(200);
+    GenerationEngine engine = engine(model, DEFAULTS);
+    CompletableFuture<GenerationResult> running =
+        engine.submit(request("long", Map.of("max_tokens", "12000")));
+    RuntimeException cause = new RuntimeException("the device is gone");
+    model.beforeStep(
+        () -> {
+          throw cause;
+        });
+    CompletableFuture<GenerationResult> other = engine.submit(request("other", Map.of()));
+
+    for (CompletableFuture<GenerationResult> future : List.of(running, other)) {
+      assertThatThrownBy(future::join)
+          .hasCauseInstanceOf(EngineFailedException.class)
+          .hasRootCause(cause)
+          .hasMessageContaining("the device is gone");
+    }
+    // Bad rows too: nobody should take the engine for alive.
+    for (String prompt : List.of("later", "")) {
+      assertThatThrownBy(() -> engine.submit(request(prompt, Map.of())).join())
+          .hasCauseInstanceOf(EngineFailedException.class);
+    }
+    assertThat(engine.statistics().running()).isZero();
+    engine.close();
+    assertThat(model.closed()).isEqualTo(1);
+  }
+
+  @Test
+  void cannotBeClosedOnItsOwnThread() {
+    FakeLanguageModel model = model(20);
+    try (GenerationEngine engine = engine(model, DEFAULTS)) {
+      model.beforeStep(engine::close);
+
+      assertThatThrownBy(() -> engine.submit(request("x", Map.of())).join())
+          .hasCauseInstanceOf(EngineFailedException.class)
+          .hasMessageContaining("cannot wait for itself");
+    }
+    assertThat(model.closed()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 1, 1, 1, maxBatchedTokens",
+    "1, 0, 1, 1, maxSequences",
+    "1, 1, -1, 1, cacheBlocks",
+    "1, 1, 1, 0, defaultMaxTokens"
+  })
+  void refusesOptionsBelowOne(int tokens, int sequences, int blocks, int most, String name) {
+    assertThatThrownBy(() -> new EngineOptions(tokens, sequences, blocks, most))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(name);
+  }
+}

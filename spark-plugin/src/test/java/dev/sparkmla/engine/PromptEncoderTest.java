@@ -1,0 +1,272 @@
+package dev.sparkmla.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Message;
+import dev.sparkmla.text.Tokenizer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PromptEncoderTest {
+  private static final int WINDOW = 100;
+  private static final int NEW = 20;
+  private static final int ROOM = WINDOW - NEW;
+
+  private static Tokenizer tokenizer;
+  private static ChatTemplate template;
+  private static PromptEncoder encoder;
+
+  @BeforeAll
+  static void open() {
+    tokenizer = DemoText.openTokenizer();
+    template = DemoText.openTemplate();
+    encoder = new PromptEncoder(tokenizer, Optional.of(template), WINDOW, 6400);
+  }
+
+  @AfterAll
+  static void close() {
+    tokenizer.close();
+  }
+
+  private static GenerationRequest raw(String text, OverflowPolicy policy) {
+    return new GenerationRequest(new Prompt.Raw(text), Optional.empty(), Map.of(), policy);
+  }
+
+  private static GenerationRequest chat(
+      Optional<String> system, OverflowPolicy policy, Message... messages) {
+    return new GenerationRequest(new Prompt.Chat(List.of(messages)), system, Map.of(), policy);
+  }
+
+  private static String numbers(int from, int to) {
+    StringBuilder text = new StringBuilder();
+    for (int i = from; i < to; i++) {
+      text.append("fact ").append(i).append(". ");
+    }
+    return text.toString();
+  }
+
+  private static void assertRefused(
+      GenerationRequest request, int maxTokens, ErrorCode code, String message) {
+    assertThatThrownBy(() -> encoder.encode(request, maxTokens))
+        .isInstanceOfSatisfying(RowErrorException.class, e -> assertThat(e.code()).isEqualTo(code))
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void encodesARawPromptAsItStands() {
+    String text = "The access code. <|end|>";
+    assertThat(encoder.encode(raw(text, OverflowPolicy.ERROR), NEW))
+        .isEqualTo(tokenizer.encodePrompt(text));
+  }
+
+  @Test
+  void laysOutConversations() {
+    Message question = new Message("user", "What is the code?");
+    Message system = new Message("system", "Be brief.");
+    Message ownSystem = new Message("system", "Be long.");
+
+    int[] both = tokenizer.encodeChat(template, List.of(system, question));
+    assertThat(encoder.encode(chat(Optional.empty(), OverflowPolicy.ERROR, question), NEW))
+        .isEqualTo(tokenizer.encodeChat(template, List.of(question)));
+    assertThat(encoder.encode(chat(Optional.of("Be brief."), OverflowPolicy.ERROR, question), NEW))
+        .isEqualTo(both);
+    assertThat(
+            encoder.encode(
+                new GenerationRequest(
+                    new Prompt.Raw("What is the code?"),
+                    Optional.of("Be brief."),
+                    Map.of(),
+                    OverflowPolicy.ERROR),
+                NEW))
+        .isEqualTo(both);
+    assertThat(
+            encoder.encode(
+                chat(Optional.of("Be brief."), OverflowPolicy.ERROR, ownSystem, question), NEW))
+        .isEqualTo(tokenizer.encodeChat(template, List.of(ownSystem, question)));
+  }
+
+  @Test
+  void refusesEmptyPrompts() {
+    assertRefused(raw("", OverflowPolicy.ERROR), NEW, ErrorCode.EMPTY_PROMPT, "empty text");
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.ERROR), NEW, ErrorCode.INVALID_PROMPT, "no messages");
+    assertThat(encoder.encode(raw(" ", OverflowPolicy.ERROR), NEW)).isNotEmpty();
+  }
+
+  @Test
+  void refusesMessagesWithoutRoleOrContent() {
+    Message whole = new Message("user", "x");
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.ERROR, whole, new Message(null, "x")),
+        NEW,
+        ErrorCode.INVALID_PROMPT,
+        "Message 2 of the conversation has no role");
+    assertRefused(
+        chat(Optional.of("s"), OverflowPolicy.ERROR, new Message("user", null)),
+        NEW,
+        ErrorCode.INVALID_PROMPT,
+        "Message 1 of the conversation has no content");
+  }
+
+  @Test
+  void refusesConversationsWithoutATemplate() {
+    PromptEncoder without = new PromptEncoder(tokenizer, Optional.empty(), WINDOW, 6400);
+    assertThatThrownBy(
+            () ->
+                without.encode(
+                    chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "x")), NEW))
+        .isInstanceOfSatisfying(
+            RowErrorException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_PROMPT))
+        .hasMessageContaining("no chat template");
+    assertThat(without.encode(raw("x", OverflowPolicy.ERROR), NEW)).isNotEmpty();
+  }
+
+  @Test
+  void takesAPromptThatJustFits() {
+    String text = "1".repeat(200);
+    int[] all = tokenizer.encodePrompt(text);
+    String fitting = text.substring(0, 200 - (all.length - ROOM));
+    assertThat(tokenizer.encodePrompt(fitting)).hasSize(ROOM);
+
+    assertThat(encoder.encode(raw(fitting, OverflowPolicy.ERROR), NEW)).hasSize(ROOM);
+    assertRefused(
+        raw(fitting, OverflowPolicy.ERROR),
+        NEW + 1,
+        ErrorCode.PROMPT_TOO_LONG,
+        "The prompt has 80 tokens, which with max_tokens 21 is too long for the context window of"
+            + " 100 tokens");
+    assertRefused(
+        raw(fitting, OverflowPolicy.ERROR), Integer.MAX_VALUE, ErrorCode.PROMPT_TOO_LONG, "100");
+  }
+
+  @Test
+  void theWholeCacheIsALimitToo() {
+    PromptEncoder small = new PromptEncoder(tokenizer, Optional.of(template), WINDOW, 64);
+    assertThatThrownBy(() -> small.encode(raw("1".repeat(60), OverflowPolicy.ERROR), NEW))
+        .isInstanceOf(RowErrorException.class)
+        .hasMessageContaining("KV cache of 64 tokens");
+  }
+
+  @Test
+  void newTokensAloneMayBeTooMany() {
+    for (OverflowPolicy policy : OverflowPolicy.values()) {
+      assertRefused(raw("text", policy), WINDOW, ErrorCode.PROMPT_TOO_LONG, "max_tokens " + WINDOW);
+    }
+  }
+
+  @Test
+  void truncatesARawPromptOnTheLeft() {
+    String text = numbers(100, 200);
+    int[] ids = encoder.encode(raw(text, OverflowPolicy.TRUNCATE_LEFT), NEW);
+
+    String kept = DemoText.decode(tokenizer, ids);
+    assertThat(text).endsWith(kept);
+    assertThat(ids.length).isBetween(ROOM - 3, ROOM);
+    assertThat(ids).isEqualTo(tokenizer.encodePrompt(kept));
+    String oneMore = text.substring(text.length() - kept.length() - 1);
+    assertThat(tokenizer.encodePrompt(oneMore).length).isGreaterThan(ROOM);
+  }
+
+  @Test
+  void truncatesARawPromptInTheMiddle() {
+    String text = numbers(100, 200);
+    int[] ids = encoder.encode(raw(text, OverflowPolicy.TRUNCATE_MIDDLE), NEW);
+
+    String kept = DemoText.decode(tokenizer, ids);
+    assertThat(ids.length).isBetween(ROOM - 3, ROOM);
+    int head = (kept.length() + 1) / 2;
+    assertThat(text).startsWith(kept.substring(0, head));
+    assertThat(text).endsWith(kept.substring(head));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"TRUNCATE_LEFT", "TRUNCATE_MIDDLE"})
+  void truncatesTheLongestMessageAndKeepsTheMarkup(OverflowPolicy policy) {
+    String document = numbers(100, 200);
+    Message question = new Message("user", "Which fact is last?");
+    int[] ids =
+        encoder.encode(
+            chat(Optional.of("Be brief."), policy, new Message("user", document), question), NEW);
+
+    assertThat(ids.length).isBetween(ROOM - 3, ROOM);
+    // What stays of the document is what is left when the rest of the layout is taken away.
+    String all = DemoText.decode(tokenizer, ids);
+    assertThat(all).startsWith("Be brief.").endsWith("Which fact is last?");
+    String kept = all.substring("Be brief.".length(), all.length() - question.content().length());
+    assertThat(kept).isNotEmpty();
+    assertThat(ids)
+        .isEqualTo(
+            tokenizer.encodeChat(
+                template,
+                List.of(new Message("system", "Be brief."), new Message("user", kept), question)));
+    if (policy == OverflowPolicy.TRUNCATE_LEFT) {
+      assertThat(document).endsWith(kept);
+    } else {
+      assertThat(document).startsWith(kept.substring(0, (kept.length() + 1) / 2));
+    }
+  }
+
+  @Test
+  void cutsTheNextLongestWhenNothingOfTheLongestCanStay() {
+    Message longest = new Message("user", numbers(100, 160));
+    Message next = new Message("user", numbers(200, 250));
+    int[] ids =
+        encoder.encode(chat(Optional.empty(), OverflowPolicy.TRUNCATE_LEFT, longest, next), NEW);
+
+    String kept = DemoText.decode(tokenizer, ids);
+    assertThat(kept).isNotEmpty();
+    assertThat(next.content()).endsWith(kept);
+    assertThat(ids)
+        .isEqualTo(
+            tokenizer.encodeChat(
+                template, List.of(new Message("user", ""), new Message("user", kept))));
+  }
+
+  @Test
+  void markupAloneMayBeTooLong() {
+    Message[] messages = new Message[60];
+    Arrays.fill(messages, new Message("user", "x"));
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.TRUNCATE_LEFT, messages),
+        NEW,
+        ErrorCode.PROMPT_TOO_LONG,
+        "Nothing of the prompt's text can stay");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4})
+  void truncatedPromptsFitAndHoldNoHalfCharacters(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int[] alphabet = {'a', ' ', '7', 'é', '中', 0x1F600, 0x10FFFF};
+    for (int i = 0; i < 15; i++) {
+      StringBuilder text = new StringBuilder();
+      int length = random.nextInt(1, 400);
+      for (int c = 0; c < length; c++) {
+        text.appendCodePoint(alphabet[random.nextInt(alphabet.length)]);
+      }
+      OverflowPolicy policy =
+          random.nextBoolean() ? OverflowPolicy.TRUNCATE_LEFT : OverflowPolicy.TRUNCATE_MIDDLE;
+      int maxTokens = random.nextInt(1, WINDOW - 10);
+      GenerationRequest request =
+          random.nextBoolean()
+              ? raw(text.toString(), policy)
+              : chat(Optional.empty(), policy, new Message("user", text.toString()));
+
+      int[] ids = encoder.encode(request, maxTokens);
+
+      assertThat(ids.length).isBetween(1, WINDOW - maxTokens);
+      assertThat(DemoText.decode(tokenizer, ids)).doesNotContain("\uFFFD");
+    }
+  }
+}
