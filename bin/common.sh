@@ -24,3 +24,14 @@ require_java() {
 require_maven() {
   command -v mvn >/dev/null || fail "no mvn: install Maven 3.8 or newer"
 }
+
+# Around a build: `built` is as old as the sources that the jars in jobs/target are made of.
+built=$build/built
+start_build() {
+  rm -rf "$root/jobs/target/lib" "$root/jobs/target/spark" # there may be jars of other versions
+  mkdir -p "$build"
+  touch "$built.next"
+}
+finish_build() {
+  mv "$built.next" "$built"
+}
