@@ -39,6 +39,17 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
 
   @Override
   public void init(PluginContext context, Map<String, String> extraConf) {
+    replaceable = !MlaPlugin.isLocal(context.conf());
+    try {
+      start(context);
+    } catch (RuntimeException | Error problem) {
+      report(context, problem.toString());
+      throw problem;
+    }
+    report(context, null);
+  }
+
+  private void start(PluginContext context) {
     TextGenerator generator = opener.apply(MlaConf.of(context.conf()), context);
     try {
       EngineMetrics.register(context.metricRegistry(), generator);
@@ -47,7 +58,18 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
       generator.close();
       throw problem;
     }
-    replaceable = !MlaPlugin.isLocal(context.conf());
+  }
+
+  /** Tells the driver; in local mode it sees for itself. */
+  private void report(PluginContext context, String failure) {
+    if (!replaceable) {
+      return;
+    }
+    try {
+      context.ask(new LoadReport(context.executorID(), failure));
+    } catch (Exception unheard) {
+      LOGGER.warn("The driver was not told how the model's load went", unheard);
+    }
   }
 
   @Override

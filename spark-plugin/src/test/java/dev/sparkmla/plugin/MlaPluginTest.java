@@ -52,6 +52,49 @@ class MlaPluginTest {
   }
 
   @Test
+  void tellsTheDriverHowTheLoadWent() {
+    Context context = new Context("spark://host:7077");
+    MlaExecutorPlugin failing =
+        new MlaExecutorPlugin(
+            (conf, at) -> {
+              throw new IllegalStateException("no weights");
+            },
+            code -> {});
+    assertThatThrownBy(() -> failing.init(context, Map.of())).hasMessage("no weights");
+    new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), code -> {})
+        .init(context, Map.of());
+    assertThat(context.asked)
+        .containsExactly(
+            new LoadReport("1", "java.lang.IllegalStateException: no weights"),
+            new LoadReport("1", null));
+  }
+
+  @Test
+  void endsJobsWhenNoExecutorCanLoad() {
+    List<String> reasons = new ArrayList<>();
+    MlaDriverPlugin driver = new MlaDriverPlugin();
+    driver.cancelJobsWith(reasons::add);
+    for (int i = 1; i < MlaDriverPlugin.FAILURES; i++) {
+      driver.receive(new LoadReport("1", "no weights"));
+    }
+    assertThat(reasons).isEmpty();
+    driver.receive(new LoadReport("4", "no weights"));
+    assertThat(reasons).containsExactly("The model cannot be loaded on executor 4: no weights");
+  }
+
+  @Test
+  void leavesJobsAloneOnceAnExecutorHasLoaded() {
+    List<String> reasons = new ArrayList<>();
+    MlaDriverPlugin driver = new MlaDriverPlugin();
+    driver.cancelJobsWith(reasons::add);
+    driver.receive(new LoadReport("0", null));
+    for (int i = 0; i < 2 * MlaDriverPlugin.FAILURES; i++) {
+      driver.receive(new LoadReport("1", "no weights"));
+    }
+    assertThat(reasons).isEmpty();
+  }
+
+  @Test
   void endsAnExecutorWhoseEngineHasFailed() {
     List<Integer> exits = new ArrayList<>();
     MlaExecutorPlugin plugin =
@@ -162,6 +205,7 @@ class MlaPluginTest {
   /** An executor's context. */
   private static final class Context implements PluginContext {
     final MetricRegistry registry = new MetricRegistry();
+    final List<Object> asked = new ArrayList<>();
     private final SparkConf conf;
 
     Context(String master) {
@@ -185,7 +229,7 @@ class MlaPluginTest {
 
     @Override
     public String hostname() {
-      return "host";
+      throw new IllegalStateException("Spark 4.2 knows none on an executor");
     }
 
     @Override
@@ -198,7 +242,8 @@ class MlaPluginTest {
 
     @Override
     public Object ask(Object message) {
-      return message;
+      asked.add(message);
+      return null;
     }
   }
 }
