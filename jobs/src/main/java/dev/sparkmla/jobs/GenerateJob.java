@@ -94,9 +94,8 @@ public final class GenerateJob implements Callable<Integer> {
           "--resume is not there yet: start again with --overwrite, or give --input the documents"
               + " that are missing");
     }
-    if (options.input.isPresent() != options.output.isPresent()) {
-      throw misuse(
-          "--input and --output belong together; without both, the demo runs on its own documents");
+    if (options.input.isPresent() && options.output.isEmpty()) {
+      throw misuse("--input needs an --output; without both, the demo runs on its own documents");
     }
     try {
       SamplingParams.parse(options.params());
@@ -154,9 +153,9 @@ public final class GenerateJob implements Callable<Integer> {
     return Math.toIntExact(Math.max(1, Math.min(tasks, rows)));
   }
 
-  // The demo replaces what it wrote the last time.
+  // In its own folder, the demo replaces what it wrote the last time.
   private boolean overwrites() {
-    return options.isDemo() || options.overwrite;
+    return options.output.isEmpty() || options.overwrite;
   }
 
   private Optional<String> key(Documents documents, String input) {

@@ -18,13 +18,14 @@ final class GenerateOptions {
   @Option(
       names = "--input",
       paramLabel = "PATH",
-      description = "File, folder or glob of documents. Without it and --output, the demo runs.")
+      description =
+          "File, folder or glob of documents. Without it, the demo runs on documents of its own.")
   Optional<String> input = Optional.empty();
 
   @Option(
       names = "--output",
       paramLabel = "PATH",
-      description = "Folder to write the completions to.")
+      description = "Folder to write the completions to. Default for the demo: output/demo.")
   Optional<String> output = Optional.empty();
 
   @Option(
@@ -156,7 +157,7 @@ final class GenerateOptions {
 
   /** Whether the demo is asked for. */
   boolean isDemo() {
-    return input.isEmpty() && output.isEmpty();
+    return input.isEmpty();
   }
 
   /** Generation parameters by name, as {@code llm_generate} takes them. */

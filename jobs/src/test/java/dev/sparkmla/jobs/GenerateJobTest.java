@@ -249,8 +249,7 @@ class GenerateJobTest {
       delimiter = ';',
       value = {
         "--resume; --resume is not there yet: start again with --overwrite",
-        "--input x; --input and --output belong together",
-        "--output x; --input and --output belong together",
+        "--input x; --input needs an --output",
         "--input-format xml; 'xml' is none of json, parquet, csv, text",
         "--output-format csv; 'csv' is none of parquet, json",
         "--on-error null; 'null' is none of row, fail",
