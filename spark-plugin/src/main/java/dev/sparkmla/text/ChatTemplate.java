@@ -52,7 +52,7 @@ public final class ChatTemplate {
             LegacyOverrides.newBuilder()
                 .withEvaluateMapKeys(true)
                 .withIterateOverMapKeys(true)
-                .withUsePyishObjectMapper(true)
+                .withUsePyishObjectMapper(false)
                 .withUseNaturalOperatorPrecedence(true)
                 .withParseWhitespaceControlStrictly(true)
                 .withAllowAdjacentTextNodes(true)

@@ -263,6 +263,11 @@ public final class Tokenizer implements AutoCloseable {
     return new TokenDecoder(parsing);
   }
 
+  /** The text of tokens decoded at once. */
+  String decodeWhole(int[] ids) {
+    return parsing.decode(Arrays.stream(ids).asLongStream().toArray());
+  }
+
   private int[] encodeGuarded(String text) {
     return toIds(guarded.encode(text, false));
   }

@@ -1,0 +1,465 @@
+"""Makes the golden checkpoints: small random models and what transformers computes with them.
+
+Usage: python make_golden.py [NAME...]      (see README.md beside this file)
+"""
+
+import json
+import pathlib
+import shutil
+import sys
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DeepseekV2Config,
+    DeepseekV3Config,
+    Glm4MoeLiteConfig,
+    PreTrainedTokenizerFast,
+    YoutuConfig,
+    logging,
+)
+
+HERE = pathlib.Path(__file__).resolve().parent
+VOCABULARY = 320
+BOS, END, PAD, USER, ASSISTANT = range(5)
+MARKERS = ["<|bos|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>"]
+LENGTHS = [1, 63, 64, 65, 129, 700, 1500]
+NEW_TOKENS = 12
+PROMPT_WORDS = [2, 5, 9, 17, 40, 120, 260]
+# In standard deviations of the logits: what rounding the cache may change, and the least lead of
+# a greedy token in the text prompts.
+LARGEST_CACHE_EFFECT = 0.008
+LEAST_LEAD = 0.04
+
+TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'user' %}{{ '<|user|>' + message['content'] }}"
+    "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>' + message['content'] + eos_token }}"
+    "{% else %}{{ raise_exception('Only user and assistant may speak here') }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+WORDS = (
+    "river stone lantern market winter copper garden letter harbour window silver morning paper "
+    "bridge orchard signal mountain candle village thunder ribbon compass meadow engine feather "
+    "castle anchor shadow kettle violin the of and in to from near under before without 7 19 403"
+).split()
+
+COMMON = dict(
+    vocab_size=VOCABULARY,
+    hidden_size=48,
+    kv_lora_rank=512,
+    qk_rope_head_dim=64,
+    max_position_embeddings=2048,
+    bos_token_id=BOS,
+    eos_token_id=END,
+    pad_token_id=PAD,
+)
+EXPERTS = dict(
+    intermediate_size=96,
+    moe_intermediate_size=32,
+    n_routed_experts=8,
+    n_shared_experts=1,
+    num_experts_per_tok=2,
+    first_k_dense_replace=1,
+)
+SMALL_HEADS = dict(qk_nope_head_dim=128, v_head_dim=128)
+LARGE_HEADS = dict(qk_nope_head_dim=192, v_head_dim=256)
+
+
+def heads(count):
+    return dict(num_attention_heads=count, num_key_value_heads=count)
+
+
+def yarn(**more):
+    return dict(factor=8.0, original_max_position_embeddings=256, beta_fast=32, beta_slow=1, **more)
+
+
+# name: (configuration class, its arguments, replacements in the written config.json, save options)
+CHECKPOINTS = {
+    "deepseek-v2-greedy": (
+        DeepseekV2Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            hidden_size=40,
+            q_lora_rank=None,
+            n_shared_experts=2,
+            topk_method="greedy",
+            routed_scaling_factor=1.3,
+        ),
+        dict(scoring_func="softmax"),
+        {},
+    ),
+    "deepseek-v2-group-limited": (
+        DeepseekV2Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            q_lora_rank=24,
+            topk_method="group_limited_greedy",
+            n_group=4,
+            topk_group=2,
+            num_experts_per_tok=3,
+            routed_scaling_factor=4.0,
+        ),
+        # The spelling of the published models.
+        dict(
+            rope_parameters=None,
+            rope_theta=10000,
+            rope_scaling=yarn(type="yarn", mscale=0.707, mscale_all_dim=0.707),
+        ),
+        {},
+    ),
+    "deepseek-v3": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            q_lora_rank=24,
+            n_group=4,
+            topk_group=2,
+            num_experts_per_tok=3,
+            routed_scaling_factor=2.5,
+        ),
+        dict(scoring_func="sigmoid", topk_method="noaux_tc"),
+        {},
+    ),
+    "moonlight": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(1)
+        | dict(
+            num_hidden_layers=3,
+            q_lora_rank=None,
+            n_group=1,
+            topk_group=1,
+            n_shared_experts=2,
+            routed_scaling_factor=2.446,
+        ),
+        dict(rope_parameters=None, rope_theta=50000.0, rope_scaling=None),
+        dict(max_shard_size="600KB"),
+    ),
+    "deepseek-v3-yarn-scaling": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(num_hidden_layers=2, q_lora_rank=24, n_group=2, topk_group=1),
+        dict(
+            rope_parameters=None,
+            rope_theta=10000,
+            rope_scaling=yarn(type="yarn", mscale=1.0, mscale_all_dim=1.0),
+        ),
+        {},
+    ),
+    "deepseek-v3-yarn-parameters": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            q_lora_rank=24,
+            n_group=2,
+            topk_group=1,
+            attention_bias=True,
+            rope_interleave=False,
+            rope_parameters=yarn(
+                rope_type="yarn", rope_theta=20000.0, mscale=1.0, mscale_all_dim=0.7
+            ),
+        ),
+        {},
+        {},
+    ),
+    "glm4-moe-lite": (
+        Glm4MoeLiteConfig,
+        COMMON
+        | EXPERTS
+        | LARGE_HEADS
+        | heads(1)
+        | dict(num_hidden_layers=2, q_lora_rank=24, rms_norm_eps=1e-5),
+        {},
+        {},
+    ),
+    "glm4-moe-lite-two-heads": (
+        Glm4MoeLiteConfig,
+        COMMON
+        | EXPERTS
+        | LARGE_HEADS
+        | heads(2)
+        | dict(num_hidden_layers=1, q_lora_rank=24, mlp_layer_types=["sparse"]),
+        {},
+        {},
+    ),
+    "youtu": (
+        YoutuConfig,
+        COMMON
+        | SMALL_HEADS
+        | heads(2)
+        | dict(num_hidden_layers=2, q_lora_rank=24, intermediate_size=96),
+        dict(rope_parameters=None, rope_theta=1600000, rope_scaling=None),
+        {},
+    ),
+}
+
+
+def make_tokenizer(folder):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    generator = torch.Generator().manual_seed(1)
+    corpus = [words(60, generator) for _ in range(50)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=MARKERS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|bos|> $A", special_tokens=[("<|bos|>", BOS)]
+    )
+    # As some published tokenizers have it: a role's marker that is not called special.
+    text = json.loads(tokenizer.to_str())
+    for token in text["added_tokens"]:
+        token["special"] = token["content"] != "<|user|>"
+    (folder / "tokenizer.json").write_text(json.dumps(text, ensure_ascii=False, indent=1) + "\n")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            dict(
+                tokenizer_class="PreTrainedTokenizerFast",
+                bos_token="<|bos|>",
+                eos_token="<|end|>",
+                pad_token="<|pad|>",
+                clean_up_tokenization_spaces=False,
+            ),
+            indent=2,
+        )
+        + "\n"
+    )
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+
+
+def words(count, generator):
+    return " ".join(
+        WORDS[i] for i in torch.randint(len(WORDS), (count,), generator=generator).tolist()
+    )
+
+
+def draw_weights(model, generator):
+    """Gains that keep activations near one, scores spread by 1.5 and logits by 3."""
+    for name, weight in list(model.named_parameters()) + list(model.named_buffers()):
+        if "inv_freq" in name:
+            continue
+        noise = torch.randn(weight.shape, generator=generator)
+        if "norm" in name:
+            value = 1 + 0.1 * noise
+        elif "e_score_correction_bias" in name:
+            value = 0.2 * noise
+        elif name.endswith("bias"):
+            value = 0.1 * noise
+        elif "embed_tokens" in name:
+            value = noise * (0.45 if model.config.tie_word_embeddings else 1)
+        else:
+            gain = 1.0
+            if "lm_head" in name:
+                gain = 3.0
+            elif "q_proj" in name or "q_b_proj" in name or "kv_" in name:
+                gain = 1.2
+            elif "gate.weight" in name:
+                gain = 1.5
+            value = gain * noise / weight.shape[-1] ** 0.5
+        weight.data.copy_(value)
+
+
+def load(folder):
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float64, attn_implementation="sdpa", experts_implementation="eager"
+    ).eval()
+
+
+def greedy(model, tokens, least_lead=None):
+    """Logits after the prompt, then greedy tokens and each one's lead over the second.
+
+    With a least lead (in deviations of the logits): ends with the end token, or with the first
+    token that leads by less, whose lead is then the last.
+    """
+    ids = torch.tensor([tokens])
+    first, chosen, leads, cache = None, [], [], None
+    while len(chosen) < NEW_TOKENS:
+        with torch.no_grad():
+            output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        logits, cache = output.logits[0, -1].double(), output.past_key_values
+        first = logits if first is None else first
+        best = logits.topk(2)
+        chosen.append(int(best.indices[0]))
+        leads.append(float(best.values[0] - best.values[1]))
+        short = least_lead is not None and leads[-1] < least_lead * float(first.std())
+        if short or (least_lead is not None and chosen[-1] == END):
+            break
+        ids = torch.tensor([chosen[-1:]])
+    return first, chosen, leads
+
+
+def round_cache(module, inputs, output):
+    return output.bfloat16().to(output.dtype)
+
+
+def cache_effect(model, prompts):
+    """How far logits move, in their standard deviations, when latents are rounded to bf16."""
+    hooks = [
+        module.register_forward_hook(round_cache)
+        for name, module in model.named_modules()
+        if name.endswith("kv_a_layernorm")
+    ]
+    rounded = [last_logits(model, tokens) for tokens in prompts]
+    for hook in hooks:
+        hook.remove()
+    exact = [last_logits(model, tokens) for tokens in prompts]
+    return max(float((a - b).abs().max() / a.std()) for a, b in zip(exact, rounded))
+
+
+def last_logits(model, tokens):
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([tokens]), logits_to_keep=1).logits[0, -1]
+
+
+def write_checkpoint(name, folder, seed):
+    """Draws and writes a checkpoint; returns it as it is read back."""
+    configuration, arguments, replacements, options = CHECKPOINTS[name]
+    if configuration is Glm4MoeLiteConfig:
+        arguments = {k: v for k, v in arguments.items() if k != "first_k_dense_replace"}
+    model = AutoModelForCausalLM.from_config(configuration(**arguments))
+    draw_weights(model, torch.Generator().manual_seed(seed))
+    bias = {
+        key: value.clone() for key, value in model.named_buffers() if "correction_bias" in key
+    }
+    model.to(torch.bfloat16)
+    for key, value in bias.items():
+        model.get_submodule(key.rpartition(".")[0]).e_score_correction_bias = value
+    model.save_pretrained(folder, **options)
+    path = folder / "config.json"
+    written = json.loads(path.read_text())
+    for key, value in replacements.items():
+        written[key] = value
+    if replacements.get("rope_parameters", 0) is None:
+        del written["rope_parameters"]
+    path.write_text(json.dumps(written, indent=2) + "\n")
+    # Not GenerationConfig.save_pretrained, which writes defaults too.
+    (folder / "generation_config.json").write_text(
+        json.dumps(dict(bos_token_id=BOS, eos_token_id=[END], do_sample=False), indent=2) + "\n"
+    )
+    return load(folder)
+
+
+def text_rows(model, tokenizer, generator):
+    rows = []
+    for count in PROMPT_WORDS:
+        while True:
+            prompt = words(count, generator) + [" ", "?", ": Grüße, 東京 🙂"][len(rows) % 3]
+            row = text_row(model, tokenizer, prompt, tokenizer(prompt)["input_ids"])
+            if row:
+                rows.append(dict(id=len(rows)) | row)
+                break
+    return rows
+
+
+def chat_rows(model, tokenizer, generator):
+    rows = []
+    while len(rows) < 3:
+        turns = 1 + 2 * len(rows)
+        messages = [
+            dict(role=["user", "assistant"][i % 2], content=words(6 + 4 * i, generator))
+            for i in range(turns)
+        ]
+        tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+        row = text_row(model, tokenizer, messages, tokens["input_ids"])
+        if row:
+            rows.append(dict(id=len(rows)) | row)
+    return rows
+
+
+def text_row(model, tokenizer, prompt, tokens):
+    """The expectation for a prompt, unless some token of it hangs on a hair."""
+    logits, chosen, leads = greedy(model, tokens, LEAST_LEAD)
+    if leads[-1] < LEAST_LEAD * float(logits.std()):
+        return None
+    return dict(
+        prompt=prompt,
+        expected_text=tokenizer.decode(chosen, skip_special_tokens=True),
+        expected_prompt_tokens=tokens,
+        expected_tokens=chosen,
+        expected_finish_reason="stop" if chosen[-1] == END else "length",
+    )
+
+
+def make(name):
+    folder = HERE / name
+    generator = torch.Generator().manual_seed(100)
+    prompts = [
+        torch.randint(len(MARKERS), VOCABULARY, (length,), generator=generator).tolist()
+        for length in LENGTHS
+    ]
+    for seed in range(1, 100):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        model = write_checkpoint(name, folder, seed)
+        effect = cache_effect(model, prompts)
+        if effect <= LARGEST_CACHE_EFFECT:
+            break
+    else:
+        raise RuntimeError(f"{name}: no seed below {LARGEST_CACHE_EFFECT}")
+    make_tokenizer(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast) and len(tokenizer) == VOCABULARY
+    cases = []
+    for tokens in prompts:
+        logits, chosen, leads = greedy(model, tokens)
+        cases.append(
+            dict(
+                tokens=tokens,
+                logits=[float(f"{value:.7g}") for value in logits.tolist()],
+                greedy=chosen,
+                margins=[float(f"{value:.4g}") for value in leads],
+            )
+        )
+    (folder / "expected.json").write_text(
+        json.dumps(dict(seed=seed, cases=cases), separators=(",", ":")) + "\n"
+    )
+    for file, rows in [
+        ("prompts.jsonl", text_rows(model, tokenizer, generator)),
+        ("chat.jsonl", chat_rows(model, tokenizer, generator)),
+    ]:
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        (folder / file).write_text("".join(lines))
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    deviation = torch.tensor(cases[-1]["logits"]).std()
+    print(f"{name}: seed {seed}, {size:,} bytes, logits' deviation {deviation:.2f}, "
+          f"effect of a rounded cache {effect:.4f}")
+
+
+def main(names):
+    torch.set_num_threads(2)
+    logging.disable_progress_bar()
+    for name in names or CHECKPOINTS:
+        make(name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,71 @@
+package dev.sparkmla.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerationDefaultsTest {
+  @TempDir private Path folder;
+
+  @BeforeEach
+  void config() throws IOException {
+    Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 5}");
+  }
+
+  @Test
+  void aSilentOwnerMeansGreedyDecodingToTheConfigurationsEnd() {
+    assertThat(GenerationDefaults.read(folder))
+        .isEqualTo(new GenerationDefaults(Set.of(5), 0, 0, 1));
+  }
+
+  @Test
+  void samplingIsWhatTheOwnerSays() throws IOException {
+    generation(
+        "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,"
+            + "\"eos_token_id\":[1,2]}");
+
+    assertThat(GenerationDefaults.read(folder))
+        .isEqualTo(new GenerationDefaults(Set.of(1, 2), 0.6f, 20, 0.95f));
+  }
+
+  @Test
+  void samplingIsOffUnlessTheOwnerTurnsItOn() throws IOException {
+    generation("{\"temperature\":0.6,\"top_p\":0.95}");
+
+    assertThat(GenerationDefaults.read(folder))
+        .isEqualTo(new GenerationDefaults(Set.of(5), 0, 0, 1));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "[]",
+        "{\"eos_token_id\":-1}",
+        "{\"eos_token_id\":[1,\"2\"]}",
+        "{\"do_sample\":1}",
+        "{\"do_sample\":true,\"temperature\":-1}",
+        "{\"do_sample\":true,\"top_p\":0}",
+        "{\"do_sample\":true,\"top_p\":1.5}",
+        "{\"do_sample\":true,\"top_k\":-1}"
+      })
+  void aValueThatCannotBeIsNamed(String content) throws IOException {
+    generation(content);
+
+    assertThatThrownBy(() -> GenerationDefaults.read(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("generation_config.json");
+  }
+
+  private void generation(String content) throws IOException {
+    Files.writeString(folder.resolve("generation_config.json"), content);
+  }
+}

@@ -1,0 +1,155 @@
+package dev.sparkmla.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * A small random model and what transformers computes with it in float64; how they are made is in
+ * src/test/golden/README.md.
+ */
+public final class GoldenCheckpoint {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Path folder;
+  private final List<Case> cases;
+
+  /**
+   * A prompt and its expectations.
+   *
+   * @param tokens the prompt's ids
+   * @param logits {@code [vocabulary]}, after the prompt's last token
+   * @param greedy the tokens that follow, each the largest logit's; end tokens do not end them
+   * @param margins by how much each of them leads the second largest logit
+   */
+  public record Case(int[] tokens, float[] logits, int[] greedy, float[] margins) {
+    /** Standard deviation of the logits. */
+    public double deviation() {
+      double mean = 0;
+      for (float logit : logits) {
+        mean += logit / logits.length;
+      }
+      double squares = 0;
+      for (float logit : logits) {
+        squares += (logit - mean) * (logit - mean);
+      }
+      return Math.sqrt(squares / (logits.length - 1));
+    }
+
+    @Override
+    public String toString() {
+      return tokens.length + " tokens";
+    }
+  }
+
+  /**
+   * A prompt as text and what a whole run gives for it.
+   *
+   * @param prompt JSON: a string, or a list of messages
+   * @param promptTokens the prompt's ids
+   * @param text the text generated greedily, at most 12 tokens
+   * @param tokens its ids, the end token included
+   * @param finishReason {@code stop} or {@code length}
+   */
+  public record TextCase(
+      JsonNode prompt, int[] promptTokens, String text, int[] tokens, String finishReason) {}
+
+  private GoldenCheckpoint(Path folder) {
+    this.folder = folder;
+    this.cases = new ArrayList<>();
+    for (JsonNode node : read(folder.resolve("expected.json")).get(0).get("cases")) {
+      cases.add(
+          new Case(
+              ints(node.get("tokens")),
+              floats(node.get("logits")),
+              ints(node.get("greedy")),
+              floats(node.get("margins"))));
+    }
+  }
+
+  /** All of them, in the order of their names. */
+  public static List<GoldenCheckpoint> all() {
+    try (Stream<Path> folders = Files.list(Path.of("src", "test", "golden"))) {
+      return folders
+          .filter(folder -> Files.exists(folder.resolve("expected.json")))
+          .sorted()
+          .map(GoldenCheckpoint::new)
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The model folder. */
+  public Path folder() {
+    return folder;
+  }
+
+  /** Prompts of 1, 63, 64, 65, 129, 700 and 1500 tokens. */
+  public List<Case> cases() {
+    return cases;
+  }
+
+  /** Prompts to continue as they stand. */
+  public List<TextCase> prompts() {
+    return texts("prompts.jsonl");
+  }
+
+  /** Conversations. */
+  public List<TextCase> chats() {
+    return texts("chat.jsonl");
+  }
+
+  private List<TextCase> texts(String file) {
+    List<TextCase> texts = new ArrayList<>();
+    for (JsonNode row : read(folder.resolve(file))) {
+      texts.add(
+          new TextCase(
+              row.get("prompt"),
+              ints(row.get("expected_prompt_tokens")),
+              row.get("expected_text").textValue(),
+              ints(row.get("expected_tokens")),
+              row.get("expected_finish_reason").textValue()));
+    }
+    return texts;
+  }
+
+  @Override
+  public String toString() {
+    return folder.getFileName().toString();
+  }
+
+  private static List<JsonNode> read(Path file) {
+    try (Stream<String> lines = Files.lines(file)) {
+      List<JsonNode> nodes = new ArrayList<>();
+      for (String line : lines.toList()) {
+        nodes.add(JSON.readTree(line));
+      }
+      return nodes;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static int[] ints(JsonNode list) {
+    int[] values = new int[list.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = list.get(i).intValue();
+    }
+    return values;
+  }
+
+  private static float[] floats(JsonNode list) {
+    float[] values = new float[list.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = list.get(i).floatValue();
+    }
+    return values;
+  }
+}

@@ -1,0 +1,250 @@
+package dev.sparkmla.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.model.ModelConfig.Architecture;
+import dev.sparkmla.model.ModelConfig.Router;
+import dev.sparkmla.model.ModelConfig.Yarn;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ModelConfigTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private Path folder;
+
+  @Test
+  void readsDeepseekV2() {
+    ModelConfig config = golden("deepseek-v2-group-limited");
+
+    assertThat(config.architecture()).isEqualTo(Architecture.DeepseekV2ForCausalLM);
+    assertThat(config.queryRank()).hasValue(24);
+    assertThat(config.rope().interleaved()).isTrue();
+    assertThat(config.experts().orElseThrow().router())
+        .isEqualTo(new Router(Router.Method.SOFTMAX_GROUP_LIMITED, 4, 2, false, 4));
+    assertThat(golden("deepseek-v2-greedy").experts().orElseThrow().router())
+        .isEqualTo(new Router(Router.Method.SOFTMAX_GREEDY, 1, 1, false, 1.3f));
+    assertThat(golden("deepseek-v2-greedy").queryRank()).isEmpty();
+  }
+
+  @Test
+  void readsDeepseekV3() {
+    ModelConfig config = golden("deepseek-v3");
+
+    assertThat(config.architecture()).isEqualTo(Architecture.DeepseekV3ForCausalLM);
+    assertThat(config.rope().base()).isEqualTo(10_000);
+    assertThat(config.isSparse(0)).isFalse();
+    assertThat(config.isSparse(1)).isTrue();
+    assertThat(config.experts().orElseThrow().router())
+        .isEqualTo(new Router(Router.Method.SIGMOID_BIASED, 4, 2, true, 2.5f));
+    assertThat(golden("deepseek-v3-yarn-parameters").rope().interleaved()).isFalse();
+    assertThat(golden("deepseek-v3-yarn-parameters").attentionBias()).isTrue();
+  }
+
+  @Test
+  void readsGlm4MoeLite() {
+    ModelConfig config = golden("glm4-moe-lite");
+
+    assertThat(config.nopeSize()).isEqualTo(192);
+    assertThat(config.valueSize()).isEqualTo(256);
+    assertThat(config.normEpsilon()).isEqualTo(1e-5f);
+    assertThat(config.latentNormEpsilon()).isEqualTo(1e-6f);
+    assertThat(config.experts().orElseThrow().firstDenseLayers()).isEqualTo(1);
+    assertThat(golden("glm4-moe-lite-two-heads").isSparse(0)).isTrue();
+  }
+
+  @Test
+  void readsYoutu() {
+    ModelConfig config = golden("youtu");
+
+    assertThat(config.experts()).isEmpty();
+    assertThat(config.tiedEmbedding()).isTrue();
+    assertThat(config.rope().base()).isEqualTo(1_600_000);
+  }
+
+  @Test
+  void readsBothSpellingsOfYarn() {
+    // Factor 8: 0.1 ln 8 + 1 = 1.20794...
+    double temperature = 0.1 * Math.log(8) + 1;
+    Yarn scaling = golden("deepseek-v3-yarn-scaling").rope().yarn().orElseThrow();
+    Yarn parameters = golden("deepseek-v3-yarn-parameters").rope().yarn().orElseThrow();
+
+    assertThat(golden("deepseek-v3-yarn-parameters").rope().base()).isEqualTo(20_000);
+    assertThat(scaling.attentionFactor()).isEqualTo(1);
+    assertThat(scaling.softmaxFactor()).isCloseTo(temperature * temperature, within(1e-12));
+    assertThat(scaling.originalContext()).isEqualTo(256);
+    assertThat(parameters.softmaxFactor())
+        .isCloseTo(Math.pow(0.07 * Math.log(8) + 1, 2), within(1e-12));
+    assertThat(parameters.attentionFactor())
+        .isCloseTo(temperature / (0.07 * Math.log(8) + 1), within(1e-12));
+  }
+
+  @Test
+  void aYarnWithoutMscaleScalesTheRotationAlone() throws IOException {
+    ObjectNode json = json("deepseek-v3-yarn-scaling");
+    ((ObjectNode) json.get("rope_scaling")).remove(List.of("mscale", "mscale_all_dim", "beta_fast"));
+
+    Yarn yarn = read(json).rope().yarn().orElseThrow();
+
+    assertThat(yarn.attentionFactor()).isCloseTo(0.1 * Math.log(8) + 1, within(1e-12));
+    assertThat(yarn.softmaxFactor()).isEqualTo(1);
+    assertThat(yarn.betaFast()).isEqualTo(32);
+  }
+
+  @Test
+  void defaultsAreThoseOfTheArchitecture() throws IOException {
+    ObjectNode json = json("deepseek-v3");
+    json.remove(
+        List.of(
+            "rope_parameters",
+            "rms_norm_eps",
+            "rope_interleave",
+            "norm_topk_prob",
+            "routed_scaling_factor",
+            "tie_word_embeddings",
+            "attention_bias",
+            "hidden_act",
+            "num_key_value_heads",
+            "scoring_func",
+            "topk_method"));
+
+    assertThat(read(json)).isEqualTo(golden("deepseek-v3"));
+  }
+
+  @Test
+  void anArchitectureThatIsNotSupportedIsNamed() throws IOException {
+    ObjectNode json = json("youtu");
+    json.putArray("architectures").add("LlamaForCausalLM");
+
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("config.json: architectures is [LlamaForCausalLM]; expected one of")
+        .hasMessageContaining("DeepseekV3ForCausalLM");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "architectures | []",
+        "architectures | 7",
+        "hidden_size | 0",
+        "hidden_size | -48",
+        "hidden_size | 48.5",
+        "hidden_size | \"48\"",
+        "hidden_size | null",
+        "hidden_size | 99999999999",
+        "hidden_size | 1e400",
+        "num_hidden_layers | 1000000",
+        "num_attention_heads | 0",
+        "num_key_value_heads | 1",
+        "kv_lora_rank | 256",
+        "qk_rope_head_dim | 32",
+        "qk_nope_head_dim | true",
+        "v_head_dim | []",
+        "vocab_size | {}",
+        "q_lora_rank | 0",
+        "hidden_act | \"gelu\"",
+        "quantization_config | {\"quant_method\":\"fp8\"}",
+        "mlp_bias | true",
+        "attention_bias | 1",
+        "rms_norm_eps | -1",
+        "rope_parameters | 7",
+        "rope_parameters | {\"rope_type\":\"linear\",\"factor\":2}",
+        "rope_parameters | {\"rope_type\":\"yarn\"}",
+        "rope_parameters | {\"rope_type\":\"yarn\",\"factor\":0.5}",
+        "rope_parameters | {\"rope_theta\":0}",
+        "rope_parameters | {\"partial_rotary_factor\":0.5}",
+        "rope_scaling | {\"type\":\"dynamic\",\"factor\":2}",
+        "max_position_embeddings | 0",
+        "moe_layer_freq | 2",
+        "scoring_func | \"softmax\"",
+        "topk_method | \"greedy\"",
+        "n_routed_experts | 7",
+        "n_group | 3",
+        "n_group | 8",
+        "topk_group | 5",
+        "num_experts_per_tok | 5",
+        "num_experts_per_tok | 9",
+        "n_shared_experts | -1",
+        "moe_intermediate_size | 0",
+        "first_k_dense_replace | -1"
+      })
+  void aValueThatCannotBeIsNamed(String key, String value) throws IOException {
+    ObjectNode json = json("deepseek-v3");
+    json.set(key, JSON.readTree(value));
+
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("config.json")
+        .hasMessageContaining("expected");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "[\"sparse\",\"dense\"]",
+        "[\"dense\"]",
+        "[\"dense\",\"sparse\",\"sparse\"]",
+        "[\"dense\",\"other\"]",
+        "[1,2]"
+      })
+  void layerTypesOutOfOrderAreNamed(String types) throws IOException {
+    ObjectNode json = json("glm4-moe-lite");
+    json.set("mlp_layer_types", JSON.readTree(types));
+
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("mlp_layer_types");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"", "{", "[]", "7", "{\"a\":1,\"a\":1}", "{} {}", "\u0000", "{\"architectures\":"})
+  void aFileThatIsNoJsonObjectIsNamed(String content) throws IOException {
+    Files.writeString(folder.resolve("config.json"), content);
+
+    assertThatThrownBy(() -> ModelConfig.read(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("config.json");
+  }
+
+  @Test
+  void deepNestingIsRefused() throws IOException {
+    Files.writeString(folder.resolve("config.json"), "{\"a\":".repeat(1_000_000));
+
+    assertThatThrownBy(() -> ModelConfig.read(folder)).isInstanceOf(ModelFormatException.class);
+  }
+
+  @Test
+  void aMissingFileIsNamed() {
+    assertThatThrownBy(() -> ModelConfig.read(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("config.json: is missing");
+  }
+
+  private static ModelConfig golden(String name) {
+    return ModelConfig.read(Path.of("src", "test", "golden", name));
+  }
+
+  private static ObjectNode json(String name) throws IOException {
+    Path file = Path.of("src", "test", "golden", name, "config.json");
+    return (ObjectNode) JSON.readTree(Files.readString(file));
+  }
+
+  private ModelConfig read(ObjectNode json) throws IOException {
+    Files.writeString(folder.resolve("config.json"), json.toString());
+    return ModelConfig.read(folder);
+  }
+}

@@ -1,0 +1,393 @@
+package dev.sparkmla.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.compute.DataType;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WeightsTest {
+  private static final String TWO =
+      "{\"__metadata__\":{\"format\":\"pt\"},"
+          + "\"a\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
+          + "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}";
+
+  @TempDir private Path folder;
+
+  @Test
+  void readsTensorsWhereTheyAre() throws IOException {
+    write("model.safetensors", TWO, 20);
+
+    try (Weights weights = Weights.open(folder)) {
+      Tensor a = weights.require("a", 2, 3);
+      Tensor b = weights.require("b", 2);
+
+      assertThat(a.type()).isEqualTo(DataType.BF16);
+      assertThat(a.elements()).isEqualTo(6);
+      assertThat(a.data().isReadOnly()).isTrue();
+      assertThat(a.data().getShort(0)).isEqualTo((short) 0x0100);
+      assertThat(b.data().order()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
+      assertThat(b.data().getInt(4)).isEqualTo(0x13121110);
+      assertThat(weights.contains("a")).isTrue();
+      assertThat(weights.contains("c")).isFalse();
+      assertThat(weights.find("c", 1)).isEmpty();
+    }
+  }
+
+  @Test
+  void tensorsOutliveTheWeightsTheyCameFrom() throws IOException {
+    write("model.safetensors", TWO, 20);
+    Weights weights = Weights.open(folder);
+    Tensor a = weights.require("a", 2, 3);
+    weights.close();
+    weights.close();
+
+    assertThat(a.data().get(11)).isEqualTo((byte) 11);
+    assertThatThrownBy(() -> weights.require("a", 2, 3)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void namesTheTensorThatIsMissing() throws IOException {
+    write("model.safetensors", TWO, 20);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.require("c", 4, 5))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("lacks tensor c")
+          .hasMessageContaining("[4, 5]");
+    }
+  }
+
+  @Test
+  void namesTheTensorOfAnotherShape() throws IOException {
+    write("model.safetensors", TWO, 20);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.require("a", 3, 2))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("model.safetensors")
+          .hasMessageContaining("tensor a has shape [2, 3]; expected [3, 2]");
+    }
+  }
+
+  @Test
+  void refusesTensorsNobodyReadsButThoseThatAreLeftAside() throws IOException {
+    ModelConfig config =
+        ModelConfig.read(Path.of("src", "test", "golden", "youtu"));
+    write(
+        "model.safetensors",
+        "{"
+            + entry("model.layers.0.self_attn.rotary_emb.inv_freq", 0, 2)
+            + ","
+            + entry("model.layers.2.eh_proj.weight", 2, 4)
+            + ","
+            + entry("lm_head.weight", 4, 6)
+            + ",\"none\":{\"dtype\":\"F16\",\"shape\":[0,9],\"data_offsets\":[6,6]},"
+            + entry("model.layers.1.mlp.extra", 6, 8)
+            + "}",
+        8);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.refuseUnread(config))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("model.safetensors")
+          .hasMessageContaining("model.layers.1.mlp.extra");
+      weights.require("model.layers.1.mlp.extra", 1);
+      weights.refuseUnread(config);
+    }
+  }
+
+  private static String entry(String name, int begin, int end) {
+    return "\""
+        + name
+        + "\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":["
+        + begin
+        + ","
+        + end
+        + "]}";
+  }
+
+  private static String tensor(String type, String shape, String offsets) {
+    return "{\"a\":{\"dtype\":"
+        + type
+        + ",\"shape\":"
+        + shape
+        + ",\"data_offsets\":"
+        + offsets
+        + "}}";
+  }
+
+  /** Headers over 16 bytes of data, and what the refusal must name. */
+  static Stream<Arguments> hostileHeaders() {
+    return Stream.of(
+        Arguments.of("", "header"),
+        Arguments.of("  ", "header"),
+        Arguments.of("[]", "header"),
+        Arguments.of("{", "header"),
+        Arguments.of("{}", "last tensor"),
+        Arguments.of("{\"a\":7}", "tensor a"),
+        Arguments.of("{\"a\":{}}", "tensor a"),
+        Arguments.of("{\"__metadata__\":7}", "__metadata__"),
+        Arguments.of("{\"__metadata__\":{\"x\":{}}}", "__metadata__"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[0,16]") + "x", "header"),
+        Arguments.of(tensor("\"F8_E4M3\"", "[16]", "[0,16]"), "F8_E4M3"),
+        Arguments.of(tensor("7", "[16]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("null", "[4]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[3]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "4", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[-4]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4.0]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[\"4\"]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4294967300]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[99999999999999999999]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[2147483647,2147483647,2147483647]", "[0,16]"), "tensor a"),
+        // 2^31 * 2^31 * 4 wraps to 0.
+        Arguments.of(tensor("\"F32\"", "[1073741824,1073741824,4]", "[0,0]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[1,1,1,1,1,1,1,1,4]", "[0,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4", "[0,16]"), ""),
+        Arguments.of(tensor("\"F32\"", "[4]", "[0]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[0,16,16]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[16,0]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[-16,0]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[8,24]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[4]", "[9223372036854775800,9223372036854775807]"), "tensor a"),
+        Arguments.of(tensor("\"F32\"", "[3]", "[0,12]"), "last tensor"),
+        Arguments.of(tensor("\"F32\"", "[3]", "[4,16]"), "tensor a"),
+        Arguments.of(
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"x\":1}}", "tensor a"),
+        // Overlap, a gap, the same name twice, the same key twice.
+        Arguments.of("{" + entryF32("a", 0, 12) + "," + entryF32("b", 8, 16) + "}", "tensor b"),
+        Arguments.of("{" + entryF32("a", 0, 16) + "," + entryF32("b", 0, 16) + "}", "tensor"),
+        Arguments.of("{" + entryF32("a", 0, 4) + "," + entryF32("b", 8, 16) + "}", "tensor b"),
+        Arguments.of("{" + entryF32("a", 0, 8) + "," + entryF32("a", 8, 16) + "}", "a"),
+        Arguments.of(
+            "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+            "dtype"),
+        Arguments.of("[".repeat(100_000), "header"),
+        Arguments.of("{\"a\":".repeat(100_000), ""));
+  }
+
+  private static String entryF32(String name, int begin, int end) {
+    return "\""
+        + name
+        + "\":{\"dtype\":\"F32\",\"shape\":["
+        + (end - begin) / 4
+        + "],\"data_offsets\":["
+        + begin
+        + ","
+        + end
+        + "]}";
+  }
+
+  @ParameterizedTest
+  @MethodSource("hostileHeaders")
+  void refusesHostileHeaders(String header, String named) throws IOException {
+    write("model.safetensors", header, 16);
+
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("model.safetensors")
+        .hasMessageContaining(named);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 8, 1_000, 100_000_001, Integer.MAX_VALUE, Long.MAX_VALUE, -1, 1L << 63})
+  void refusesImpossibleHeaderLengths(long length) throws IOException {
+    ByteBuffer file = ByteBuffer.allocate(9).order(ByteOrder.LITTLE_ENDIAN);
+    file.putLong(length);
+    Files.write(folder.resolve("model.safetensors"), file.array());
+
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("model.safetensors")
+        .hasMessageContaining("header");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 7, 8, 60, 150})
+  void refusesTruncatedFiles(int size) throws IOException {
+    write("model.safetensors", TWO, 20);
+    Path file = folder.resolve("model.safetensors");
+    try (RandomAccessFile truncated = new RandomAccessFile(file.toFile(), "rw")) {
+      truncated.setLength(size);
+    }
+
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("model.safetensors");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4})
+  void refusesOrReadsButNeverFailsOtherwiseOnDamagedHeaders(int seed) throws IOException {
+    Random random = new Random(seed);
+    for (int i = 0; i < 500; i++) {
+      byte[] header = TWO.getBytes(StandardCharsets.UTF_8);
+      for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
+        header[random.nextInt(header.length)] = (byte) random.nextInt(256);
+      }
+      write("model.safetensors", header, 20);
+      try (Weights weights = Weights.open(folder)) {
+        assertThat(weights.contains("no such tensor")).isFalse();
+      } catch (ModelFormatException e) {
+        assertThat(e).hasMessageContaining("model.safetensors");
+      }
+    }
+  }
+
+  @Test
+  void mapsFilesPastTwoGigabytes() throws IOException {
+    long size = 3L << 30;
+    long half = size / 2;
+    String header =
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":["
+            + half / 4
+            + "],\"data_offsets\":[0,"
+            + half
+            + "]},\"b\":{\"dtype\":\"F32\",\"shape\":["
+            + (half / 4 - 1)
+            + "],\"data_offsets\":["
+            + half
+            + ","
+            + (size - 4)
+            + "]},\"c\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":["
+            + (size - 4)
+            + ","
+            + size
+            + "]}}";
+    write("model.safetensors", header, 0);
+    // Sparse: the file system stores the last bytes alone.
+    try (RandomAccessFile file =
+        new RandomAccessFile(folder.resolve("model.safetensors").toFile(), "rw")) {
+      file.seek(8 + header.length() + size - 4);
+      file.write(new byte[] {1, 2, 3, 4});
+    }
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThat(weights.require("a", (int) (half / 4)).data().getInt((int) half - 4)).isZero();
+      assertThat(weights.require("c").data().getInt(0)).isEqualTo(0x04030201);
+    }
+  }
+
+  @Test
+  void mapsManyTensors() throws IOException {
+    StringBuilder header = new StringBuilder("{");
+    for (int i = 0; i < 90_000; i++) {
+      header.append(i == 0 ? "" : ",").append(entry("t" + i, 2 * i, 2 * i + 2));
+    }
+    write("model.safetensors", header.append("}").toString(), 180_000);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThat(weights.require("t89999", 1).data().get(0)).isEqualTo((byte) 179_998);
+    }
+  }
+
+  @Test
+  void readsTheFilesOfAnIndex() throws IOException {
+    write("one.safetensors", "{" + entry("a", 0, 2) + "}", 2);
+    write("two.safetensors", "{" + entry("b", 0, 2) + "," + entry("c", 2, 4) + "}", 4);
+    index("\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"c\":\"two.safetensors\"");
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThat(weights.require("c", 1).data().get(0)).isEqualTo((byte) 2);
+      assertThat(weights.require("a", 1).data().get(1)).isEqualTo((byte) 1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "../outside.safetensors",
+        "/etc/outside.safetensors",
+        "sub/inside.safetensors",
+        "..\\\\outside.safetensors",
+        "pytorch_model.bin",
+        ".safetensors",
+        "a\\u0000.safetensors",
+        ""
+      })
+  void refusesAnIndexThatNamesOtherThanFilesOfTheFolder(String name) throws IOException {
+    index("\"a\":\"" + name + "\"");
+
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("model.safetensors.index.json: weight_map.a is");
+  }
+
+  @Test
+  void refusesAnIndexThatDoesNotAgreeWithItsFiles() throws IOException {
+    write("one.safetensors", "{" + entry("a", 0, 2) + "," + entry("b", 2, 4) + "}", 4);
+
+    index("\"a\":\"one.safetensors\"");
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("one.safetensors: holds tensor b");
+    index("\"a\":\"one.safetensors\",\"b\":\"one.safetensors\",\"c\":\"one.safetensors\"");
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("one.safetensors: lacks tensor c");
+    index("\"a\":\"one.safetensors\",\"b\":\"gone.safetensors\"");
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("gone.safetensors: is missing");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "[]",
+        "{\"weight_map\":[]}",
+        "{\"weight_map\":{\"a\":7}}",
+        "{\"weight_map\":{\"a\":\"x.safetensors\",\"a\":\"y.safetensors\"}}"
+      })
+  void refusesABrokenIndex(String content) throws IOException {
+    Files.writeString(folder.resolve("model.safetensors.index.json"), content);
+
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("model.safetensors.index.json");
+  }
+
+  @Test
+  void refusesAFolderWithoutWeights() {
+    assertThatThrownBy(() -> Weights.open(folder))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("has neither model.safetensors nor model.safetensors.index.json");
+  }
+
+  private void index(String weightMap) throws IOException {
+    Files.writeString(
+        folder.resolve("model.safetensors.index.json"),
+        "{\"metadata\":{\"total_size\":4},\"weight_map\":{" + weightMap + "}}");
+  }
+
+  private void write(String name, String header, int dataBytes) throws IOException {
+    write(name, header.getBytes(StandardCharsets.UTF_8), dataBytes);
+  }
+
+  /** Writes a file whose data bytes count up from 0. */
+  private void write(String name, byte[] header, int dataBytes) throws IOException {
+    ByteBuffer file =
+        ByteBuffer.allocate(8 + header.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
+    file.putLong(header.length).put(header);
+    for (int i = 0; i < dataBytes; i++) {
+      file.put((byte) i);
+    }
+    Files.write(folder.resolve(name), file.array());
+  }
+}
