@@ -119,7 +119,7 @@ public final class GenerateJob implements Callable<Integer> {
       results.refuseCollisions(documents.columns());
       Optional<String> key = key(documents, input);
       Summary summary = write(spark, documents, results, output);
-      out.println(output);
+      out.println("wrote " + output);
       summary.print(out);
       showErrors(spark, results, output, key);
       return options.isDemo() ? showDemo(spark, results, output) : 0;
