@@ -90,10 +90,10 @@ public final class MlaConf {
       entry(
           "spark.mla.engine.maxBatchedTokens",
           "2048",
-          "a number from 64 to 1048576",
+          "a number from 1 to 1048576",
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
               + " chunks of waiting prompts.",
-          text -> integer(text, 64, 1 << 20));
+          text -> integer(text, 1, 1 << 20));
 
   /** Sequences running at once at most. */
   public static final ConfEntry<Integer> MAX_SEQUENCES =

@@ -11,8 +11,10 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.GetStructField;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
+import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
 import org.apache.spark.sql.catalyst.expressions.OuterReference;
 import org.apache.spark.sql.catalyst.expressions.ScalarSubquery;
+import org.apache.spark.sql.catalyst.expressions.SubqueryExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import org.apache.spark.sql.catalyst.plans.Cross$;
 import org.apache.spark.sql.catalyst.plans.Inner$;
@@ -45,7 +47,8 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       return plan;
     }
     LogicalPlan node =
-        isOneRow(plan) ? plan : plan.mapExpressions(ExtractLlmGenerate::extractConstants);
+        (isOneRow(plan) ? plan : plan.mapExpressions(ExtractLlmGenerate::extractConstants))
+            .mapExpressions(ExtractLlmGenerate::extractIntoSubqueries);
     if (!holdsCall(node)) {
       return node;
     }
@@ -70,6 +73,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     Expression changed = expression.mapChildren(ExtractLlmGenerate::extractConstants);
     return changed instanceof LlmGenerate call
             && call.deterministic()
+            && !call.exists(part -> part instanceof NamedLambdaVariable)
             && call.references().isEmpty()
             && !call.exists(part -> part instanceof OuterReference)
             && Catalyst.<Expression>list(call.children()).stream()
@@ -94,6 +98,32 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
 
   private static Expression text(Expression result) {
     return new GetStructField(result, LlmGenerate.TEXT_ORDINAL, Option.apply("text"));
+  }
+
+  /** A call in a subquery's correlation that reads the subquery alone is computed there. */
+  private static Expression extractIntoSubqueries(Expression expression) {
+    Expression changed = expression.mapChildren(ExtractLlmGenerate::extractIntoSubqueries);
+    if (!(changed instanceof SubqueryExpression subquery)) {
+      return changed;
+    }
+    LogicalPlan plan = subquery.plan();
+    Map<GuardedCalls.Ready, Attribute> columns = new LinkedHashMap<>();
+    for (GuardedCalls.Ready ready : new GuardedCalls(correlation(subquery)).ready()) {
+      LlmGenerate call = ready.call().whole();
+      if (!call.references().isEmpty() && Catalyst.reads(call, plan.outputSet())) {
+        LlmGeneration node = LlmGeneration.of(call, plan);
+        plan = node;
+        columns.put(ready, node.column());
+      }
+    }
+    Expression replaced = subquery.mapChildren(child -> replace(child, columns));
+    return ((SubqueryExpression) replaced).withNewPlan(plan);
+  }
+
+  /** The conditions that tie a subquery to what is around it. */
+  private static List<Expression> correlation(SubqueryExpression subquery) {
+    List<Expression> children = Catalyst.list(subquery.children());
+    return children.subList(subquery.getOuterAttrs().size(), children.size());
   }
 
   /** What costs nothing is asked first. */
@@ -254,6 +284,20 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       }
       return call.textOnly() ? text(column.get()) : column.get();
     }
-    return deeper.apply(expression);
+    Expression changed = deeper.apply(expression);
+    return changed instanceof SubqueryExpression subquery ? reading(subquery, columns) : changed;
+  }
+
+  /** A subquery says which columns around it its correlation reads. */
+  private static Expression reading(
+      SubqueryExpression subquery, Map<GuardedCalls.Ready, Attribute> columns) {
+    List<Expression> outer = Catalyst.list(subquery.getOuterAttrs());
+    for (Attribute column : columns.values()) {
+      if (correlation(subquery).stream()
+          .anyMatch(condition -> condition.references().contains(column))) {
+        outer.add(column);
+      }
+    }
+    return subquery.withNewOuterAttrs(Catalyst.seq(outer));
   }
 }

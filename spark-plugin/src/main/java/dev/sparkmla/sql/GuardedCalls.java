@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.catalyst.expressions.And;
+import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.CaseWhen;
 import org.apache.spark.sql.catalyst.expressions.Coalesce;
 import org.apache.spark.sql.catalyst.expressions.EqualNullSafe;
@@ -12,8 +13,10 @@ import org.apache.spark.sql.catalyst.expressions.If;
 import org.apache.spark.sql.catalyst.expressions.IsNull;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.Literal$;
+import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
 import org.apache.spark.sql.catalyst.expressions.Not;
 import org.apache.spark.sql.catalyst.expressions.Or;
+import org.apache.spark.sql.catalyst.expressions.SubqueryExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
 import scala.Tuple2;
 
@@ -121,6 +124,7 @@ final class GuardedCalls {
       return;
     }
     if (expression instanceof LlmGenerate call) {
+      refuseInLambda(call);
       add(call, guards);
       Catalyst.list(call.children()).forEach(argument -> collect(argument, guards));
     } else if (expression instanceof If branch) {
@@ -156,8 +160,28 @@ final class GuardedCalls {
         && aggregate.filter().isDefined()) {
       collect(aggregate.filter().get(), guards);
       collect(aggregate.aggregateFunction(), with(guards, isTrue(aggregate.filter().get())));
+    } else if (expression instanceof SubqueryExpression subquery) {
+      Catalyst.<Expression>list(subquery.children()).stream()
+          .filter(child -> !readsSubquery(child, subquery))
+          .forEach(child -> collect(child, guards));
     } else {
       Catalyst.<Expression>list(expression.children()).forEach(child -> collect(child, guards));
+    }
+  }
+
+  /** Whether a call in a subquery's correlation reads the subquery's own columns. */
+  private static boolean readsSubquery(Expression correlation, SubqueryExpression subquery) {
+    return correlation.exists(
+        part ->
+            part instanceof LlmGenerate call
+                && Catalyst.<Attribute>list(call.references()).stream()
+                    .anyMatch(column -> subquery.plan().outputSet().contains(column)));
+  }
+
+  private static void refuseInLambda(LlmGenerate call) {
+    if (call.exists(part -> part instanceof NamedLambdaVariable)) {
+      throw Catalyst.error(
+          call.sql() + " reads a variable of a lambda function; explode the array first");
     }
   }
 

@@ -93,7 +93,8 @@ class ModelConfigTest {
   @Test
   void aYarnWithoutMscaleScalesTheRotationAlone() throws IOException {
     ObjectNode json = json("deepseek-v3-yarn-scaling");
-    ((ObjectNode) json.get("rope_scaling")).remove(List.of("mscale", "mscale_all_dim", "beta_fast"));
+    ((ObjectNode) json.get("rope_scaling"))
+        .remove(List.of("mscale", "mscale_all_dim", "beta_fast"));
 
     Yarn yarn = read(json).rope().yarn().orElseThrow();
 

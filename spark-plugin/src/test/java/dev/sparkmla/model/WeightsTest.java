@@ -86,8 +86,7 @@ class WeightsTest {
 
   @Test
   void refusesTensorsNobodyReadsButThoseThatAreLeftAside() throws IOException {
-    ModelConfig config =
-        ModelConfig.read(Path.of("src", "test", "golden", "youtu"));
+    ModelConfig config = ModelConfig.read(Path.of("src", "test", "golden", "youtu"));
     write(
         "model.safetensors",
         "{"
@@ -164,11 +163,13 @@ class WeightsTest {
         Arguments.of(tensor("\"F32\"", "[4]", "[16,0]"), "tensor a"),
         Arguments.of(tensor("\"F32\"", "[4]", "[-16,0]"), "tensor a"),
         Arguments.of(tensor("\"F32\"", "[4]", "[8,24]"), "tensor a"),
-        Arguments.of(tensor("\"F32\"", "[4]", "[9223372036854775800,9223372036854775807]"), "tensor a"),
+        Arguments.of(
+            tensor("\"F32\"", "[4]", "[9223372036854775800,9223372036854775807]"), "tensor a"),
         Arguments.of(tensor("\"F32\"", "[3]", "[0,12]"), "last tensor"),
         Arguments.of(tensor("\"F32\"", "[3]", "[4,16]"), "tensor a"),
         Arguments.of(
-            "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"x\":1}}", "tensor a"),
+            "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"x\":1}}",
+            "tensor a"),
         // Overlap, a gap, the same name twice, the same key twice.
         Arguments.of("{" + entryF32("a", 0, 12) + "," + entryF32("b", 8, 16) + "}", "tensor b"),
         Arguments.of("{" + entryF32("a", 0, 16) + "," + entryF32("b", 0, 16) + "}", "tensor"),
@@ -205,7 +206,8 @@ class WeightsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {0, 1, 8, 1_000, 100_000_001, Integer.MAX_VALUE, Long.MAX_VALUE, -1, 1L << 63})
+  @ValueSource(
+      longs = {0, 1, 8, 1_000, 100_000_001, Integer.MAX_VALUE, Long.MAX_VALUE, -1, 1L << 63})
   void refusesImpossibleHeaderLengths(long length) throws IOException {
     ByteBuffer file = ByteBuffer.allocate(9).order(ByteOrder.LITTLE_ENDIAN);
     file.putLong(length);

@@ -57,7 +57,7 @@ class MlaConfTest {
     "spark.mla.kvcache.size, 1k",
     "spark.mla.kvcache.size, much",
     "spark.mla.kvcache.size, 99999999999999999999g",
-    "spark.mla.engine.maxBatchedTokens, 63",
+    "spark.mla.engine.maxBatchedTokens, 0",
     "spark.mla.engine.maxSequences, 0",
     "spark.mla.generation.maxTokens, 0",
     "spark.mla.batch.rows, 65537",

@@ -108,6 +108,34 @@ class CallArgumentsTest {
   }
 
   @Test
+  void refusesALambdasVariable() {
+    SPARK.makeTable(3, 1);
+    assertThatThrownBy(
+            () ->
+                SPARK
+                    .session()
+                    .sql("select transform(array(p), x -> llm_generate_text(x)) g from t")
+                    .collect())
+        .isInstanceOf(AnalysisException.class)
+        .hasMessageContaining("reads a variable of a lambda function; explode the array first");
+  }
+
+  @Test
+  void refusesACallThatReadsBothSidesOfACorrelation() {
+    SPARK.makeTable(3, 1);
+    assertThatThrownBy(
+            () ->
+                SPARK
+                    .session()
+                    .sql(
+                        "select id from t where exists (select 1 from t u"
+                            + " where llm_generate_text(concat(t.p, u.p)) = 'x')")
+                    .collect())
+        .isInstanceOf(AnalysisException.class)
+        .hasMessageContaining("cannot be computed in Join; compute it in a subquery first");
+  }
+
+  @Test
   void describesTheFunctions() {
     assertThat(SPARK.session().sql("describe function extended llm_generate").collectAsList())
         .anyMatch(row -> row.getString(0).contains("llm_generate(prompt [, params"));
