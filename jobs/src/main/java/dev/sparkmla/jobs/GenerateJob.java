@@ -8,6 +8,7 @@ import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.sql.GenerationFailedException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -48,6 +49,7 @@ public final class GenerateJob implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private GenerateOptions options;
 
+  @SuppressWarnings("UnusedVariable") // picocli reads it
   @Option(names = "--help", usageHelp = true, description = "Print this.")
   private boolean help;
 
@@ -73,8 +75,8 @@ public final class GenerateJob implements Callable<Integer> {
    */
   static int run(PrintStream out, PrintStream err, String... arguments) {
     return new CommandLine(new GenerateJob(out, err))
-        .setOut(new PrintWriter(out, true))
-        .setErr(new PrintWriter(err, true))
+        .setOut(new PrintWriter(out, true, Charset.defaultCharset()))
+        .setErr(new PrintWriter(err, true, Charset.defaultCharset()))
         .setParameterExceptionHandler(GenerateJob::sayMisuse)
         .setExecutionExceptionHandler(GenerateJob::sayFailure)
         .execute(arguments);
@@ -133,8 +135,8 @@ public final class GenerateJob implements Callable<Integer> {
     int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
     Dataset<Row> generated = results.generate(documents, options.call(), partitions);
     long start = System.nanoTime();
-    try (Progress progress =
-        Progress.start(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
+    try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
+      progress.start();
       results.write(generated, output, options.outputFormat, overwrites());
     }
     Duration time = Duration.ofNanos(System.nanoTime() - start);

@@ -1,41 +1,42 @@
 package dev.sparkmla.jobs;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /** What a file of documents is written in. */
 enum InputFormat {
   /** JSON lines: an object a line. */
-  JSON(List.of("json", "jsonl", "ndjson")),
+  JSON,
   /** Parquet. */
-  PARQUET(List.of("parquet")),
+  PARQUET,
   /** Comma-separated, with a header; quoted values may span lines, a quote in one is doubled. */
-  CSV(List.of("csv")),
+  CSV,
   /** Plain text: a document a line. */
-  TEXT(List.of("text", "txt"));
+  TEXT;
 
-  private static final List<String> COMPRESSIONS = List.of("gz", "bz2", "zst", "snappy", "lz4");
-
-  private final List<String> extensions;
-
-  InputFormat(List<String> extensions) {
-    this.extensions = extensions;
-  }
+  private static final Set<String> COMPRESSIONS = Set.of("gz", "bz2", "zst", "snappy", "lz4");
 
   /** The format that a file's name speaks of, a compression's extension aside. */
   static Optional<InputFormat> ofName(String name) {
-    String[] parts = name.toLowerCase(Locale.ROOT).split("\\.");
-    int last = parts.length - 1;
-    if (last > 0 && COMPRESSIONS.contains(parts[last])) {
+    List<String> parts = Arrays.asList(name.toLowerCase(Locale.ROOT).split("\\.", -1));
+    int last = parts.size() - 1;
+    if (last > 0 && COMPRESSIONS.contains(parts.get(last))) {
       last--;
     }
-    for (InputFormat format : values()) {
-      if (last > 0 && format.extensions.contains(parts[last])) {
-        return Optional.of(format);
-      }
-    }
-    return Optional.empty();
+    return last > 0 ? ofExtension(parts.get(last)) : Optional.empty();
+  }
+
+  private static Optional<InputFormat> ofExtension(String extension) {
+    return switch (extension) {
+      case "json", "jsonl", "ndjson" -> Optional.of(JSON);
+      case "parquet" -> Optional.of(PARQUET);
+      case "csv" -> Optional.of(CSV);
+      case "txt", "text" -> Optional.of(TEXT);
+      default -> Optional.empty();
+    };
   }
 
   /** The spelling on the command line. */

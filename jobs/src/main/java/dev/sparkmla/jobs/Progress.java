@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkContext;
 import org.apache.spark.Success$;
@@ -44,29 +45,28 @@ final class Progress extends SparkListener implements AutoCloseable {
           });
   private int widest;
 
-  private Progress(SparkContext context, PrintStream out, boolean terminal, long total) {
+  /**
+   * @param out where to
+   * @param terminal whether a person watches a terminal
+   * @param total rows there are
+   */
+  Progress(SparkContext context, PrintStream out, boolean terminal, long total) {
     this.context = context;
     this.out = out;
     this.terminal = terminal;
-    this.total = total;
+    this.total = Math.max(1, total);
   }
 
-  /**
-   * Starts to watch.
-   *
-   * @param out where to
-   * @param terminal whether a person watches a terminal
-   * @param total rows there are, ≥ 1
-   */
-  static Progress start(SparkContext context, PrintStream out, boolean terminal, long total) {
-    Progress progress = new Progress(context, out, terminal, total);
-    context.addSparkListener(progress);
+  /** Starts to watch. */
+  void start() {
+    context.addSparkListener(this);
     long period = (terminal ? IN_TERMINAL : IN_LOG).toMillis();
-    progress.clock.scheduleAtFixedRate(progress::print, period, period, TimeUnit.MILLISECONDS);
-    return progress;
+    ScheduledFuture<?> unused =
+        clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
   }
 
   /** Whether this process talks to a terminal. */
+  @SuppressWarnings("SystemConsoleNull") // newer versions are asked below
   static boolean inTerminal() {
     Console console = System.console();
     if (console == null || Runtime.version().feature() < 22) {

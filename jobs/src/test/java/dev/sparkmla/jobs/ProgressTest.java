@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sparkmla.sql.MlaExtensions;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 import org.apache.spark.sql.SparkSession;
@@ -21,8 +22,9 @@ class ProgressTest {
             .config("spark.sql.extensions", MlaExtensions.class.getName())
             .getOrCreate();
     ByteArrayOutputStream written = new ByteArrayOutputStream();
-    try (PrintStream out = new PrintStream(written, true);
-        Progress progress = Progress.start(spark.sparkContext(), out, true, 10)) {
+    try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
+        Progress progress = new Progress(spark.sparkContext(), out, true, 10)) {
+      progress.start();
       spark
           .range(0, 10, 1, 2)
           .selectExpr("llm_generate(concat('row ', id)).text AS text")
@@ -33,11 +35,11 @@ class ProgressTest {
 
       assertThat(line.done()).isEqualTo(10);
       assertThat(line.total()).isEqualTo(10);
-      assertThat(line.tokens()).isEqualTo(10 * ("row 0".length() + 2));
+      assertThat(line.tokens()).isEqualTo(10L * ("row 0".length() + 2));
     } finally {
       spark.stop();
     }
-    assertThat(written.toString()).endsWith("\r").doesNotContain("\n");
+    assertThat(written.toString(StandardCharsets.UTF_8)).endsWith("\r").doesNotContain("\n");
   }
 
   @Test
