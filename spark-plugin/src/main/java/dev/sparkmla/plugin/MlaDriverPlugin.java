@@ -1,7 +1,6 @@
 package dev.sparkmla.plugin;
 
 import java.util.Map;
-import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -10,24 +9,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The driver's side: refuses settings that cannot work before any executor starts, and ends the
- * running jobs when no executor can load the model. Spark alone would start executors for ever.
+ * The driver's side: refuses settings that cannot work before any executor starts, says in its log
+ * why executors cannot load the model, and ends the running jobs when none can.
  */
 final class MlaDriverPlugin implements DriverPlugin {
-  /** So many loads have to fail, and none to succeed, before jobs are ended. */
-  static final int FAILURES = 4;
-
   private static final Logger LOGGER = LoggerFactory.getLogger(MlaDriverPlugin.class);
   private static final String TASK_GPUS = "spark.task.resource.gpu.amount";
 
-  private Consumer<String> cancelJobs;
-  private boolean loaded;
-  private int failures;
+  private final LoadReports reports = new LoadReports();
+  private SparkContext application;
 
   @Override
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
     check(context.getConf());
-    cancelJobs = reason -> cancelJobs(context, reason);
+    application = context;
     return Map.of();
   }
 
@@ -37,25 +32,13 @@ final class MlaDriverPlugin implements DriverPlugin {
    * @return null
    */
   @Override
-  public synchronized Object receive(Object message) {
+  public Object receive(Object message) {
     LoadReport report = (LoadReport) message;
-    if (report.failure() == null) {
-      loaded = true;
-      return null;
+    if (report.failure() != null) {
+      LOGGER.error(LoadReports.describe(report));
     }
-    failures++;
-    String reason =
-        "The model cannot be loaded on executor " + report.executor() + ": " + report.failure();
-    LOGGER.error(reason);
-    if (!loaded && failures >= FAILURES) {
-      cancelJobs.accept(reason);
-    }
+    reports.add(report).ifPresent(this::cancelJobs);
     return null;
-  }
-
-  /** Ends jobs with {@code cancel} from here on. */
-  void cancelJobsWith(Consumer<String> cancel) {
-    cancelJobs = cancel;
   }
 
   /**
@@ -75,9 +58,9 @@ final class MlaDriverPlugin implements DriverPlugin {
     }
   }
 
-  private static void cancelJobs(SparkContext context, String reason) {
-    for (int job : context.statusTracker().getActiveJobIds()) {
-      context.cancelJob(job, reason);
+  private void cancelJobs(String reason) {
+    for (int job : application.statusTracker().getActiveJobIds()) {
+      application.cancelJob(job, reason);
     }
   }
 }

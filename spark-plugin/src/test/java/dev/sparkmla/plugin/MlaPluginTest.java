@@ -71,27 +71,22 @@ class MlaPluginTest {
 
   @Test
   void endsJobsWhenNoExecutorCanLoad() {
-    List<String> reasons = new ArrayList<>();
-    MlaDriverPlugin driver = new MlaDriverPlugin();
-    driver.cancelJobsWith(reasons::add);
-    for (int i = 1; i < MlaDriverPlugin.FAILURES; i++) {
-      driver.receive(new LoadReport("1", "no weights"));
+    LoadReports reports = new LoadReports();
+    for (int i = 1; i < LoadReports.FAILURES; i++) {
+      assertThat(reports.add(new LoadReport("1", "no weights"))).isEmpty();
     }
-    assertThat(reasons).isEmpty();
-    driver.receive(new LoadReport("4", "no weights"));
-    assertThat(reasons).containsExactly("The model cannot be loaded on executor 4: no weights");
+    assertThat(reports.add(new LoadReport("4", "no weights")))
+        .contains("The model cannot be loaded on executor 4: no weights");
+    assertThat(reports.add(new LoadReport("5", "no weights"))).isPresent();
   }
 
   @Test
   void leavesJobsAloneOnceAnExecutorHasLoaded() {
-    List<String> reasons = new ArrayList<>();
-    MlaDriverPlugin driver = new MlaDriverPlugin();
-    driver.cancelJobsWith(reasons::add);
-    driver.receive(new LoadReport("0", null));
-    for (int i = 0; i < 2 * MlaDriverPlugin.FAILURES; i++) {
-      driver.receive(new LoadReport("1", "no weights"));
+    LoadReports reports = new LoadReports();
+    assertThat(reports.add(new LoadReport("0", null))).isEmpty();
+    for (int i = 0; i < 2 * LoadReports.FAILURES; i++) {
+      assertThat(reports.add(new LoadReport("1", "no weights"))).isEmpty();
     }
-    assertThat(reasons).isEmpty();
   }
 
   @Test
