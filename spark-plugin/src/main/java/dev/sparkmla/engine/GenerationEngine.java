@@ -1,12 +1,17 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelConfig;
+import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -90,6 +95,42 @@ public final class GenerationEngine implements AutoCloseable {
     this.thread = new Thread(this::run, "mla-engine");
     thread.setDaemon(true);
     thread.start();
+  }
+
+  /**
+   * Loads a model folder and starts an engine over it. Whatever cannot be loaded, what was loaded
+   * before it is freed.
+   *
+   * @param backend computes; it stays the caller's, and must outlive the engine
+   * @throws ModelFormatException if the model cannot be read, or its tokenizer has ids beyond the
+   *     vocabulary
+   * @throws dev.sparkmla.text.TextFormatException if the tokenizer or its template cannot be read
+   */
+  public static GenerationEngine open(Path folder, ComputeBackend backend, EngineOptions options) {
+    ModelConfig config = ModelConfig.read(folder);
+    GenerationDefaults defaults = GenerationDefaults.read(folder);
+    Optional<ChatTemplate> template = ChatTemplate.open(folder);
+    Tokenizer tokenizer = Tokenizer.open(folder);
+    try {
+      if (tokenizer.vocabularySize() > config.vocabularySize()) {
+        throw new ModelFormatException(
+            folder.resolve("tokenizer.json"),
+            "the largest token id is "
+                + (tokenizer.vocabularySize() - 1)
+                + ", but the model's vocabulary has "
+                + config.vocabularySize()
+                + " tokens; expected a tokenizer of this model");
+      }
+      return new GenerationEngine(
+          MlaTransformer.load(folder, backend, options.cacheBlocks()),
+          tokenizer,
+          template,
+          defaults,
+          options);
+    } catch (RuntimeException | Error e) {
+      tokenizer.close();
+      throw e;
+    }
   }
 
   /**

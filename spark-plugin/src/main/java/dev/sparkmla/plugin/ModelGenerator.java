@@ -1,35 +1,113 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.engine.EngineOptions;
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.engine.GenerationEngine;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import org.apache.spark.api.plugin.PluginContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The engine over a model's folder. */
+/** The engine over a model's folder, and the backend it computes with. */
 final class ModelGenerator implements TextGenerator {
-  private ModelGenerator() {}
+  private static final Logger LOGGER = LoggerFactory.getLogger(ModelGenerator.class);
 
+  private final ComputeBackend backend;
+  private final GenerationEngine engine;
+
+  private ModelGenerator(ComputeBackend backend, GenerationEngine engine) {
+    this.backend = backend;
+    this.engine = engine;
+  }
+
+  /**
+   * Loads the model. Whatever fails, what was opened before it is closed.
+   *
+   * @throws InvalidConfigurationException when the settings name no folder, no device that there
+   *     is, or too small a cache
+   */
   static ModelGenerator open(MlaConf conf, PluginContext context) {
     Path folder = conf.get(MlaConf.MODEL_PATH);
     if (!Files.isDirectory(folder)) {
       throw new InvalidConfigurationException(
           MlaConf.MODEL_PATH.key(), folder.toString(), MlaConf.MODEL_PATH.expected());
     }
-    throw new UnsupportedOperationException("the engine is not there yet");
+    long start = System.nanoTime();
+    EngineOptions options = options(conf, ModelConfig.read(folder));
+    ComputeBackend backend = backend(conf, context);
+    try {
+      GenerationEngine engine = GenerationEngine.open(folder, backend, options);
+      LOGGER.info(
+          "Loaded {} on {} in {} s, with a cache of {} tokens",
+          folder,
+          backend.name(),
+          Math.round((System.nanoTime() - start) / 1e8) / 10.0,
+          64L * options.cacheBlocks());
+      return new ModelGenerator(backend, engine);
+    } catch (RuntimeException | Error problem) {
+      backend.close();
+      throw problem;
+    }
+  }
+
+  private static EngineOptions options(MlaConf conf, ModelConfig model) {
+    long blockBytes = MlaTransformer.blockBytes(model);
+    long blocks = conf.get(MlaConf.CACHE_SIZE) / blockBytes;
+    if (blocks < 1 || blocks > Integer.MAX_VALUE) {
+      throw new InvalidConfigurationException(
+          MlaConf.CACHE_SIZE.key(),
+          String.valueOf(conf.get(MlaConf.CACHE_SIZE)),
+          "room for 1 to 2147483647 blocks of 64 tokens, "
+              + blockBytes
+              + " bytes each with this model");
+    }
+    return new EngineOptions(
+        conf.get(MlaConf.MAX_BATCHED_TOKENS),
+        conf.get(MlaConf.MAX_SEQUENCES),
+        (int) blocks,
+        conf.get(MlaConf.MAX_TOKENS));
+  }
+
+  private static ComputeBackend backend(MlaConf conf, PluginContext context) {
+    DeviceChoice choice =
+        DeviceChoice.of(
+            conf,
+            MlaPlugin.isLocal(context.conf()),
+            context.resources(),
+            () -> new GpuDiscovery().hoppers().stream().mapToInt(GpuDevice::ordinal).findFirst());
+    if (choice instanceof DeviceChoice.Gpu gpu) {
+      if (conf.get(MlaConf.BACKEND) == BackendChoice.CUDA) {
+        throw new InvalidConfigurationException(
+            MlaConf.BACKEND.key(), "cuda", "auto or cpu: this version computes on processors only");
+      }
+      LOGGER.warn("GPU {} is not used: this version computes on processors only", gpu.ordinal());
+    }
+    return ComputeBackends.cpu(
+        conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors()));
   }
 
   @Override
   public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-    throw new UnsupportedOperationException("the engine is not there yet");
+    return engine.submit(request);
   }
 
   @Override
-  public dev.sparkmla.engine.EngineStatistics statistics() {
-    throw new UnsupportedOperationException("the engine is not there yet");
+  public EngineStatistics statistics() {
+    return engine.statistics();
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    engine.close();
+    backend.close();
+  }
 }

@@ -1,12 +1,9 @@
 package dev.sparkmla.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
+import dev.sparkmla.text.jinja.Callable;
+import dev.sparkmla.text.jinja.Template;
+import dev.sparkmla.text.jinja.TemplateException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,41 +23,17 @@ public final class ChatTemplate {
   private final Path file;
   private final String source;
   private final Map<String, String> namedTokens;
-  private final Jinjava jinjava;
+  private final Template template;
 
   private ChatTemplate(Path file, String source, Map<String, String> namedTokens) {
     this.file = file;
-    this.source = source.endsWith("\n") ? source.substring(0, source.length() - 1) : source;
+    this.source = source;
     this.namedTokens = namedTokens;
-    this.jinjava = new Jinjava(jinjavaConfig());
-    jinjava.registerFunction(
-        new ELFunctionDefinition(
-            "", "raise_exception", TemplateFunctions.class, "raise", String.class));
-    jinjava.registerFunction(
-        new ELFunctionDefinition("", "strftime_now", TemplateFunctions.class, "now", String.class));
-    jinjava.registerFilter(new ToJsonFilter());
-  }
-
-  private static JinjavaConfig jinjavaConfig() {
-    return JinjavaConfig.newBuilder()
-        .withTrimBlocks(true)
-        .withLstripBlocks(true)
-        .withKeepTrailingNewline(true)
-        .withNestedInterpretationEnabled(false)
-        .withElResolver(PythonMethods.resolver())
-        .withLegacyOverrides(
-            LegacyOverrides.newBuilder()
-                .withEvaluateMapKeys(true)
-                .withIterateOverMapKeys(true)
-                .withUsePyishObjectMapper(false)
-                .withUseNaturalOperatorPrecedence(true)
-                .withParseWhitespaceControlStrictly(true)
-                .withAllowAdjacentTextNodes(true)
-                .withUseTrimmingForNotesAndExpressions(true)
-                .withKeepNullableLoopValues(true)
-                .withHandleBackslashInQuotesOnly(true)
-                .build())
-        .build();
+    try {
+      this.template = Template.parse(source);
+    } catch (TemplateException e) {
+      throw new TextFormatException(file, "is no template: " + e.getMessage(), e);
+    }
   }
 
   /**
@@ -112,32 +85,27 @@ public final class ChatTemplate {
    * @throws ChatTemplateException when the template refuses it or fails on it
    */
   public String render(List<Message> messages) {
-    List<Map<String, Object>> values = new ArrayList<>();
+    List<Object> values = new ArrayList<>();
     for (Message message : messages) {
       Map<String, Object> value = new LinkedHashMap<>();
       value.put("role", message.role());
       value.put("content", message.content());
       values.add(value);
     }
-    Map<String, Object> bindings = new HashMap<>(namedTokens);
-    bindings.put("messages", values);
-    bindings.put("add_generation_prompt", true);
-    RenderResult result = jinjava.renderForResult(source, bindings);
-    for (TemplateError error : result.getErrors()) {
-      if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
-        throw refused(error);
-      }
+    Map<String, Object> variables = new HashMap<>(namedTokens);
+    variables.put("messages", values);
+    variables.put("add_generation_prompt", true);
+    variables.put("tools", null);
+    variables.put("documents", null);
+    variables.put("raise_exception", (Callable) TemplateFunctions::raise);
+    variables.put("strftime_now", (Callable) TemplateFunctions::now);
+    try {
+      return template.render(variables);
+    } catch (TemplateException e) {
+      throw new ChatTemplateException(e.isRaised() ? e.getMessage() : file + ": " + e.getMessage());
+    } catch (IndexOutOfBoundsException | ArithmeticException | StackOverflowError e) {
+      // A call without an argument it needs, an overflow, a macro that calls itself.
+      throw new ChatTemplateException(file + ": the template failed: " + e);
     }
-    return result.getOutput();
-  }
-
-  private ChatTemplateException refused(TemplateError error) {
-    for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
-      if (cause instanceof TemplateFunctions.RaisedException) {
-        return new ChatTemplateException(cause.getMessage());
-      }
-    }
-    return new ChatTemplateException(
-        file + ", line " + error.getLineno() + ": " + error.getMessage());
   }
 }

@@ -1,11 +1,15 @@
 package dev.sparkmla.text;
 
+import dev.sparkmla.text.jinja.TemplateException;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
-/** Functions that transformers gives to chat templates. Public for the template engine alone. */
-public final class TemplateFunctions {
+/** Functions that transformers gives to chat templates. */
+final class TemplateFunctions {
   private static final Map<Character, String> DATE_PATTERNS =
       Map.ofEntries(
           Map.entry('Y', "yyyy"),
@@ -26,13 +30,13 @@ public final class TemplateFunctions {
   private TemplateFunctions() {}
 
   /** {@code raise_exception(message)}: the template refuses the conversation. */
-  public static Object raise(String message) {
-    throw new RaisedException(message);
+  static Object raise(List<Object> arguments, Map<String, Object> named) {
+    throw TemplateException.raised(arguments.isEmpty() ? "" : String.valueOf(arguments.get(0)));
   }
 
   /** {@code strftime_now(format)}: the time of rendering by Python's format letters. */
-  public static String now(String format) {
-    return format(LocalDateTime.now(java.time.ZoneId.systemDefault()), format);
+  static Object now(List<Object> arguments, Map<String, Object> named) {
+    return format(LocalDateTime.now(ZoneId.systemDefault()), String.valueOf(arguments.get(0)));
   }
 
   static String format(LocalDateTime time, String format) {
@@ -46,22 +50,13 @@ public final class TemplateFunctions {
       letter = format.charAt(++i);
       String pattern = DATE_PATTERNS.get(letter);
       if (pattern != null) {
-        text.append(DateTimeFormatter.ofPattern(pattern, java.util.Locale.ENGLISH).format(time));
+        text.append(DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(time));
       } else if (letter == '%') {
         text.append('%');
       } else {
-        throw new RaisedException("strftime_now does not know %" + letter);
+        throw TemplateException.raised("strftime_now does not know %" + letter);
       }
     }
     return text.toString();
-  }
-
-  /** What {@code raise_exception} throws. */
-  static final class RaisedException extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    RaisedException(String message) {
-      super(message);
-    }
   }
 }

@@ -1,0 +1,426 @@
+package dev.sparkmla.compute.cpu;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Computes on the processor: float32, over bf16 weights and cache. Operations share their work
+ * among a fixed number of threads; OpenBLAS runs in each of them alone.
+ */
+public final class CpuBackend implements ComputeBackend {
+  /** Rows of a task of an operation that goes row by row. */
+  private static final int TASK_ROWS = 64;
+
+  private final HostMemory memory = new HostMemory();
+  private final Workers workers;
+
+  /**
+   * Starts the threads.
+   *
+   * @param threads how many threads compute, the calling one among them, ≥ 1
+   */
+  public CpuBackend(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("the CPU backend needs ≥ 1 threads, not " + threads);
+    }
+    Products.useCallingThread();
+    workers = new Workers(threads, memory);
+  }
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  /** Number of buffers outside the heap that are in use, the threads' own among them. */
+  int liveBuffers() {
+    return memory.live();
+  }
+
+  @Override
+  public Weight upload(String name, DataType type, int rows, int columns, ByteBuffer data) {
+    if (data.remaining() != (long) rows * columns * type.bytes()) {
+      throw new IllegalArgumentException(
+          name
+              + " has "
+              + data.remaining()
+              + " bytes; expected "
+              + rows
+              + " x "
+              + columns
+              + " of "
+              + type);
+    }
+    return new CpuWeight(memory, type, rows, columns, data.slice());
+  }
+
+  @Override
+  public Activation allocate(int rows, int columns) {
+    return new CpuActivation(memory, rows, columns);
+  }
+
+  @Override
+  public LatentCache allocateCache(int layers, int blocks) {
+    return new CpuCache(memory, layers, blocks);
+  }
+
+  @Override
+  public Rotation rotation(
+      double[] inverseFrequencies, double factor, boolean interleaved, int positions) {
+    return new CpuRotation(inverseFrequencies, factor, interleaved);
+  }
+
+  @Override
+  public StepPlan plan(List<Segment> decoding, List<Segment> prefilling) {
+    return new CpuPlan(decoding, prefilling);
+  }
+
+  private interface RowTask {
+    void run(int row, Scratch scratch);
+  }
+
+  private void forRows(int rows, RowTask task) {
+    workers.run(
+        (rows + TASK_ROWS - 1) / TASK_ROWS,
+        (index, scratch) -> {
+          int end = Math.min(rows, (index + 1) * TASK_ROWS);
+          for (int row = index * TASK_ROWS; row < end; row++) {
+            task.run(row, scratch);
+          }
+        });
+  }
+
+  @Override
+  public void embed(Weight table, StepPlan plan, Activation out) {
+    CpuWeight rows = CpuWeight.of(table);
+    CpuPlan tokens = CpuPlan.of(plan);
+    CpuActivation result = CpuActivation.of(out);
+    int columns = out.columns();
+    forRows(
+        plan.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.ROWS, columns);
+          rows.readRow(tokens.token(row), values);
+          result.writeRow(row, values, 0);
+        });
+  }
+
+  @Override
+  public void normalize(Activation in, Weight gain, float epsilon, Activation out) {
+    CpuActivation source = CpuActivation.of(in);
+    CpuActivation result = CpuActivation.of(out);
+    float[] gains = CpuWeight.of(gain).vector();
+    forRows(
+        in.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.ROWS, gains.length);
+          source.readRow(row, values, 0);
+          Vectors.normalize(values, gains, epsilon);
+          result.writeRow(row, values, 0);
+        });
+  }
+
+  @Override
+  public void linear(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+    product(in, weight, bias, out, false);
+  }
+
+  @Override
+  public void linearAdd(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+    product(in, weight, bias, out, true);
+  }
+
+  private void product(
+      Activation in, Weight weight, Optional<Weight> bias, Activation out, boolean add) {
+    CpuWeight parameters = CpuWeight.of(weight);
+    int width = Products.panelRows(parameters.columns());
+    int panels = (parameters.rows() + width - 1) / width;
+    int tiles = (in.rows() + Products.ROWS - 1) / Products.ROWS;
+    Products.View left = Products.View.of(CpuActivation.of(in));
+    Products.View result = Products.View.of(CpuActivation.of(out));
+    workers.run(
+        panels * tiles,
+        (index, scratch) -> {
+          int column = index % panels * width;
+          int row = index / panels * Products.ROWS;
+          Products.independent(
+              Math.min(Products.ROWS, in.rows() - row),
+              left.from(row, 0),
+              parameters,
+              column,
+              Math.min(width, parameters.rows() - column),
+              result.from(row, column),
+              add,
+              scratch);
+        });
+    bias.ifPresent(values -> addToRows(CpuActivation.of(out), CpuWeight.of(values).vector()));
+  }
+
+  private void addToRows(CpuActivation out, float[] bias) {
+    forRows(
+        out.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.ROWS, bias.length);
+          out.readRow(row, values, 0);
+          for (int i = 0; i < bias.length; i++) {
+            values[i] += bias[i];
+          }
+          out.writeRow(row, values, 0);
+        });
+  }
+
+  @Override
+  public void gatedActivation(Activation gate, Activation up) {
+    CpuActivation gates = CpuActivation.of(gate);
+    CpuActivation ups = CpuActivation.of(up);
+    int columns = gate.columns();
+    forRows(
+        gate.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.GATE, columns);
+          float[] factors = scratch.array(Scratch.Use.UP, columns);
+          gates.readRow(row, values, 0);
+          ups.readRow(row, factors, 0);
+          Vectors.gate(values, factors, columns, scratch);
+          gates.writeRow(row, values, 0);
+        });
+  }
+
+  @Override
+  public void rotateQueries(Activation queries, int heads, Rotation rotation, StepPlan plan) {
+    CpuActivation values = CpuActivation.of(queries);
+    CpuRotation turns = CpuRotation.of(rotation);
+    CpuPlan tokens = CpuPlan.of(plan);
+    int head = queries.columns() / heads;
+    forRows(
+        plan.rows(),
+        (row, scratch) -> {
+          float[] angles = scratch.array(Scratch.Use.SCORES, LatentCache.ROPE);
+          turns.angles(tokens.position(row), angles);
+          float[] part = scratch.array(Scratch.Use.ROWS, queries.columns());
+          values.readRow(row, part, 0);
+          for (int i = 1; i <= heads; i++) {
+            turns.turn(part, i * head - LatentCache.ROPE, angles);
+          }
+          values.writeRow(row, part, 0);
+        });
+  }
+
+  @Override
+  public void writeCache(
+      Activation latents,
+      Weight gain,
+      float epsilon,
+      Rotation rotation,
+      StepPlan plan,
+      LatentCache cache,
+      int layer) {
+    CpuActivation source = CpuActivation.of(latents);
+    CpuRotation turns = CpuRotation.of(rotation);
+    CpuPlan tokens = CpuPlan.of(plan);
+    CpuCache target = CpuCache.of(cache);
+    float[] gains = CpuWeight.of(gain).vector();
+    forRows(
+        plan.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.ROWS, LatentCache.WIDTH);
+          float[] angles = scratch.array(Scratch.Use.SCORES, LatentCache.ROPE);
+          source.readRow(row, values, 0);
+          Vectors.normalize(values, gains, epsilon);
+          turns.angles(tokens.position(row), angles);
+          turns.turn(values, LatentCache.LATENT, angles);
+          int slot = tokens.slot(row) * LatentCache.WIDTH;
+          for (int i = 0; i < LatentCache.WIDTH; i++) {
+            target.layer(layer).put(slot + i, BFloat16.round(values[i]));
+          }
+        });
+  }
+
+  @Override
+  public void absorbQueries(
+      Activation queries, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+    CpuWeight parameters = CpuWeight.of(keyValue);
+    Products.View from = Products.View.of(CpuActivation.of(queries));
+    Products.View to = Products.View.of(CpuActivation.of(out));
+    int rows = plan.decodeRows();
+    workers.run(
+        rows == 0 ? 0 : heads,
+        (head, scratch) -> {
+          int query = head * (nope + LatentCache.ROPE);
+          Products.independent(
+              rows,
+              LatentCache.LATENT,
+              nope,
+              from.from(0, query),
+              parameters.panel(head * (parameters.rows() / heads), nope, scratch),
+              LatentCache.LATENT,
+              false,
+              to.from(0, head * LatentCache.WIDTH),
+              false,
+              scratch);
+          Products.copy(
+              from.from(0, query + nope),
+              to.from(0, head * LatentCache.WIDTH + LatentCache.LATENT),
+              rows,
+              LatentCache.ROPE);
+        });
+  }
+
+  @Override
+  public void decodeAttention(
+      Activation absorbed,
+      int heads,
+      float scale,
+      StepPlan plan,
+      LatentCache cache,
+      int layer,
+      Activation out) {
+    new DecodeAttention(
+            CpuActivation.of(absorbed),
+            heads,
+            scale,
+            CpuPlan.of(plan),
+            CpuCache.of(cache).layer(layer),
+            CpuActivation.of(out))
+        .run(workers, memory);
+  }
+
+  @Override
+  public void projectValues(
+      Activation latents, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+    CpuWeight parameters = CpuWeight.of(keyValue);
+    Products.View from = Products.View.of(CpuActivation.of(latents));
+    Products.View to = Products.View.of(CpuActivation.of(out));
+    int rows = plan.decodeRows();
+    int head = parameters.rows() / heads;
+    int value = head - nope;
+    workers.run(
+        rows == 0 ? 0 : heads,
+        (index, scratch) ->
+            Products.independent(
+                rows,
+                from.from(0, index * LatentCache.LATENT),
+                parameters,
+                index * head + nope,
+                value,
+                to.from(0, index * value),
+                false,
+                scratch));
+  }
+
+  @Override
+  public void prefillAttention(
+      Activation queries,
+      Weight keyValue,
+      int heads,
+      int nope,
+      float scale,
+      StepPlan plan,
+      LatentCache cache,
+      int layer,
+      Activation out) {
+    int row = plan.decodeRows();
+    for (Segment segment : CpuPlan.of(plan).prefilling()) {
+      new PrefillAttention(
+              CpuActivation.of(queries),
+              CpuWeight.of(keyValue),
+              heads,
+              nope,
+              scale,
+              segment,
+              row,
+              CpuCache.of(cache).layer(layer),
+              CpuActivation.of(out))
+          .run(workers, memory);
+      row += segment.tokens().length;
+    }
+  }
+
+  @Override
+  public Routing route(Activation logits, Optional<Weight> bias, RoutingPolicy policy) {
+    CpuActivation source = CpuActivation.of(logits);
+    int experts = logits.columns();
+    float[] biases = bias.map(values -> CpuWeight.of(values).vector()).orElse(new float[experts]);
+    int[] chosen = new int[logits.rows() * policy.perToken()];
+    float[] weights = new float[chosen.length];
+    forRows(
+        logits.rows(),
+        (row, scratch) -> {
+          float[] values = scratch.array(Scratch.Use.ROWS, experts);
+          source.readRow(row, values, 0);
+          new ExpertChoice(policy, values, biases, experts)
+              .write(chosen, weights, row * policy.perToken());
+        });
+    return new CpuRouting(policy.perToken(), chosen, weights);
+  }
+
+  @Override
+  public void experts(Activation in, Routing routing, List<GatedWeights> experts, Activation out) {
+    new ExpertProducts(CpuActivation.of(in), CpuRouting.of(routing), experts, CpuActivation.of(out))
+        .run(workers, memory);
+  }
+
+  @Override
+  public void gather(Activation in, int[] rows, Activation out) {
+    CpuActivation source = CpuActivation.of(in);
+    CpuActivation result = CpuActivation.of(out);
+    float[] values = new float[in.columns()];
+    for (int i = 0; i < rows.length; i++) {
+      source.readRow(rows[i], values, 0);
+      result.writeRow(i, values, 0);
+    }
+  }
+
+  @Override
+  public int[] sample(Activation logits, List<Sampling> sampling) {
+    CpuActivation source = CpuActivation.of(logits);
+    int[] tokens = new int[logits.rows()];
+    workers.run(
+        tokens.length,
+        (row, scratch) -> {
+          float[] values = new float[logits.columns()];
+          source.readRow(row, values, 0);
+          tokens[row] = TokenChoice.choose(values, sampling.get(row));
+        });
+    return tokens;
+  }
+
+  @Override
+  public float[][] read(Activation activation) {
+    CpuActivation source = CpuActivation.of(activation);
+    float[][] rows = new float[activation.rows()][activation.columns()];
+    for (int i = 0; i < rows.length; i++) {
+      source.readRow(i, rows[i], 0);
+    }
+    return rows;
+  }
+
+  /**
+   * Ends the threads.
+   *
+   * @throws IllegalStateException when something it handed out is not closed; that stays usable for
+   *     nothing but closing
+   */
+  @Override
+  public void close() {
+    workers.close();
+    memory.close();
+    if (memory.live() != 0) {
+      throw new IllegalStateException(
+          memory.live() + " buffers of the CPU backend are not closed; close the model first");
+    }
+  }
+}

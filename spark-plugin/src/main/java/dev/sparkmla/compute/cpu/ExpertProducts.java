@@ -1,0 +1,131 @@
+package dev.sparkmla.compute.cpu;
+
+import dev.sparkmla.compute.GatedWeights;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The experts' gated products: tokens are grouped by expert, and each group is gathered and
+ * multiplied; then each token adds up its experts' results in the order they were chosen.
+ */
+final class ExpertProducts {
+  /** Tokens taken at once, which bounds the memory of the experts' results. */
+  private static final int BATCH = 2048;
+
+  private final CpuActivation in;
+  private final CpuRouting routing;
+  private final List<GatedWeights> experts;
+  private final CpuActivation out;
+
+  ExpertProducts(
+      CpuActivation in, CpuRouting routing, List<GatedWeights> experts, CpuActivation out) {
+    this.in = in;
+    this.routing = routing;
+    this.experts = experts;
+    this.out = out;
+  }
+
+  void run(Workers workers, HostMemory memory) {
+    for (int first = 0; first < in.rows(); first += BATCH) {
+      batch(first, Math.min(BATCH, in.rows() - first), workers, memory);
+    }
+  }
+
+  private void batch(int first, int rows, Workers workers, HostMemory memory) {
+    int perToken = routing.perToken();
+    int[][] chosen = choices(first, rows);
+    int[] busy = busiestFirst(chosen);
+    try (CpuActivation results = new CpuActivation(memory, rows * perToken, out.columns())) {
+      workers.run(
+          busy.length,
+          (index, scratch) ->
+              multiply(first, experts.get(busy[index]), chosen[busy[index]], results, scratch));
+      workers.run(
+          (rows + 63) / 64,
+          (index, scratch) -> {
+            for (int row = index * 64; row < Math.min(rows, (index + 1) * 64); row++) {
+              addUp(first, row, results, scratch);
+            }
+          });
+    }
+  }
+
+  /** By expert, the places {@code row * perToken + i} of the batch that chose it. */
+  private int[][] choices(int first, int rows) {
+    int perToken = routing.perToken();
+    int[] counts = new int[experts.size()];
+    for (int i = 0; i < rows * perToken; i++) {
+      counts[routing.experts()[first * perToken + i]]++;
+    }
+    int[][] places = new int[experts.size()][];
+    Arrays.setAll(places, expert -> new int[counts[expert]]);
+    for (int i = rows * perToken - 1; i >= 0; i--) {
+      int expert = routing.experts()[first * perToken + i];
+      places[expert][--counts[expert]] = i;
+    }
+    return places;
+  }
+
+  private static int[] busiestFirst(int[][] chosen) {
+    return java.util.stream.IntStream.range(0, chosen.length)
+        .filter(expert -> chosen[expert].length > 0)
+        .boxed()
+        .sorted((a, b) -> Integer.compare(chosen[b].length, chosen[a].length))
+        .mapToInt(Integer::intValue)
+        .toArray();
+  }
+
+  private void multiply(
+      int first, GatedWeights weights, int[] places, CpuActivation results, Scratch scratch) {
+    CpuWeight gate = CpuWeight.of(weights.gate());
+    CpuWeight up = CpuWeight.of(weights.up());
+    CpuWeight down = CpuWeight.of(weights.down());
+    int hidden = in.columns();
+    int width = gate.rows();
+    int rows = places.length;
+    HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * Math.max(hidden, width));
+    Products.View input = new Products.View(gathered, 0, hidden);
+    for (int i = 0; i < rows; i++) {
+      gathered
+          .floats()
+          .put(
+              i * hidden,
+              in.buffer().floats(),
+              (first + places[i] / routing.perToken()) * hidden,
+              hidden);
+    }
+    HostBuffer gateBuffer = scratch.buffer(Scratch.Use.GATE, (long) rows * width);
+    HostBuffer upBuffer = scratch.buffer(Scratch.Use.UP, (long) rows * Math.max(width, hidden));
+    Products.View gates = new Products.View(gateBuffer, 0, width);
+    Products.independent(rows, input, gate, 0, width, gates, false, scratch);
+    Products.independent(
+        rows, input, up, 0, width, new Products.View(upBuffer, 0, width), false, scratch);
+    float[] values = scratch.array(Scratch.Use.GATE, width);
+    float[] factors = scratch.array(Scratch.Use.UP, width);
+    for (int i = 0; i < rows; i++) {
+      gateBuffer.floats().get(i * width, values, 0, width);
+      upBuffer.floats().get(i * width, factors, 0, width);
+      Vectors.gate(values, factors, width, scratch);
+      gateBuffer.floats().put(i * width, values, 0, width);
+    }
+    Products.View output = new Products.View(upBuffer, 0, hidden);
+    Products.independent(rows, gates, down, 0, hidden, output, false, scratch);
+    for (int i = 0; i < rows; i++) {
+      results.buffer().floats().put(places[i] * hidden, upBuffer.floats(), i * hidden, hidden);
+    }
+  }
+
+  private void addUp(int first, int row, CpuActivation results, Scratch scratch) {
+    int hidden = out.columns();
+    float[] sum = scratch.array(Scratch.Use.ROWS, hidden);
+    float[] part = scratch.array(Scratch.Use.UP, hidden);
+    out.readRow(first + row, sum, 0);
+    for (int i = 0; i < routing.perToken(); i++) {
+      int place = row * routing.perToken() + i;
+      results.readRow(place, part, 0);
+      Vectors.addScaled(
+          sum, 0, routing.weights()[first * routing.perToken() + place], part, 0, hidden);
+    }
+    out.writeRow(first + row, sum, 0);
+  }
+}

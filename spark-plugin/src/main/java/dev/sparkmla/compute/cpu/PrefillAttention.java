@@ -1,0 +1,220 @@
+package dev.sparkmla.compute.cpu;
+
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Segment;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.util.Arrays;
+
+/**
+ * Causal attention of one segment in expanded form. Cached tokens are taken a run at a time,
+ * expanded to every head's keys and values, and attended to in tiles; a query's softmax and sums go
+ * on from tile to tile and from run to run.
+ *
+ * <p>Tiles begin at multiples of {@value #TILE} of the sequence and are computed whole, with zeros
+ * past the last token, and queries come in rows that do not depend on each other: so the result
+ * does not depend on where a prompt was cut.
+ */
+final class PrefillAttention {
+  /** Keys of a tile, and queries of a task. */
+  private static final int TILE = 192;
+
+  /** Tokens expanded at once. */
+  private static final int RUN = 10 * TILE;
+
+  private final Products.View queries;
+  private final CpuWeight keyValue;
+  private final int heads;
+  private final int nope;
+  private final int key;
+  private final int value;
+  private final float scale;
+  private final Segment segment;
+  private final int firstRow;
+  private final int count;
+  private final ShortBuffer cache;
+  private final CpuActivation out;
+  private final int tasks;
+  private final Softmax[] softmax;
+
+  /** Attends from rows {@code firstRow ...} of {@code queries}, the segment's. */
+  PrefillAttention(
+      CpuActivation queries,
+      CpuWeight keyValue,
+      int heads,
+      int nope,
+      float scale,
+      Segment segment,
+      int firstRow,
+      ShortBuffer cache,
+      CpuActivation out) {
+    this.queries = Products.View.of(queries);
+    this.keyValue = keyValue;
+    this.heads = heads;
+    this.nope = nope;
+    this.key = nope + LatentCache.ROPE;
+    this.value = keyValue.rows() / heads - nope;
+    this.scale = scale;
+    this.segment = segment;
+    this.firstRow = firstRow;
+    this.count = segment.tokens().length;
+    this.cache = cache;
+    this.out = out;
+    this.tasks = (count + TILE - 1) / TILE;
+    this.softmax = new Softmax[heads * tasks];
+    Arrays.setAll(softmax, any -> new Softmax(TILE));
+  }
+
+  void run(Workers workers, HostMemory memory) {
+    int context = segment.position() + count;
+    int length = Math.min(RUN, (context + TILE - 1) / TILE * TILE);
+    HostBuffer latents = memory.borrow((long) length * LatentCache.WIDTH * Float.BYTES);
+    HostBuffer keys = memory.borrow((long) heads * length * key * Float.BYTES);
+    HostBuffer values = memory.borrow((long) heads * length * value * Float.BYTES);
+    try {
+      for (int begin = 0; begin < context; begin += RUN) {
+        int first = begin;
+        int tiles = (Math.min(RUN, context - begin) + TILE - 1) / TILE;
+        workers.run(tiles, (tile, scratch) -> widen(first, tile, context, latents));
+        workers.run(
+            heads * tiles,
+            (index, scratch) ->
+                expand(index / tiles, index % tiles, length, latents, keys, values, scratch));
+        // The last queries see the most keys: they go first, so that the threads end together.
+        workers.run(
+            heads * tasks,
+            (index, scratch) ->
+                attend(
+                    index % heads,
+                    tasks - 1 - index / heads,
+                    first,
+                    length,
+                    tiles,
+                    keys,
+                    values,
+                    scratch));
+      }
+    } finally {
+      memory.giveBack(latents);
+      memory.giveBack(keys);
+      memory.giveBack(values);
+    }
+  }
+
+  private void widen(int first, int tile, int context, HostBuffer latents) {
+    int tokens = Math.min(TILE, context - first - tile * TILE);
+    int at = tile * TILE * LatentCache.WIDTH;
+    CachedTokens.widen(cache, segment, first + tile * TILE, tokens, latents.floats(), at);
+    Products.zero(
+        latents.floats(), at + tokens * LatentCache.WIDTH, (TILE - tokens) * LatentCache.WIDTH);
+  }
+
+  private void expand(
+      int head,
+      int tile,
+      int length,
+      HostBuffer latents,
+      HostBuffer keys,
+      HostBuffer values,
+      Scratch scratch) {
+    Products.View from =
+        new Products.View(latents, tile * TILE * LatentCache.WIDTH, LatentCache.WIDTH);
+    int row = head * length + tile * TILE;
+    Products.View toKeys = new Products.View(keys, row * key, key);
+    Products.View toValues = new Products.View(values, row * value, value);
+    int first = head * (nope + value);
+    Products.independent(TILE, from, keyValue, first, nope, toKeys, false, scratch);
+    Products.independent(TILE, from, keyValue, first + nope, value, toValues, false, scratch);
+    Products.copy(from.from(0, LatentCache.LATENT), toKeys.from(0, nope), TILE, LatentCache.ROPE);
+  }
+
+  private void attend(
+      int head,
+      int task,
+      int first,
+      int length,
+      int tiles,
+      HostBuffer keys,
+      HostBuffer values,
+      Scratch scratch) {
+    int begin = task * TILE;
+    int rows = Math.min(TILE, count - begin);
+    int firstPosition = segment.position() + begin;
+    int lastPosition = firstPosition + rows - 1;
+    if (first > lastPosition) {
+      return;
+    }
+    int padded = Products.paddedRows(rows, TILE, Math.min(key, value));
+    Products.View query = query(head, begin, rows, padded, scratch);
+    HostBuffer scoreBuffer = scratch.buffer(Scratch.Use.SCORES, (long) padded * TILE);
+    HostBuffer attendedBuffer = scratch.buffer(Scratch.Use.ATTENDED, (long) padded * value);
+    float[] scores = scratch.array(Scratch.Use.SCORES, padded * TILE);
+    float[] attended = scratch.array(Scratch.Use.ATTENDED, rows * value);
+    float[] sums = scratch.array(Scratch.Use.RESULT, rows * value);
+    float[] factors = scratch.array(Scratch.Use.GATE, rows);
+    FloatBuffer result = out.buffer().floats();
+    int resultAt = (firstRow + begin) * out.columns() + head * value;
+    if (first == 0) {
+      Arrays.fill(sums, 0, rows * value, 0f);
+    } else {
+      for (int row = 0; row < rows; row++) {
+        result.get(resultAt + row * out.columns(), sums, row * value, value);
+      }
+    }
+    Arrays.fill(scores, rows * TILE, padded * TILE, 0f);
+    Softmax running = softmax[head * tasks + task];
+    for (int tile = 0; tile < tiles && first + tile * TILE <= lastPosition; tile++) {
+      int row0 = head * length + tile * TILE;
+      Products.transposed(
+          padded,
+          TILE,
+          key,
+          query,
+          keys.at((long) row0 * key),
+          key,
+          new Products.View(scoreBuffer, 0, TILE));
+      scoreBuffer.floats().get(0, scores, 0, rows * TILE);
+      for (int row = 0; row < rows; row++) {
+        int seen = Math.min(TILE, firstPosition + row - (first + tile * TILE) + 1);
+        factors[row] = 1;
+        if (seen > 0) {
+          factors[row] = running.see(row, scores, row * TILE, seen, scale, scratch.exponential());
+        }
+        Arrays.fill(scores, row * TILE + Math.max(seen, 0), (row + 1) * TILE, 0f);
+      }
+      scoreBuffer.floats().put(0, scores, 0, padded * TILE);
+      Products.plain(
+          padded,
+          value,
+          TILE,
+          new Products.View(scoreBuffer, 0, TILE),
+          values.at((long) row0 * value),
+          value,
+          new Products.View(attendedBuffer, 0, value));
+      attendedBuffer.floats().get(0, attended, 0, rows * value);
+      for (int row = 0; row < rows; row++) {
+        Vectors.scaleAndAdd(sums, row * value, factors[row], attended, row * value, value);
+      }
+    }
+    boolean last = first + tiles * TILE > lastPosition;
+    for (int row = 0; row < rows; row++) {
+      if (last) {
+        Vectors.scale(sums, row * value, value, 1 / running.sum(row));
+      }
+      result.put(resultAt + row * out.columns(), sums, row * value, value);
+    }
+  }
+
+  /** The task's queries, in place, or padded with zeros. */
+  private Products.View query(int head, int begin, int rows, int padded, Scratch scratch) {
+    Products.View all = queries.from(firstRow + begin, head * key);
+    if (rows == padded) {
+      return all;
+    }
+    HostBuffer buffer = scratch.buffer(Scratch.Use.QUERIES, (long) padded * key);
+    Products.View view = new Products.View(buffer, 0, key);
+    Products.copy(all, view, rows, key);
+    Products.zero(buffer.floats(), rows * key, (padded - rows) * key);
+    return view;
+  }
+}

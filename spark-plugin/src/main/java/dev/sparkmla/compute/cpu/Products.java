@@ -1,0 +1,179 @@
+package dev.sparkmla.compute.cpu;
+
+import java.nio.FloatBuffer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.openblas.global.openblas_nolapack;
+
+/**
+ * Matrix products through OpenBLAS, one thread each.
+ *
+ * <p>OpenBLAS chooses other kernels for small products and for the last few rows, and they round
+ * differently. So rows come in whole {@value #ROW_STEP}s, padded where they are fewer, and enough
+ * of them that no product counts as small; then a row's result does not depend on its company.
+ */
+final class Products {
+  /** A multiple of the rows of every kernel's register tile. */
+  static final int ROW_STEP = 24;
+
+  /** Rows of one call at most. */
+  static final int ROWS = 480;
+
+  /** Products of at most so many multiplications are small to OpenBLAS. */
+  private static final long SMALL = 1_000_000;
+
+  /** Floats of a panel of widened parameters, about what a second-level cache holds. */
+  private static final int PANEL = 1 << 17;
+
+  private static final int ROW_MAJOR = openblas_nolapack.CblasRowMajor;
+  private static final int AS_IS = openblas_nolapack.CblasNoTrans;
+  private static final int TRANSPOSED = openblas_nolapack.CblasTrans;
+
+  private Products() {}
+
+  /** Makes OpenBLAS compute in the calling thread, process-wide: the threads are ours. */
+  static void useCallingThread() {
+    openblas_nolapack.blas_set_num_threads(1);
+  }
+
+  /**
+   * A matrix, or rows and columns of one.
+   *
+   * @param buffer holds it
+   * @param offset index of its first float
+   * @param stride floats from row to row
+   */
+  record View(HostBuffer buffer, int offset, int stride) {
+    static View of(CpuActivation activation) {
+      return new View(activation.buffer(), 0, activation.columns());
+    }
+
+    /** From that row and column on. */
+    View from(int row, int column) {
+      return new View(buffer, offset + row * stride + column, stride);
+    }
+
+    FloatPointer pointer() {
+      return buffer.at(offset);
+    }
+  }
+
+  /** {@code c = a · bᵀ}, just as it is: {@code a [m, k]}, {@code b [n, k]}. */
+  static void transposed(int m, int n, int k, View a, FloatPointer b, int strideB, View c) {
+    call(TRANSPOSED, m, n, k, a, b, strideB, c, false);
+  }
+
+  /** {@code c = a · b}, just as it is: {@code a [m, k]}, {@code b [k, n]}. */
+  static void plain(int m, int n, int k, View a, FloatPointer b, int strideB, View c) {
+    call(AS_IS, m, n, k, a, b, strideB, c, false);
+  }
+
+  private static void call(
+      int form, int m, int n, int k, View a, FloatPointer b, int strideB, View c, boolean add) {
+    openblas_nolapack.cblas_sgemm(
+        ROW_MAJOR,
+        AS_IS,
+        form,
+        m,
+        n,
+        k,
+        1f,
+        a.pointer(),
+        a.stride(),
+        b,
+        strideB,
+        add ? 1f : 0f,
+        c.pointer(),
+        c.stride());
+  }
+
+  /** Rows to compute so that {@code m} rows come out as in any other company. */
+  static int paddedRows(int m, int n, int k) {
+    long least = SMALL / ((long) n * k) + 1;
+    return (int) ((Math.max(m, least) + ROW_STEP - 1) / ROW_STEP * ROW_STEP);
+  }
+
+  /** {@code c = a · bᵀ} or {@code c += a · bᵀ}, rows independent of each other. */
+  static void independent(
+      int m,
+      int n,
+      int k,
+      View a,
+      FloatPointer b,
+      int strideB,
+      boolean transposed,
+      View c,
+      boolean add,
+      Scratch scratch) {
+    int form = transposed ? TRANSPOSED : AS_IS;
+    int padded = paddedRows(m, n, k);
+    if (padded == m) {
+      call(form, m, n, k, a, b, strideB, c, add);
+      return;
+    }
+    HostBuffer left = scratch.buffer(Scratch.Use.LEFT, (long) padded * k);
+    HostBuffer result = scratch.buffer(Scratch.Use.RESULT, (long) padded * n);
+    copy(a, new View(left, 0, k), m, k);
+    zero(left.floats(), m * k, (padded - m) * k);
+    if (add) {
+      copy(c, new View(result, 0, n), m, n);
+      zero(result.floats(), m * n, (padded - m) * n);
+    }
+    call(form, padded, n, k, new View(left, 0, k), b, strideB, new View(result, 0, n), add);
+    copy(new View(result, 0, n), c, m, n);
+  }
+
+  /**
+   * {@code c = a · weight[firstRow .. firstRow + n]ᵀ} or {@code c += ...}, rows independent of each
+   * other, for any number of them.
+   */
+  static void independent(
+      int m, View a, CpuWeight weight, int firstRow, int n, View c, boolean add, Scratch scratch) {
+    int k = weight.columns();
+    int width = panelRows(k);
+    for (int column = 0; column < n; column += width) {
+      int count = Math.min(width, n - column);
+      FloatPointer panel = weight.panel(firstRow + column, count, scratch);
+      for (int row = 0; row < m; row += ROWS) {
+        independent(
+            Math.min(ROWS, m - row),
+            count,
+            k,
+            a.from(row, 0),
+            panel,
+            k,
+            true,
+            c.from(row, column),
+            add,
+            scratch);
+      }
+    }
+  }
+
+  /** Rows of a weight of {@code k} columns that are widened at once. */
+  static int panelRows(int k) {
+    return Math.max(64, PANEL / k / 64 * 64);
+  }
+
+  /** Copies {@code rows} rows of {@code columns} floats. */
+  static void copy(View from, View to, int rows, int columns) {
+    FloatBuffer source = from.buffer().floats();
+    FloatBuffer target = to.buffer().floats();
+    if (from.stride() == columns && to.stride() == columns) {
+      target.put(to.offset(), source, from.offset(), rows * columns);
+      return;
+    }
+    for (int row = 0; row < rows; row++) {
+      target.put(
+          to.offset() + row * to.stride(), source, from.offset() + row * from.stride(), columns);
+    }
+  }
+
+  /** Clears {@code count} floats. */
+  static void zero(FloatBuffer floats, int from, int count) {
+    for (int done = 0; done < count; done += ZEROS.length) {
+      floats.put(from + done, ZEROS, 0, Math.min(ZEROS.length, count - done));
+    }
+  }
+
+  private static final float[] ZEROS = new float[4096];
+}

@@ -1,0 +1,96 @@
+package dev.sparkmla.compute.cpu;
+
+import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.Sampling;
+import java.util.Arrays;
+
+/**
+ * A row of logits to a token. The random number comes from a counter, not from a state: the
+ * finisher of SplitMix64 (Steele, Lea and Flood 2014) over seed and index.
+ */
+final class TokenChoice {
+  private static final long GOLDEN = 0x9e3779b97f4a7c15L;
+
+  private TokenChoice() {}
+
+  static int choose(float[] logits, Sampling sampling) {
+    int largest = largest(logits);
+    if (sampling.temperature() == 0) {
+      return largest;
+    }
+    int[] kept = kept(logits, sampling);
+    double[] powers = new double[kept.length];
+    double sum = 0;
+    for (int i = 0; i < kept.length; i++) {
+      powers[i] = Math.exp(((double) logits[kept[i]] - logits[largest]) / sampling.temperature());
+      sum += powers[i];
+    }
+    int count = kept.length;
+    if (sampling.topP() < 1) {
+      double reached = 0;
+      count = 0;
+      while (count < kept.length && reached < sampling.topP() * sum) {
+        reached += powers[count++];
+      }
+      sum = reached;
+    }
+    double left = uniform(sampling.seed(), sampling.index()) * sum;
+    for (int i = 0; i < count; i++) {
+      left -= powers[i];
+      if (left < 0) {
+        return kept[i];
+      }
+    }
+    return kept[count - 1];
+  }
+
+  private static int largest(float[] logits) {
+    int best = 0;
+    for (int i = 0; i < logits.length; i++) {
+      if (Float.isNaN(logits[i]) || logits[i] == Float.POSITIVE_INFINITY) {
+        throw new ComputeException(
+            "the logit of token "
+                + i
+                + " is "
+                + logits[i]
+                + "; the weights are broken or an operation has overflowed");
+      }
+      if (logits[i] > logits[best]) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  /** The ids that top-k keeps, best first (the lower id among equals), or all when none is cut. */
+  private static int[] kept(float[] logits, Sampling sampling) {
+    if (sampling.topK() == 0 && sampling.topP() >= 1) {
+      int[] all = new int[logits.length];
+      Arrays.setAll(all, i -> i);
+      return all;
+    }
+    long[] order = new long[logits.length];
+    for (int i = 0; i < logits.length; i++) {
+      // + 0f: both zeros are equal.
+      int bits = Float.floatToIntBits(logits[i] + 0f);
+      int ascending = bits ^ (bits >> 31 & 0x7fffffff);
+      order[i] = (long) ~ascending << 32 | i;
+    }
+    Arrays.sort(order);
+    int[] kept =
+        new int[sampling.topK() == 0 ? order.length : Math.min(sampling.topK(), order.length)];
+    Arrays.setAll(kept, i -> (int) order[i]);
+    return kept;
+  }
+
+  /** In [0, 1), 53 bits. */
+  static double uniform(long seed, int index) {
+    return (mix(mix(seed + GOLDEN) + (index + 1L) * GOLDEN) >>> 11) * 0x1p-53;
+  }
+
+  private static long mix(long bits) {
+    long mixed = (bits ^ bits >>> 30) * 0xbf58476d1ce4e5b9L;
+    mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
+    return mixed ^ mixed >>> 31;
+  }
+}

@@ -1,0 +1,7 @@
+package dev.sparkmla.text.jinja;
+
+/** A part of a template that has a value. */
+@FunctionalInterface
+interface Expression {
+  Object value(Scope scope);
+}

@@ -1,0 +1,226 @@
+package dev.sparkmla.text.jinja;
+
+import dev.sparkmla.text.jinja.Token.Kind;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Cuts a template into tokens, with trim_blocks and lstrip_blocks on: the line break after a
+ * statement or a comment and the blanks before one at the beginning of a line are no text.
+ */
+final class Lexer {
+  private static final Pattern TAG = Pattern.compile("\\{[{%#][-+]?");
+  private static final Pattern RAW = Pattern.compile("\\{%([-+]?)\\s*raw\\s*([-+]?)%\\}");
+  private static final Pattern END_RAW = Pattern.compile("\\{%([-+]?)\\s*endraw\\s*([-+]?)%\\}");
+  private static final Pattern INSIDE =
+      Pattern.compile(
+          "(?<space>\\s+)"
+              + "|(?<name>[\\p{L}_][\\p{L}\\p{N}_]*)"
+              + "|(?<float>\\d[\\d_]*(?:\\.\\d[\\d_]*(?:[eE][-+]?\\d+)?|[eE][-+]?\\d+))"
+              + "|(?<integer>\\d[\\d_]*)"
+              + "|(?<string>'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\")"
+              + "|(?<operator>//|\\*\\*|==|!=|>=|<=|[-+*/%~<>=.:|,()\\[\\]{}])",
+          Pattern.DOTALL);
+
+  private final String source;
+  private final List<Token> tokens = new ArrayList<>();
+  private int at;
+  private int counted;
+  private int line = 1;
+
+  /** Whether what was read last ended a line. */
+  private boolean lineStarts = true;
+
+  private Lexer(String source) {
+    this.source = source;
+  }
+
+  static List<Token> tokens(String source) {
+    String lines = source.replace("\r\n", "\n").replace('\r', '\n');
+    Lexer lexer = new Lexer(lines.endsWith("\n") ? lines.substring(0, lines.length() - 1) : lines);
+    lexer.readAll();
+    return lexer.tokens;
+  }
+
+  private void readAll() {
+    Matcher tag = TAG.matcher(source);
+    while (tag.find(at)) {
+      String opening = tag.group();
+      readText(tag.start(), opening);
+      Matcher raw = RAW.matcher(source).region(tag.start(), source.length());
+      if (opening.charAt(1) == '#') {
+        readComment(tag.end());
+      } else if (raw.lookingAt()) {
+        readRaw(raw);
+      } else {
+        readTag(opening, tag.end());
+      }
+    }
+    addText(source.substring(at));
+    tokens.add(new Token(Kind.END, "", line()));
+  }
+
+  /** Reads the text up to a tag, less what the tag takes from it. */
+  private void readText(int end, String opening) {
+    String text = source.substring(at, end);
+    if (opening.endsWith("-")) {
+      text = text.stripTrailing();
+    } else if (!opening.endsWith("+") && opening.charAt(1) != '{') {
+      int line = text.lastIndexOf('\n') + 1;
+      if ((line > 0 || lineStarts) && text.substring(line).isBlank()) {
+        text = text.substring(0, line);
+      }
+    }
+    addText(text);
+    at = end;
+  }
+
+  private void addText(String text) {
+    if (!text.isEmpty()) {
+      tokens.add(new Token(Kind.TEXT, text, line()));
+    }
+  }
+
+  private void readComment(int begin) {
+    int end = source.indexOf("#}", begin);
+    if (end < 0) {
+      throw fault("a comment does not end");
+    }
+    char sign = end > begin ? source.charAt(end - 1) : ' ';
+    at = end + 2;
+    skipAfter(sign, true);
+  }
+
+  private void readRaw(Matcher raw) {
+    at = raw.end();
+    skipAfter(raw.group(2).isEmpty() ? ' ' : raw.group(2).charAt(0), true);
+    Matcher end = END_RAW.matcher(source);
+    if (!end.find(at)) {
+      throw fault("raw does not end");
+    }
+    readText(end.start(), "{%" + end.group(1));
+    at = end.end();
+    skipAfter(end.group(2).isEmpty() ? ' ' : end.group(2).charAt(0), true);
+  }
+
+  /** Skips the white space that a tag's closing takes. */
+  private void skipAfter(char sign, boolean trimLine) {
+    int begin = at;
+    if (sign == '-') {
+      while (at < source.length() && Character.isWhitespace(source.charAt(at))) {
+        at++;
+      }
+    } else if (sign != '+' && trimLine && source.startsWith("\n", at)) {
+      at++;
+    }
+    lineStarts = at > begin && source.charAt(at - 1) == '\n';
+  }
+
+  private void readTag(String opening, int begin) {
+    boolean print = opening.charAt(1) == '{';
+    String closing = print ? "}}" : "%}";
+    tokens.add(new Token(print ? Kind.PRINT : Kind.STATEMENT, opening, line()));
+    at = begin;
+    Matcher inside = INSIDE.matcher(source);
+    int depth = 0;
+    while (true) {
+      char sign = at < source.length() ? source.charAt(at) : ' ';
+      boolean signed = sign == '-' || sign == '+' && !print;
+      if (depth == 0 && source.startsWith(closing, signed ? at + 1 : at)) {
+        tokens.add(new Token(Kind.CLOSE, closing, line()));
+        at += signed ? 3 : 2;
+        skipAfter(signed ? sign : ' ', !print);
+        return;
+      }
+      if (!inside.region(at, source.length()).lookingAt()) {
+        throw fault(
+            at >= source.length()
+                ? "a tag does not end"
+                : "unexpected character " + source.charAt(at));
+      }
+      depth += depth(inside.group());
+      readInside(inside);
+      at = inside.end();
+    }
+  }
+
+  private static int depth(String operator) {
+    return switch (operator) {
+      case "(", "[", "{" -> 1;
+      case ")", "]", "}" -> -1;
+      default -> 0;
+    };
+  }
+
+  private void readInside(Matcher inside) {
+    for (Kind kind : List.of(Kind.NAME, Kind.FLOAT, Kind.INTEGER, Kind.STRING, Kind.OPERATOR)) {
+      String text = inside.group(kind.name().toLowerCase(java.util.Locale.ROOT));
+      if (text != null) {
+        String content =
+            switch (kind) {
+              case STRING -> unescaped(text.substring(1, text.length() - 1));
+              case INTEGER, FLOAT -> text.replace("_", "");
+              default -> text;
+            };
+        tokens.add(new Token(kind, content, line()));
+      }
+    }
+  }
+
+  private String unescaped(String text) {
+    StringBuilder result = new StringBuilder(text.length());
+    for (int i = 0; i < text.length(); i++) {
+      char letter = text.charAt(i);
+      if (letter != '\\') {
+        result.append(letter);
+        continue;
+      }
+      letter = text.charAt(++i);
+      int digits = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 0;
+      if (digits > 0) {
+        result.appendCodePoint(hexadecimal(text, i + 1, digits));
+        i += digits;
+        continue;
+      }
+      switch (letter) {
+        case '\n' -> {}
+        case 'n' -> result.append('\n');
+        case 't' -> result.append('\t');
+        case 'r' -> result.append('\r');
+        case 'b' -> result.append('\b');
+        case 'f' -> result.append('\f');
+        case 'a' -> result.append('\u0007');
+        case 'v' -> result.append('\u000b');
+        case '0' -> result.append('\0');
+        case '\\', '\'', '"' -> result.append(letter);
+        default -> result.append('\\').append(letter);
+      }
+    }
+    return result.toString();
+  }
+
+  private int hexadecimal(String text, int begin, int digits) {
+    try {
+      int point = Integer.parseInt(text.substring(begin, begin + digits), 16);
+      if (Character.isValidCodePoint(point)) {
+        return point;
+      }
+    } catch (NumberFormatException | StringIndexOutOfBoundsException e) {
+      // Falls through to the fault below, which says the same in the template's terms.
+    }
+    throw fault("a string holds a broken escape: " + text);
+  }
+
+  private int line() {
+    for (; counted < at; counted++) {
+      line += source.charAt(counted) == '\n' ? 1 : 0;
+    }
+    return line;
+  }
+
+  private TemplateException fault(String problem) {
+    return TemplateException.fault("line " + line() + ": " + problem);
+  }
+}

@@ -1,0 +1,143 @@
+"""Writes templates.json: chat templates and what transformers renders with them.
+
+The templates are ours; they use the constructs that published ones use.
+"""
+
+import json
+import pathlib
+
+from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+CONVERSATIONS = [
+    [("user", "Where is the lantern?")],
+    [("system", "Be brief."), ("user", " a \n b "), ("assistant", "c"), ("user", "{{ d }} {% e %}")],
+    [
+        ("user", 'quotes " and \\ and \n lines\n\n'),
+        ("assistant", "<think>\nwhy\n</think>\n\nbecause"),
+        ("user", "naïve 東京 🙂 \u0001\u2028 <b>&amp;</b>"),
+    ],
+    [("user", ""), ("assistant", ""), ("user", "x")],
+    [("system", ""), ("user", "x"), ("user", "y")],
+]
+
+TEMPLATES = {
+    "plain-loop": "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>' "
+    "+ message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+    "attribute-access": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
+    "whitespace": """{%- if messages[0]['role'] == 'system' %}
+    {%- set opening = messages[0]['content'] %}
+{%- else %}
+    {%- set opening = 'none' %}
+{%- endif %}
+{% for message in messages %}
+  {% if message.role == 'user' %}
+    U {{ message.content }}
+  {%- elif message.role == 'assistant' -%}
+    A {{- message.content -}}
+  {% endif %}
+{% endfor %}
+[{{ opening }}]
+{%- if add_generation_prompt %}
+A:
+{%- endif %}
+
+""",
+    "namespace": """{%- set ns = namespace(system='', first=true, count=0) -%}
+{%- for message in messages -%}
+{%- if message['role'] == 'system' -%}
+{%- if ns.first -%}{%- set ns.system = ns.system + message['content'] -%}{%- set ns.first = false -%}
+{%- else -%}{%- set ns.system = ns.system + '\\n\\n' + message['content'] -%}{%- endif -%}
+{%- endif -%}{%- set ns.count = ns.count + 1 -%}
+{%- endfor -%}
+{{ bos_token }}{{ ns.system }}|{{ ns.count }}""",
+    "thinking": """{% for message in messages %}{% set content = message['content'] %}
+{%- if message['role'] == 'assistant' %}{% if '</think>' in content %}
+{%- set content = content.split('</think>')[-1].lstrip('\\n') %}{% endif %}
+{{- '<A>' + content + eos_token }}{% else %}{{ '<' + message['role'][0] + '>' + content }}{% endif %}
+{%- endfor %}{% if add_generation_prompt %}{{ '<A><think>\\n' }}{% endif %}""",
+    "loop-variables": "{% for m in messages %}{{ loop.index }}{{ loop.index0 }}"
+    "{% if loop.first %}F{% endif %}{% if loop.last %}L{% endif %}{% if not loop.last %},{% endif %}"
+    "{{ loop.length }}{% endfor %}",
+    "slices": "{% for m in messages[1:] %}{{ m['content'] }};{% endfor %}"
+    "{% for m in messages[:-1] %}{{ m['role'] }};{% endfor %}{{ messages[-1]['content'] }}"
+    "{% for m in messages[::-1] %}{{ m['role'] }}{% endfor %}{{ messages[-1].content[1:] }}",
+    "tests": "{{ 'T' if tools is defined and tools is not none else 'no tools' }}"
+    "{% if documents is not defined or not documents %}no documents{% endif %}"
+    "{% if enable_thinking is defined and enable_thinking is false %}no thinking{% endif %}"
+    "{% for m in messages %}{% if m.tool_calls is not defined %}-{% endif %}"
+    "{% if m['content'] is string %}s{% endif %}{% if m.content is not none %}n{% endif %}"
+    "{% if m.content is iterable and m.content is not mapping %}i{% endif %}"
+    "{% if m.get('name') %}N{% endif %}{% if 'role' in m %}r{% endif %}{% endfor %}",
+    "methods": "{% for m in messages %}{{ m.content.strip() }}|{{ m.content.rstrip('\\n') }}|"
+    "{{ m.content.startswith('<think>') }}|{% if m.content.endswith('x') %}x{% endif %}|"
+    "{{ m.role.upper() }}|{{ m.role.title() }}|{{ m.content.replace(' ', '_') }}|"
+    "{{ m.content.split('\\n')[0] }}|{{ m.role.capitalize() }}{% endfor %}",
+    "filters": "{% for m in messages %}{{ m.content | trim }}|{{ m.content | length }}|"
+    "{{ m.role | upper }}|{{ m.missing | default('d') }}|{{ m | tojson }}|"
+    "{{ m.content | tojson }}{% endfor %}{{ messages | map(attribute='role') | join(', ') }}"
+    "{{ messages | length }}{{ messages | selectattr('role', 'equalto', 'user') | list | length }}"
+    "{{ messages | tojson(indent=2) }}",
+    "operators": "{% for m in messages %}{{ m.role ~ ':' ~ loop.index ~ '\\t' }}"
+    "{{ 'odd' if loop.index % 2 == 1 else 'even' }}{{ (loop.index0 + 1) * 2 - 1 }}"
+    "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}out of turn{% endif %}"
+    "{% if m.role in ['user', 'assistant'] and not m.role == 'assistant' or false %}u{% endif %}"
+    "{% endfor %}",
+    "macro": "{% macro show(role, text, mark='*') %}{{ mark }}{{ role }}{{ mark }}{{ text }}{% endmacro %}"
+    "{% for m in messages %}{{ show(m.role, m.content) }}{{ show(m.role, text='t', mark='#') }}"
+    "{% endfor %}",
+    "refusal": "{% for m in messages %}{% if m.role == 'system' %}"
+    "{{ raise_exception('No system message, please') }}{% endif %}{{ m.content }}{% endfor %}",
+    "alternation": "{% for m in messages %}"
+    "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Roles must alternate') }}{% endif %}{{ m['content'] }}{% endfor %}",
+    "loop-controls": "{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}"
+    "{% if loop.index > 3 %}{% break %}{% endif %}{{ m.content }};{% endfor %}",
+    "comments": "{# a\n comment #}{% for m in messages %}{#- b -#} {{ m.role }}{% endfor %}\n",
+    "generation-tag": "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}"
+    "{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}",
+    "reverse-search": """{%- set ns = namespace(last=-1) %}
+{%- for m in messages[::-1] %}
+    {%- set index = (messages|length - 1) - loop.index0 %}
+    {%- if ns.last < 0 and m.role == "user" and not(m.content.startswith('<tool>') and m.content.endswith('</tool>')) %}
+        {%- set ns.last = index %}
+    {%- endif %}
+{%- endfor %}
+{{- ns.last }}""",
+    "filtered-loop": "{% for m in messages if m.role != 'system' %}{{ loop.index }}{{ m.content }}"
+    "{% else %}nobody{% endfor %}",
+    "literals": "{% set names = {'user': 'Human', 'assistant': 'Robot'} %}{% for m in messages %}"
+    "{{ names.get(m.role, 'Other') }}{{ names[m.role] if m.role in names }}{% endfor %}"
+    "{% for key, value in names.items() %}{{ key }}={{ value }};{% endfor %}{{ \"it's\" }}{{ 'a\\\\b' }}"
+    "{{ true }}{{ none }}{{ 1 + 2 }}{{ 7 // 2 }}",
+    "autoescape": "{% for m in messages %}{{ m.content }}{{ '<&>' }}{% endfor %}",
+}
+
+
+def main():
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.BPE({"a": 0}, [])), bos_token="<s>", eos_token="</s>"
+    )
+    rows = []
+    for name, template in TEMPLATES.items():
+        cases = []
+        for conversation in CONVERSATIONS:
+            messages = [dict(role=role, content=content) for role, content in conversation]
+            case = dict(messages=messages)
+            try:
+                case["rendered"] = tokenizer.apply_chat_template(
+                    messages, chat_template=template, add_generation_prompt=True, tokenize=False
+                )
+            except Exception as refused:
+                case["refused"] = str(refused)
+            cases.append(case)
+        rows.append(dict(name=name, template=template, cases=cases))
+    text = json.dumps(rows, ensure_ascii=False, indent=1)
+    (HERE / "templates.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+package dev.sparkmla.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.text.Message;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * The engine over the trained demo model: a wrong mask, page, position or merge is a wrong answer.
+ */
+class DemoModelTest {
+  private static final Path DOCUMENTS = Path.of("..", "jobs", "sample-data", "documents.jsonl");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private static ComputeBackend backend;
+  private static List<Sample> samples;
+
+  /** A document of the samples, with the conversation that ends in a question about it. */
+  private record Sample(String document, List<Message> conversation, String expected) {
+    Sample(JsonNode row) {
+      this(
+          row.required("document").textValue(),
+          Stream.of(JSON.convertValue(row.required("prompt"), Message[].class)).toList(),
+          row.required("expected").textValue());
+    }
+
+    /** Each question of the conversation, asked alone about the same document. */
+    List<Sample> questions() {
+      List<Sample> questions = new ArrayList<>();
+      for (int i = 0; i < conversation.size(); i++) {
+        Message message = conversation.get(i);
+        if (message.role().equals("user")) {
+          String question = message.content().replace(document, "").strip();
+          String answer =
+              i + 1 < conversation.size() ? conversation.get(i + 1).content() : expected;
+          questions.add(
+              new Sample(
+                  document, List.of(new Message("user", document + "\n\n" + question)), answer));
+        }
+      }
+      return questions;
+    }
+
+    GenerationRequest request(int maxTokens) {
+      return new GenerationRequest(
+          new Prompt.Chat(conversation),
+          Optional.empty(),
+          Map.of("max_tokens", "" + maxTokens),
+          OverflowPolicy.ERROR);
+    }
+  }
+
+  @BeforeAll
+  static void open() throws IOException {
+    backend = ComputeBackends.cpu(2);
+    samples = new ArrayList<>();
+    for (String line : Files.readAllLines(DOCUMENTS)) {
+      samples.add(new Sample(JSON.readTree(line)));
+    }
+    samples.sort(Comparator.comparing(sample -> sample.document().length()));
+  }
+
+  @AfterAll
+  static void close() {
+    backend.close();
+  }
+
+  private static void assertAnswered(GenerationEngine engine, List<Sample> asked) {
+    List<CompletableFuture<GenerationResult>> futures =
+        asked.stream().map(sample -> engine.submit(sample.request(32))).toList();
+    for (int i = 0; i < asked.size(); i++) {
+      GenerationResult result = futures.get(i).join();
+      assertThat(result.text()).isEqualTo(asked.get(i).expected());
+      assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
+    }
+  }
+
+  /**
+   * Chunks of many sizes and offsets; one sequence at a time and many; a roomy and a full cache.
+   */
+  @ParameterizedTest
+  @CsvSource({"64, 3, 100", "200, 12, 300", "2048, 12, 300", "2048, 12, 34", "333, 1, 34"})
+  void answersDocuments(int maxBatchedTokens, int maxSequences, int cacheBlocks) {
+    EngineOptions options = new EngineOptions(maxBatchedTokens, maxSequences, cacheBlocks, 32);
+    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+      assertAnswered(engine, samples.subList(0, 12));
+      assertThat(engine.statistics().availableBlocks()).isEqualTo(cacheBlocks);
+    }
+  }
+
+  @Test
+  void answersSeveralQuestionsAboutOneDocumentFromOnePrefix() {
+    List<Sample> asked = new ArrayList<>();
+    for (Sample sample : samples.subList(0, 20)) {
+      if (sample.questions().size() > 1) {
+        asked.addAll(sample.questions());
+      }
+    }
+    assertThat(asked.size()).isGreaterThanOrEqualTo(6);
+    EngineOptions options = new EngineOptions(300, 16, 400, 32);
+    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+      assertAnswered(engine, asked);
+      EngineStatistics statistics = engine.statistics();
+      // Of n questions to a document, n - 1 find all of it but what is left of a block.
+      assertThat(statistics.cachedTokens()).isGreaterThan(statistics.promptTokens() / 3);
+      assertThat(statistics.computedTokens())
+          .isEqualTo(
+              statistics.promptTokens()
+                  - statistics.cachedTokens()
+                  + statistics.outputTokens()
+                  - asked.size());
+    }
+  }
+
+  /**
+   * An older sequence that never ends takes the blocks of a younger one: it is computed again and
+   * answers all the same.
+   */
+  @Test
+  void answersAfterPreemption() {
+    Sample older = samples.get(0);
+    Sample younger = samples.get(12);
+    GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
+    int blocks;
+    try (GenerationEngine engine =
+        GenerationEngine.open(DemoText.FOLDER, backend, new EngineOptions(2048, 2, 100, 32))) {
+      blocks =
+          Stream.of(older, younger)
+              .mapToInt(sample -> engine.submit(sample.request(1)).join().promptTokens() / 64 + 1)
+              .sum();
+    }
+    EngineOptions options = new EngineOptions(16, 2, blocks + 2, 32);
+    try (GenerationEngine engine =
+        new GenerationEngine(
+            MlaTransformer.load(DemoText.FOLDER, backend, options.cacheBlocks()),
+            DemoText.openTokenizer(),
+            Optional.of(DemoText.openTemplate()),
+            endless,
+            options)) {
+      CompletableFuture<GenerationResult> first = engine.submit(older.request(400));
+      CompletableFuture<GenerationResult> second = engine.submit(younger.request(200));
+
+      assertThat(first.join().text()).startsWith(older.expected());
+      assertThat(second.join().text()).startsWith(younger.expected());
+      assertThat(engine.statistics().preemptions()).isPositive();
+    }
+  }
+
+  @Test
+  void samplesTheSameTokensAloneAndInABatch() {
+    EngineOptions options = new EngineOptions(256, 32, 300, 32);
+    List<GenerationRequest> requests = new ArrayList<>();
+    for (int i = 0; i < 24; i++) {
+      requests.add(
+          new GenerationRequest(
+              new Prompt.Raw(samples.get(i % 3).document().substring(0, 100 + 37 * (i % 8))),
+              Optional.empty(),
+              Map.of("temperature", "1", "seed", "" + i, "max_tokens", "24"),
+              OverflowPolicy.ERROR));
+    }
+    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+      List<String> alone = requests.stream().map(r -> engine.submit(r).join().text()).toList();
+      List<CompletableFuture<GenerationResult>> together =
+          requests.stream().map(engine::submit).toList();
+      assertThat(together.stream().map(future -> future.join().text())).isEqualTo(alone);
+      assertThat(new HashSet<>(alone)).hasSizeGreaterThan(16);
+    }
+  }
+
+  @Test
+  void refusesATokenizerBeyondTheVocabulary(@TempDir Path folder) throws IOException {
+    copyModel(folder);
+    ObjectNode config = (ObjectNode) JSON.readTree(folder.resolve("config.json").toFile());
+    JSON.writeValue(folder.resolve("config.json").toFile(), config.put("vocab_size", 800));
+
+    assertThatThrownBy(
+            () -> GenerationEngine.open(folder, backend, new EngineOptions(64, 1, 10, 32)))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("tokenizer.json")
+        .hasMessageContaining("800");
+  }
+
+  @Test
+  void refusesAFolderWithoutWeights(@TempDir Path folder) throws IOException {
+    copyModel(folder);
+    Files.delete(folder.resolve("model.safetensors"));
+
+    assertThatThrownBy(
+            () -> GenerationEngine.open(folder, backend, new EngineOptions(64, 1, 10, 32)))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("safetensors");
+  }
+
+  private static void copyModel(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(DemoText.FOLDER)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Files.copy(file, folder.resolve(file.getFileName()));
+      }
+    }
+  }
+}
