@@ -22,12 +22,7 @@ skip() {
 }
 
 [ -z "${SPARK_MLA_NATIVE_SKIP:-}" ] || skip "SPARK_MLA_NATIVE_SKIP is set"
-reason=$(mktemp)
-trap 'rm -f "$reason"' EXIT
-if ! nvcc=$("$here/toolchain.sh" 2>"$reason"); then
-  skip "$(tail -n 1 "$reason")"
-fi
-grep '^native:' "$reason" || true
+nvcc=$("$here/toolchain.sh") || skip "$nvcc"
 [ -f "$java_home/include/jni.h" ] || skip "$java_home has no include/jni.h (a JDK is needed)"
 
 cache=${SPARK_MLA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spark-mla}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or fetches the CUDA compiler. On success prints the path of nvcc on stdout and exits 0;
-# where none can be had prints the reason, one line, on stderr and exits 1.
+# Finds or fetches the CUDA compiler. Prints the path of nvcc and exits 0; where none can be had
+# prints the reason, one line, and exits 1. Says on stderr when it fetches.
 #
 # Looked for in this order: nvcc on PATH; CUDA_HOME (bin/nvcc); a virtual environment of PyPI's
 # cuda-toolkit packages under the cache folder, made on first use.
@@ -14,7 +14,7 @@ environment=$cache/cuda-toolkit-13.0
 oldest=12.4
 
 refuse() {
-  echo "$1" >&2
+  echo "$1"
   exit 1
 }
 

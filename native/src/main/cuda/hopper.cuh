@@ -66,8 +66,11 @@ __device__ __forceinline__ bool mbarrier_try_wait(uint32_t barrier, uint32_t par
 // phase 1.
 __device__ __forceinline__ void mbarrier_wait(uint32_t barrier, uint32_t parity) {
 #ifdef SPARK_MLA_WATCHDOG
-  for (int64_t i = 0; !mbarrier_try_wait(barrier, parity); ++i) {
-    if (i > 200000) {
+  uint64_t start, now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(start));
+  while (!mbarrier_try_wait(barrier, parity)) {
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    if (now - start > 500000000ull) {
       printf("stuck: block (%d,%d,%d) thread %d barrier %u parity %u\n", blockIdx.x, blockIdx.y,
              blockIdx.z, threadIdx.x, barrier, parity);
       asm volatile("trap;");
@@ -131,6 +134,20 @@ __device__ __forceinline__ void tma_prefetch_4d(const CUtensorMap* map, int c0, 
 
 __device__ __forceinline__ void prefetch_tensor_map(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
+
+// 2^x within 2 units in the last place; results below the normal range are 0.
+__device__ __forceinline__ float exp2_approximate(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+// Stores four 8 x 8 matrices of 16-bit values; lane l's address is that of row l % 8 of matrix l / 8.
+__device__ __forceinline__ void stmatrix_x4(uint32_t address, const uint32_t (&values)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
+               "r"(values[0]), "r"(values[1]), "r"(values[2]), "r"(values[3])
+               : "memory");
 }
 
 // Orders this thread's ordinary shared memory writes before later reads by wgmma and TMA, once a

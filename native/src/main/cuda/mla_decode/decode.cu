@@ -21,10 +21,6 @@
 #include "../wgmma.cuh"
 #include "mla_decode.h"
 
-#ifndef SPARK_MLA_PREFETCH
-#define SPARK_MLA_PREFETCH 2
-#endif
-
 namespace spark_mla {
 namespace {
 
@@ -103,7 +99,8 @@ struct Segment {
   int length;
   int begin;
   int end;
-  int split;
+  int slot;    // of the workspace
+  bool whole;  // the sequence is not cut
 };
 
 // Walks the segments of a part; every warp of a block walks the same ones.
@@ -120,6 +117,7 @@ class SegmentWalker {
     end_page_ = low.w;
     split_ = high.x;
     split_pages_ = high.y;
+    first_length_ = high.z;
     entering_ = true;
   }
 
@@ -128,7 +126,10 @@ class SegmentWalker {
       return false;
     }
     if (entering_) {
-      length_ = p_.lengths[sequence_];
+      length_ = first_length_ >= 0 ? first_length_ : p_.lengths[sequence_];
+      first_length_ = -1;
+      first_slot_ = p_.num_splits[sequence_];
+      whole_ = p_.num_splits[sequence_ + 1] - first_slot_ == 1;
       const int pages = (length_ + kPage - 1) / kPage;
       limit_ = sequence_ == last_sequence_ ? min(end_page_, pages) : pages;
       entering_ = false;
@@ -138,7 +139,8 @@ class SegmentWalker {
     segment.begin = page_;
     segment.end =
         limit_ - page_ <= split_pages_ ? limit_ : page_ / split_pages_ * split_pages_ + split_pages_;
-    segment.split = split_;
+    segment.slot = first_slot_ + split_;
+    segment.whole = whole_;
     if (segment.end < limit_) {
       page_ = segment.end;
       ++split_;
@@ -154,8 +156,8 @@ class SegmentWalker {
  private:
   const DecodeParams& p_;
   int sequence_, page_, last_sequence_, end_page_, split_, split_pages_;
-  int length_ = 0, limit_ = 0;
-  bool entering_;
+  int first_length_, length_ = 0, limit_ = 0, first_slot_ = 0;
+  bool entering_, whole_ = false;
 };
 
 // ---- Loading ------------------------------------------------------------------------------------
@@ -166,6 +168,9 @@ template <class D, int kCluster, int kSide>
 __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D>& shared,
                                           uint32_t rank) {
   constexpr int kCount = D::kHalfBoxes + (kSide == 0 ? 1 : 0);
+  // Pages asked into L2 beforehand. Where no block shares its keys, memory is the limit, and asking
+  // early only disturbs it: a fifth slower.
+  constexpr int kAhead = kCluster > 1 ? 2 : 0;
   // Keys that no other block reads need not stay in L2.
   const uint64_t policy = gridDim.x > kCluster ? kEvictNormal : kEvictFirst;
   const int head = blockIdx.y;
@@ -178,8 +183,8 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
       const int slot = (page - segment.begin) & 1;
       const int block = table[page];
       int ahead = 0;
-      if (SPARK_MLA_PREFETCH > 0) {
-        ahead = table[min(page + SPARK_MLA_PREFETCH, segment.end - 1)];
+      if (kAhead > 0) {
+        ahead = table[min(page + kAhead, segment.end - 1)];
       }
       mbarrier_wait(shared_address(&shared.k_empty[slot][kSide]), (parity >> slot) & 1);
       parity ^= 1u << slot;
@@ -196,7 +201,7 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
                                 (1 << kCluster) - 1, policy);
         }
       }
-      if (SPARK_MLA_PREFETCH > 0 && page + SPARK_MLA_PREFETCH < segment.end) {
+      if (kAhead > 0 && page + kAhead < segment.end) {
 #pragma unroll 1
         for (int i = 0; i < kCount; ++i) {
           const int box = i < D::kHalfBoxes ? kSide * D::kHalfBoxes + i : D::kRopeBox;
@@ -297,6 +302,23 @@ __device__ __forceinline__ float quad_sum(float value) {
   return value + __shfl_xor_sync(0xffffffffu, value, 2);
 }
 
+// A thread's two rows' largest scores, over the whole page.
+__device__ __forceinline__ void largest_scores(const float (&scores)[32], float (&top)[2]) {
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    float chain[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      chain[i] = fmaxf(scores[i * 4 + h * 2], scores[i * 4 + h * 2 + 1]);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      chain[i] = fmaxf(chain[i], fmaxf(scores[16 + i * 4 + h * 2], scores[16 + i * 4 + h * 2 + 1]));
+    }
+    top[h] = quad_max(fmaxf(fmaxf(chain[0], chain[1]), fmaxf(chain[2], chain[3])));
+  }
+}
+
 __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
   const __nv_bfloat162 packed = __floats2bfloat162_rn(low, high);
   uint32_t bits;
@@ -344,32 +366,32 @@ struct Consumer {
   }
 
   // Scores -> weights, relative to a maximum that moves only when a row has outgrown it by
-  // 2^kRescaleAbove: exact all the same, since sum and out share it. The weights come back packed
-  // as wgmma's left operand.
-  __device__ __forceinline__ void soften(const float (&scores)[32], float scale_log2,
-                                         float (&factor)[2], uint32_t (&weights)[4][4]) {
-    float top[2] = {scores[0], scores[2]};
-#pragma unroll
-    for (int i = 0; i < 32; ++i) {
-      top[(i >> 1) & 1] = fmaxf(top[(i >> 1) & 1], scores[i]);
-    }
+  // 2^kRescaleAbove: exact all the same, since sum and out share it. `top` holds the rows' largest
+  // scores; the weights come back packed as wgmma's left operand.
+  __device__ __forceinline__ void soften(const float (&scores)[32], const float (&top)[2],
+                                         float scale_log2, float (&factor)[2],
+                                         uint32_t (&weights)[4][4]) {
     float base[2];
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      top[h] = quad_max(top[h]);
       const bool keep = top[h] * scale_log2 <= maximum[h] * scale_log2 + kRescaleAbove;
-      factor[h] = keep ? 1.f : exp2f((maximum[h] - top[h]) * scale_log2);
+      factor[h] = keep ? 1.f : exp2_approximate((maximum[h] - top[h]) * scale_log2);
       maximum[h] = keep ? maximum[h] : top[h];
-      base[h] = maximum[h] == -CUDART_INF_F ? 0.f : maximum[h] * scale_log2;
-      sum[h] *= factor[h];
+      base[h] = maximum[h] == -CUDART_INF_F ? 0.f : -maximum[h] * scale_log2;
     }
+    float sums[2][2] = {};
 #pragma unroll
     for (int i = 0; i < 32; i += 2) {
       const int h = (i >> 1) & 1;
-      const float low = exp2f(fmaf(scores[i], scale_log2, -base[h]));
-      const float high = exp2f(fmaf(scores[i + 1], scale_log2, -base[h]));
-      sum[h] += low + high;
+      const float low = exp2_approximate(fmaf(scores[i], scale_log2, base[h]));
+      const float high = exp2_approximate(fmaf(scores[i + 1], scale_log2, base[h]));
+      sums[h][0] += low;
+      sums[h][1] += high;
       weights[i / 8][(i % 8) / 2] = pack_bf16(low, high);
+    }
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      sum[h] = fmaf(sum[h], factor[h], sums[h][0] + sums[h][1]);
     }
   }
 };
@@ -403,14 +425,13 @@ template <class D>
 __device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
                                         const uint32_t (&weights)[4][4], const float (&factor)[2],
                                         uint8_t* destination, RowStatistics* statistics) {
+  // Lane l names row l % 8 of the (l / 8)th 8 x 8 matrix: upper and lower rows, then 8 columns on.
+  const int row = consumer.row[0] - lane / 4 + lane % 16;
+  const uint32_t target = shared_address(destination) + row * kBoxColumns * 2 +
+                          (((lane / 16) ^ (row & 7)) * 16);
 #pragma unroll
-  for (int i = 0; i < 8; ++i) {  // 8-column chunks
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      const int row = consumer.row[h];
-      const int offset = row * kBoxColumns * 2 + ((i ^ (row & 7)) * 16) + lane % 4 * 4;
-      *reinterpret_cast<uint32_t*>(destination + offset) = weights[i / 2][i % 2 * 2 + h];
-    }
+  for (int step = 0; step < 4; ++step) {
+    stmatrix_x4(target ^ (step * 32), weights[step]);
   }
   if (lane % 4 == 0) {
 #pragma unroll
@@ -507,8 +528,6 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
     }
   }
   named_barrier_sync(kSumsReady, kConsumerThreads);
-  const int first_split = p.num_splits[segment.sequence];
-  const bool whole = p.num_splits[segment.sequence + 1] - first_split == 1;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     total[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
@@ -525,7 +544,7 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
     const int row = blockIdx.x * kTileRows + consumer.row[h];
     const bool exists = row < p.rows;
     const bool empty = !(total[h] > 0.f);
-    if (whole) {
+    if (segment.whole) {
       const int token = row / p.group;
       const int head = blockIdx.y * p.group + row % p.group;
       __nv_bfloat16* out = p.out + segment.sequence * p.out_stride_batch +
@@ -550,8 +569,7 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
       }
     } else if (exists) {
       const int64_t slot =
-          (static_cast<int64_t>(first_split + segment.split) * gridDim.y + blockIdx.y) * p.rows +
-          row;
+          (static_cast<int64_t>(segment.slot) * gridDim.y + blockIdx.y) * p.rows + row;
       float* out = p.partial_out + slot * D::kLatent + kSide * D::kHalf + lane % 4 * 2;
 #pragma unroll
       for (int i = 0; i < D::kHalf / 8; ++i) {
@@ -578,6 +596,7 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
   int turn = 0;
   float scores[32];
   uint32_t weights[4][4];
+  float top[2];
   float factor[2];
 
   SegmentWalker walker(p);
@@ -602,7 +621,8 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
         mbarrier_arrive(shared_address(&shared.q_empty));
       }
       mask_scores(p, segment, page, consumer, lane, scores);
-      consumer.soften(scores, p.scale_log2, factor, weights);
+      largest_scores(scores, top);
+      consumer.soften(scores, top, p.scale_log2, factor, weights);
       publish(consumer, lane, weights, factor, shared.weights0, shared.statistics[0]);
       named_barrier_arrive(kWeights0Ready, kConsumerThreads);
       consumer.rescale(factor);
@@ -645,6 +665,7 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
   int turn = 0;
   float scores[32];
   uint32_t weights[4][4];
+  float top[2];
   float factor[2];
 
   SegmentWalker walker(p);
@@ -675,9 +696,10 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
       if (page + 3 >= segment.end && lane == 0) {
         mbarrier_arrive(shared_address(&shared.q_empty));
       }
-      other_page();
       mask_scores(p, segment, page + 1, consumer, lane, scores);
-      consumer.soften(scores, p.scale_log2, factor, weights);
+      largest_scores(scores, top);
+      other_page();
+      consumer.soften(scores, top, p.scale_log2, factor, weights);
       publish(consumer, lane, weights, factor, shared.k[1][D::kRopeBox], shared.statistics[1]);
       named_barrier_arrive(kWeights1Ready, kConsumerThreads);
       wgmma_wait<0>();
@@ -734,7 +756,7 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
   launch_dependents();
 
   if (warpgroup == 0) {
-    release_registers<32>();
+    release_registers<40>();
     if (threadIdx.x % 32 == 0) {
       const uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
       if (warp == 0) {
@@ -747,7 +769,7 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
     }
     __syncwarp();
   } else {
-    claim_registers<240>();
+    claim_registers<232>();
     if (warpgroup == 1) {
       consume_left<D, kCluster>(p, shared, threadIdx.x % kWarpgroup);
     } else {

@@ -21,6 +21,7 @@ enum MetadataColumn {
   kEndPage = 3,        // within kLastSequence, excluded
   kFirstSplit = 4,     // which piece of kFirstSequence comes first
   kSplitPages = 5,     // every piece ends at a multiple of this
+  kFirstLength = 6,    // tokens of kFirstSequence
 };
 
 // How the query rows of one call fall onto thread blocks.

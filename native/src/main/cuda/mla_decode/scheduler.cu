@@ -29,6 +29,7 @@ struct SchedulerArgs {
   int parts;
   int overhead;
   int fixed_pages;  // 0: cut anywhere
+  bool spare_cuts;  // rather overfill a part a little than cut off a sequence's end
 };
 
 __device__ int pages_of(const SchedulerArgs& p, int sequence) {
@@ -51,7 +52,7 @@ __device__ int fill_parts(const SchedulerArgs& p, int capacity) {
       row[kEndPage] = page;
       row[kFirstSplit] = first_split;
       row[kSplitPages] = p.fixed_pages > 0 ? p.fixed_pages : INT_MAX;
-      row[6] = 0;
+      row[kFirstLength] = p.lengths[first_sequence];
       row[7] = 0;
     }
     ++part;
@@ -86,7 +87,7 @@ __device__ int fill_parts(const SchedulerArgs& p, int capacity) {
         }
       } else {
         const int rest = pages - done;
-        if (rest + p.overhead <= room) {
+        if (rest + p.overhead <= room + (p.spare_cuts ? capacity / 24 : 0)) {
           room -= rest + p.overhead;
           ++split;
           break;
@@ -160,7 +161,8 @@ cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const Deco
                                 shape.parts,
                                 shape.row_tiles > 1 ? SPARK_MLA_OVERHEAD_MANY
                                                     : SPARK_MLA_OVERHEAD_ONE,
-                                args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS};
+                                args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS,
+                                shape.row_tiles == 1};
   scheduler_kernel<<<1, 32, 0, static_cast<cudaStream_t>(args.stream)>>>(scheduler);
   return cudaGetLastError();
 }

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -34,7 +35,7 @@ import java.util.stream.IntStream;
  * the second-level cache. The scheduler's metadata is made before, the merging of splits is timed.
  */
 public final class DecodeBenchmark {
-  private static final int FIXED_SPLIT_TOKENS = 4096;
+  private static final String FIXED_SPLITS = "1024,4096";
 
   /** Distinct memory that a row's runs rotate through: several times the 60 MB of an H200's L2. */
   private static final long ROTATED_BYTES = 400L << 20;
@@ -42,7 +43,7 @@ public final class DecodeBenchmark {
   private static final int MOST_SETS = 4;
   private static final long PAGE_BYTES = 2L * MlaDecode.PAGE_TOKENS * DecodeRow.KEY_DIM;
 
-  private record Options(Path json, int fixedSplitTokens) {}
+  private record Options(Path json, List<SplitPolicy> fixedSplits) {}
 
   /** Milliseconds of a call, as {@link Timer} measures them. */
   private record Times(double onDevice, double fromIdle) {}
@@ -54,8 +55,8 @@ public final class DecodeBenchmark {
     Options options = parse(arguments);
     if (options == null) {
       System.err.println(
-          "usage: bin/bench decode [--json FILE] [--fixed-splits TOKENS, default "
-              + FIXED_SPLIT_TOKENS
+          "usage: bin/bench decode [--json FILE] [--fixed-splits TOKENS,..., default "
+              + FIXED_SPLITS
               + "]");
       System.exit(2);
       return;
@@ -73,20 +74,29 @@ public final class DecodeBenchmark {
 
   private static Options parse(String[] arguments) {
     Path json = null;
-    int fixedSplitTokens = FIXED_SPLIT_TOKENS;
+    String fixedSplits = FIXED_SPLITS;
     for (int i = 0; i < arguments.length; i += 2) {
       if (i + 1 == arguments.length) {
         return null;
       }
       switch (arguments[i]) {
         case "--json" -> json = Path.of(arguments[i + 1]);
-        case "--fixed-splits" -> fixedSplitTokens = Integer.parseInt(arguments[i + 1]);
+        case "--fixed-splits" -> fixedSplits = arguments[i + 1];
         default -> {
           return null;
         }
       }
     }
-    return new Options(json, fixedSplitTokens);
+    try {
+      return new Options(
+          json,
+          Arrays.stream(fixedSplits.split(","))
+              .map(tokens -> SplitPolicy.fixed(Integer.parseInt(tokens)))
+              .toList());
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench decode: --fixed-splits " + fixedSplits + ": " + e.getMessage());
+      return null;
+    }
   }
 
   private static void run(Options options) throws IOException {
@@ -116,11 +126,13 @@ public final class DecodeBenchmark {
               ceilings.productLibrary());
       System.out.println(heading);
       System.out.println();
-      System.out.printf(
-          Locale.ROOT,
-          "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | %% of limit | FlashMLA ms | × |"
-              + " fixed %d ms | call ms |%n|---|---|---|---|---|---|---|---|---|---|---|---|---|%n",
-          options.fixedSplitTokens);
+      System.out.println(
+          "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | % of limit | FlashMLA ms | × |"
+              + options.fixedSplits.stream()
+                  .map(splits -> " fixed " + splits.fixedTokens() + " ms |")
+                  .collect(Collectors.joining())
+              + " call ms |");
+      System.out.println("|" + "---|".repeat(12 + options.fixedSplits.size()));
 
       long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
       List<DecodeResult> results = new ArrayList<>();
@@ -131,24 +143,18 @@ public final class DecodeBenchmark {
         for (DecodeRow row : rows) {
           Times balanced =
               time(row, SplitPolicy.BALANCED, decode, context, stream, pool, kCache, timer);
-          Times fixed =
-              time(
-                  row,
-                  SplitPolicy.fixed(options.fixedSplitTokens),
-                  decode,
-                  context,
-                  stream,
-                  pool,
-                  kCache,
-                  timer);
+          List<Double> fixed = new ArrayList<>();
+          for (SplitPolicy splits : options.fixedSplits) {
+            fixed.add(time(row, splits, decode, context, stream, pool, kCache, timer).onDevice());
+          }
           DecodeResult result =
-              new DecodeResult(row, balanced.onDevice(), fixed.onDevice(), balanced.fromIdle());
+              new DecodeResult(row, balanced.onDevice(), fixed, balanced.fromIdle());
           results.add(result);
           System.out.println(line(result, ceilings));
         }
       }
       System.out.println();
-      System.out.println(summary(results));
+      System.out.println(summary(results, options));
       if (options.json != null) {
         Files.writeString(options.json, json(heading, ceilings, options, results));
       }
@@ -264,7 +270,7 @@ public final class DecodeBenchmark {
     DecodeRow row = result.row();
     return String.format(
         Locale.ROOT,
-        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %.4f | %.4f |",
+        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %s | %.4f |",
         row.batch(),
         row.queryTokens(),
         row.queryHeads(),
@@ -282,28 +288,41 @@ public final class DecodeBenchmark {
             ? String.format(
                 Locale.ROOT, "%.2f", row.flashMla().getAsDouble() / result.milliseconds())
             : "",
-        result.fixedMilliseconds(),
+        result.fixedMilliseconds().stream()
+            .map(milliseconds -> String.format(Locale.ROOT, "%.4f", milliseconds))
+            .collect(Collectors.joining(" | ")),
         result.callMilliseconds());
   }
 
-  private static String summary(List<DecodeResult> results) {
+  private static String summary(List<DecodeResult> results, Options options) {
     double logSpeedup =
         results.stream()
             .filter(r -> r.row().batch() == 128 && r.row().queryHeads() == 128)
             .mapToDouble(r -> Math.log(r.row().flashMla().getAsDouble() / r.milliseconds()))
             .average()
             .orElseThrow();
-    double logFixed =
-        results.stream()
-            .mapToDouble(r -> Math.log(r.fixedMilliseconds() / r.milliseconds()))
-            .average()
-            .orElseThrow();
-    return String.format(
-        Locale.ROOT,
-        "FlashMLA's time over ours, geometric mean of the rows with b = 128 and h_q = 128: %.3f.%n"
-            + "Fixed splits over balanced splits, geometric mean of all rows: %.3f.",
-        Math.exp(logSpeedup),
-        Math.exp(logFixed));
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "FlashMLA's time over ours, geometric mean of the rows with b = 128 and h_q = 128:"
+                + " %.3f.",
+            Math.exp(logSpeedup)));
+    for (int i = 0; i < options.fixedSplits.size(); i++) {
+      int size = i;
+      double logFixed =
+          results.stream()
+              .mapToDouble(r -> Math.log(r.fixedMilliseconds().get(size) / r.milliseconds()))
+              .average()
+              .orElseThrow();
+      text.append(
+          String.format(
+              Locale.ROOT,
+              "%nSplits fixed at %d tokens over balanced ones, geometric mean of all rows: %.3f.",
+              options.fixedSplits.get(i).fixedTokens(),
+              Math.exp(logFixed)));
+    }
+    return text.toString();
   }
 
   private static String json(
@@ -316,7 +335,7 @@ public final class DecodeBenchmark {
               Locale.ROOT,
               "    {\"b\": %d, \"s_q\": %d, \"h_q\": %d, \"s_k\": %d, \"varied\": %b, \"causal\":"
                   + " %b, \"ms\": %.5f, \"tflops\": %.1f, \"gb_per_s\": %.1f,"
-                  + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"fixed_splits_ms\": %.5f,"
+                  + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"fixed_splits_ms\": %s,"
                   + " \"call_ms\": %.5f}",
               row.batch(),
               row.queryTokens(),
@@ -335,13 +354,13 @@ public final class DecodeBenchmark {
     return String.format(
         Locale.ROOT,
         "{%n  \"run\": \"%s\",%n  \"copy_gb_per_s\": %.1f,%n  \"product_tflops\": %s,%n"
-            + "  \"fixed_split_tokens\": %d,%n  \"rows\": [%n%s%n  ]%n}%n",
+            + "  \"fixed_split_tokens\": %s,%n  \"rows\": [%n%s%n  ]%n}%n",
         heading.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " "),
         ceilings.copyGigabytesPerSecond(),
         ceilings.productTeraflops().isPresent()
             ? String.format(Locale.ROOT, "%.1f", ceilings.productTeraflops().getAsDouble())
             : "null",
-        options.fixedSplitTokens,
+        options.fixedSplits.stream().map(SplitPolicy::fixedTokens).toList(),
         String.join(",\n", lines));
   }
 }

@@ -1,15 +1,17 @@
 package dev.sparkmla.cuda.bench;
 
+import java.util.List;
+
 /**
  * What was measured for one row.
  *
  * @param row the sizes
  * @param milliseconds the kernels of one call on the device, balanced splits
- * @param fixedMilliseconds the same with fixed splits
+ * @param fixedMilliseconds the same with fixed splits, for each size asked for
  * @param callMilliseconds one call from the JVM on an idle stream until its result is there
  */
 record DecodeResult(
-    DecodeRow row, double milliseconds, double fixedMilliseconds, double callMilliseconds) {
+    DecodeRow row, double milliseconds, List<Double> fixedMilliseconds, double callMilliseconds) {
   double teraflops() {
     return row.operations() / milliseconds / 1e9;
   }
