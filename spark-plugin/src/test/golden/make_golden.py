@@ -276,6 +276,8 @@ def draw_weights(model, generator):
             value = 0.1 * noise
         elif "embed_tokens" in name:
             value = noise * (0.45 if model.config.tie_word_embeddings else 1)
+            if model.config.tie_word_embeddings:
+                value[PAD] = 0  # transformers clears this row when it reads a tied embedding
         else:
             gain = 1.0
             if "lm_head" in name:

@@ -26,7 +26,11 @@ final class SafetensorsHeader {
   static final int LARGEST_HEADER = 100_000_000;
 
   private static final JsonFactory JSON =
-      JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+      JsonFactory.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          // Every name occurs once: a table of them would only cost.
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .build();
 
   /**
    * One tensor's place.

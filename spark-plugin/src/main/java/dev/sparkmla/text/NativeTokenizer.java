@@ -1,6 +1,5 @@
 package dev.sparkmla.text;
 
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -9,8 +8,6 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * front is left out: it reads files beside the tokenizer, truncates by default and calls home.
  */
 final class NativeTokenizer implements AutoCloseable {
-  private static final String FLAVOR = "RUST_FLAVOR";
-
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private final long handle;
   private boolean closed;
@@ -26,7 +23,7 @@ final class NativeTokenizer implements AutoCloseable {
    * @throws RuntimeException in the library's words when it cannot use the text
    */
   static NativeTokenizer of(String json) {
-    Library.load();
+    NativeLibrary.load();
     long handle = TokenizersLibrary.LIB.createTokenizerFromString(json);
     TokenizersLibrary.LIB.disableTruncation(handle);
     TokenizersLibrary.LIB.disablePadding(handle);
@@ -91,28 +88,5 @@ final class NativeTokenizer implements AutoCloseable {
     } finally {
       lock.writeLock().unlock();
     }
-  }
-
-  /** Loads the native library once for this JVM; concurrent JVMs unpack it side by side. */
-  private static final class Library {
-    static {
-      // On a machine with CUDA the loader would look for a build that is not in its jar and
-      // download it; the one for the processor is what tokenizing needs.
-      if (System.getenv(FLAVOR) == null && System.getProperty(FLAVOR) == null) {
-        System.setProperty(FLAVOR, "cpu");
-      }
-      // The loader finds its resources through the thread's class loader, which in a Spark
-      // executor may be one that does not see this jar.
-      Thread thread = Thread.currentThread();
-      ClassLoader before = thread.getContextClassLoader();
-      thread.setContextClassLoader(TokenizersLibrary.class.getClassLoader());
-      try {
-        LibUtils.checkStatus();
-      } finally {
-        thread.setContextClassLoader(before);
-      }
-    }
-
-    static void load() {}
   }
 }

@@ -52,6 +52,13 @@ public final class Tokenizer implements AutoCloseable {
   /** What tokenizer_config.json adds around a prompt that tokenizer.json may not. */
   private record Frame(OptionalInt first, OptionalInt last) {}
 
+  /** Which spellings must not be parsed in a message, by who speaks. */
+  private record Guard(
+      ChatTemplate template, ControlTokens forAssistant, ControlTokens forOthers) {}
+
+  /** Of the template used last; others compute the same when two threads meet here. */
+  private volatile Guard guard;
+
   private Tokenizer(
       NativeTokenizer parsing,
       NativeTokenizer guarded,
@@ -227,29 +234,42 @@ public final class Tokenizer implements AutoCloseable {
    * @throws ChatTemplateException when the template refuses the conversation
    */
   public int[] encodeChat(ChatTemplate template, List<Message> messages) {
-    List<String> written = new ArrayList<>();
-    List<String> special = new ArrayList<>();
-    for (AddedToken marker : markers) {
-      if (marker.special()) {
-        special.add(marker.content());
-        written.add(marker.content());
-      } else if (template.writes(marker.content())) {
-        written.add(marker.content());
-      }
-    }
-    ControlTokens forAssistant = new ControlTokens(special);
-    ControlTokens forOthers = new ControlTokens(written);
+    Guard guard = guardOf(template);
     List<Message> safe =
         messages.stream()
             .map(
                 message ->
-                    hide(message, message.role().equals("assistant") ? forAssistant : forOthers))
+                    hide(
+                        message,
+                        message.role().equals("assistant")
+                            ? guard.forAssistant()
+                            : guard.forOthers()))
             .toList();
     String marked = allMarkers.replace(template.render(safe), secrets::get);
     for (Map.Entry<String, String> entry : hidden.entrySet()) {
       marked = marked.replace(entry.getValue(), entry.getKey());
     }
     return encodeGuarded(wellFormed(marked));
+  }
+
+  private Guard guardOf(ChatTemplate template) {
+    Guard last = guard;
+    if (last != null && last.template() == template) {
+      return last;
+    }
+    List<String> special = new ArrayList<>();
+    List<String> written = new ArrayList<>();
+    for (AddedToken marker : markers) {
+      if (marker.special()) {
+        special.add(marker.content());
+      }
+      if (marker.special() || template.writes(marker.content())) {
+        written.add(marker.content());
+      }
+    }
+    Guard made = new Guard(template, new ControlTokens(special), new ControlTokens(written));
+    guard = made;
+    return made;
   }
 
   private Message hide(Message message, ControlTokens tokens) {

@@ -11,9 +11,13 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -237,7 +241,7 @@ class WeightsTest {
   @ValueSource(ints = {1, 2, 3, 4})
   void refusesOrReadsButNeverFailsOtherwiseOnDamagedHeaders(int seed) throws IOException {
     Random random = new Random(seed);
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 200; i++) {
       byte[] header = TWO.getBytes(StandardCharsets.UTF_8);
       for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
         header[random.nextInt(header.length)] = (byte) random.nextInt(256);
@@ -363,6 +367,36 @@ class WeightsTest {
     assertThatThrownBy(() -> Weights.open(folder))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("model.safetensors.index.json");
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void holdsNoFileOpenWhetherItWasReadOrRefused() throws IOException {
+    write("one.safetensors", "{" + entry("a", 0, 2) + "}", 2);
+    write("two.safetensors", "{}", 2);
+    index("\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"");
+    assertThatThrownBy(() -> Weights.open(folder)).isInstanceOf(ModelFormatException.class);
+    assertThat(openFiles()).isEmpty();
+
+    index("\"a\":\"one.safetensors\"");
+    try (Weights weights = Weights.open(folder)) {
+      assertThat(weights.contains("a")).isTrue();
+      assertThat(openFiles()).isEmpty();
+    }
+  }
+
+  /** The files of the folder that this process holds open. */
+  private List<String> openFiles() throws IOException {
+    List<String> open = new ArrayList<>();
+    try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
+      for (Path descriptor : descriptors.toList()) {
+        if (Files.isSymbolicLink(descriptor)) {
+          open.add(Files.readSymbolicLink(descriptor).toString());
+        }
+      }
+    }
+    open.removeIf(file -> !file.startsWith(folder.toString()));
+    return open;
   }
 
   @Test
