@@ -21,7 +21,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * @param batches Arrow batches handed to the engine
  * @param waitTime time the tasks waited for results
  */
-record GenerationMetrics(
+public record GenerationMetrics(
     SQLMetric prompts,
     SQLMetric errors,
     SQLMetric promptTokens,
@@ -30,14 +30,22 @@ record GenerationMetrics(
     SQLMetric batches,
     SQLMetric waitTime)
     implements Serializable {
+  /** How listeners know {@link #prompts}. */
+  public static final String PROMPTS = "prompts";
+
+  /** How listeners know {@link #promptTokens}. */
+  public static final String PROMPT_TOKENS = "prompt tokens";
+
+  /** How listeners know {@link #outputTokens}. */
+  public static final String OUTPUT_TOKENS = "output tokens";
 
   static GenerationMetrics create(SparkContext context) {
     return new GenerationMetrics(
-        SQLMetrics.createMetric(context, "prompts"),
+        SQLMetrics.createMetric(context, PROMPTS),
         SQLMetrics.createMetric(context, "prompts in error"),
-        SQLMetrics.createMetric(context, "prompt tokens"),
+        SQLMetrics.createMetric(context, PROMPT_TOKENS),
         SQLMetrics.createMetric(context, "cached prompt tokens"),
-        SQLMetrics.createMetric(context, "output tokens"),
+        SQLMetrics.createMetric(context, OUTPUT_TOKENS),
         SQLMetrics.createMetric(context, "batches"),
         SQLMetrics.createNanoTimingMetric(context, "time waiting for the engine", -1));
   }

@@ -1,18 +1,23 @@
 package dev.sparkmla.sql;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.spark.sql.catalyst.expressions.And;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.CaseWhen;
 import org.apache.spark.sql.catalyst.expressions.Coalesce;
 import org.apache.spark.sql.catalyst.expressions.EqualNullSafe;
+import org.apache.spark.sql.catalyst.expressions.ExprId;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.If;
 import org.apache.spark.sql.catalyst.expressions.IsNull;
+import org.apache.spark.sql.catalyst.expressions.LambdaFunction;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.Literal$;
+import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
 import org.apache.spark.sql.catalyst.expressions.Not;
 import org.apache.spark.sql.catalyst.expressions.Or;
@@ -179,10 +184,24 @@ final class GuardedCalls {
   }
 
   private static void refuseInLambda(LlmGenerate call) {
-    if (call.exists(part -> part instanceof NamedLambdaVariable)) {
+    if (readsOuterVariable(call, Set.of())) {
       throw Catalyst.error(
           call.sql() + " reads a variable of a lambda function; explode the array first");
     }
+  }
+
+  /** Whether an expression reads a lambda variable that is bound outside of it. */
+  private static boolean readsOuterVariable(Expression expression, Set<ExprId> bound) {
+    if (expression instanceof NamedLambdaVariable variable) {
+      return !bound.contains(variable.exprId());
+    }
+    Set<ExprId> inside = new HashSet<>(bound);
+    if (expression instanceof LambdaFunction lambda) {
+      Catalyst.<NamedExpression>list(lambda.arguments())
+          .forEach(argument -> inside.add(argument.exprId()));
+    }
+    return Catalyst.<Expression>list(expression.children()).stream()
+        .anyMatch(child -> readsOuterVariable(child, inside));
   }
 
   private static Expression isTrue(Expression condition) {

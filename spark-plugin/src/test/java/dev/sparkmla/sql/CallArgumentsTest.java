@@ -121,6 +121,20 @@ class CallArgumentsTest {
   }
 
   @Test
+  void takesALambdaOfItsOwn() {
+    SPARK.makeTable(1, 1);
+    assertThat(
+            SPARK
+                .session()
+                .sql(
+                    "select llm_generate_text(array_join(transform(array('a', 'b'),"
+                        + " x -> concat(x, transform(array('c'), y -> x)[0])), '')) g from t")
+                .first()
+                .getString(0))
+        .isEqualTo("<aabb>");
+  }
+
+  @Test
   void refusesACallThatReadsBothSidesOfACorrelation() {
     SPARK.makeTable(3, 1);
     assertThatThrownBy(

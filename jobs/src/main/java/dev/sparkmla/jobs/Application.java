@@ -1,0 +1,64 @@
+package dev.sparkmla.jobs;
+
+import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.plugin.MlaPlugin;
+import dev.sparkmla.sql.MlaExtensions;
+import java.util.Arrays;
+import java.util.Locale;
+import org.apache.spark.SparkConf;
+
+/** The settings of the job's Spark application: spark-submit's, the command line's, and its own. */
+final class Application {
+  private static final String MASTER = "spark.master";
+  private static final String PLUGINS = "spark.plugins";
+  private static final String EXTENSIONS = "spark.sql.extensions";
+
+  private Application() {}
+
+  /**
+   * Settings with which the application has the plugin, the functions and a model.
+   *
+   * @throws JobException when executors could not read the embedded model
+   */
+  static SparkConf conf(GenerateOptions options, EmbeddedFiles embedded) {
+    SparkConf conf = new SparkConf();
+    options.conf.forEach(conf::set);
+    options.master.ifPresent(master -> conf.set(MASTER, master));
+    conf.setIfMissing(MASTER, "local[*]");
+    conf.setIfMissing("spark.app.name", "Spark MLA generate");
+    conf.setIfMissing("spark.ui.showConsoleProgress", "false");
+    if (isLocal(conf)) {
+      // So that the progress line moves; on a cluster many executors would report too often.
+      conf.setIfMissing("spark.executor.heartbeatInterval", "1s");
+    }
+    if (!MlaPlugin.isIn(conf)) {
+      append(conf, PLUGINS, MlaPlugin.class.getName());
+    }
+    if (!Arrays.asList(conf.get(EXTENSIONS, "").split("\\s*,\\s*"))
+        .contains(MlaExtensions.class.getName())) {
+      append(conf, EXTENSIONS, MlaExtensions.class.getName());
+    }
+    options.backend.ifPresent(
+        backend -> conf.set(MlaConf.BACKEND.key(), backend.name().toLowerCase(Locale.ROOT)));
+    options.model.ifPresent(model -> conf.set(MlaConf.MODEL_PATH.key(), model));
+    if (!conf.contains(MlaConf.MODEL_PATH.key())) {
+      if (!isLocal(conf)) {
+        throw new JobException(
+            "the embedded model is on this machine alone, and the master is "
+                + conf.get(MASTER)
+                + "; give --model a folder that every executor can read");
+      }
+      conf.set(MlaConf.MODEL_PATH.key(), embedded.model().toString());
+    }
+    return conf;
+  }
+
+  private static boolean isLocal(SparkConf conf) {
+    return conf.get(MASTER).startsWith("local");
+  }
+
+  private static void append(SparkConf conf, String key, String name) {
+    String present = conf.get(key, "");
+    conf.set(key, present.isBlank() ? name : present + "," + name);
+  }
+}

@@ -1,0 +1,76 @@
+package dev.sparkmla.jobs;
+
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.plugin.BackendChoice;
+import dev.sparkmla.sql.OnError;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * Reads one of several words, the lower-case names of constants.
+ *
+ * @param <T> whose constants
+ */
+abstract sealed class Choice<T extends Enum<T>> implements ITypeConverter<T> {
+  private final List<T> choices;
+
+  private Choice(List<T> choices) {
+    this.choices = choices;
+  }
+
+  @Override
+  public T convert(String word) {
+    for (T choice : choices) {
+      if (spelling(choice).equals(word.toLowerCase(Locale.ROOT))) {
+        return choice;
+      }
+    }
+    throw new TypeConversionException(
+        "'"
+            + word
+            + "' is none of "
+            + choices.stream().map(Choice::spelling).collect(Collectors.joining(", ")));
+  }
+
+  private static String spelling(Enum<?> choice) {
+    return choice.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** For {@code --input-format}. */
+  static final class OfInputFormat extends Choice<InputFormat> {
+    OfInputFormat() {
+      super(List.of(InputFormat.values()));
+    }
+  }
+
+  /** For {@code --output-format}. */
+  static final class OfOutputFormat extends Choice<OutputFormat> {
+    OfOutputFormat() {
+      super(List.of(OutputFormat.values()));
+    }
+  }
+
+  /** For {@code --on-error}; a job has no use for NULL, which would hide the error. */
+  static final class OfOnError extends Choice<OnError> {
+    OfOnError() {
+      super(List.of(OnError.ROW, OnError.FAIL));
+    }
+  }
+
+  /** For {@code --on-overflow}. */
+  static final class OfOverflowPolicy extends Choice<OverflowPolicy> {
+    OfOverflowPolicy() {
+      super(List.of(OverflowPolicy.values()));
+    }
+  }
+
+  /** For {@code --backend}. */
+  static final class OfBackend extends Choice<BackendChoice> {
+    OfBackend() {
+      super(List.of(BackendChoice.values()));
+    }
+  }
+}

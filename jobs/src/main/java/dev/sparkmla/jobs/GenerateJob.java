@@ -1,0 +1,235 @@
+package dev.sparkmla.jobs;
+
+import dev.sparkmla.engine.InvalidParameterException;
+import dev.sparkmla.engine.SamplingParams;
+import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.plugin.InvalidConfigurationException;
+import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.sql.GenerationFailedException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.Charset;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkThrowable;
+import org.apache.spark.sql.AnalysisException;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/**
+ * A file of documents becomes a file of completions: the main class for spark-submit.
+ *
+ * <p>Exit codes: 0 when every row was written, in error or not; 1 when the job failed, or the demo
+ * answered worse than it should; 2 when the command line is wrong.
+ */
+@Command(
+    name = "generate",
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    description = "Continues or answers every document of a file with an MLA model, inside Spark.")
+public final class GenerateJob implements Callable<Integer> {
+  private static final int ROWS_OF_A_TASK = 2048;
+  private static final int SHOWN_ERRORS = 5;
+  private static final String USUAL_KEY = "id";
+
+  private final PrintStream out;
+  private final PrintStream err;
+
+  @Spec private CommandSpec spec;
+  @Mixin private GenerateOptions options;
+
+  @SuppressWarnings("UnusedVariable") // picocli reads it
+  @Option(names = "--help", usageHelp = true, description = "Print this.")
+  private boolean help;
+
+  private GenerateJob(PrintStream out, PrintStream err) {
+    this.out = out;
+    this.err = err;
+  }
+
+  /** Runs the job; ends the JVM when it failed. */
+  public static void main(String[] arguments) {
+    int code = run(System.out, System.err, arguments);
+    if (code != 0) {
+      System.exit(code);
+    }
+  }
+
+  /**
+   * Runs the job in a Spark application of its own.
+   *
+   * @param out gets the summary and the demo's table
+   * @param err gets progress and errors
+   * @return the exit code
+   */
+  static int run(PrintStream out, PrintStream err, String... arguments) {
+    return new CommandLine(new GenerateJob(out, err))
+        .setOut(new PrintWriter(out, true, Charset.defaultCharset()))
+        .setErr(new PrintWriter(err, true, Charset.defaultCharset()))
+        .setParameterExceptionHandler(GenerateJob::sayMisuse)
+        .setExecutionExceptionHandler(GenerateJob::sayFailure)
+        .execute(arguments);
+  }
+
+  @Override
+  public Integer call() {
+    check();
+    try (EmbeddedFiles embedded = new EmbeddedFiles()) {
+      return generate(embedded);
+    }
+  }
+
+  private void check() {
+    if (options.resume) {
+      throw misuse(
+          "--resume is not there yet: start again with --overwrite, or give --input the documents"
+              + " that are missing");
+    }
+    if (options.input.isPresent() && options.output.isEmpty()) {
+      throw misuse("--input needs an --output; without both, the demo runs on its own documents");
+    }
+    try {
+      SamplingParams.parse(options.params());
+    } catch (InvalidParameterException wrong) {
+      throw misuse(wrong.getMessage());
+    }
+  }
+
+  private int generate(EmbeddedFiles embedded) {
+    SparkConf conf = Application.conf(options, embedded);
+    String input = options.input.orElseGet(() -> "file://" + embedded.documents());
+    String output = options.output.orElse(Demo.OUTPUT);
+    Storage storage = new Storage(conf);
+    InputFormat format = storage.inputFormat(input, options.inputFormat);
+    storage.requireWritable(input, output, overwrites());
+    err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
+    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+    try {
+      Documents documents = Documents.open(spark, input, format, options.promptColumn);
+      Results results = new Results(options.outputPrefix);
+      results.refuseCollisions(documents.columns());
+      Optional<String> key = key(documents, input);
+      Summary summary = write(spark, documents, results, output);
+      out.println("wrote " + output);
+      summary.print(out);
+      showErrors(spark, results, output, key);
+      return options.isDemo() ? showDemo(spark, results, output) : 0;
+    } finally {
+      spark.stop();
+    }
+  }
+
+  private Summary write(SparkSession spark, Documents documents, Results results, String output) {
+    long rows = documents.countRows();
+    int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
+    Dataset<Row> generated = results.generate(documents, options.call(), partitions);
+    long start = System.nanoTime();
+    try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
+      progress.start();
+      results.write(generated, output, options.outputFormat, overwrites());
+    }
+    Duration time = Duration.ofNanos(System.nanoTime() - start);
+    Summary summary =
+        Summary.of(results.read(spark, output, options.outputFormat, List.of()), results, time);
+    if (summary.rows() != rows) {
+      throw new JobException(
+          "the output has " + summary.rows() + " rows, the input had " + rows + " when it began");
+    }
+    return summary;
+  }
+
+  /** Enough tasks for every slot, few enough to keep the engine's batches full. */
+  static int partitions(long rows, int slots) {
+    long tasks = Math.max(slots, (rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK);
+    return Math.toIntExact(Math.max(1, Math.min(tasks, rows)));
+  }
+
+  // In its own folder, the demo replaces what it wrote the last time.
+  private boolean overwrites() {
+    return options.output.isEmpty() || options.overwrite;
+  }
+
+  private Optional<String> key(Documents documents, String input) {
+    if (options.keyColumn.isPresent()) {
+      return Optional.of(
+          Documents.field(documents.rows().schema(), options.keyColumn.get(), input).name());
+    }
+    return documents.columns().stream().filter(USUAL_KEY::equals).findFirst();
+  }
+
+  private void showErrors(
+      SparkSession spark, Results results, String output, Optional<String> key) {
+    List<Row> rows =
+        results
+            .read(spark, output, options.outputFormat, key.stream().toList())
+            .filter(Documents.named(results.name("error_code")).isNotNull())
+            .limit(SHOWN_ERRORS)
+            .collectAsList();
+    for (Row row : rows) {
+      String name = key.map(column -> row.<String>getAs(column)).orElse("a row");
+      out.println(
+          "  "
+              + name
+              + ": "
+              + row.getAs(results.name("error_code"))
+              + ": "
+              + row.getAs(results.name("error_message")));
+    }
+  }
+
+  private int showDemo(SparkSession spark, Results results, String output) {
+    Demo demo =
+        Demo.show(results.read(spark, output, options.outputFormat, Demo.COLUMNS), results, out);
+    out.println(demo);
+    if (!demo.isFine()) {
+      err.println("generate: the demo model answers worse than it should: something is wrong");
+    }
+    return demo.isFine() ? 0 : 1;
+  }
+
+  private ParameterException misuse(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+
+  private static int sayMisuse(ParameterException wrong, String[] arguments) {
+    PrintWriter err = wrong.getCommandLine().getErr();
+    err.println("generate: " + wrong.getMessage());
+    err.println("generate --help says what there is");
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int sayFailure(
+      Exception failure, CommandLine commandLine, CommandLine.ParseResult parsed) {
+    PrintWriter err = commandLine.getErr();
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (speaksForItself(cause)) {
+        err.println("generate: " + cause.getMessage());
+        return CommandLine.ExitCode.SOFTWARE;
+      }
+    }
+    err.println("generate: the job failed");
+    failure.printStackTrace(err);
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private static boolean speaksForItself(Throwable cause) {
+    return cause instanceof JobException
+        || cause instanceof GenerationFailedException
+        || cause instanceof AnalysisException
+        || cause instanceof InvalidConfigurationException
+        || cause instanceof ModelFormatException
+        || (cause instanceof SparkThrowable raised
+            && "USER_RAISED_EXCEPTION".equals(raised.getCondition()));
+  }
+}

@@ -1,0 +1,195 @@
+package dev.sparkmla.jobs;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.plugin.BackendChoice;
+import dev.sparkmla.sql.LlmOptions;
+import dev.sparkmla.sql.OnError;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** The command line. Picocli fills it; nobody writes to it afterwards. */
+final class GenerateOptions {
+  @Option(
+      names = "--input",
+      paramLabel = "PATH",
+      description =
+          "File, folder or glob of documents. Without it, the demo runs on documents of its own.")
+  Optional<String> input = Optional.empty();
+
+  @Option(
+      names = "--output",
+      paramLabel = "PATH",
+      description = "Folder to write the completions to. Default for the demo: output/demo.")
+  Optional<String> output = Optional.empty();
+
+  @Option(
+      names = "--input-format",
+      paramLabel = "FORMAT",
+      converter = Choice.OfInputFormat.class,
+      description =
+          "json (an object a line), parquet, csv (with a header) or text (a document a line)."
+              + " Default: as the file's name ends.")
+  Optional<InputFormat> inputFormat = Optional.empty();
+
+  @Option(
+      names = "--output-format",
+      paramLabel = "FORMAT",
+      converter = Choice.OfOutputFormat.class,
+      defaultValue = "parquet",
+      description = "parquet or json. Default: ${DEFAULT-VALUE}.")
+  OutputFormat outputFormat = OutputFormat.PARQUET;
+
+  @Option(
+      names = "--output-prefix",
+      paramLabel = "PREFIX",
+      defaultValue = "",
+      description =
+          "Goes before the names of the generated columns, for an input that has a column of such a"
+              + " name itself.")
+  String outputPrefix = "";
+
+  @Option(names = "--overwrite", description = "Replace what is at --output.")
+  boolean overwrite;
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description =
+          "A Hugging Face model folder that every executor can read. Default: spark.mla.model.path,"
+              + " else the embedded demo model.")
+  Optional<String> model = Optional.empty();
+
+  @Option(
+      names = "--prompt-column",
+      paramLabel = "NAME",
+      defaultValue = "prompt",
+      description = "Text, or a list of messages with role and content. Default: ${DEFAULT-VALUE}.")
+  String promptColumn = "prompt";
+
+  @Option(
+      names = "--key-column",
+      paramLabel = "NAME",
+      description = "Names rows in messages. Default: id, where there is one.")
+  Optional<String> keyColumn = Optional.empty();
+
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Tokens to generate for a row at most.")
+  Optional<String> maxTokens = Optional.empty();
+
+  @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
+  Optional<String> temperature = Optional.empty();
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Sample among the likeliest tokens that make up this probability together.")
+  Optional<String> topP = Optional.empty();
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Sample among this many likeliest tokens; 0 is all.")
+  Optional<String> topK = Optional.empty();
+
+  @Option(names = "--seed", paramLabel = "S", description = "Seed of the sampling.")
+  Optional<String> seed = Optional.empty();
+
+  @Option(
+      names = "--stop",
+      paramLabel = "STR",
+      description = "A text that ends the generation; may be given several times.")
+  List<String> stop = new ArrayList<>();
+
+  @Option(names = "--system", paramLabel = "STR", description = "The system message.")
+  Optional<String> system = Optional.empty();
+
+  @Option(
+      names = "--on-error",
+      paramLabel = "FATE",
+      converter = Choice.OfOnError.class,
+      defaultValue = "row",
+      description =
+          "A row that cannot be generated: row (say so in its row) or fail (end the job). Default:"
+              + " ${DEFAULT-VALUE}.")
+  OnError onError = OnError.ROW;
+
+  @Option(
+      names = "--on-overflow",
+      paramLabel = "POLICY",
+      converter = Choice.OfOverflowPolicy.class,
+      defaultValue = "error",
+      description =
+          "A prompt that is too long: error, truncate_left or truncate_middle. Default:"
+              + " ${DEFAULT-VALUE}.")
+  OverflowPolicy onOverflow = OverflowPolicy.ERROR;
+
+  @Option(
+      names = "--resume",
+      description = "Not there yet: refused. A job that was cut off starts again with --overwrite.")
+  boolean resume;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      converter = Choice.OfBackend.class,
+      description = "auto, cuda or cpu. Default: spark.mla.backend, else auto.")
+  Optional<BackendChoice> backend = Optional.empty();
+
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description = "Spark's master. Default: spark-submit's, else local[*].")
+  Optional<String> master = Optional.empty();
+
+  @Option(
+      names = "--conf",
+      paramLabel = "K=V",
+      description = "A setting of Spark or of spark.mla; may be given several times.")
+  Map<String, String> conf = new LinkedHashMap<>();
+
+  /** Whether the demo is asked for. */
+  boolean isDemo() {
+    return input.isEmpty();
+  }
+
+  /** Generation parameters by name, as {@code llm_generate} takes them. */
+  Map<String, String> params() {
+    Map<String, String> params = new LinkedHashMap<>();
+    maxTokens
+        .or(() -> isDemo() ? Optional.of(Demo.MAX_TOKENS) : Optional.empty())
+        .ifPresent(value -> params.put("max_tokens", value));
+    temperature.ifPresent(value -> params.put("temperature", value));
+    topP.ifPresent(value -> params.put("top_p", value));
+    topK.ifPresent(value -> params.put("top_k", value));
+    seed.ifPresent(value -> params.put("seed", value));
+    if (!stop.isEmpty()) {
+      params.put("stop", jsonArray(stop));
+    }
+    return params;
+  }
+
+  /** The call's options. */
+  LlmOptions call() {
+    LlmOptions options = LlmOptions.defaults().withOnError(onError).withOnOverflow(onOverflow);
+    for (Map.Entry<String, String> param : params().entrySet()) {
+      options = options.withParam(param.getKey(), param.getValue());
+    }
+    return system.isPresent() ? options.withSystem(system.get()) : options;
+  }
+
+  private static String jsonArray(List<String> texts) {
+    try {
+      return new ObjectMapper().writeValueAsString(texts);
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+}

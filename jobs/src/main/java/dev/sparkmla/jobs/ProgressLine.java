@@ -1,0 +1,41 @@
+package dev.sparkmla.jobs;
+
+import java.time.Duration;
+import java.util.Locale;
+
+/**
+ * How far a job is, at one moment.
+ *
+ * @param done rows generated
+ * @param total rows there are, ≥ 1
+ * @param tokens tokens of prompts and generated ones so far
+ * @param elapsed since the first row was asked for
+ */
+record ProgressLine(long done, long total, long tokens, Duration elapsed) {
+  /** As a person reads it, on one line. */
+  @Override
+  public String toString() {
+    long rate = Math.round(tokens / Math.max(1e-3, elapsed.toMillis() / 1e3));
+    return String.format(
+        Locale.ROOT,
+        "%,d of %,d rows (%d %%), %,d tokens/s, %s",
+        done,
+        total,
+        100 * done / total,
+        rate,
+        done == 0 ? "time left unknown" : clock(left()) + " left");
+  }
+
+  /** The time left if rows go on as they went so far; {@code done} is not 0. */
+  Duration left() {
+    return elapsed.multipliedBy(Math.max(0, total - done)).dividedBy(done);
+  }
+
+  /** Hours, minutes and seconds. */
+  static String clock(Duration time) {
+    return time.toHours() > 0
+        ? String.format(
+            Locale.ROOT, "%d:%02d:%02d", time.toHours(), time.toMinutesPart(), time.toSecondsPart())
+        : String.format(Locale.ROOT, "%d:%02d", time.toMinutes(), time.toSecondsPart());
+  }
+}

@@ -1,0 +1,71 @@
+package dev.sparkmla.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DemoTest {
+  private static final Path MODEL = Path.of("demo-model", "model");
+  private static final Path DOCUMENTS = Path.of("sample-data", "documents.jsonl");
+
+  @TempDir Path folder;
+
+  /** The whole product: the trained model answers every sample document, through Spark. */
+  @Test
+  void answersItsDocuments() throws IOException {
+    long documents;
+    try (Stream<String> lines = Files.lines(DOCUMENTS)) {
+      documents = lines.count();
+    }
+
+    JobRun run =
+        JobRun.of(
+            "--output", folder.resolve("out").toString(),
+            "--output-format", "json",
+            "--backend", "cpu");
+
+    assertThat(run.code()).as(run.err() + run.out()).isZero();
+    assertThat(documents).isGreaterThanOrEqualTo(40);
+    assertThat(JobRun.rows(folder.resolve("out")))
+        .hasSize((int) documents)
+        .allSatisfy(row -> assertThat(row.get("error_code").isNull()).isTrue());
+    assertThat(run.out().lines().filter(line -> line.endsWith("  right")).count())
+        .isGreaterThanOrEqualTo(Math.round(Math.ceil(0.98 * documents)));
+    assertThat(run.out()).contains("accuracy: ").contains("none in error");
+  }
+
+  @Test
+  void isFineFromNinetyEightInAHundred() {
+    assertThat(new Demo(100, 98).isFine()).isTrue();
+    assertThat(new Demo(100, 97).isFine()).isFalse();
+    assertThat(new Demo(0, 0).isFine()).isFalse();
+    assertThat(new Demo(56, 55))
+        .hasToString("accuracy: 98.2 % (55 of 56 answers are exactly what is expected)");
+  }
+
+  @Test
+  void carriesTheModelAndTheDocumentsAndLeavesNothingBehind() throws IOException {
+    Path unpacked;
+    try (EmbeddedFiles embedded = new EmbeddedFiles();
+        Stream<Path> published = Files.list(MODEL)) {
+      unpacked = embedded.model();
+
+      assertThat(EmbeddedFiles.MODEL_FILES)
+          .containsExactlyInAnyOrderElementsOf(
+              published.map(file -> file.getFileName().toString()).toList());
+      for (String file : EmbeddedFiles.MODEL_FILES) {
+        assertThat(unpacked.resolve(file)).hasSameBinaryContentAs(MODEL.resolve(file));
+      }
+      assertThat(embedded.documents()).hasSameBinaryContentAs(DOCUMENTS);
+      assertThat(Files.getPosixFilePermissions(unpacked.getParent()))
+          .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    }
+    assertThat(unpacked.getParent()).doesNotExist();
+  }
+}

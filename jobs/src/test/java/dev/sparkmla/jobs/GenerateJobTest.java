@@ -1,0 +1,407 @@
+package dev.sparkmla.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class GenerateJobTest {
+  @TempDir Path folder;
+
+  @Test
+  void keepsTheColumnsOfJsonLinesAndAddsTheResults() throws IOException {
+    Path input =
+        file(
+            "in put.jsonl",
+            """
+            {"id": 1, "prompt": "one", "tags": ["a", "b"], "place": {"city": "Łódź"}}
+            {"id": 2, "prompt": "two\\nlines", "score": 0.5}
+            """);
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    List<JsonNode> rows = rows();
+    assertThat(rows)
+        .extracting(row -> row.get("id").asInt(), row -> row.get("text").asText())
+        .containsExactlyInAnyOrder(tuple(1, "<one>"), tuple(2, "<two\nlines>"));
+    JsonNode first = row(rows, 1);
+    assertThat(first.fieldNames())
+        .toIterable()
+        .containsExactly(
+            "id",
+            "place",
+            "prompt",
+            "score",
+            "tags",
+            "text",
+            "finish_reason",
+            "prompt_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "error_code",
+            "error_message");
+    assertThat(first.get("tags")).hasSize(2);
+    assertThat(first.get("place").get("city").asText()).isEqualTo("Łódź");
+    assertThat(first.get("finish_reason").asText()).isEqualTo("stop");
+    assertThat(first.get("prompt_tokens").asInt()).isEqualTo(3);
+    assertThat(first.get("cached_tokens").asInt()).isEqualTo(1);
+    assertThat(first.get("output_tokens").asInt()).isEqualTo(2);
+    assertThat(first.get("error_code").isNull()).isTrue();
+    assertThat(run.out()).contains("2, none in error").contains("12 in (2 cached), 4 out");
+  }
+
+  @Test
+  void takesConversationsWhateverElseAMessageHolds() throws IOException {
+    Path input =
+        file(
+            "chats.jsonl",
+            """
+            {"id": 1, "prompt": [{"role": "user", "content": "a", "name": "x"}]}
+            {"id": 2, "prompt": [{"content": "b", "role": "user"}, {"role": "assistant", "content": "c"}]}
+            """);
+
+    JobRun run = echo(input, "--output-format", "json", "--system", "say 'hi'");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("text").asText())
+        .containsExactlyInAnyOrder(
+            "<system:say 'hi'|user:a>", "<system:say 'hi'|user:b|assistant:c>");
+    assertThat(row(rows(), 1).get("prompt").get(0).get("name").asText()).isEqualTo("x");
+  }
+
+  @Test
+  void callsTheRowsBrokenWhosePromptIsNotAConversationWhereOthersAre() throws IOException {
+    Path input =
+        file(
+            "mixed.jsonl",
+            """
+            {"id": 1, "prompt": [{"role": "user", "content": "a"}]}
+            {"id": 2, "prompt": "b"}
+            {"id": 3, "prompt": null}
+            """);
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("text").asText(), row -> row.get("error_code").asText())
+        .containsExactlyInAnyOrder(
+            tuple("<user:a>", "null"), tuple("null", "BROKEN_ROW"), tuple("null", "NULL_PROMPT"));
+  }
+
+  @Test
+  void readsTheParquetItWrites() throws IOException {
+    Path input =
+        file(
+            "in.json", "{\"id\": \"a\", \"prompt\": \"one\"}\n{\"id\": \"b\", \"prompt\": \"\"}\n");
+    Path between = folder.resolve("between");
+
+    JobRun first = JobRun.echo("--input", input.toString(), "--output", between.toString());
+    JobRun second =
+        JobRun.echo(
+            "--input",
+            between.toString(),
+            "--output",
+            output(),
+            "--output-format",
+            "json",
+            "--prompt-column",
+            "text",
+            "--output-prefix",
+            "second_");
+
+    assertThat(first.code()).as(first.err()).isZero();
+    assertThat(second.code()).as(second.err()).isZero();
+    assertThat(rows())
+        .extracting(
+            row -> row.get("id").asText(),
+            row -> row.get("text").asText(),
+            row -> row.get("error_code").asText(),
+            row -> row.get("second_text").asText(),
+            row -> row.get("second_error_code").asText())
+        .contains(tuple("a", "<one>", "null", "<<one>>", "null"))
+        .hasSize(2);
+    assertThat(row(rows(), "b").get("error_code").asText()).isEqualTo("EMPTY_PROMPT");
+  }
+
+  @Test
+  void readsCsvWithLinesAndQuotesInItsCells() throws IOException {
+    Path input =
+        file(
+            "in.csv",
+            "id,prompt\n"
+                + "1,\"two\nlines, \"\"quoted\"\"\"\n"
+                + "2,plain\n"
+                + "3,\n"
+                + "4,\"\"\n"
+                + "5,too,many,cells\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(
+            row -> row.get("id").asText(),
+            row -> row.get("text").asText(),
+            row -> row.get("error_code").asText())
+        .contains(tuple("1", "<two\nlines, \"quoted\">", "null"), tuple("2", "<plain>", "null"))
+        .hasSize(5);
+    assertThat(row(rows(), "3").get("error_code").asText()).isEqualTo("NULL_PROMPT");
+    assertThat(row(rows(), "4").get("error_code").asText()).isEqualTo("EMPTY_PROMPT");
+    assertThat(row(rows(), "5").get("error_code").asText()).isEqualTo("BROKEN_ROW");
+    assertThat(row(rows(), "5").get("error_message").asText()).contains("5,too,many,cells");
+  }
+
+  @Test
+  void takesALineOfTextForADocument() throws IOException {
+    Path input = file("in.txt", "one\n\ntwo\n");
+
+    JobRun run = echo(input, "--output-format", "json", "--prompt-column", "line");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("line").asText(), row -> row.get("error_code").asText())
+        .containsExactlyInAnyOrder(
+            tuple("one", "null"), tuple("", "EMPTY_PROMPT"), tuple("two", "null"));
+  }
+
+  @Test
+  void losesNoRowOfAFileWithBadOnes() throws IOException {
+    String lines =
+        IntStream.range(0, 1000)
+            .mapToObj(
+                row ->
+                    switch (row % 20 == 7 ? row / 20 % 5 : -1) {
+                      case 0 -> "{\"id\": " + row + ", \"prompt\": null}";
+                      case 1 -> "{\"id\": " + row + "}";
+                      case 2 -> "{\"id\": " + row + ", \"prompt\": \"\"}";
+                      case 3 ->
+                          "{\"id\": " + row + ", \"prompt\": \"" + "long ".repeat(100) + "\"}";
+                      case 4 -> "{\"id\": " + row + ", \"prompt\": \"never clo";
+                      default -> "{\"id\": " + row + ", \"prompt\": \"row " + row + "\"}";
+                    })
+            .collect(Collectors.joining("\n"));
+
+    JobRun run = echo(file("in.jsonl", lines), "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    List<JsonNode> rows = rows();
+    assertThat(rows).hasSize(1000);
+    assertThat(
+            rows.stream()
+                .collect(
+                    Collectors.groupingBy(
+                        row -> row.get("error_code").asText(), Collectors.counting())))
+        .containsOnly(
+            java.util.Map.entry("null", 950L),
+            java.util.Map.entry("NULL_PROMPT", 20L),
+            java.util.Map.entry("EMPTY_PROMPT", 10L),
+            java.util.Map.entry("PROMPT_TOO_LONG", 10L),
+            java.util.Map.entry("BROKEN_ROW", 10L));
+    assertThat(rows)
+        .filteredOn(row -> row.get("error_code").isNull())
+        .allSatisfy(
+            row ->
+                assertThat(row.get("text").asText())
+                    .isEqualTo("<row " + row.get("id").asText() + ">"));
+    assertThat(rows)
+        .filteredOn(row -> !row.get("error_code").isNull())
+        .allSatisfy(
+            row -> {
+              assertThat(row.get("finish_reason").asText()).isEqualTo("error");
+              assertThat(row.get("error_message").asText()).isNotEqualTo("null");
+              assertThat(row.get("output_tokens").asInt()).isZero();
+            });
+    assertThat(run.out())
+        .contains("1,000")
+        .contains("50: BROKEN_ROW 10, EMPTY_PROMPT 10, NULL_PROMPT 20, PROMPT_TOO_LONG 10");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "EMPTY_PROMPT, '{\"prompt\": \"\"}'",
+    "prompt is NULL, '{\"prompt\": null}'",
+    "cannot be read, '{\"prompt'"
+  })
+  void failsOnAnErrorWhereAsked(String reason, String line) throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"fine\"}\n" + line + "\n");
+
+    JobRun run = echo(input, "--on-error", "fail");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains(reason);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "--resume; --resume is not there yet: start again with --overwrite",
+        "--input x; --input needs an --output",
+        "--input-format xml; 'xml' is none of json, parquet, csv, text",
+        "--output-format csv; 'csv' is none of parquet, json",
+        "--on-error null; 'null' is none of row, fail",
+        "--on-overflow cut; 'cut' is none of error, truncate_left, truncate_middle",
+        "--backend tpu; 'tpu' is none of",
+        "--max-tokens 0; max_tokens",
+        "--max-tokens many; max_tokens",
+        "--temperature -1; temperature",
+        "--top-p 2; top_p",
+        "--top-k -1; top_k",
+        "--seed x; seed",
+        "--conf novalue; 'novalue'",
+        "--modell x; Unknown options: '--modell'"
+      })
+  void refusesWrongCommandLines(String arguments, String message) {
+    JobRun run = JobRun.of(arguments.split(" "));
+
+    assertThat(run.code()).as(run.err()).isEqualTo(2);
+    assertThat(run.err()).contains(message).contains("generate --help");
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void refusesAnInputThatIsNotThere() {
+    JobRun run = echo(folder.resolve("none.jsonl"));
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("there is no file at the input").contains("none.jsonl");
+  }
+
+  @Test
+  void refusesAnInputWhoseFormatItCannotTell() throws IOException {
+    JobRun run = echo(file("documents.dat", "x"));
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("documents.dat").contains("--input-format");
+  }
+
+  @Test
+  void refusesAnOutputThatIsThereUntilAskedToReplaceIt() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"one\"}\n");
+    assertThat(echo(input, "--output-format", "json").code()).isZero();
+
+    JobRun again = echo(input, "--output-format", "json");
+    JobRun replaced = echo(input, "--output-format", "json", "--overwrite");
+
+    assertThat(again.code()).isEqualTo(1);
+    assertThat(again.err()).contains("is there already").contains("--overwrite");
+    assertThat(replaced.code()).as(replaced.err()).isZero();
+    assertThat(rows()).hasSize(1);
+  }
+
+  @Test
+  void neverReplacesItsInput() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"one\"}\n");
+
+    JobRun run =
+        JobRun.echo("--input", input.toString(), "--output", folder.toString(), "--overwrite");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("is or holds the input");
+    assertThat(input).exists();
+  }
+
+  @Test
+  void refusesAPromptColumnThatIsNotThereOrHoldsNoPrompts() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": 1, \"id\": 2}\n");
+
+    JobRun missing = echo(input, "--prompt-column", "question");
+    JobRun number = echo(input);
+    JobRun key = echo(input, "--prompt-column", "id", "--key-column", "name");
+
+    assertThat(missing.code()).isEqualTo(1);
+    assertThat(missing.err()).contains("has no column question; it has id, prompt");
+    assertThat(number.code()).isEqualTo(1);
+    assertThat(number.err()).contains("BIGINT").contains("prompts are STRING");
+    assertThat(key.code()).isEqualTo(1);
+  }
+
+  @Test
+  void refusesColumnsNamedAsGeneratedOnes() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"one\", \"Text\": \"x\"}\n");
+
+    JobRun run = echo(input);
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("Text").contains("--output-prefix");
+  }
+
+  @Test
+  void refusesTheEmbeddedModelOnACluster() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"one\"}\n");
+
+    JobRun run =
+        JobRun.of(
+            "--input", input.toString(), "--output", output(), "--master", "spark://nowhere:7077");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("spark://nowhere:7077").contains("--model");
+  }
+
+  @Test
+  void namesRowsInErrorByTheirKey() throws IOException {
+    Path input =
+        file(
+            "in.jsonl",
+            "{\"prompt\": \"\", \"name\": \"first\"}\n{\"prompt\": \"x\", \"name\": \"y\"}");
+
+    JobRun run = echo(input, "--key-column", "name");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(run.out()).contains("first: EMPTY_PROMPT: said by the echo");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 4, 1",
+    "1, 4, 1",
+    "3, 4, 3",
+    "100, 4, 4",
+    "8192, 4, 4",
+    "8193, 4, 5",
+    "2000000, 64, 977"
+  })
+  void makesATaskForEverySlotAndNoMoreThanTheEngineNeeds(long rows, int slots, int tasks) {
+    assertThat(GenerateJob.partitions(rows, slots)).isEqualTo(tasks);
+  }
+
+  private JobRun echo(Path input, String... more) {
+    return JobRun.echo(
+        java.util.stream.Stream.concat(
+                java.util.stream.Stream.of("--input", input.toString(), "--output", output()),
+                java.util.Arrays.stream(more))
+            .toArray(String[]::new));
+  }
+
+  private String output() {
+    return folder.resolve("out").toString();
+  }
+
+  private List<JsonNode> rows() throws IOException {
+    return JobRun.rows(folder.resolve("out"));
+  }
+
+  private static JsonNode row(List<JsonNode> rows, Object id) {
+    return rows.stream()
+        .filter(row -> row.get("id").asText().equals(id.toString()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private Path file(String name, String content) throws IOException {
+    return Files.writeString(folder.resolve(name), content);
+  }
+}

@@ -1,0 +1,71 @@
+package dev.sparkmla.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The job gives, row by row, what transformers gives for each golden checkpoint. */
+class GoldenCheckpointsTest {
+  private static final Path GOLDEN = Path.of("..", "spark-plugin", "src", "test", "golden");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void givesWhatTransformersGives(Path model, String prompts) throws IOException {
+    Map<String, JsonNode> expected = new HashMap<>();
+    for (String line : Files.readAllLines(model.resolve(prompts))) {
+      JsonNode row = JSON.readTree(line);
+      expected.put(row.get("id").asText(), row);
+    }
+
+    JobRun run =
+        JobRun.of(
+            "--model", model.toString(),
+            "--input", model.resolve(prompts).toString(),
+            "--output", folder.resolve("out").toString(),
+            "--output-format", "json",
+            "--max-tokens", "12",
+            "--temperature", "0",
+            "--backend", "cpu");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    List<JsonNode> rows = JobRun.rows(folder.resolve("out"));
+    assertThat(rows).isNotEmpty().hasSameSizeAs(expected.values());
+    for (JsonNode row : rows) {
+      JsonNode wanted = expected.get(row.get("id").asText());
+      assertThat(row.get("text")).as("row " + row).isEqualTo(wanted.get("expected_text"));
+      assertThat(row.get("finish_reason")).isEqualTo(wanted.get("expected_finish_reason"));
+      assertThat(row.get("prompt_tokens").asInt())
+          .isEqualTo(wanted.get("expected_prompt_tokens").size());
+      assertThat(row.get("output_tokens").asInt()).isEqualTo(wanted.get("expected_tokens").size());
+    }
+  }
+
+  static List<Arguments> files() throws IOException {
+    List<Arguments> files = new ArrayList<>();
+    try (Stream<Path> folders = Files.list(GOLDEN)) {
+      for (Path model :
+          folders.filter(folder -> Files.exists(folder.resolve("config.json"))).sorted().toList()) {
+        files.add(Arguments.of(model, "prompts.jsonl"));
+        files.add(Arguments.of(model, "chat.jsonl"));
+      }
+    }
+    assertThat(files).as("checkpoints in " + GOLDEN).isNotEmpty();
+    return files;
+  }
+}
