@@ -3,7 +3,6 @@ package dev.sparkmla.sql;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.apache.spark.QueryContext;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.And;
@@ -15,6 +14,7 @@ import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.Project;
+import org.apache.spark.sql.catalyst.trees.CurrentOrigin;
 import org.apache.spark.unsafe.Platform;
 import scala.Option;
 import scala.PartialFunction;
@@ -25,6 +25,9 @@ import scala.runtime.AbstractPartialFunction;
 
 /** Catalyst's Scala, said in Java. */
 final class Catalyst {
+  // PySpark cannot show an error without a condition; this one's message is what it is given.
+  private static final String CONDITION = "_LEGACY_ERROR_USER_RAISED_EXCEPTION";
+
   private Catalyst() {}
 
   /** An immutable Scala sequence. */
@@ -106,13 +109,11 @@ final class Catalyst {
   static RuntimeException error(String message) {
     Platform.throwException(
         new AnalysisException(
-            message,
-            Option.empty(),
-            Option.empty(),
-            Option.empty(),
-            Option.empty(),
-            scala.collection.immutable.Map$.MODULE$.<String, String>empty(),
-            new QueryContext[0]));
+            CONDITION,
+            scala.collection.immutable.Map$.MODULE$
+                .<String, String>empty()
+                .updated("errorMessage", message),
+            CurrentOrigin.get()));
     throw new AssertionError("unreachable");
   }
 
