@@ -24,7 +24,13 @@ constexpr int kReal16Bfloat = 14;    // CUDA_R_16BF
 constexpr int kComputeFloat = 68;    // CUBLAS_COMPUTE_32F
 constexpr int kTransposeA = 3;       // CUBLASLT_MATMUL_DESC_TRANSA
 constexpr int kTranspose = 1;        // CUBLAS_OP_T
+constexpr int kColumns = 3;          // CUBLASLT_MATRIX_LAYOUT_COLS
+constexpr int kBatchCount = 5;       // CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT
+constexpr int kBatchOffset = 6;      // CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET
 constexpr int kMaxWorkspace = 1;     // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
+constexpr int kReductionSchemes = 3;  // CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK
+constexpr int kSplitK = 2;           // CUBLASLT_ALGO_CONFIG_SPLITK_NUM
+constexpr int kCandidates = 8;
 
 struct Algorithm {
   uint64_t data[8];
@@ -47,12 +53,15 @@ struct Functions {
   Status (*product_set)(void* description, int attribute, const void* value, size_t bytes);
   Status (*product_destroy)(void* description);
   Status (*layout_create)(void** layout, int type, uint64_t rows, uint64_t columns, int64_t stride);
+  Status (*layout_set)(void* layout, int attribute, const void* value, size_t bytes);
   Status (*layout_destroy)(void* layout);
   Status (*preference_create)(void** preference);
   Status (*preference_set)(void* preference, int attribute, const void* value, size_t bytes);
   Status (*preference_destroy)(void* preference);
   Status (*heuristic)(void* handle, void* description, void* a, void* b, void* c, void* d,
                       void* preference, int wanted, HeuristicResult* results, int* found);
+  Status (*algorithm_get)(const Algorithm* algorithm, int attribute, void* value, size_t bytes,
+                          size_t* written);
   Status (*product)(void* handle, void* description, const void* alpha, const void* a,
                     void* a_layout, const void* b, void* b_layout, const void* beta, const void* c,
                     void* c_layout, void* d, void* d_layout, const Algorithm* algorithm,
@@ -76,11 +85,13 @@ Functions open_library() {
         look_up(library, "cublasLtMatmulDescSetAttribute", &f.product_set) &&
         look_up(library, "cublasLtMatmulDescDestroy", &f.product_destroy) &&
         look_up(library, "cublasLtMatrixLayoutCreate", &f.layout_create) &&
+        look_up(library, "cublasLtMatrixLayoutSetAttribute", &f.layout_set) &&
         look_up(library, "cublasLtMatrixLayoutDestroy", &f.layout_destroy) &&
         look_up(library, "cublasLtMatmulPreferenceCreate", &f.preference_create) &&
         look_up(library, "cublasLtMatmulPreferenceSetAttribute", &f.preference_set) &&
         look_up(library, "cublasLtMatmulPreferenceDestroy", &f.preference_destroy) &&
         look_up(library, "cublasLtMatmulAlgoGetHeuristic", &f.heuristic) &&
+        look_up(library, "cublasLtMatmulAlgoConfigGetAttribute", &f.algorithm_get) &&
         look_up(library, "cublasLtMatmul", &f.product)) {
       f.library = name;
       return f;
@@ -98,14 +109,68 @@ const Functions& functions() {
 
 struct ProductPlan {
   void* description = nullptr;
-  // cuBLASLt is column-major: c^T[n, m] = b[n, k] a^T[k, m], where b, as it lies in memory, is a
-  // column-major [k, n] to be transposed and a a column-major [k, m].
+  // cuBLASLt is column-major: c^T[n, m] = b[n, k] a^T[k, m]. As it lies in memory, a b of rows of k is
+  // a column-major [k, n] to be transposed, a b of rows of n a column-major [n, k], and a a
+  // column-major [k, m].
   void* left = nullptr;
   void* right = nullptr;
   void* result = nullptr;
+  int64_t rows = 0;
+  float beta = 0.f;
   Algorithm algorithm;
-  size_t workspace_bytes = 0;
 };
+
+namespace {
+
+Status make_layout(void** layout, int type, uint64_t rows, uint64_t columns, int64_t stride,
+                   int32_t batch, int64_t offset) {
+  const Functions& f = functions();
+  Status status = f.layout_create(layout, type, rows, columns, stride);
+  if (status == kSuccess && batch > 1) {
+    status = f.layout_set(*layout, kBatchCount, &batch, sizeof(batch));
+    if (status == kSuccess) {
+      status = f.layout_set(*layout, kBatchOffset, &offset, sizeof(offset));
+    }
+  }
+  return status;
+}
+
+Status set_rows(ProductPlan* p, int64_t m) {
+  const Functions& f = functions();
+  const uint64_t columns = m;
+  Status status = f.layout_set(p->right, kColumns, &columns, sizeof(columns));
+  if (status == kSuccess) {
+    status = f.layout_set(p->result, kColumns, &columns, sizeof(columns));
+  }
+  p->rows = status == kSuccess ? m : 0;
+  return status;
+}
+
+// The first of the library's proposals that adds each result in one piece and needs no workspace.
+Status choose_algorithm(void* handle, ProductPlan* p, void* preference) {
+  const Functions& f = functions();
+  HeuristicResult found[kCandidates] = {};
+  int count = 0;
+  const Status status = f.heuristic(handle, p->description, p->left, p->right, p->result, p->result,
+                                    preference, kCandidates, found, &count);
+  if (status != kSuccess) {
+    return status;
+  }
+  for (int i = 0; i < count; ++i) {
+    int32_t split = 0;
+    size_t written = 0;
+    if (found[i].state == kSuccess && found[i].workspace_bytes == 0 &&
+        f.algorithm_get(&found[i].algorithm, kSplitK, &split, sizeof(split), &written) ==
+            kSuccess &&
+        split <= 1) {
+      p->algorithm = found[i].algorithm;
+      return kSuccess;
+    }
+  }
+  return kNotSupported;
+}
+
+}  // namespace
 
 const char* cublas_lt_library() { return functions().library; }
 
@@ -115,63 +180,67 @@ int cublas_lt_create(void** handle) { return functions().create(handle); }
 
 int cublas_lt_destroy(void* handle) { return functions().destroy(handle); }
 
-int cublas_lt_plan(void* handle, int64_t m, int64_t n, int64_t k, bool float_result,
-                   size_t workspace_bytes, ProductPlan** plan) {
+int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows,
+                   ProductPlan** plan) {
   const Functions& f = functions();
   ProductPlan* p = new (std::nothrow) ProductPlan;
   if (p == nullptr) {
     return kAllocationFailed;
   }
-  void* preference = nullptr;
-  HeuristicResult found{};
-  int count = 0;
-  const uint64_t most = workspace_bytes;
-  const int32_t transpose = kTranspose;
+  p->rows = typical_rows;
+  p->beta = shape.add ? 1.f : 0.f;
+  const bool transpose = !shape.b_rows_of_n;
+  const int32_t operation = kTranspose;
   Status status = f.product_create(&p->description, kComputeFloat, kReal32Float);
-  if (status == kSuccess) {
-    status = f.product_set(p->description, kTransposeA, &transpose, sizeof(transpose));
+  if (status == kSuccess && transpose) {
+    status = f.product_set(p->description, kTransposeA, &operation, sizeof(operation));
   }
   if (status == kSuccess) {
-    status = f.layout_create(&p->left, kReal16Bfloat, k, n, k);
+    status = make_layout(&p->left, kReal16Bfloat, transpose ? shape.k : shape.n,
+                         transpose ? shape.n : shape.k, shape.b_stride, shape.batch, shape.b_batch);
   }
   if (status == kSuccess) {
-    status = f.layout_create(&p->right, kReal16Bfloat, k, m, k);
+    status = make_layout(&p->right, kReal16Bfloat, shape.k, typical_rows, shape.a_stride,
+                         shape.batch, shape.a_batch);
   }
   if (status == kSuccess) {
-    status = f.layout_create(&p->result, float_result ? kReal32Float : kReal16Bfloat, n, m, n);
+    status = make_layout(&p->result, shape.float_result ? kReal32Float : kReal16Bfloat, shape.n,
+                         typical_rows, shape.c_stride, shape.batch, shape.c_batch);
   }
+  void* preference = nullptr;
+  const uint64_t no_workspace = 0;
+  const uint32_t no_reduction = 0;
   if (status == kSuccess) {
     status = f.preference_create(&preference);
   }
   if (status == kSuccess) {
-    status = f.preference_set(preference, kMaxWorkspace, &most, sizeof(most));
+    status = f.preference_set(preference, kMaxWorkspace, &no_workspace, sizeof(no_workspace));
   }
   if (status == kSuccess) {
-    status = f.heuristic(handle, p->description, p->left, p->right, p->result, p->result,
-                         preference, 1, &found, &count);
+    status = f.preference_set(preference, kReductionSchemes, &no_reduction, sizeof(no_reduction));
+  }
+  if (status == kSuccess) {
+    status = choose_algorithm(handle, p, preference);
   }
   if (preference != nullptr) {
     f.preference_destroy(preference);
-  }
-  if (status == kSuccess && (count < 1 || found.state != kSuccess)) {
-    status = kNotSupported;
   }
   if (status != kSuccess) {
     cublas_lt_free(p);
     return status;
   }
-  p->algorithm = found.algorithm;
-  p->workspace_bytes = found.workspace_bytes;
   *plan = p;
   return kSuccess;
 }
 
-int cublas_lt_run(void* handle, const ProductPlan& p, const void* a, const void* b, void* c,
-                  void* workspace, void* stream) {
+int cublas_lt_run(void* handle, ProductPlan* p, int64_t m, const void* a, const void* b, void* c,
+                  void* stream) {
+  const Status status = p->rows == m ? kSuccess : set_rows(p, m);
   const float one = 1.f;
-  const float zero = 0.f;
-  return functions().product(handle, p.description, &one, b, p.left, a, p.right, &zero, c, p.result,
-                             c, p.result, &p.algorithm, workspace, p.workspace_bytes, stream);
+  return status != kSuccess
+             ? status
+             : functions().product(handle, p->description, &one, b, p->left, a, p->right, &p->beta,
+                                   c, p->result, c, p->result, &p->algorithm, nullptr, 0, stream);
 }
 
 void cublas_lt_free(ProductPlan* p) {

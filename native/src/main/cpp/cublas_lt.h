@@ -9,7 +9,25 @@
 
 namespace spark_mla {
 
-// A product of one size with its algorithm chosen.
+// Row-major c[m, n] = a[m, k] b^T (+ c), a and b bf16, sums in float32, c float32 or bf16, `batch` times
+// with all three pointers moved on by their batch strides. Strides count elements, the others are
+// from row to row.
+struct ProductShape {
+  int64_t n;
+  int64_t k;
+  int32_t batch;
+  bool b_rows_of_n;  // b lies as [k, n] instead of [n, k]
+  bool float_result;
+  bool add;  // to c
+  int64_t a_stride;
+  int64_t a_batch;
+  int64_t b_stride;
+  int64_t b_batch;
+  int64_t c_stride;
+  int64_t c_batch;
+};
+
+// A product of one shape with its algorithm chosen, for any number of rows. Not thread-safe.
 struct ProductPlan;
 
 // File name of the library that was found, null where there is none. Thread-safe, as all of this.
@@ -21,11 +39,12 @@ size_t cublas_lt_version();
 int cublas_lt_create(void** handle);
 int cublas_lt_destroy(void* handle);
 
-// Row-major c[m, n] = a[m, k] b[n, k]^T, a and b bf16, sums in float32, c float32 or bf16.
-int cublas_lt_plan(void* handle, int64_t m, int64_t n, int64_t k, bool float_result,
-                   size_t workspace_bytes, ProductPlan** plan);
-int cublas_lt_run(void* handle, const ProductPlan& plan, const void* a, const void* b, void* c,
-                  void* workspace, void* stream);
+// Chooses an algorithm that is fast at `typical_rows` rows, adds up k in one piece and needs no
+// workspace.
+int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows,
+                   ProductPlan** plan);
+int cublas_lt_run(void* handle, ProductPlan* plan, int64_t m, const void* a, const void* b, void* c,
+                  void* stream);
 void cublas_lt_free(ProductPlan* plan);
 
 }  // namespace spark_mla

@@ -10,10 +10,14 @@
 #include <cstring>
 
 #include "mla_decode/mla_decode.h"
+#include "status.h"
 
+namespace spark_mla {
 namespace {
 
 thread_local cudaError_t last_cuda_error = cudaSuccess;
+
+}  // namespace
 
 int32_t status_of(cudaError_t error) {
   if (error == cudaSuccess) {
@@ -32,6 +36,12 @@ int32_t status_of(cudaError_t error) {
       return SPARK_MLA_CUDA_ERROR;
   }
 }
+
+}  // namespace spark_mla
+
+namespace {
+
+using spark_mla::status_of;
 
 bool aligned(const void* pointer, uintptr_t bytes) {
   return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
@@ -158,9 +168,11 @@ const char* spark_mla_status_string(int32_t status) {
   }
 }
 
-int32_t spark_mla_last_cuda_error(void) { return last_cuda_error; }
+int32_t spark_mla_last_cuda_error(void) { return spark_mla::last_cuda_error; }
 
-const char* spark_mla_last_cuda_error_string(void) { return cudaGetErrorString(last_cuda_error); }
+const char* spark_mla_last_cuda_error_string(void) {
+  return cudaGetErrorString(spark_mla::last_cuda_error);
+}
 
 int32_t spark_mla_decode_sm_parts(const spark_mla_decode_args* args, int32_t* num_sm_parts) {
   spark_mla::DecodeShape shape;

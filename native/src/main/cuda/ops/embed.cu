@@ -1,0 +1,36 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// Rows of the embedding, widened to float32: a block a row.
+
+#include "ops.h"
+#include "rows.cuh"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 128;
+
+__global__ void __launch_bounds__(kThreads) embed_kernel(const spark_mla_embed_args p) {
+  begin_dependent();
+  int token = p.tokens[blockIdx.x];
+  if (token < 0) {
+    token = p.previous == nullptr ? 0 : p.previous[~token];
+  }
+  if (token < 0 || token >= p.table_rows) {
+    token = 0;
+  }
+  const __nv_bfloat16* from =
+      static_cast<const __nv_bfloat16*>(p.table) + static_cast<int64_t>(token) * p.columns;
+  float* to = p.out + static_cast<int64_t>(blockIdx.x) * p.columns;
+  for (int i = threadIdx.x * 8; i < p.columns; i += kThreads * 8) {
+    store_eight(to + i, load_eight(from + i));
+  }
+}
+
+}  // namespace
+
+cudaError_t launch_embed(const spark_mla_embed_args& args) {
+  return launch_dependent(embed_kernel, args.rows, kThreads, args.stream, args);
+}
+
+}  // namespace spark_mla

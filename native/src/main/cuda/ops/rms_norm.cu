@@ -1,0 +1,66 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// RMS norm: a block a row, the row kept in registers between the sum and the scaling.
+
+#include "ops.h"
+#include "rows.cuh"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kChunks = 4;  // of 8 elements a thread: rows of up to 8192
+
+template <typename In>
+__global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_norm_args p) {
+  __shared__ float sums[kThreads / 32];
+  begin_dependent();
+  const In* from = static_cast<const In*>(p.in) + blockIdx.x * p.in_stride;
+  Eight chunks[kChunks];
+  float sum = 0.f;
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int at = (c * kThreads + threadIdx.x) * 8;
+    if (at < p.columns) {
+      chunks[c] = load_eight(from + at);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        sum = fmaf(chunks[c].value[i], chunks[c].value[i], sum);
+      }
+    }
+  }
+  sum = sum_over_warp(sum);
+  if (threadIdx.x % 32 == 0) {
+    sums[threadIdx.x / 32] = sum;
+  }
+  __syncthreads();
+  float total = 0.f;
+#pragma unroll
+  for (int w = 0; w < kThreads / 32; ++w) {
+    total += sums[w];
+  }
+  const float factor = 1.f / sqrtf(total / p.columns + p.epsilon);
+  __nv_bfloat16* to = static_cast<__nv_bfloat16*>(p.out) + blockIdx.x * p.out_stride;
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int at = (c * kThreads + threadIdx.x) * 8;
+    if (at < p.columns) {
+      const Eight gain = load_eight(p.gain + at);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        chunks[c].value[i] *= factor * gain.value[i];
+      }
+      store_eight(to + at, chunks[c]);
+    }
+  }
+}
+
+}  // namespace
+
+cudaError_t launch_rms_norm(const spark_mla_rms_norm_args& args) {
+  return launch_dependent(
+      args.in_type == SPARK_MLA_FLOAT32 ? rms_norm_kernel<float> : rms_norm_kernel<__nv_bfloat16>,
+      args.rows, kThreads, args.stream, args);
+}
+
+}  // namespace spark_mla
