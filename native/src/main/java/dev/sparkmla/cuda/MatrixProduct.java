@@ -150,7 +150,7 @@ public final class MatrixProduct implements AutoCloseable {
     require("a", a, ElementType.BFLOAT16, m, k);
     require("b", b, ElementType.BFLOAT16, n, k);
     require("c", c, resultType, m, n);
-    MlaDecode.requireContext("stream", stream.context(), library.context);
+    TensorChecks.requireContext("stream", stream.context(), library.context);
     library.context.makeCurrent();
     Library.check(
         NativeLibrary.cublasLtRun(
@@ -182,7 +182,7 @@ public final class MatrixProduct implements AutoCloseable {
         tensor);
     CudaArgumentException.require(
         tensor.address() % 16 == 0, "%s must start at a multiple of 16 bytes", name);
-    MlaDecode.requireContext(name, tensor.buffer().context(), library.context);
+    TensorChecks.requireContext(name, tensor.buffer().context(), library.context);
   }
 
   /**
