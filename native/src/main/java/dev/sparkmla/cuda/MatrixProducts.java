@@ -174,7 +174,11 @@ public final class MatrixProducts implements AutoCloseable {
 
   private void requireOperands(DeviceTensor a, DeviceTensor b, DeviceTensor c) {
     CudaArgumentException.require(
-        c.type() != ElementType.INT32, "a product of %s and %s cannot give %s", a, b, c);
+        c.type() == ElementType.BFLOAT16 || c.type() == ElementType.FLOAT32,
+        "a product of %s and %s cannot give %s",
+        a,
+        b,
+        c);
   }
 
   private static long typicalRows(long m) {

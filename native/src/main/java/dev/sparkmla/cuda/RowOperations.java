@@ -241,6 +241,7 @@ public final class RowOperations {
     return switch (type) {
       case BFLOAT16 -> OperationsLibrary.BFLOAT16;
       case FLOAT32 -> OperationsLibrary.FLOAT32;
+      case FLOAT16 -> OperationsLibrary.FLOAT16;
       case INT32 -> throw new CudaArgumentException("int32 where numbers with a fraction belong");
     };
   }
