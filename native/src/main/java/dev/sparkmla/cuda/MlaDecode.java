@@ -275,12 +275,12 @@ public final class MlaDecode {
     requireContext(name, tensor.buffer().context(), context);
   }
 
-  private static void requireType(String name, DeviceTensor tensor, ElementType type) {
+  static void requireType(String name, DeviceTensor tensor, ElementType type) {
     CudaArgumentException.require(
         tensor.type() == type, "%s must be %s, is %s", name, type, tensor);
   }
 
-  private static void requireShape(String name, DeviceTensor tensor, long... shape) {
+  static void requireShape(String name, DeviceTensor tensor, long... shape) {
     boolean same = tensor.rank() == shape.length;
     for (int axis = 0; same && axis < shape.length; axis++) {
       same = tensor.dimension(axis) == shape[axis];
@@ -289,7 +289,7 @@ public final class MlaDecode {
         same, "%s must have the shape %s, is %s", name, Arrays.toString(shape), tensor);
   }
 
-  private static void requireContiguous(String name, DeviceTensor tensor) {
+  static void requireContiguous(String name, DeviceTensor tensor) {
     long stride = 1;
     for (int axis = tensor.rank() - 1; axis >= 0; axis--) {
       CudaArgumentException.require(
@@ -302,7 +302,7 @@ public final class MlaDecode {
     }
   }
 
-  private static void requireAligned(String name, DeviceTensor tensor, int bytes) {
+  static void requireAligned(String name, DeviceTensor tensor, int bytes) {
     CudaArgumentException.require(
         tensor.address() % bytes == 0,
         "%s must start at a multiple of %d bytes, starts at 0x%x",
