@@ -32,14 +32,21 @@ final class JavaProcess implements AutoCloseable {
     return process.pid();
   }
 
-  /** The next line that it prints and that begins so; null when it ends without one. */
-  String line(String beginning) throws IOException {
+  /** The next line that it prints and that holds the part; null when it ends without one. */
+  String line(String part) throws IOException {
     for (String line = output.readLine(); line != null; line = output.readLine()) {
-      if (line.contains(beginning)) {
+      if (line.contains(part)) {
         return line;
       }
     }
     return null;
+  }
+
+  /** Leaves what it prints from here on unread, so that it never waits for a reader. */
+  void drain() {
+    Thread reader = new Thread(() -> output.lines().forEach(line -> {}));
+    reader.setDaemon(true);
+    reader.start();
   }
 
   /** Gives it a line to read. */
