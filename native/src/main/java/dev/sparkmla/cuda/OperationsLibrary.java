@@ -88,8 +88,7 @@ final class OperationsLibrary {
       long logProbability,
       long stream);
 
-  static native int convert(
-      int inType, int outType, long count, long in, long out, long stream);
+  static native int convert(int inType, int outType, long count, long in, long out, long stream);
 
   static native int random(
       int outType, float mean, float deviation, long seed, long count, long out, long stream);

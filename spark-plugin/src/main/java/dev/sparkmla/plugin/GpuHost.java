@@ -1,6 +1,7 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.cuda.GpuDevice;
 import java.util.List;
 
@@ -16,9 +17,7 @@ interface GpuHost {
 
         @Override
         public ComputeBackend open(GpuDevice device) {
-          throw new GpuRefusedException(
-              "this version computes on processors only, and %s is a GPU: set %s=cpu"
-                  .formatted(GpuRefusedException.name(device), MlaConf.BACKEND.key()));
+          return ComputeBackends.cuda(device);
         }
       };
 
