@@ -87,7 +87,8 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void computesTheReferencesLogitsInAnyChunks(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       for (GoldenCheckpoint.Case golden : checkpoint.cases()) {
         int[] tokens = golden.tokens();
         float[] whole = prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length);
@@ -105,7 +106,8 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void decodingEqualsPrefilling(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       GoldenCheckpoint.Case golden = checkpoint.cases().get(3);
       int[] blocks = new Blocks(2).take(golden.tokens().length);
       assertClose(prefill(model, golden.tokens(), blocks, 1), golden);
@@ -116,7 +118,8 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void continuesAsTheReferenceInABatch(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       List<GoldenCheckpoint.Case> cases = checkpoint.cases();
       Blocks free = new Blocks(3);
       List<Continuation> continuations = new ArrayList<>();
