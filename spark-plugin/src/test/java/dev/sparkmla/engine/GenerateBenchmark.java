@@ -363,15 +363,13 @@ public final class GenerateBenchmark {
     }
     System.out.printf(
         Locale.ROOT,
-        "| %s | %.2f | %.0f | %s | %s | %.3f | %d of %d |%n",
+        "| %s | %.2f | %.0f | %s | %s | %s |%n",
         size,
         seconds * 1e3,
         size.sequences() / seconds,
         limit,
         part,
-        host / STEPS * 1e3,
-        waited,
-        STEPS);
+        host(host, waited, STEPS));
   }
 
   /** Takes the first step's tokens, and tells whether they were there already. */
@@ -462,16 +460,21 @@ public final class GenerateBenchmark {
     double generated = (double) size.sequences() * size.newTokens();
     System.out.printf(
         Locale.ROOT,
-        "| %s + %d | %.2f | %.0f | %.0f | %.0f | %.3f | %d of %d |%n",
+        "| %s + %d | %.2f | %.0f | %.0f | %.0f | %s |%n",
         size,
         size.newTokens(),
         run.seconds(),
         prompts / run.seconds(),
         generated / run.seconds(),
         (prompts + generated) / run.seconds(),
-        run.decodeSteps() == 0 ? 0 : run.hostSeconds() / run.decodeSteps() * 1e3,
-        run.waitedSteps(),
-        run.decodeSteps());
+        host(run.hostSeconds(), run.waitedSteps(), run.decodeSteps()));
+  }
+
+  /** The host's share of decode steps, where it has one beside the device's. */
+  private String host(double seconds, int waited, int steps) {
+    return model.runsAhead() && steps > 0
+        ? String.format(Locale.ROOT, "%.3f | %d of %d", seconds / steps * 1e3, waited, steps)
+        : "n/a | n/a";
   }
 
   /**

@@ -103,8 +103,9 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void endsAtAnEndToken() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void endsAtAnEndToken(boolean ahead) {
     int[] tokens = expected("The archive", 30);
     int end = tokens[7];
     int count = 1;
@@ -112,7 +113,7 @@ class GenerationEngineTest {
       count++;
     }
     GenerationDefaults defaults = new GenerationDefaults(Set.of(end), 0, 0, 1);
-    try (GenerationEngine engine = engine(model(20), defaults)) {
+    try (GenerationEngine engine = engine(model(20).runningAhead(ahead), defaults)) {
       GenerationResult result =
           engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
 
@@ -123,12 +124,13 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void endsBeforeAStopString() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void endsBeforeAStopString(boolean ahead) {
     String whole = expectedText("The archive", 60);
     // From the middle, so that it spans tokens; and absent from what comes before.
     String stop = whole.substring(whole.length() / 2, whole.length() / 2 + 6);
-    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+    try (GenerationEngine engine = engine(model(20).runningAhead(ahead), DEFAULTS)) {
       GenerationResult result =
           engine.submit(request("The archive", Map.of("max_tokens", "60", "stop", stop))).join();
 
@@ -197,9 +199,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void fillsTheWholeCacheIfARowNeedsIt() {
-    try (GenerationEngine engine = engine(model(3), DEFAULTS)) {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void fillsTheWholeCacheIfARowNeedsIt(boolean ahead) {
+    try (GenerationEngine engine = engine(model(3).runningAhead(ahead), DEFAULTS)) {
       int prompt = tokenizer.encodePrompt("x").length;
       GenerationResult result =
           engine.submit(request("x", Map.of("max_tokens", "" + (192 - prompt)))).join();
@@ -208,11 +211,12 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void findsAnEarlierPromptInTheCache() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void findsAnEarlierPromptInTheCache(boolean ahead) {
     String prompt = "The code of the archive is 48213. ".repeat(20);
     int tokens = tokenizer.encodePrompt(prompt).length;
-    try (GenerationEngine engine = engine(model(40), DEFAULTS)) {
+    try (GenerationEngine engine = engine(model(40).runningAhead(ahead), DEFAULTS)) {
       GenerationResult first = engine.submit(request(prompt, Map.of())).join();
       GenerationResult second = engine.submit(request(prompt, Map.of())).join();
 
@@ -322,9 +326,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void cancellingARunningRowFreesItsBlocks() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void cancellingARunningRowFreesItsBlocks(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     CountDownLatch submitted = new CountDownLatch(1);
     CountDownLatch cancelled = new CountDownLatch(1);
     // Twenty steps from the submission on see the short row through; then comes the cancellation.
@@ -384,9 +389,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     Tokenizer owned = DemoText.openTokenizer();
     GenerationEngine engine =
         new GenerationEngine(model, owned, Optional.of(template), DEFAULTS, OPTIONS);
@@ -416,9 +422,10 @@ class GenerationEngineTest {
     assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
   }
 
-  @Test
-  void aFailingStepFailsTheEngine() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aFailingStepFailsTheEngine(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     GenerationEngine engine = engine(model, DEFAULTS);
     CompletableFuture<GenerationResult> running =
         engine.submit(request("long", Map.of("max_tokens", "12000")));
