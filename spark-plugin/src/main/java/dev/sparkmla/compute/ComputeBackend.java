@@ -20,12 +20,16 @@ import java.util.OptionalLong;
  * products. Matrices are row-major; {@code n} is the number of rows of the activation named first.
  * One thread at a time may call a backend's operations.
  *
- * <p>Closing a backend ends its threads or its device context; everything it handed out must be
- * closed before.
+ * <p>Operations called outside {@link #run} are computed as they come and never recorded. What is
+ * closed is given back when no step uses it any more. Closing a backend ends its threads or its
+ * device context; everything it handed out must be closed before.
  */
 public interface ComputeBackend extends AutoCloseable {
   /** {@code cpu} or {@code cuda}. */
   String name();
+
+  /** Whether {@link #run} returns before the step is computed. */
+  boolean runsAhead();
 
   /** Bytes of the device's memory that are free; empty where the host's is used. */
   OptionalLong freeMemory();
@@ -98,7 +102,7 @@ public interface ComputeBackend extends AutoCloseable {
    *
    * @return int32 {@code [segments that want one]}, in the order of {@link StepPlan#sampledRows}
    * @throws ComputeException when a row of logits held NaN or positive infinity
-   * @throws DeviceLostException when the device has failed for good
+   * @throws dev.sparkmla.cuda.CudaFatalException when the device has failed for good
    */
   int[] tokens(StepPlan plan);
 

@@ -1,7 +1,7 @@
 package dev.sparkmla.compute;
 
 /** A backend that cannot be had, cannot get memory, or computed what is not a number. */
-public class ComputeException extends RuntimeException {
+public final class ComputeException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** Says what was wrong, which value, what to do. */

@@ -3,7 +3,6 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
@@ -82,13 +81,12 @@ public final class CudaBackend implements ComputeBackend {
     this.loader = new WeightLoader(context, stream);
   }
 
-  /** What failed, in this room's terms. */
+  /** Turns what failed into this room's exception, unless the device is lost. */
   private <T> T guarded(String doing, Supplier<T> work) {
     try {
       return work.get();
     } catch (CudaFatalException lost) {
-      throw new DeviceLostException(
-          "%s is lost while %s: %s".formatted(context.device(), doing, lost.getMessage()), lost);
+      throw lost;
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s failed while %s: %s".formatted(context.device(), doing, failed.getMessage()), failed);
@@ -109,6 +107,11 @@ public final class CudaBackend implements ComputeBackend {
     return "cuda";
   }
 
+  @Override
+  public boolean runsAhead() {
+    return true;
+  }
+
   /** Handles and memory that are in use, for tests. */
   int liveBlocks() {
     return arena.live();
@@ -123,7 +126,7 @@ public final class CudaBackend implements ComputeBackend {
     try {
       return context.allocate(bytes);
     } catch (CudaFatalException lost) {
-      throw new DeviceLostException(lost.getMessage(), lost);
+      throw lost;
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s has no memory for %s: %d bytes are needed, %d are free"
