@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
@@ -431,7 +432,7 @@ class GenerationEngineTest {
     GenerationEngine engine = engine(model, DEFAULTS);
     CompletableFuture<GenerationResult> running =
         engine.submit(request("long", Map.of("max_tokens", "12000")));
-    RuntimeException cause = new RuntimeException("the device is gone");
+    RuntimeException cause = new DeviceLostException("the device is gone", null);
     model.beforeStep(
         () -> {
           throw cause;
