@@ -102,7 +102,7 @@ public interface ComputeBackend extends AutoCloseable {
    *
    * @return int32 {@code [segments that want one]}, in the order of {@link StepPlan#sampledRows}
    * @throws ComputeException when a row of logits held NaN or positive infinity
-   * @throws dev.sparkmla.cuda.CudaFatalException when the device has failed for good
+   * @throws DeviceLostException when the device has failed for good
    */
   int[] tokens(StepPlan plan);
 

@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.model.GenerationDefaults;
@@ -51,12 +52,12 @@ public final class GenerationEngine implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final PromptEncoder encoder;
   private final GenerationDefaults defaults;
-  private final int defaultMaxTokens;
+  private final EngineOptions options;
   private final Thread thread;
   private final LongAdder rowsInError = new LongAdder();
 
   // Of the stepping thread alone.
-  private final Scheduler scheduler;
+  private Scheduler scheduler;
   private final Map<Sequence, Generation> generations = new HashMap<>();
   private final Deque<PendingStep> pending = new ArrayDeque<>();
   private final int stepsAhead;
@@ -66,6 +67,7 @@ public final class GenerationEngine implements AutoCloseable {
   private long cachedTokens;
   private long outputTokens;
   private long computedTokens;
+  private long preemptions;
 
   private volatile EngineStatistics statistics;
 
@@ -92,15 +94,14 @@ public final class GenerationEngine implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.stepsAhead = model.runsAhead() ? 1 : 0;
     this.defaults = defaults;
-    this.defaultMaxTokens = options.defaultMaxTokens();
+    this.options = options;
     this.encoder =
         new PromptEncoder(
             tokenizer,
             template,
             model.config().contextWindow(),
             (long) model.cacheBlocks() * BlockPool.BLOCK_TOKENS);
-    this.scheduler =
-        new Scheduler(options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks());
+    this.scheduler = newScheduler();
     publishStatistics();
     this.thread = new Thread(this::run, "mla-engine");
     thread.setDaemon(true);
@@ -148,8 +149,10 @@ public final class GenerationEngine implements AutoCloseable {
    * result in error, and the model never sees it. Cancelling the future frees what the row holds
    * before the next step.
    *
-   * @return completed exceptionally with {@link EngineFailedException} when the engine has failed,
-   *     before or after this call, and with {@link EngineClosedException} when it was closed
+   * @return completed exceptionally with {@link ComputeException} when the step that it was to be
+   *     computed in, or one beside it, failed, which later requests do not notice; with {@link
+   *     EngineFailedException} when the engine has failed for good, before or after this call; and
+   *     with {@link EngineClosedException} when it was closed
    */
   public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
     Optional<RuntimeException> refusal = refusal();
@@ -262,7 +265,7 @@ public final class GenerationEngine implements AutoCloseable {
 
   private Generation prepare(GenerationRequest request) {
     SamplingParams params = SamplingParams.parse(request.params());
-    int maxTokens = params.maxTokens().orElse(defaultMaxTokens);
+    int maxTokens = params.maxTokens().orElse(options.defaultMaxTokens());
     int[] prompt = encoder.encode(request, maxTokens);
     double temperature = params.temperature().orElse(defaults.temperature());
     Sampling sampling =
@@ -292,7 +295,11 @@ public final class GenerationEngine implements AutoCloseable {
     RuntimeException end = new EngineClosedException();
     try {
       while (takeIn()) {
-        step();
+        try {
+          step();
+        } catch (ComputeException e) {
+          giveUp(e);
+        }
       }
     } catch (Throwable e) { // Also errors: requests must not wait for a thread that is gone.
       EngineFailedException failed = new EngineFailedException(e);
@@ -396,6 +403,30 @@ public final class GenerationEngine implements AutoCloseable {
     }
   }
 
+  private Scheduler newScheduler() {
+    return new Scheduler(options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks());
+  }
+
+  /**
+   * Ends the requests that were taken in with what a step failed of, and goes on with an empty
+   * cache: which of its blocks the step spoilt is not known.
+   */
+  private void giveUp(ComputeException reason) {
+    while (!pending.isEmpty()) {
+      try {
+        pending.removeFirst().tokens();
+      } catch (ComputeException another) {
+        // Steps that went on from the failed one; nobody waits for what they give.
+      }
+    }
+    List<Generation> lost = List.copyOf(generations.values());
+    generations.clear();
+    preemptions += scheduler.preemptions();
+    scheduler = newScheduler();
+    publishStatistics();
+    lost.forEach(generation -> generation.future().completeExceptionally(reason));
+  }
+
   /** Completes everything unfinished exceptionally: the thread's last deed. */
   private void abandon(RuntimeException reason) {
     List<Generation> unfinished = new ArrayList<>(generations.values());
@@ -421,7 +452,7 @@ public final class GenerationEngine implements AutoCloseable {
             cachedTokens,
             outputTokens,
             computedTokens,
-            scheduler.preemptions(),
+            preemptions + scheduler.preemptions(),
             scheduler.pool().size(),
             scheduler.pool().available());
   }

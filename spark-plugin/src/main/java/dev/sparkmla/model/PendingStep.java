@@ -7,8 +7,9 @@ public interface PendingStep {
    *
    * @return int32 {@code [rows]}: the token chosen for each row, {@link LanguageModel#NO_TOKEN}
    *     where none was wanted
-   * @throws dev.sparkmla.compute.ComputeException when a row's logits are no numbers, or the device
-   *     failed
+   * @throws dev.sparkmla.compute.ComputeException when a row's logits are no numbers, or the step
+   *     failed otherwise
+   * @throws dev.sparkmla.compute.DeviceLostException when the device failed for good
    */
   int[] tokens();
 }

@@ -1,6 +1,8 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
@@ -52,7 +54,8 @@ final class Engines implements TextGenerator {
    * it is closed.
    *
    * @throws InvalidConfigurationException when the settings do not fit the executor or the model
-   * @throws GpuRefusedException when a GPU will not do, or is claimed by another process
+   * @throws GpuRefusedException when a GPU will not do, is claimed by another process, or has too
+   *     little memory for the model
    */
   static Engines open(MlaConf conf, PluginContext context, GpuHost host) {
     DeviceChoice choice =
@@ -74,14 +77,21 @@ final class Engines implements TextGenerator {
   private void openOn(List<GpuClaim> claims, MlaConf conf, GpuHost host) {
     try {
       for (GpuClaim claim : claims) {
-        slots.add(
-            new Slot(
-                ModelGenerator.open(conf, () -> host.open(claim.device())), Optional.of(claim)));
+        slots.add(new Slot(openOn(claim.device(), conf, host), Optional.of(claim)));
       }
     } catch (RuntimeException | Error problem) {
       claims.subList(slots.size(), claims.size()).forEach(GpuClaim::close);
       close();
       throw problem;
+    }
+  }
+
+  private static TextGenerator openOn(GpuDevice device, MlaConf conf, GpuHost host) {
+    try {
+      return ModelGenerator.open(conf, () -> host.open(device));
+    } catch (ComputeException problem) {
+      throw new GpuRefusedException(
+          GpuRefusedException.name(device) + ": " + problem.getMessage(), problem);
     }
   }
 

@@ -3,6 +3,8 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
@@ -24,6 +26,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -429,7 +432,7 @@ class GenerationEngineTest {
     GenerationEngine engine = engine(model, DEFAULTS);
     CompletableFuture<GenerationResult> running =
         engine.submit(request("long", Map.of("max_tokens", "12000")));
-    RuntimeException cause = new RuntimeException("the device is gone");
+    RuntimeException cause = new DeviceLostException("the device is gone", null);
     model.beforeStep(
         () -> {
           throw cause;
@@ -449,6 +452,33 @@ class GenerationEngineTest {
     }
     assertThat(engine.statistics().running()).isZero();
     engine.close();
+    assertThat(model.closed()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aStepThatFailsEndsItsRequestsAlone(boolean runsAhead) {
+    FakeLanguageModel model = model(200).runningAhead(runsAhead);
+    try (GenerationEngine engine = engine(model, DEFAULTS)) {
+      String text = engine.submit(request("x", Map.of())).join().text();
+      CompletableFuture<GenerationResult> running =
+          engine.submit(request("long", Map.of("max_tokens", "12000")));
+      ComputeException cause = new ComputeException("a row holds NaN");
+      AtomicBoolean failed = new AtomicBoolean();
+      model.beforeStep(
+          () -> {
+            if (failed.compareAndSet(false, true)) {
+              throw cause;
+            }
+          });
+
+      assertThatThrownBy(running::join).hasCause(cause);
+      GenerationResult later = engine.submit(request("x", Map.of())).join();
+      assertThat(later.text()).isEqualTo(text);
+      assertThat(later.cachedTokens()).isZero();
+      assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
+      assertThat(engine.statistics().running()).isZero();
+    }
     assertThat(model.closed()).isEqualTo(1);
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.Gauge;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
@@ -105,6 +106,29 @@ class EnginesTest {
     FakePluginContext context = new FakePluginContext(CLUSTER, "0", "1");
     assertThatThrownBy(() -> Engines.open(conf("cuda"), context, host)).hasMessage("out of order");
     assertThat(claimable(gpus)).containsExactly(0, 1);
+  }
+
+  @Test
+  void namesAGpuThatIsTooSmall() {
+    FakeGpus gpus = FakeGpus.hoppers(1);
+    GpuHost host =
+        new GpuHost() {
+          @Override
+          public List<GpuDevice> devices() {
+            return gpus.devices();
+          }
+
+          @Override
+          public ComputeBackend open(GpuDevice device) {
+            throw new ComputeException("the weights take 2 bytes, and 1 is free");
+          }
+        };
+    assertThatThrownBy(() -> Engines.open(conf("cuda"), new FakePluginContext(CLUSTER, "0"), host))
+        .isInstanceOf(GpuRefusedException.class)
+        .hasMessage(
+            "GPU-face0000-0000-0000-0000-000000000000 (device 0, NVIDIA H200): the weights take 2"
+                + " bytes, and 1 is free");
+    assertThat(claimable(gpus)).containsExactly(0);
   }
 
   @Test
