@@ -476,12 +476,24 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
     named_barrier_arrive(kTurn, kConsumerThreads);
   }
 
-  for (uint32_t round = 0;; ++round) {
-    mbarrier_wait(shared_address(&shared.q_full), round % 2);
-    const Tile tile = shared.tile;
-    if (tile.head < 0) {
-      break;
+  // Takes the next tile, and enqueues the scores of its last keys.
+  uint32_t tiles = 0;
+  const auto begin = [&](Tile& tile) {
+    mbarrier_wait(shared_address(&shared.q_full), tiles % 2);
+    ++tiles;
+    tile = shared.tile;
+    if (tile.key_tiles > 0) {
+      mbarrier_wait(shared_address(&shared.k_full[k_uses % kStages]), k_uses / kStages % 2);
     }
+    // With no keys, these are scores of nothing that nobody looks at.
+    consumer.score(shared, k_uses % kStages);
+  };
+
+  Tile tile;
+  begin(tile);
+  while (tile.head >= 0) {
+    wgmma_wait<0>();
+    pin(consumer.scores);
 #pragma unroll
     for (int i = 0; i < D::kOut; ++i) {
       consumer.out[i] = 0.f;
@@ -492,13 +504,8 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       give_back(shared.q_empty);
     } else {
       int key_tile = tile.key_tiles - 1;
-      uint32_t stage = k_uses % kStages;
-      mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
+      give_back(shared.k_empty[k_uses % kStages]);
       ++k_uses;
-      consumer.score(shared, stage);
-      wgmma_wait<0>();
-      pin(consumer.scores);
-      give_back(shared.k_empty[stage]);
       if (key_tile == 0) {
         give_back(shared.q_empty);
       }
@@ -507,16 +514,16 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       consumer.pack();
       const int valid = tile.keys - key_tile * D::kTileKeys;
       if (valid < D::kTileKeys) {
-        stage = v_uses % kStages;
-        mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
-        clear_tail(shared, stage, valid);
+        const uint32_t v_stage = v_uses % kStages;
+        mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
+        clear_tail(shared, v_stage, valid);
       }
       for (--key_tile; key_tile >= 0; --key_tile) {
-        stage = k_uses % kStages;
-        mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
+        const uint32_t k_stage = k_uses % kStages;
+        mbarrier_wait(shared_address(&shared.k_full[k_stage]), k_uses / kStages % 2);
         ++k_uses;
         named_barrier_sync(kTurn + side, kConsumerThreads);
-        consumer.score(shared, stage);
+        consumer.score(shared, k_stage);
         const uint32_t v_stage = v_uses % kStages;
         mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
         ++v_uses;
@@ -524,28 +531,33 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
         named_barrier_arrive(kTurn + 1 - side, kConsumerThreads);
         wgmma_wait<1>();
         pin(consumer.scores);
-        give_back(shared.k_empty[stage]);
+        give_back(shared.k_empty[k_stage]);
         if (key_tile == 0) {
           give_back(shared.q_empty);
         }
         consumer.mask(tile, key_tile, lane);
         consumer.soften(p.scale_log2, factor);
+        // The assembler would wait first and soften then; it does not look through this.
+        __syncwarp(consumer.sum[0] + consumer.sum[1] != -1.f ? 0xffffffffu : 0u);
         wgmma_wait<0>();
         pin(consumer.out);
         give_back(shared.v_empty[v_stage]);
         consumer.pack();
         consumer.rescale(factor);
       }
-      stage = v_uses % kStages;
-      mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
+      const uint32_t v_stage = v_uses % kStages;
+      mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
       ++v_uses;
-      consumer.multiply(shared, stage);
+      consumer.multiply(shared, v_stage);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back(shared.v_empty[stage]);
+      give_back(shared.v_empty[v_stage]);
     }
-    write_tile(p, tile, consumer, lane);
+    const Tile done = tile;
+    begin(tile);
+    write_tile(p, done, consumer, lane);  // beside the first scores of the next
   }
+  wgmma_wait<0>();
   if (side == 0) {
     named_barrier_sync(kTurn, kConsumerThreads);  // takes the turn that nobody needs any more
   }
