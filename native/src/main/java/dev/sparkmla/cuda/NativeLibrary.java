@@ -69,6 +69,49 @@ final class NativeLibrary {
   /** Bit of FLAGS. */
   static final int CAUSAL = 1;
 
+  // Positions in the array that route takes.
+  static final int ROUTE_METHOD = 0;
+  static final int ROUTE_FLAGS = 1;
+  static final int ROUTE_ROWS = 2;
+  static final int ROUTE_EXPERTS = 3;
+  static final int ROUTE_PER_TOKEN = 4;
+  static final int ROUTE_GROUPS = 5;
+  static final int ROUTE_GROUPS_PER_TOKEN = 6;
+
+  /** Float.floatToRawIntBits of the scale. */
+  static final int ROUTE_SCALE = 7;
+
+  static final int ROUTE_LOGITS = 8;
+  static final int ROUTE_LOGITS_STRIDE = 9;
+  static final int ROUTE_BIAS = 10;
+  static final int ROUTE_IDS = 11;
+  static final int ROUTE_WEIGHTS = 12;
+  static final int ROUTE_STREAM = 13;
+  static final int ROUTE_FIELD_COUNT = 14;
+
+  /** Bit of ROUTE_FLAGS. */
+  static final int ROUTE_NORMALIZED = 1;
+
+  // Positions in the array that experts calls take.
+  static final int EXPERTS_ROWS = 0;
+  static final int EXPERTS_EXPERTS = 1;
+  static final int EXPERTS_PER_TOKEN = 2;
+  static final int EXPERTS_HIDDEN = 3;
+  static final int EXPERTS_WIDTH = 4;
+  static final int EXPERTS_VALID_ROWS = 5;
+  static final int EXPERTS_X = 6;
+  static final int EXPERTS_X_STRIDE = 7;
+  static final int EXPERTS_IDS = 8;
+  static final int EXPERTS_WEIGHTS = 9;
+  static final int EXPERTS_GATE_UP = 10;
+  static final int EXPERTS_DOWN = 11;
+  static final int EXPERTS_OUT = 12;
+  static final int EXPERTS_OUT_STRIDE = 13;
+  static final int EXPERTS_WORKSPACE = 14;
+  static final int EXPERTS_WORKSPACE_BYTES = 15;
+  static final int EXPERTS_STREAM = 16;
+  static final int EXPERTS_FIELD_COUNT = 17;
+
   /** What the first attempt came to: null where the library is loaded. */
   private static final class Startup {
     static final String failure = start();
@@ -166,14 +209,26 @@ final class NativeLibrary {
   static native int cublasLtDestroy(long handle);
 
   /**
-   * Chooses an algorithm for c[m, n] = a[m, k] b[n, k]^T, all row-major, a and b bfloat16; writes a
-   * plan into {@code plan[0]}; a cublasStatus_t.
+   * Chooses an algorithm that is fast at {@code typicalRows} rows; writes a plan into {@code
+   * plan[0]}; a cublasStatus_t.
+   *
+   * @param shape the fields of ProductShape (cublas_lt.h) in their order
    */
-  static native int cublasLtPlan(
-      long handle, long m, long n, long k, boolean floatResult, long workspaceBytes, long[] plan);
+  static native int cublasLtPlan(long handle, long[] shape, long typicalRows, long[] plan);
 
   static native int cublasLtRun(
-      long handle, long plan, long a, long b, long c, long workspace, long stream);
+      long handle, long plan, long rows, long a, long b, long c, long stream);
 
   static native void cublasLtFreePlan(long plan);
+
+  /** Takes ROUTE_FIELD_COUNT fields. */
+  static native int route(long[] fields);
+
+  /** Host only: writes the bytes of workspace into {@code bytes[0]}. */
+  static native int expertsWorkspaceSize(long[] fields, long[] bytes);
+
+  /** Takes EXPERTS_FIELD_COUNT fields. */
+  static native int experts(long[] fields);
+
+  static native int expertsReference(long[] fields);
 }

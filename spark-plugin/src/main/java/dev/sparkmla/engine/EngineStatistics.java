@@ -29,4 +29,20 @@ public record EngineStatistics(
     long computedTokens,
     long preemptions,
     int cacheBlocks,
-    int availableBlocks) {}
+    int availableBlocks) {
+  /** The sums of this engine's figures and another's. */
+  public EngineStatistics plus(EngineStatistics other) {
+    return new EngineStatistics(
+        waiting + other.waiting,
+        running + other.running,
+        finished + other.finished,
+        steps + other.steps,
+        promptTokens + other.promptTokens,
+        cachedTokens + other.cachedTokens,
+        outputTokens + other.outputTokens,
+        computedTokens + other.computedTokens,
+        preemptions + other.preemptions,
+        cacheBlocks + other.cacheBlocks,
+        availableBlocks + other.availableBlocks);
+  }
+}

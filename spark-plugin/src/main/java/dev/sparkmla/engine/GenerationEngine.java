@@ -336,7 +336,7 @@ public final class GenerationEngine implements AutoCloseable {
     if (batch.isEmpty()) {
       return;
     }
-    List<Sequence> grown = scheduler.complete(model.step(batch.get()));
+    List<Sequence> grown = scheduler.complete(model.submit(batch.get()).tokens());
     steps++;
     computedTokens += batch.get().rows().stream().mapToLong(row -> row.tokens().length).sum();
     outputTokens += grown.size();

@@ -13,6 +13,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Predicate;
 
@@ -151,7 +152,8 @@ final class Scheduler {
               Arrays.copyOf(sequence.table().blocks(), BlockPool.blocksFor(part.computed())),
               part.computed() == sequence.length()
                   ? Optional.of(sequence.nextSampling())
-                  : Optional.empty()));
+                  : Optional.empty(),
+              OptionalInt.empty()));
     }
     return Optional.of(new StepBatch(rows));
   }

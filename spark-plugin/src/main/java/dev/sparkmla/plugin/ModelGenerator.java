@@ -1,8 +1,6 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.ComputeBackends;
-import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineOptions;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationEngine;
@@ -13,7 +11,7 @@ import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
-import org.apache.spark.api.plugin.PluginContext;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,10 +30,10 @@ final class ModelGenerator implements TextGenerator {
   /**
    * Loads the model. Whatever fails, what was opened before it is closed.
    *
-   * @throws InvalidConfigurationException when the settings name no folder, no device that there
-   *     is, or too small a cache
+   * @param opener makes the backend to compute with, which the generator owns
+   * @throws InvalidConfigurationException when the settings name no folder, or too small a cache
    */
-  static ModelGenerator open(MlaConf conf, PluginContext context) {
+  static ModelGenerator open(MlaConf conf, Supplier<ComputeBackend> opener) {
     Path folder = conf.get(MlaConf.MODEL_PATH);
     if (!Files.isDirectory(folder)) {
       throw new InvalidConfigurationException(
@@ -43,7 +41,7 @@ final class ModelGenerator implements TextGenerator {
     }
     long start = System.nanoTime();
     EngineOptions options = options(conf, ModelConfig.read(folder));
-    ComputeBackend backend = backend(conf, context);
+    ComputeBackend backend = opener.get();
     try {
       GenerationEngine engine = GenerationEngine.open(folder, backend, options);
       LOGGER.info(
@@ -77,24 +75,6 @@ final class ModelGenerator implements TextGenerator {
         conf.get(MlaConf.MAX_TOKENS));
   }
 
-  private static ComputeBackend backend(MlaConf conf, PluginContext context) {
-    DeviceChoice choice =
-        DeviceChoice.of(
-            conf,
-            MlaPlugin.isLocal(context.conf()),
-            context.resources(),
-            () -> new GpuDiscovery().hoppers().stream().mapToInt(GpuDevice::ordinal).findFirst());
-    if (choice instanceof DeviceChoice.Gpu gpu) {
-      if (conf.get(MlaConf.BACKEND) == BackendChoice.CUDA) {
-        throw new InvalidConfigurationException(
-            MlaConf.BACKEND.key(), "cuda", "auto or cpu: this version computes on processors only");
-      }
-      LOGGER.warn("GPU {} is not used: this version computes on processors only", gpu.ordinal());
-    }
-    return ComputeBackends.cpu(
-        conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors()));
-  }
-
   @Override
   public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
     return engine.submit(request);
@@ -107,7 +87,10 @@ final class ModelGenerator implements TextGenerator {
 
   @Override
   public void close() {
-    engine.close();
-    backend.close();
+    try {
+      engine.close();
+    } finally {
+      backend.close();
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.sparkmla.engine;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
+import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.model.StepRow;
 import java.util.Arrays;
@@ -94,9 +95,10 @@ final class FakeLanguageModel implements LanguageModel {
   }
 
   @Override
-  public int[] step(StepBatch batch) {
+  public PendingStep submit(StepBatch batch) {
     beforeStep.run();
-    return compute(batch);
+    int[] tokens = compute(batch);
+    return () -> tokens;
   }
 
   private synchronized int[] compute(StepBatch batch) {

@@ -33,7 +33,7 @@ class SchedulerTest {
   /** Runs a step and drops what is finished. */
   private static List<Sequence> step(Scheduler scheduler, FakeLanguageModel model) {
     StepBatch batch = scheduler.plan().orElseThrow();
-    List<Sequence> grown = scheduler.complete(model.step(batch));
+    List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
     Set<Sequence> finished = new HashSet<>(grown);
     finished.removeIf(sequence -> sequence.outputTokens() < sequence.maxTokens());
     scheduler.removeIf(finished::contains);
@@ -65,7 +65,7 @@ class SchedulerTest {
     while (!scheduler.isIdle()) {
       StepBatch batch = scheduler.plan().orElseThrow();
       sizes.add(batch.rows().stream().map(row -> row.tokens().length).toList());
-      List<Sequence> grown = scheduler.complete(model.step(batch));
+      List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
       scheduler.removeIf(s -> grown.contains(s) && s.outputTokens() == 2);
     }
 
@@ -119,7 +119,7 @@ class SchedulerTest {
     while (!scheduler.isIdle()) {
       StepBatch batch = scheduler.plan().orElseThrow();
       computed += batch.rows().stream().mapToInt(row -> row.tokens().length).sum();
-      List<Sequence> grown = scheduler.complete(model.step(batch));
+      List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
       scheduler.removeIf(s -> grown.contains(s) && s.outputTokens() == 3);
     }
 
@@ -320,7 +320,7 @@ class SchedulerTest {
       assertThat(batch.get().rows().stream().mapToInt((StepRow row) -> row.tokens().length).sum())
           .isBetween(1, setting.budget());
       assertThat(scheduler.running()).isBetween(1, setting.maxSequences());
-      List<Sequence> grown = scheduler.complete(model.step(batch.get()));
+      List<Sequence> grown = scheduler.complete(model.submit(batch.get()).tokens());
       Set<Sequence> finished = new HashSet<>(grown);
       finished.removeIf(sequence -> sequence.outputTokens() < sequence.maxTokens());
       scheduler.removeIf(finished::contains);

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -62,7 +63,8 @@ class MlaTransformerTest {
         Arrays.copyOfRange(tokens, begin, end),
         begin,
         blocks,
-        wanted ? Optional.of(Sampling.GREEDY) : Optional.empty());
+        wanted ? Optional.of(Sampling.GREEDY) : Optional.empty(),
+        OptionalInt.empty());
   }
 
   private static float[] prefill(MlaTransformer model, int[] tokens, int[] blocks, int chunk) {
@@ -126,7 +128,9 @@ class MlaTransformerTest {
         List<Continuation> running =
             continuations.stream().filter(Continuation::isRunning).toList();
         int[] chosen =
-            model.step(new StepBatch(running.stream().map(one -> one.next(random)).toList()));
+            model
+                .submit(new StepBatch(running.stream().map(one -> one.next(random)).toList()))
+                .tokens();
         for (int i = 0; i < chosen.length; i++) {
           running.get(i).accept(chosen[i]);
         }

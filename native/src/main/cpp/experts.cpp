@@ -1,0 +1,150 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// The C interface of spark_mla_experts.h: checks arguments, then hands them to the kernels.
+
+#include "experts/experts.h"
+
+#include <cmath>
+
+#include "status.h"
+
+namespace {
+
+using spark_mla::status_of;
+
+bool aligned(const void* pointer, uintptr_t bytes) {
+  return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
+}
+
+// The multiprocessors of the current device, which must be one that kernels are built for.
+int32_t hopper_multiprocessors(int* multiprocessors) {
+  int device;
+  int major;
+  int minor;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  }
+  if (error != cudaSuccess) {
+    return status_of(error);
+  }
+  return major == 9 && minor == 0 ? SPARK_MLA_OK : SPARK_MLA_UNSUPPORTED_DEVICE;
+}
+
+int32_t check_route(const spark_mla_route_args* a) {
+  if (a == nullptr || a->struct_size != sizeof(spark_mla_route_args)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  if (a->method < SPARK_MLA_SOFTMAX_GREEDY || a->method > SPARK_MLA_SIGMOID_BIASED ||
+      (a->flags & ~SPARK_MLA_NORMALIZED) != 0 || !std::isfinite(a->scale)) {
+    return SPARK_MLA_INVALID_OPTION;
+  }
+  if (a->rows < 1 || a->experts < 1 || a->experts > spark_mla::kMaxExperts || a->per_token < 1 ||
+      a->per_token > spark_mla::kMaxPerToken || a->per_token > a->experts) {
+    return SPARK_MLA_INVALID_SHAPE;
+  }
+  if (a->method != SPARK_MLA_SOFTMAX_GREEDY &&
+      (a->groups < 1 || a->groups > 32 || a->experts % a->groups != 0 || a->groups_per_token < 1 ||
+       a->groups_per_token > a->groups ||
+       a->per_token > a->experts / a->groups * a->groups_per_token)) {
+    return SPARK_MLA_INVALID_SHAPE;
+  }
+  if (a->rows > 1 && a->logits_stride < a->experts) {
+    return SPARK_MLA_INVALID_STRIDE;
+  }
+  const bool biased = a->method == SPARK_MLA_SIGMOID_BIASED;
+  if (!aligned(a->logits, 4) || !aligned(a->ids, 4) || !aligned(a->weights, 4) ||
+      (biased ? !aligned(a->bias, 4) : a->bias != nullptr)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  return SPARK_MLA_OK;
+}
+
+int32_t check_expert_shapes(const spark_mla_experts_args* a) {
+  if (a == nullptr || a->struct_size != sizeof(spark_mla_experts_args)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  if (a->flags != 0) {
+    return SPARK_MLA_INVALID_OPTION;
+  }
+  if (a->rows < 1 || a->rows > 1 << 20 || a->experts < 1 ||
+      a->experts > spark_mla::kMaxExperts || a->per_token < 1 ||
+      a->per_token > spark_mla::kMaxPerToken ||
+      static_cast<int64_t>(a->rows) * a->per_token > 1 << 24 || a->hidden < 8 ||
+      a->hidden % 8 != 0 || a->hidden > 1 << 16 || a->width < 8 || a->width % 8 != 0 ||
+      a->width > 1 << 16) {
+    return SPARK_MLA_INVALID_SHAPE;
+  }
+  return SPARK_MLA_OK;
+}
+
+int32_t check_experts(const spark_mla_experts_args* a) {
+  const int32_t shapes = check_expert_shapes(a);
+  if (shapes != SPARK_MLA_OK) {
+    return shapes;
+  }
+  if (!aligned(a->x, 16) || !aligned(a->gate_up, 16) || !aligned(a->down, 16) ||
+      !aligned(a->out, 16) || !aligned(a->ids, 4) || !aligned(a->weights, 4) ||
+      reinterpret_cast<uintptr_t>(a->valid_rows) % 4 != 0) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  if (a->x_stride % 8 != 0 || a->x_stride < 0 || a->out_stride % 4 != 0 || a->out_stride < 0 ||
+      (a->rows > 1 && (a->x_stride < a->hidden || a->out_stride < a->hidden))) {
+    return SPARK_MLA_INVALID_STRIDE;
+  }
+  return SPARK_MLA_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t spark_mla_route(const spark_mla_route_args* args) {
+  const int32_t checked = check_route(args);
+  return checked != SPARK_MLA_OK ? checked : status_of(spark_mla::launch_route(*args));
+}
+
+int32_t spark_mla_experts_workspace_size(const spark_mla_experts_args* args, size_t* bytes) {
+  const int32_t shapes = check_expert_shapes(args);
+  if (shapes != SPARK_MLA_OK) {
+    return shapes;
+  }
+  if (bytes == nullptr) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  *bytes = spark_mla::experts_workspace(*args).bytes;
+  return SPARK_MLA_OK;
+}
+
+int32_t spark_mla_experts(const spark_mla_experts_args* args) {
+  const int32_t checked = check_experts(args);
+  if (checked != SPARK_MLA_OK) {
+    return checked;
+  }
+  int multiprocessors;
+  const int32_t status = hopper_multiprocessors(&multiprocessors);
+  if (status != SPARK_MLA_OK) {
+    return status;
+  }
+  if (!aligned(args->workspace, 128)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  if (args->workspace_bytes < spark_mla::experts_workspace(*args).bytes) {
+    return SPARK_MLA_WORKSPACE_TOO_SMALL;
+  }
+  return status_of(spark_mla::launch_experts(*args, multiprocessors));
+}
+
+int32_t spark_mla_experts_reference(const spark_mla_experts_args* args) {
+  const int32_t checked = check_experts(args);
+  return checked != SPARK_MLA_OK ? checked
+                                 : status_of(spark_mla::launch_experts_reference(*args));
+}
+
+}  // extern "C"

@@ -1,0 +1,96 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// out[i] += sum over a token's choices, in their order, of weight * result.
+
+#include <cuda_bf16.h>
+
+#include "../hopper.cuh"
+#include "../launch.cuh"
+#include "experts.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kColumns = 8;  // of a thread
+constexpr int kAhead = 8;    // results loaded before they are added
+
+struct CombineArgs {
+  const int32_t* valid_rows;
+  const int32_t* places;
+  const float* weights;
+  const __nv_bfloat16* results;
+  float* out;
+  int64_t out_stride;
+  int per_token;
+  int hidden;
+};
+
+// Grid: (rows, column tiles).
+__global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) {
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int64_t row = blockIdx.x;
+  const int column = (blockIdx.y * kThreads + threadIdx.x) * kColumns;
+  if ((p.valid_rows != nullptr && row >= *p.valid_rows) || column >= p.hidden) {
+    return;
+  }
+  float sum[kColumns] = {};
+  for (int first = 0; first < p.per_token; first += kAhead) {
+    uint4 values[kAhead];
+    float weights[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int64_t choice = row * p.per_token + first + i;
+      const int64_t place = first + i < p.per_token ? p.places[choice] : -1;
+      weights[i] = 0.f;
+      if (place >= 0) {
+        weights[i] = p.weights[choice];
+        values[i] = __ldcs(reinterpret_cast<const uint4*>(p.results + place * p.hidden + column));
+      } else {
+        values[i] = make_uint4(0, 0, 0, 0);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const auto* pairs = reinterpret_cast<const __nv_bfloat162*>(&values[i]);
+#pragma unroll
+      for (int j = 0; j < kColumns / 2; ++j) {
+        const float2 value = __bfloat1622float2(pairs[j]);
+        sum[2 * j] = fmaf(weights[i], value.x, sum[2 * j]);
+        sum[2 * j + 1] = fmaf(weights[i], value.y, sum[2 * j + 1]);
+      }
+    }
+  }
+  float4* out = reinterpret_cast<float4*>(p.out + row * p.out_stride + column);
+#pragma unroll
+  for (int i = 0; i < kColumns / 4; ++i) {
+    float4 value = out[i];
+    value.x += sum[4 * i];
+    value.y += sum[4 * i + 1];
+    value.z += sum[4 * i + 2];
+    value.w += sum[4 * i + 3];
+    out[i] = value;
+  }
+}
+
+}  // namespace
+
+cudaError_t launch_experts_combine(const spark_mla_experts_args& args) {
+  const ExpertsWorkspace workspace = experts_workspace(args);
+  const char* base = static_cast<const char*>(args.workspace);
+  CombineArgs p = {};
+  p.valid_rows = args.valid_rows;
+  p.places = reinterpret_cast<const int32_t*>(base + workspace.places);
+  p.weights = args.weights;
+  p.results = reinterpret_cast<const __nv_bfloat16*>(base + workspace.sorted);
+  p.out = args.out;
+  p.out_stride = args.out_stride;
+  p.per_token = args.per_token;
+  p.hidden = args.hidden;
+  const int tiles = (args.hidden + kThreads * kColumns - 1) / (kThreads * kColumns);
+  return launch_dependent(combine_kernel, dim3(args.rows, tiles), kThreads, 0,
+                          static_cast<cudaStream_t>(args.stream), p);
+}
+
+}  // namespace spark_mla

@@ -1,0 +1,555 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// The grouped products of all experts in two persistent kernels: gate and up with their activation,
+// then down. Weights are wgmma's left operand, 128 rows a block, and tokens its right one, so that an
+// expert with few tokens costs little more than reading its weights. docs/kernels.md tells more.
+//
+// One warpgroup loads, two compute, each 64 of the weight rows by all tokens of a tile. Rows of gate
+// and up alternate by eights in shared memory, so that a thread holds both halves of an activation.
+
+#include <cuda_bf16.h>
+
+#include "../hopper.cuh"
+#include "../tensor_map.h"
+#include "../wgmma.cuh"
+#include "experts.h"
+#include "tokens_product.cuh"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 384;
+constexpr int kWarpgroup = 128;
+constexpr int kConsumerWarps = 8;
+constexpr int kWeightRows = 128;                            // of a block's tile
+constexpr int kBoxColumns = 64;                             // one 128-byte swizzle row of bf16
+constexpr int kRowBytes = kBoxColumns * 2;
+constexpr int kWeightBoxBytes = kWeightRows * kRowBytes;
+constexpr int kStoredTokens = 64;                           // that pass through shared memory at once
+constexpr int kRotation = 17;                               // see TileWalker
+
+enum class Part { kGateUp, kDown };
+
+// How a kernel is built: tokens of a tile, tokens of one copy, blocks that share a tile's tokens,
+// 64-column boxes of a stage, stages.
+template <int kTokens_, int kBoxTokens_, int kCluster_, int kBoxes_, int kStages_>
+struct Configuration {
+  static constexpr int kTokens = kTokens_;
+  static constexpr int kBoxTokens = kBoxTokens_;
+  static constexpr int kCluster = kCluster_;
+  static constexpr int kBoxes = kBoxes_;
+  static constexpr int kStages = kStages_;
+  static constexpr int kTokenBoxBytes = kBoxTokens * kRowBytes;
+  static constexpr int kStored = kTokens < kStoredTokens ? kTokens : kStoredTokens;
+};
+
+using Tokens16 = Configuration<16, 16, 1, 2, 6>;
+using Tokens64 = Configuration<64, 16, 1, 2, 4>;
+using Tokens128 = Configuration<128, 32, 1, 1, 6>;
+using Tokens256 = Configuration<256, 64, 2, 1, 4>;
+
+template <class C>
+struct alignas(1024) SharedStorage {
+  uint8_t weights[C::kStages][C::kBoxes][kWeightBoxBytes];
+  uint8_t tokens[C::kStages][C::kBoxes][C::kTokens * kRowBytes];
+  uint8_t stored[2][C::kStored * kRowBytes];
+  int first_row[kMaxExperts + 1];
+  int first_tile[kMaxExperts + 1];
+  uint64_t full[C::kStages];
+  uint64_t empty[C::kStages];
+};
+
+struct ProductArgs {
+  CUtensorMap weights;
+  CUtensorMap tokens;  // [1, 1, choices, columns]
+  const int32_t* first_row;
+  const int32_t* first_tile;
+  __nv_bfloat16* out;  // [choices, out_columns]
+  int out_columns;
+  int experts;
+  int weight_tiles;  // of a cluster
+  int column_boxes;
+};
+
+// A tile: some tokens of one expert, by the weight rows of a cluster.
+struct Tile {
+  int expert;
+  int weight_tile;
+  int first_row;
+  int rows;
+};
+
+// Walks the tiles of a block; every warp of a cluster walks the same ones. Neighbours share their
+// weights. From one round to the next clusters change places, or else some would get all the full
+// tiles and others all the remainders.
+template <class C>
+class TileWalker {
+ public:
+  __device__ __forceinline__ TileWalker(const ProductArgs& p, const SharedStorage<C>& shared)
+      : p_(p), shared_(shared), clusters_(gridDim.x / C::kCluster),
+        place_(blockIdx.x / C::kCluster), count_(shared.first_tile[p.experts] * p.weight_tiles) {}
+
+  __device__ __forceinline__ bool next(Tile& tile) {
+    const int index = base_ + place_;
+    if (base_ >= count_) {
+      return false;
+    }
+    base_ += clusters_;
+    place_ = (place_ + kRotation) % clusters_;
+    if (index >= count_) {
+      return false;  // only in the last round, which may not be full
+    }
+    find(index, tile);
+    return true;
+  }
+
+ private:
+
+  __device__ __forceinline__ void find(int index, Tile& tile) const {
+    const int wanted = index / p_.weight_tiles;
+    int low = 0;
+    int high = p_.experts;
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      if (shared_.first_tile[middle] <= wanted) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    const int first = shared_.first_tile[low];
+    const int tiles = shared_.first_tile[low + 1] - first;
+    const int inside = index - first * p_.weight_tiles;
+    const int token_tile = inside % tiles;
+    tile.expert = low;
+    tile.weight_tile = inside / tiles;
+    tile.first_row = shared_.first_row[low] + token_tile * C::kTokens;
+    tile.rows = min(C::kTokens, shared_.first_row[low + 1] - tile.first_row);
+  }
+
+  const ProductArgs& p_;
+  const SharedStorage<C>& shared_;
+  const int clusters_;
+  int place_;
+  const int count_;
+  int base_ = 0;
+};
+
+// ---- Loading ------------------------------------------------------------------------------------
+
+template <class C>
+struct Stage {
+  int index = 0;
+  uint32_t parity = 0;
+
+  __device__ __forceinline__ int previous() const {
+    return index == 0 ? C::kStages - 1 : index - 1;
+  }
+
+  __device__ __forceinline__ void advance() {
+    if (++index == C::kStages) {
+      index = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+template <class C, Part kPart>
+class Loader {
+ public:
+  __device__ __forceinline__ Loader(const ProductArgs& p, SharedStorage<C>& shared)
+      : p_(p), shared_(shared), rank_(C::kCluster > 1 ? cluster_rank() : 0) {}
+
+  // Waits for the stage, announces what comes into it, asks for the weights.
+  __device__ __forceinline__ void weights(const Tile& tile, int box, const Stage<C>& stage) {
+    mbarrier_wait(shared_address(&shared_.empty[stage.index]), stage.parity ^ 1);
+    const uint32_t full = shared_address(&shared_.full[stage.index]);
+    const int token_boxes = (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
+    mbarrier_arrive_expect(full,
+                           C::kBoxes * (kWeightBoxBytes + token_boxes * C::kTokenBoxBytes));
+    const int first = (tile.weight_tile * C::kCluster + rank_) * kWeightRows;
+#pragma unroll
+    for (int i = 0; i < C::kBoxes; ++i) {
+      const uint32_t to = shared_address(shared_.weights[stage.index][i]);
+      const int column = (box + i) * kBoxColumns;
+      if (kPart == Part::kGateUp) {
+        tma_load_4d(to, &p_.weights, full, column, 0, 2 * tile.expert, first / 16, kPolicy);
+      } else {
+        tma_load_4d(to, &p_.weights, full, column, first, tile.expert, 0, kPolicy);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void tokens(const Tile& tile, int box, const Stage<C>& stage) {
+    const uint32_t full = shared_address(&shared_.full[stage.index]);
+    const int token_boxes = (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
+#pragma unroll
+    for (int i = 0; i < C::kBoxes; ++i) {
+      const uint32_t to = shared_address(shared_.tokens[stage.index][i]);
+      const int column = (box + i) * kBoxColumns;
+      for (int j = rank_; j < token_boxes; j += C::kCluster) {
+        const int row = tile.first_row + j * C::kBoxTokens;
+        if (C::kCluster == 1) {
+          tma_load_4d(to + j * C::kTokenBoxBytes, &p_.tokens, full, column, row, 0, 0,
+                      kEvictNormal);
+        } else {
+          tma_load_4d_multicast(to + j * C::kTokenBoxBytes, &p_.tokens, full, column, row, 0, 0,
+                                (1 << C::kCluster) - 1, kEvictNormal);
+        }
+      }
+    }
+  }
+
+ private:
+  // Where an expert has few tokens its weights are read once.
+  static constexpr uint64_t kPolicy = C::kTokens < 256 ? kEvictFirst : kEvictNormal;
+  const ProductArgs& p_;
+  SharedStorage<C>& shared_;
+  const int rank_;
+};
+
+template <class C, Part kPart>
+__device__ __forceinline__ void load(const ProductArgs& p, SharedStorage<C>& shared) {
+  Loader<C, kPart> loader(p, shared);
+  TileWalker<C> walker(p, shared);
+  Stage<C> stage;
+  Tile tile;
+  bool more = walker.next(tile);
+  int box = 0;
+  if (kPart == Part::kDown) {
+    // Weights do not wait for the kernel before; the activations do.
+    Stage<C> early;
+    int boxes = 0;
+    for (; more && boxes < p.column_boxes && early.parity == 0; boxes += C::kBoxes) {
+      loader.weights(tile, boxes, early);
+      early.advance();
+    }
+    wait_for_previous_kernel();
+    for (; box < boxes; box += C::kBoxes) {
+      loader.tokens(tile, box, stage);
+      stage.advance();
+    }
+  }
+  for (; more; more = walker.next(tile), box = 0) {
+    for (; box < p.column_boxes; box += C::kBoxes) {
+      loader.weights(tile, box, stage);
+      loader.tokens(tile, box, stage);
+      stage.advance();
+    }
+  }
+}
+
+// ---- Computing ----------------------------------------------------------------------------------
+
+__device__ __forceinline__ void stmatrix_x2_transposed(uint32_t address, uint32_t first,
+                                                       uint32_t second) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address),
+               "r"(first), "r"(second)
+               : "memory");
+}
+
+__device__ __forceinline__ void stmatrix_x4_transposed(uint32_t address, uint32_t first,
+                                                       uint32_t second, uint32_t third,
+                                                       uint32_t fourth) {
+  asm volatile(
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
+      "r"(first), "r"(second), "r"(third), "r"(fourth)
+      : "memory");
+}
+
+__device__ __forceinline__ uint32_t pack(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+__device__ __forceinline__ float activate(float gate, float up) {
+  return __fdividef(gate, 1.f + __expf(-gate)) * up;
+}
+
+// Byte of a 16-byte piece in the stored tokens; swizzled so that neither side meets its own banks.
+template <int kBytesOfToken>
+__device__ __forceinline__ int stored_byte(int token, int piece) {
+  return kBytesOfToken == 128 ? token * 128 + ((piece ^ (token & 7)) << 4)
+                              : token * 64 + ((piece ^ (token >> 1 & 3)) << 4);
+}
+
+// Writes a warpgroup's part of a tile: its columns of each of the tokens.
+template <class C, Part kPart, int kTokens>
+__device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& shared,
+                                      const Tile& tile, int rank, int side,
+                                      const float (&sums)[kTokens / 2]) {
+  constexpr int kBytes = kPart == Part::kGateUp ? 64 : 128;  // of a token
+  constexpr int kPieces = kBytes / 16;
+  constexpr int kPass = kTokens < C::kStored ? kTokens : C::kStored;
+  const int thread = threadIdx.x % kWarpgroup;
+  const int warp = thread / 32;
+  const int lane = thread % 32;
+  uint8_t* stored = shared.stored[side];
+  const uint32_t base = shared_address(stored);
+  const int first_column =
+      ((tile.weight_tile * C::kCluster + rank) * kWeightRows + side * 64) /
+      (kPart == Part::kGateUp ? 2 : 1);
+#pragma unroll
+  for (int first = 0; first < kTokens; first += kPass) {
+    if (first >= tile.rows) {
+      break;
+    }
+#pragma unroll
+    for (int token = 0; token < kPass; token += 16) {
+      const float* s = &sums[(first + token) / 2];
+      if (kPart == Part::kGateUp) {
+        const int mine = token + (lane & 15);
+        stmatrix_x2_transposed(base + stored_byte<kBytes>(mine, warp),
+                               pack(activate(s[0], s[2]), activate(s[1], s[3])),
+                               pack(activate(s[4], s[6]), activate(s[5], s[7])));
+      } else {
+        const int mine = token + (lane & 7) + (lane & 16) / 2;
+        stmatrix_x4_transposed(base + stored_byte<kBytes>(mine, 2 * warp + (lane >> 3 & 1)),
+                               pack(s[0], s[1]), pack(s[2], s[3]), pack(s[4], s[5]),
+                               pack(s[6], s[7]));
+      }
+    }
+    named_barrier_sync(1 + side, kWarpgroup);
+    for (int i = thread; i < kPass * kPieces; i += kWarpgroup) {
+      const int token = i / kPieces;
+      const int column = first_column + i % kPieces * 8;
+      if (first + token < tile.rows && column < p.out_columns) {
+        const int64_t row = tile.first_row + first + token;
+        *reinterpret_cast<uint4*>(p.out + row * p.out_columns + column) =
+            *reinterpret_cast<const uint4*>(stored + stored_byte<kBytes>(token, i % kPieces));
+      }
+    }
+    named_barrier_sync(1 + side, kWarpgroup);
+  }
+}
+
+template <class C>
+__device__ __forceinline__ void release(SharedStorage<C>& shared, int stage) {
+  if (threadIdx.x % 32 == 0) {
+    const uint32_t empty = shared_address(&shared.empty[stage]);
+    if (C::kCluster == 1) {
+      mbarrier_arrive(empty);
+    } else {
+      for (int rank = 0; rank < C::kCluster; ++rank) {
+        mbarrier_arrive_remote(empty, rank);
+      }
+    }
+  }
+}
+
+template <class C, Part kPart, int kTokens>
+__device__ __forceinline__ void compute_tile(const ProductArgs& p, SharedStorage<C>& shared,
+                                             const Tile& tile, int rank, int side,
+                                             Stage<C>& stage) {
+  float sums[kTokens / 2];
+  for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
+    mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
+    pin(sums);
+    wgmma_fence();
+#pragma unroll
+    for (int i = 0; i < C::kBoxes; ++i) {
+      const uint64_t weights = wgmma_descriptor(
+          shared_address(shared.weights[stage.index][i]) + side * (kWeightBoxBytes / 2), 0);
+      const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage.index][i]), 0);
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        TokensProduct<kTokens>::run(sums, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
+      }
+    }
+    wgmma_commit();
+    pin(sums);
+    wgmma_wait<1>();
+    if (box > 0) {
+      release(shared, stage.previous());
+    }
+    stage.advance();
+  }
+  wgmma_wait<0>();
+  pin(sums);
+  release(shared, stage.previous());
+  store<C, kPart, kTokens>(p, shared, tile, rank, side, sums);
+}
+
+template <class C, Part kPart>
+__device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& shared, int side) {
+  const int rank = C::kCluster > 1 ? cluster_rank() : 0;
+  TileWalker<C> walker(p, shared);
+  Stage<C> stage;
+  Tile tile;
+  while (walker.next(tile)) {
+    if constexpr (C::kTokens == 256) {
+      if (tile.rows > 128) {
+        compute_tile<C, kPart, 256>(p, shared, tile, rank, side, stage);
+      } else {
+        compute_tile<C, kPart, 128>(p, shared, tile, rank, side, stage);
+      }
+    } else {
+      compute_tile<C, kPart, C::kTokens>(p, shared, tile, rank, side, stage);
+    }
+  }
+}
+
+template <class C, Part kPart>
+__global__ void __launch_bounds__(kThreads, 1) products_kernel(
+    const __grid_constant__ ProductArgs p) {
+  extern __shared__ uint8_t dynamic_shared[];
+  auto& shared = *reinterpret_cast<SharedStorage<C>*>(
+      (reinterpret_cast<uintptr_t>(dynamic_shared) + 1023) & ~static_cast<uintptr_t>(1023));
+  if (threadIdx.x == 0) {
+    prefetch_tensor_map(&p.weights);
+    prefetch_tensor_map(&p.tokens);
+    for (int stage = 0; stage < C::kStages; ++stage) {
+      mbarrier_init(shared_address(&shared.full[stage]), 1);
+      mbarrier_init(shared_address(&shared.empty[stage]), kConsumerWarps * C::kCluster);
+    }
+    fence_mbarrier_init();
+  }
+  if (kPart == Part::kGateUp) {
+    wait_for_previous_kernel();
+    // The next kernel relies on this order: when it starts, the sort is over.
+    launch_dependents();
+  }
+  for (int i = threadIdx.x; i <= p.experts; i += kThreads) {
+    shared.first_row[i] = p.first_row[i];
+    shared.first_tile[i] = p.first_tile[i];
+  }
+  __syncthreads();
+  if (C::kCluster > 1) {
+    cluster_sync();
+  }
+  // Of 504 for the three warpgroups; either way to share them spills in the other kernel.
+  constexpr bool kSmallLoader = C::kTokens == 256 && kPart == Part::kDown;
+  constexpr int kLoaderRegisters = kSmallLoader ? 40 : 56;
+  constexpr int kConsumerRegisters = kSmallLoader ? 232 : 224;
+  const int warpgroup = threadIdx.x / kWarpgroup;
+  if (warpgroup == 0) {
+    release_registers<kLoaderRegisters>();
+    if (threadIdx.x == 0) {
+      load<C, kPart>(p, shared);
+    } else if (kPart == Part::kDown) {
+      wait_for_previous_kernel();
+    }
+    __syncwarp();
+  } else {
+    claim_registers<kConsumerRegisters>();
+    compute<C, kPart>(p, shared, warpgroup - 1);
+  }
+  if (kPart == Part::kDown) {
+    launch_dependents();
+  }
+  if (C::kCluster > 1) {
+    cluster_sync();
+  }
+}
+
+// ---- Host ---------------------------------------------------------------------------------------
+
+template <class C, Part kPart>
+cudaError_t launch(ProductArgs& p, const TensorMapEncoder& encoder, const void* tokens,
+                   int64_t choices, int columns, int weight_rows, int multiprocessors,
+                   cudaStream_t stream) {
+  const cudaError_t encoded = encode_map<4>(encoder, &p.tokens, tokens, {columns, choices, 1, 1},
+                                            {columns, 0, 0}, {kBoxColumns, C::kBoxTokens, 1, 1});
+  if (encoded != cudaSuccess) {
+    return encoded;
+  }
+  constexpr int kClusterRows = kWeightRows * C::kCluster;
+  p.weight_tiles = (weight_rows + kClusterRows - 1) / kClusterRows;
+  p.column_boxes = (columns + kBoxColumns - 1) / kBoxColumns;
+  constexpr size_t kShared = sizeof(SharedStorage<C>);
+  static_assert(kShared <= 227 * 1024);
+  const auto kernel = products_kernel<C, kPart>;
+  const cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  cudaLaunchAttribute attributes[2];
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim.x = C::kCluster;
+  attributes[1].val.clusterDim.y = 1;
+  attributes[1].val.clusterDim.z = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(multiprocessors / C::kCluster * C::kCluster);
+  config.blockDim = dim3(kThreads);
+  config.dynamicSmemBytes = kShared;
+  config.stream = stream;
+  config.attrs = attributes;
+  config.numAttrs = C::kCluster > 1 ? 2 : 1;
+  return cudaLaunchKernelEx(&config, kernel, p);
+}
+
+template <class C>
+cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
+  TensorMapEncoder encoder;
+  cudaError_t error = find_encoder(&encoder);
+  if (error != cudaSuccess) {
+    return error;
+  }
+  const ExpertsWorkspace workspace = experts_workspace(args);
+  char* base = static_cast<char*>(args.workspace);
+  auto* sorted = reinterpret_cast<__nv_bfloat16*>(base + workspace.sorted);
+  auto* activated = reinterpret_cast<__nv_bfloat16*>(base + workspace.activated);
+  const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
+  const int64_t hidden = args.hidden;
+  const int64_t width = args.width;
+  const auto stream = static_cast<cudaStream_t>(args.stream);
+  ProductArgs p = {};
+  p.first_row = reinterpret_cast<const int32_t*>(base + workspace.first_row);
+  p.first_tile = reinterpret_cast<const int32_t*>(base + workspace.first_tile);
+  p.experts = args.experts;
+
+  // [eights of rows, gate and up of each expert, 8 rows, hidden]: a box takes as many of gate as of
+  // up, by turns.
+  error = encode_map<4>(encoder, &p.weights, args.gate_up,
+                        {hidden, 8, 2 * args.experts, width / 8},
+                        {hidden, width * hidden, 8 * hidden}, {kBoxColumns, 8, 2, 8});
+  if (error != cudaSuccess) {
+    return error;
+  }
+  p.out = activated;
+  p.out_columns = args.width;
+  error = launch<C, Part::kGateUp>(p, encoder, sorted, choices, args.hidden, 2 * args.width,
+                                   multiprocessors, stream);
+  if (error != cudaSuccess) {
+    return error;
+  }
+
+  error = encode_map<4>(encoder, &p.weights, args.down, {width, hidden, args.experts, 1},
+                        {width, hidden * width, 0}, {kBoxColumns, kWeightRows, 1, 1});
+  if (error != cudaSuccess) {
+    return error;
+  }
+  p.out = sorted;
+  p.out_columns = args.hidden;
+  return launch<C, Part::kDown>(p, encoder, activated, choices, args.width, args.hidden,
+                                multiprocessors, stream);
+}
+
+}  // namespace
+
+int experts_tile_tokens(const spark_mla_experts_args& args) {
+#ifdef SPARK_MLA_TILE_TOKENS
+  return SPARK_MLA_TILE_TOKENS;
+#endif
+  const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
+  const int64_t mean = choices / args.experts;
+  return mean <= 8 ? 16 : mean <= 40 ? 64 : mean <= 96 ? 128 : 256;
+}
+
+cudaError_t launch_experts_products(const spark_mla_experts_args& args, int multiprocessors) {
+  switch (experts_tile_tokens(args)) {
+    case 16:
+      return launch<Tokens16>(args, multiprocessors);
+    case 64:
+      return launch<Tokens64>(args, multiprocessors);
+    case 128:
+      return launch<Tokens128>(args, multiprocessors);
+    default:
+      return launch<Tokens256>(args, multiprocessors);
+  }
+}
+
+}  // namespace spark_mla

@@ -1,0 +1,178 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// The router: a warp for each row. Scores are computed in double precision and rounded to float32
+// once, so that ties and orders are those of the numbers, not of an approximation.
+
+#include <math_constants.h>
+
+#include "../hopper.cuh"
+#include "../launch.cuh"
+#include "experts.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kWarps = 4;
+constexpr int kPerLane = kMaxExperts / 32;
+constexpr unsigned kAll = 0xffffffffu;
+
+// Larger for a larger value, and among equals for a lower index; never 0. NaN counts as -infinity,
+// -0 as 0.
+__device__ __forceinline__ uint64_t key_of(float value, int index) {
+  const float number = value != value ? -CUDART_INF_F : value + 0.f;
+  const uint32_t bits = __float_as_uint(number);
+  const uint32_t ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+  return (static_cast<uint64_t>(ordered) << 32) | (0xffffffffu - static_cast<uint32_t>(index));
+}
+
+__device__ __forceinline__ int index_of(uint64_t key) {
+  return static_cast<int>(0xffffffffu - static_cast<uint32_t>(key));
+}
+
+__device__ __forceinline__ uint64_t warp_max(uint64_t value) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    const uint64_t other = __shfl_xor_sync(kAll, value, offset);
+    value = other > value ? other : value;
+  }
+  return value;
+}
+
+__device__ __forceinline__ float warp_max(float value) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kAll, value, offset));
+  }
+  return value;
+}
+
+__device__ __forceinline__ double warp_sum(double value) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    value += __shfl_xor_sync(kAll, value, offset);
+  }
+  return value;
+}
+
+// Bit g: group g is among the best. Lane g ranks group g.
+__device__ __forceinline__ uint32_t best_groups(const spark_mla_route_args& a, const float* ranks,
+                                                int lane) {
+  const int size = a.experts / a.groups;
+  float first = -CUDART_INF_F;
+  float second = -CUDART_INF_F;
+  for (int i = 0; lane < a.groups && i < size; ++i) {
+    const float rank = ranks[lane * size + i];
+    if (rank > first) {
+      second = first;
+      first = rank;
+    } else if (rank > second) {
+      second = rank;
+    }
+  }
+  const float score = a.method == SPARK_MLA_SIGMOID_BIASED ? first + second : first;
+  uint64_t mine = lane < a.groups ? key_of(score, lane) : 0;
+  uint32_t open = 0;
+  for (int i = 0; i < a.groups_per_token; ++i) {
+    const int best = index_of(warp_max(mine));
+    open |= 1u << best;
+    if (lane == best) {
+      mine = 0;
+    }
+  }
+  return open;
+}
+
+__global__ void __launch_bounds__(kWarps * 32) route_kernel(const spark_mla_route_args a) {
+  __shared__ float shared_scores[kWarps][kMaxExperts];
+  __shared__ float shared_ranks[kWarps][kMaxExperts];
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  const int row = blockIdx.x * kWarps + warp;
+  if (row >= a.rows) {
+    return;
+  }
+  const float* logits = a.logits + row * a.logits_stride;
+  float* scores = shared_scores[warp];
+  float* ranks = shared_ranks[warp];
+
+  if (a.method == SPARK_MLA_SIGMOID_BIASED) {
+    for (int i = lane; i < a.experts; i += 32) {
+      const float score = static_cast<float>(1.0 / (1.0 + exp(-static_cast<double>(logits[i]))));
+      scores[i] = score;
+      ranks[i] = score + a.bias[i];
+    }
+  } else {
+    float largest = -CUDART_INF_F;
+    for (int i = lane; i < a.experts; i += 32) {
+      largest = fmaxf(largest, logits[i]);
+    }
+    largest = warp_max(largest);
+    double powers[kPerLane];
+    double sum = 0;
+#pragma unroll
+    for (int j = 0; j < kPerLane; ++j) {
+      const int i = lane + 32 * j;
+      if (i < a.experts) {
+        powers[j] = exp(static_cast<double>(logits[i]) - static_cast<double>(largest));
+        sum += powers[j];
+      }
+    }
+    sum = warp_sum(sum);
+#pragma unroll
+    for (int j = 0; j < kPerLane; ++j) {
+      const int i = lane + 32 * j;
+      if (i < a.experts) {
+        scores[i] = ranks[i] = static_cast<float>(powers[j] / sum);
+      }
+    }
+  }
+  __syncwarp();
+
+  const bool limited =
+      a.method != SPARK_MLA_SOFTMAX_GREEDY && a.groups_per_token < a.groups;
+  const uint32_t open = limited ? best_groups(a, ranks, lane) : kAll;
+  const int group_size = a.experts / a.groups;
+  uint32_t taken = 0;  // bit j: of expert lane + 32 * j
+  float chosen_score = 0.f;
+  int chosen = 0;
+  for (int choice = 0; choice < a.per_token; ++choice) {
+    uint64_t best = 0;
+    for (int j = 0; lane + 32 * j < a.experts; ++j) {
+      const int i = lane + 32 * j;
+      if ((taken >> j & 1) == 0 && (open >> (i / group_size) & 1) != 0) {
+        const uint64_t key = key_of(ranks[i], i);
+        best = key > best ? key : best;
+      }
+    }
+    const int expert = index_of(warp_max(best));
+    if (expert % 32 == lane) {
+      taken |= 1u << (expert / 32);
+    }
+    if (lane == choice) {
+      chosen = expert;
+      chosen_score = scores[expert];
+    }
+  }
+  if ((a.flags & SPARK_MLA_NORMALIZED) != 0) {
+    float sum = 0.f;
+    for (int choice = 0; choice < a.per_token; ++choice) {
+      sum = __fadd_rn(sum, __shfl_sync(kAll, chosen_score, choice));
+    }
+    chosen_score = __fdiv_rn(chosen_score, sum + 1e-20f);
+  }
+  if (lane < a.per_token) {
+    a.ids[static_cast<int64_t>(row) * a.per_token + lane] = chosen;
+    a.weights[static_cast<int64_t>(row) * a.per_token + lane] = chosen_score * a.scale;
+  }
+}
+
+}  // namespace
+
+cudaError_t launch_route(const spark_mla_route_args& args) {
+  return launch_dependent(route_kernel, dim3((args.rows + kWarps - 1) / kWarps), kWarps * 32, 0,
+                          static_cast<cudaStream_t>(args.stream), args);
+}
+
+}  // namespace spark_mla

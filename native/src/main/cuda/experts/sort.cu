@@ -1,0 +1,207 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// Sorts choices by expert: counts them by chunks, places each, copies the tokens there. Where a row
+// stands among those of its expert is left to chance; its result does not depend on that.
+
+#include "../hopper.cuh"
+#include "../launch.cuh"
+#include "experts.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 512;
+constexpr int kWarps = kThreads / 32;
+constexpr int kCopyThreads = 128;
+static_assert(kMaxExperts <= kThreads);
+
+struct SortArgs {
+  const int32_t* ids;
+  const int32_t* valid_rows;
+  const uint4* x;
+  int64_t x_stride;  // of 16 bytes
+  int32_t* chunk_counts;
+  int32_t* first_row;
+  int32_t* first_tile;
+  int32_t* places;
+  uint4* sorted;
+  int rows;
+  int experts;
+  int per_token;
+  int row_size;  // of 16 bytes
+  int tile_tokens;
+};
+
+__device__ __forceinline__ int valid_rows(const SortArgs& p) {
+  return p.valid_rows == nullptr ? p.rows : max(0, min(p.rows, *p.valid_rows));
+}
+
+// Counts the choices of this block's chunk into counts[experts], in shared memory.
+__device__ __forceinline__ void count_chunk(const SortArgs& p, int* counts) {
+  for (int i = threadIdx.x; i < p.experts; i += kThreads) {
+    counts[i] = 0;
+  }
+  __syncthreads();
+  const int choices = valid_rows(p) * p.per_token;
+  const int end = min(choices, static_cast<int>(blockIdx.x + 1) * kSortChunk);
+  for (int i = blockIdx.x * kSortChunk + threadIdx.x; i < end; i += kThreads) {
+    const int expert = p.ids[i];
+    if (expert >= 0 && expert < p.experts) {
+      atomicAdd(&counts[expert], 1);
+    }
+  }
+  __syncthreads();
+}
+
+__global__ void __launch_bounds__(kThreads) count_kernel(const SortArgs p) {
+  __shared__ int counts[kMaxExperts];
+  wait_for_previous_kernel();
+  launch_dependents();
+  count_chunk(p, counts);
+  for (int i = threadIdx.x; i < p.experts; i += kThreads) {
+    p.chunk_counts[blockIdx.x * p.experts + i] = counts[i];
+  }
+}
+
+// The sum of the values of lower threads.
+__device__ __forceinline__ int2 exclusive_sum(int2 value, int2* warp_sums) {
+  const int warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  int2 sum = value;
+#pragma unroll
+  for (int offset = 1; offset < 32; offset *= 2) {
+    const int x = __shfl_up_sync(0xffffffffu, sum.x, offset);
+    const int y = __shfl_up_sync(0xffffffffu, sum.y, offset);
+    if (lane >= offset) {
+      sum.x += x;
+      sum.y += y;
+    }
+  }
+  if (lane == 31) {
+    warp_sums[warp] = sum;
+  }
+  __syncthreads();
+  for (int i = 0; i < warp; ++i) {
+    sum.x += warp_sums[i].x;
+    sum.y += warp_sums[i].y;
+  }
+  return make_int2(sum.x - value.x, sum.y - value.y);
+}
+
+__global__ void __launch_bounds__(kThreads) place_kernel(const SortArgs p) {
+  __shared__ int next[kMaxExperts];
+  __shared__ int2 warp_sums[kWarps];
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int expert = threadIdx.x;
+  int total = 0;
+  int before = 0;
+  if (gridDim.x == 1) {
+    count_chunk(p, next);
+    total = expert < p.experts ? next[expert] : 0;
+  } else if (expert < p.experts) {
+    for (int chunk = 0; chunk < gridDim.x; ++chunk) {
+      const int count = p.chunk_counts[chunk * p.experts + expert];
+      total += count;
+      before += chunk < blockIdx.x ? count : 0;
+    }
+  }
+  const int tiles = (total + p.tile_tokens - 1) / p.tile_tokens;
+  const int2 first = exclusive_sum(make_int2(total, tiles), warp_sums);
+  if (expert < p.experts) {
+    next[expert] = first.x + before;
+    if (blockIdx.x == 0) {
+      p.first_row[expert] = first.x;
+      p.first_tile[expert] = first.y;
+      if (expert == p.experts - 1) {
+        p.first_row[p.experts] = first.x + total;
+        p.first_tile[p.experts] = first.y + tiles;
+      }
+    }
+  }
+  __syncthreads();
+  const int choices = valid_rows(p) * p.per_token;
+  const int end = min(choices, static_cast<int>(blockIdx.x + 1) * kSortChunk);
+  for (int i = blockIdx.x * kSortChunk + threadIdx.x; i < end; i += kThreads) {
+    const int id = p.ids[i];
+    p.places[i] = id >= 0 && id < p.experts ? atomicAdd(&next[id], 1) : -1;
+  }
+}
+
+// A block for each row: its token, to all its places.
+__global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int64_t row = blockIdx.x;
+  if (row >= valid_rows(p)) {
+    return;
+  }
+  for (int i = threadIdx.x; i < p.row_size; i += kCopyThreads) {
+    const uint4 value = p.x[row * p.x_stride + i];
+    for (int choice = 0; choice < p.per_token; ++choice) {
+      const int64_t place = p.places[row * p.per_token + choice];
+      if (place >= 0) {
+        p.sorted[place * p.row_size + i] = value;
+      }
+    }
+  }
+}
+
+int chunks_of(const spark_mla_experts_args& args) {
+  return (args.rows * args.per_token + kSortChunk - 1) / kSortChunk;
+}
+
+}  // namespace
+
+ExpertsWorkspace experts_workspace(const spark_mla_experts_args& args) {
+  const size_t choices = static_cast<size_t>(args.rows) * args.per_token;
+  size_t bytes = 0;
+  const auto take = [&bytes](size_t count, size_t size) {
+    const size_t offset = bytes;
+    bytes += (count * size + 127) / 128 * 128;
+    return offset;
+  };
+  ExpertsWorkspace workspace;
+  workspace.chunk_counts = take(static_cast<size_t>(chunks_of(args)) * args.experts, 4);
+  workspace.first_row = take(args.experts + 1, 4);
+  workspace.first_tile = take(args.experts + 1, 4);
+  workspace.places = take(choices, 4);
+  workspace.sorted = take(choices * args.hidden, 2);
+  workspace.activated = take(choices * args.width, 2);
+  workspace.bytes = bytes;
+  return workspace;
+}
+
+cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens) {
+  const ExpertsWorkspace workspace = experts_workspace(args);
+  char* base = static_cast<char*>(args.workspace);
+  SortArgs p = {};
+  p.ids = args.ids;
+  p.valid_rows = args.valid_rows;
+  p.x = static_cast<const uint4*>(args.x);
+  p.x_stride = args.x_stride / 8;
+  p.chunk_counts = reinterpret_cast<int32_t*>(base + workspace.chunk_counts);
+  p.first_row = reinterpret_cast<int32_t*>(base + workspace.first_row);
+  p.first_tile = reinterpret_cast<int32_t*>(base + workspace.first_tile);
+  p.places = reinterpret_cast<int32_t*>(base + workspace.places);
+  p.sorted = reinterpret_cast<uint4*>(base + workspace.sorted);
+  p.rows = args.rows;
+  p.experts = args.experts;
+  p.per_token = args.per_token;
+  p.row_size = args.hidden / 8;
+  p.tile_tokens = tile_tokens;
+  const int chunks = chunks_of(args);
+  const auto stream = static_cast<cudaStream_t>(args.stream);
+  cudaError_t error = cudaSuccess;
+  if (chunks > 1) {
+    error = launch_dependent(count_kernel, dim3(chunks), kThreads, 0, stream, p);
+  }
+  if (error == cudaSuccess) {
+    error = launch_dependent(place_kernel, dim3(chunks), kThreads, 0, stream, p);
+  }
+  return error == cudaSuccess
+             ? launch_dependent(copy_kernel, dim3(args.rows), kCopyThreads, 0, stream, p)
+             : error;
+}
+
+}  // namespace spark_mla

@@ -1,0 +1,274 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.Optional;
+import java.util.Random;
+import java.util.function.IntBinaryOperator;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The grouped products against the plain kernel. */
+@Tag("gpu")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ExpertsGpuTest {
+  private static final byte NAN_BYTE = (byte) 0xFF;
+
+  private CudaContext context;
+  private CudaStream stream;
+  private RandomPool pool;
+  private Experts experts;
+  private int openBefore;
+
+  @BeforeAll
+  void open() {
+    context = CudaContext.open(GpuDevice.at(0));
+    experts = Experts.on(context);
+    stream = context.newStream();
+    pool = new RandomPool(context, 1, stream);
+    openBefore = context.openResources();
+  }
+
+  @AfterEach
+  void nothingLeaks() {
+    assertThat(context.openResources()).isEqualTo(openBefore);
+  }
+
+  @AfterAll
+  void close() {
+    pool.close();
+    stream.close();
+    context.close();
+  }
+
+  /** One layer on random data; workspace NaN, outputs zero before a run. */
+  private final class Problem implements AutoCloseable {
+    final ExpertsShape shape;
+    final int rows;
+    final DeviceBuffer x;
+    final DeviceBuffer ids;
+    final DeviceBuffer weights;
+    final DeviceBuffer gateUp;
+    final DeviceBuffer down;
+    final DeviceBuffer out;
+    final DeviceBuffer workspace;
+    final DeviceBuffer validRows;
+
+    /**
+     * @param choice of a row and a place in it
+     */
+    Problem(ExpertsShape shape, int rows, IntBinaryOperator choice) {
+      this.shape = shape;
+      this.rows = rows;
+      Random random = new Random(5);
+      long weightElements = (long) shape.experts() * shape.hidden() * shape.width();
+      x = filled((long) rows * shape.hidden(), random);
+      gateUp = filled(2 * weightElements, random);
+      down = filled(weightElements, random);
+      out = context.allocate(4L * rows * shape.hidden());
+      workspace = context.allocate(experts.workspaceBytes(shape, rows));
+      validRows = context.allocate(4);
+      ids = context.allocate(4L * rows * shape.perToken());
+      weights = context.allocate(4L * rows * shape.perToken());
+      int[] chosen = new int[rows * shape.perToken()];
+      ByteBuffer drawn =
+          ByteBuffer.allocateDirect(4 * chosen.length).order(ByteOrder.nativeOrder());
+      for (int i = 0; i < chosen.length; i++) {
+        chosen[i] = choice.applyAsInt(i / shape.perToken(), i % shape.perToken());
+        drawn.putFloat(4 * i, 0.1f + random.nextFloat());
+      }
+      DecodeProblem.write(ids, chosen, stream);
+      weights.copyFromHost(0, drawn, stream);
+      setValidRows(rows);
+    }
+
+    private DeviceBuffer filled(long elements, Random random) {
+      DeviceBuffer buffer = context.allocate(2 * elements);
+      pool.fill(buffer, 0, buffer.bytes(), random, stream);
+      return buffer;
+    }
+
+    void setValidRows(int count) {
+      DecodeProblem.write(validRows, new int[] {count}, stream);
+    }
+
+    /** Clears the output and enqueues rows from {@code first} on. */
+    void enqueue(boolean plain, int first, int count) {
+      out.fill(0, out.bytes(), (byte) 0, stream);
+      workspace.fill(0, workspace.bytes(), NAN_BYTE, stream);
+      DeviceTensor tokens =
+          DeviceTensor.of(
+              x, 2L * first * shape.hidden(), ElementType.BFLOAT16, count, shape.hidden());
+      Optional<DeviceTensor> valid = Optional.of(validRows.tensor(ElementType.INT32, 1));
+      long at = 4L * first * shape.perToken();
+      DeviceTensor chosen = DeviceTensor.of(ids, at, ElementType.INT32, count, shape.perToken());
+      DeviceTensor factors =
+          DeviceTensor.of(weights, at, ElementType.FLOAT32, count, shape.perToken());
+      DeviceTensor gates =
+          gateUp.tensor(ElementType.BFLOAT16, shape.experts(), 2L * shape.width(), shape.hidden());
+      DeviceTensor downs =
+          down.tensor(ElementType.BFLOAT16, shape.experts(), shape.hidden(), shape.width());
+      DeviceTensor sums = out.tensor(ElementType.FLOAT32, count, shape.hidden());
+      if (plain) {
+        experts.reference(shape, tokens, valid, chosen, factors, gates, downs, sums, stream);
+      } else {
+        experts.add(shape, tokens, valid, chosen, factors, gates, downs, workspace, sums, stream);
+      }
+    }
+
+    ByteBuffer run(boolean plain) {
+      enqueue(plain, 0, rows);
+      return DecodeProblem.read(out, stream);
+    }
+
+    /** Compares with the plain kernel and with a second run. */
+    void agrees() {
+      ByteBuffer actual = run(false);
+      assertThat(run(false)).as("a second run").isEqualTo(actual);
+      FloatBuffer a = actual.asFloatBuffer();
+      FloatBuffer b = run(true).asFloatBuffer();
+      double difference = 0;
+      double squares = 0;
+      double largest = 0;
+      double top = 0;
+      for (int i = 0; i < a.capacity(); i++) {
+        double delta = (double) a.get(i) - b.get(i);
+        difference += delta * delta;
+        squares += (double) b.get(i) * b.get(i);
+        largest = Math.max(largest, Double.isNaN(delta) ? Double.MAX_VALUE : Math.abs(delta));
+        top = Math.max(top, Math.abs(b.get(i)));
+      }
+      // Each expert's result is rounded to bfloat16, by at most 1/512.
+      assertThat(Math.sqrt(difference)).isLessThanOrEqualTo(5e-3 * Math.sqrt(squares));
+      assertThat(largest).isLessThanOrEqualTo(top / 64);
+    }
+
+    @Override
+    public void close() {
+      stream.synchronize();
+      for (DeviceBuffer buffer :
+          new DeviceBuffer[] {x, ids, weights, gateUp, down, out, workspace, validRows}) {
+        buffer.close();
+      }
+    }
+  }
+
+  /** Distinct experts for each row, at random. */
+  private static IntBinaryOperator distinct(ExpertsShape shape) {
+    Random random = new Random(9);
+    int[][] current = {{}};
+    return (row, place) -> {
+      if (place == 0) {
+        current[0] = random.ints(0, shape.experts()).distinct().limit(shape.perToken()).toArray();
+      }
+      return current[0][place];
+    };
+  }
+
+  @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3}")
+  @CsvSource({
+    "8, 2, 64, 32, 1",
+    "8, 2, 64, 32, 16",
+    "8, 2, 64, 32, 64",
+    "8, 2, 64, 32, 256",
+    "8, 2, 64, 32, 4096",
+    "5, 3, 136, 72, 1",
+    "5, 3, 136, 72, 77",
+    "5, 3, 136, 72, 500",
+    "3, 1, 8, 8, 9",
+    "16, 4, 200, 104, 300",
+    "384, 8, 256, 128, 3000",
+    "512, 8, 256, 128, 50",
+    "64, 6, 2048, 1408, 1",
+    "64, 6, 2048, 1408, 16",
+    "64, 6, 2048, 1408, 64",
+    "64, 6, 2048, 1408, 256",
+    "64, 6, 2048, 1408, 700",
+    "64, 6, 2048, 1408, 4096",
+    "64, 4, 2048, 1536, 64",
+    "64, 4, 2048, 1536, 1000"
+  })
+  void agreesWithThePlainKernel(int count, int perToken, int hidden, int width, int rows) {
+    ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
+    try (Problem problem = new Problem(shape, rows, distinct(shape))) {
+      problem.agrees();
+    }
+  }
+
+  @ParameterizedTest(name = "{0} rows")
+  @CsvSource({"1", "100", "3000"})
+  void oneExpertMayGetEverything(int rows) {
+    try (Problem problem =
+        new Problem(new ExpertsShape(16, 2, 512, 264), rows, (row, place) -> 3)) {
+      problem.agrees();
+    }
+  }
+
+  @Test
+  void idsOutsideTheLayerChooseNoExpert() {
+    ExpertsShape shape = new ExpertsShape(16, 2, 256, 128);
+    try (Problem problem = new Problem(shape, 300, (row, place) -> row % 20 - 2 + 3 * place)) {
+      problem.agrees();
+    }
+    try (Problem problem = new Problem(shape, 300, (row, place) -> 16 + place)) {
+      assertThat(problem.run(false).asFloatBuffer().get(7)).isZero();
+    }
+  }
+
+  @ParameterizedTest(name = "{0} of {1} rows")
+  @CsvSource({"0, 64", "37, 64", "1, 700", "699, 700"})
+  void rowsPastTheCountOnTheDeviceAreLeftAlone(int valid, int rows) {
+    ExpertsShape shape = new ExpertsShape(16, 4, 256, 128);
+    try (Problem problem = new Problem(shape, rows, distinct(shape))) {
+      problem.setValidRows(valid);
+      problem.agrees();
+      FloatBuffer out = problem.run(false).asFloatBuffer();
+      for (int i = valid * shape.hidden(); i < out.capacity(); i++) {
+        assertThat(out.get(i)).isZero();
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} rows")
+  @CsvSource({"16", "256", "900", "3000"})
+  void aRowsResultDoesNotDependOnItsBatch(int rows) {
+    ExpertsShape shape = new ExpertsShape(32, 6, 512, 264);
+    int rowBytes = 4 * shape.hidden();
+    try (Problem problem = new Problem(shape, rows, distinct(shape))) {
+      ByteBuffer together = problem.run(false);
+      problem.setValidRows(1);
+      for (int row : new int[] {0, rows / 2, rows - 1}) {
+        problem.enqueue(false, row, 1);
+        ByteBuffer alone = DecodeProblem.read(problem.out, stream).slice(0, rowBytes);
+        assertThat(alone).isEqualTo(together.slice(row * rowBytes, rowBytes));
+      }
+    }
+  }
+
+  @Test
+  void aCapturedCallFollowsTheCountOnTheDevice() {
+    ExpertsShape shape = new ExpertsShape(8, 2, 64, 32);
+    try (Problem problem = new Problem(shape, 64, distinct(shape))) {
+      ByteBuffer all = problem.run(false);
+      try (CudaGraph graph = CudaGraph.capture(stream, () -> problem.enqueue(false, 0, 64))) {
+        graph.launch(stream);
+        assertThat(DecodeProblem.read(problem.out, stream)).isEqualTo(all);
+        problem.setValidRows(10);
+        graph.launch(stream);
+        ByteBuffer some = DecodeProblem.read(problem.out, stream);
+        int bytes = 4 * 10 * shape.hidden();
+        assertThat(some.slice(0, bytes)).isEqualTo(all.slice(0, bytes));
+        assertThat(some.asFloatBuffer().get(10 * shape.hidden())).isZero();
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.cuda.RouterPolicy.Method;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** Every argument that is refused before anything is launched. */
+class RouterTest {
+  private final CudaContext context = FakeDevice.context();
+  private final DeviceBuffer memory = FakeDevice.buffer(context);
+  private final Router router = new Router(context);
+
+  private RouterPolicy policy = new RouterPolicy(Method.SIGMOID_BIASED, 64, 6, 8, 3, true, 2.5f);
+  private DeviceTensor logits = memory.tensor(ElementType.FLOAT32, 5, 64);
+  private Optional<DeviceTensor> bias = Optional.of(memory.tensor(ElementType.FLOAT32, 64));
+  private DeviceTensor ids = memory.tensor(ElementType.INT32, 5, 6);
+  private DeviceTensor weights = memory.tensor(ElementType.FLOAT32, 5, 6);
+
+  private long[] check() {
+    return router.check(logits, bias, policy, ids, weights);
+  }
+
+  private void refuses(String... said) {
+    assertThatThrownBy(this::check)
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContainingAll(said);
+  }
+
+  private static void refusesPolicy(
+      Method method, int experts, int perToken, int groups, int groupsPerToken, String... said) {
+    assertThatThrownBy(
+            () -> new RouterPolicy(method, experts, perToken, groups, groupsPerToken, true, 1))
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContainingAll(said);
+  }
+
+  @Test
+  void handsOverPolicyAddressesAndStrides() {
+    logits =
+        DeviceTensor.strided(
+            memory, 256, ElementType.FLOAT32, new long[] {5, 64}, new long[] {70, 1});
+
+    long[] fields = check();
+
+    assertThat(fields[NativeLibrary.ROUTE_METHOD]).isEqualTo(2);
+    assertThat(fields[NativeLibrary.ROUTE_FLAGS]).isEqualTo(NativeLibrary.ROUTE_NORMALIZED);
+    assertThat(fields[NativeLibrary.ROUTE_ROWS]).isEqualTo(5);
+    assertThat(fields[NativeLibrary.ROUTE_EXPERTS]).isEqualTo(64);
+    assertThat(fields[NativeLibrary.ROUTE_PER_TOKEN]).isEqualTo(6);
+    assertThat(fields[NativeLibrary.ROUTE_GROUPS]).isEqualTo(8);
+    assertThat(fields[NativeLibrary.ROUTE_GROUPS_PER_TOKEN]).isEqualTo(3);
+    assertThat(Float.intBitsToFloat((int) fields[NativeLibrary.ROUTE_SCALE])).isEqualTo(2.5f);
+    assertThat(fields[NativeLibrary.ROUTE_LOGITS]).isEqualTo(memory.address() + 256);
+    assertThat(fields[NativeLibrary.ROUTE_LOGITS_STRIDE]).isEqualTo(70);
+    assertThat(fields[NativeLibrary.ROUTE_BIAS]).isEqualTo(memory.address());
+  }
+
+  @Test
+  void refusesTensorsThatDoNotFitThePolicy() {
+    logits = memory.tensor(ElementType.FLOAT32, 5, 63);
+    refuses("logits must have the shape [5, 64]", "[5, 63]");
+    logits = memory.tensor(ElementType.BFLOAT16, 5, 64);
+    refuses("logits must be float32");
+    logits = memory.tensor(ElementType.FLOAT32, 5, 64);
+    ids = memory.tensor(ElementType.INT32, 5, 5);
+    refuses("ids must have the shape [5, 6]");
+    ids = memory.tensor(ElementType.INT32, 5, 6);
+    weights =
+        DeviceTensor.strided(memory, 0, ElementType.FLOAT32, new long[] {5, 6}, new long[] {8, 1});
+    refuses("weights must be contiguous");
+  }
+
+  @Test
+  void refusesABiasThatIsMissingOrNotWanted() {
+    bias = Optional.empty();
+    refuses("SIGMOID_BIASED needs a bias");
+    bias = Optional.of(memory.tensor(ElementType.FLOAT32, 63));
+    refuses("bias must have the shape [64]");
+    policy = new RouterPolicy(Method.SOFTMAX_GREEDY, 64, 6, 1, 1, false, 1);
+    refuses("SOFTMAX_GREEDY takes no bias");
+  }
+
+  @Test
+  void refusesMemoryOfAnotherContext() {
+    ids = FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.INT32, 5, 6);
+    refuses("ids belongs to another context");
+  }
+
+  @Test
+  void refusesPoliciesThatCannotBe() {
+    refusesPolicy(Method.SOFTMAX_GREEDY, 513, 6, 1, 1, "experts must be 1 to 512, are 513");
+    refusesPolicy(Method.SOFTMAX_GREEDY, 4, 5, 1, 1, "experts per token must be 1 to 4, are 5");
+    refusesPolicy(Method.SOFTMAX_GREEDY, 64, 33, 1, 1, "must be 1 to 32, are 33");
+    refusesPolicy(Method.SIGMOID_BIASED, 64, 6, 7, 3, "divide the 64 experts, are 7");
+    refusesPolicy(Method.SIGMOID_BIASED, 64, 6, 8, 9, "groups per token must be 1 to 8, are 9");
+    refusesPolicy(Method.SOFTMAX_GROUP_LIMITED, 16, 6, 8, 2, "2 groups of 2 experts cannot give 6");
+    assertThatThrownBy(() -> new RouterPolicy(Method.SOFTMAX_GREEDY, 8, 2, 1, 1, true, Float.NaN))
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContaining("scale must be finite, is NaN");
+  }
+}

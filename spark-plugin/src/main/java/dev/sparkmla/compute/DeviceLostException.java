@@ -1,0 +1,14 @@
+package dev.sparkmla.compute;
+
+/**
+ * The device answers every call with an error from now on (a sticky error, in CUDA's terms): the
+ * process has to end for it to be usable again.
+ */
+public final class DeviceLostException extends ComputeException {
+  private static final long serialVersionUID = 1L;
+
+  /** Says what the device answered, and what to do. */
+  public DeviceLostException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}
