@@ -466,6 +466,10 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       mbarrier_arrive(shared_address(&empty));
     }
   };
+  const auto give_back_queries = [&] {
+    __syncwarp();  // each lane has read which tile it is
+    give_back(shared.q_empty);
+  };
   Consumer<D> consumer;
   consumer.row[0] = threadIdx.x / 32 % 4 * 16 + lane / 4 + side * kConsumerRows;
   consumer.row[1] = consumer.row[0] + 8;
@@ -476,24 +480,12 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
     named_barrier_arrive(kTurn, kConsumerThreads);
   }
 
-  // Takes the next tile, and enqueues the scores of its last keys.
-  uint32_t tiles = 0;
-  const auto begin = [&](Tile& tile) {
-    mbarrier_wait(shared_address(&shared.q_full), tiles % 2);
-    ++tiles;
-    tile = shared.tile;
-    if (tile.key_tiles > 0) {
-      mbarrier_wait(shared_address(&shared.k_full[k_uses % kStages]), k_uses / kStages % 2);
+  for (uint32_t round = 0;; ++round) {
+    mbarrier_wait(shared_address(&shared.q_full), round % 2);
+    const Tile tile = shared.tile;
+    if (tile.head < 0) {
+      break;
     }
-    // With no keys, these are scores of nothing that nobody looks at.
-    consumer.score(shared, k_uses % kStages);
-  };
-
-  Tile tile;
-  begin(tile);
-  while (tile.head >= 0) {
-    wgmma_wait<0>();
-    pin(consumer.scores);
 #pragma unroll
     for (int i = 0; i < D::kOut; ++i) {
       consumer.out[i] = 0.f;
@@ -501,29 +493,34 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
     consumer.maximum[0] = consumer.maximum[1] = -CUDART_INF_F;
     consumer.sum[0] = consumer.sum[1] = 0.f;
     if (tile.key_tiles == 0) {
-      give_back(shared.q_empty);
+      give_back_queries();
     } else {
       int key_tile = tile.key_tiles - 1;
-      give_back(shared.k_empty[k_uses % kStages]);
+      uint32_t stage = k_uses % kStages;
+      mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
       ++k_uses;
+      consumer.score(shared, stage);
+      wgmma_wait<0>();
+      pin(consumer.scores);
+      give_back(shared.k_empty[stage]);
       if (key_tile == 0) {
-        give_back(shared.q_empty);
+        give_back_queries();
       }
       consumer.mask(tile, key_tile, lane);
       consumer.soften(p.scale_log2, factor);
       consumer.pack();
       const int valid = tile.keys - key_tile * D::kTileKeys;
       if (valid < D::kTileKeys) {
-        const uint32_t v_stage = v_uses % kStages;
-        mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
-        clear_tail(shared, v_stage, valid);
+        stage = v_uses % kStages;
+        mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
+        clear_tail(shared, stage, valid);
       }
       for (--key_tile; key_tile >= 0; --key_tile) {
-        const uint32_t k_stage = k_uses % kStages;
-        mbarrier_wait(shared_address(&shared.k_full[k_stage]), k_uses / kStages % 2);
+        stage = k_uses % kStages;
+        mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
         ++k_uses;
         named_barrier_sync(kTurn + side, kConsumerThreads);
-        consumer.score(shared, k_stage);
+        consumer.score(shared, stage);
         const uint32_t v_stage = v_uses % kStages;
         mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
         ++v_uses;
@@ -531,9 +528,9 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
         named_barrier_arrive(kTurn + 1 - side, kConsumerThreads);
         wgmma_wait<1>();
         pin(consumer.scores);
-        give_back(shared.k_empty[k_stage]);
+        give_back(shared.k_empty[stage]);
         if (key_tile == 0) {
-          give_back(shared.q_empty);
+          give_back_queries();
         }
         consumer.mask(tile, key_tile, lane);
         consumer.soften(p.scale_log2, factor);
@@ -545,19 +542,16 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
         consumer.pack();
         consumer.rescale(factor);
       }
-      const uint32_t v_stage = v_uses % kStages;
-      mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
+      stage = v_uses % kStages;
+      mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
       ++v_uses;
-      consumer.multiply(shared, v_stage);
+      consumer.multiply(shared, stage);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back(shared.v_empty[v_stage]);
+      give_back(shared.v_empty[stage]);
     }
-    const Tile done = tile;
-    begin(tile);
-    write_tile(p, done, consumer, lane);  // beside the first scores of the next
+    write_tile(p, tile, consumer, lane);
   }
-  wgmma_wait<0>();
   if (side == 0) {
     named_barrier_sync(kTurn, kConsumerThreads);  // takes the turn that nobody needs any more
   }

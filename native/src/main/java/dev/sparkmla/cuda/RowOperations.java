@@ -198,8 +198,9 @@ public final class RowOperations {
    * gets {@link #NOT_A_NUMBER}.
    *
    * @param logits float32 [rows, vocabulary]
-   * @param sampling [rows × {@value #SAMPLING_BYTES} bytes] as int32 words: temperature (float bits;
-   *     0 takes the largest), top-k (0 keeps all), top-p (float bits), index, seed (low word first)
+   * @param sampling [rows × {@value #SAMPLING_BYTES} bytes] as int32 words: temperature (float
+   *     bits; 0 takes the largest), top-k (0 keeps all), top-p (float bits), index, seed (low word
+   *     first)
    * @param tokens gets int32 [rows]
    * @throws CudaArgumentException where this does not hold
    */

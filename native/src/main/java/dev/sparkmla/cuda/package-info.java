@@ -18,9 +18,9 @@
  * <h2>Threads</h2>
  *
  * Contexts, devices, {@link dev.sparkmla.cuda.MlaDecode}, {@link dev.sparkmla.cuda.MlaPrefill} and
- * {@link dev.sparkmla.cuda.MatrixProducts} may be used from any thread at once. A stream,
- * event, graph or buffer may be used from any thread, by one thread at a time. A call makes the
- * context current on the calling thread and leaves it so.
+ * {@link dev.sparkmla.cuda.MatrixProducts} may be used from any thread at once. A stream, event,
+ * graph or buffer may be used from any thread, by one thread at a time. A call makes the context
+ * current on the calling thread and leaves it so.
  *
  * <h2>Errors</h2>
  *
