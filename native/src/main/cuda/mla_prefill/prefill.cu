@@ -466,6 +466,10 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       mbarrier_arrive(shared_address(&empty));
     }
   };
+  const auto give_back_queries = [&] {
+    __syncwarp();  // each lane has read which tile it is
+    give_back(shared.q_empty);
+  };
   Consumer<D> consumer;
   consumer.row[0] = threadIdx.x / 32 % 4 * 16 + lane / 4 + side * kConsumerRows;
   consumer.row[1] = consumer.row[0] + 8;
@@ -489,7 +493,7 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
     consumer.maximum[0] = consumer.maximum[1] = -CUDART_INF_F;
     consumer.sum[0] = consumer.sum[1] = 0.f;
     if (tile.key_tiles == 0) {
-      give_back(shared.q_empty);
+      give_back_queries();
     } else {
       int key_tile = tile.key_tiles - 1;
       uint32_t stage = k_uses % kStages;
@@ -500,7 +504,7 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       pin(consumer.scores);
       give_back(shared.k_empty[stage]);
       if (key_tile == 0) {
-        give_back(shared.q_empty);
+        give_back_queries();
       }
       consumer.mask(tile, key_tile, lane);
       consumer.soften(p.scale_log2, factor);
@@ -526,10 +530,12 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
         pin(consumer.scores);
         give_back(shared.k_empty[stage]);
         if (key_tile == 0) {
-          give_back(shared.q_empty);
+          give_back_queries();
         }
         consumer.mask(tile, key_tile, lane);
         consumer.soften(p.scale_log2, factor);
+        // The assembler would wait first and soften then; it does not look through this.
+        __syncwarp(consumer.sum[0] + consumer.sum[1] != -1.f ? 0xffffffffu : 0u);
         wgmma_wait<0>();
         pin(consumer.out);
         give_back(shared.v_empty[v_stage]);
