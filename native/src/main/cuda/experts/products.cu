@@ -340,21 +340,37 @@ __device__ __forceinline__ void release(SharedStorage<C>& shared, int stage) {
   }
 }
 
-// One stage's products into the sums of the first kTokens tokens.
+// The products of a tile of up to kTokens tokens, column by column, into the sums of the first
+// kTokens.
 template <class C, int kTokens>
-__device__ __forceinline__ void multiply(SharedStorage<C>& shared, int stage, int side, bool first,
-                                         float (&sums)[C::kTokens / 2]) {
+__device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>& shared, int side,
+                                         Stage<C>& stage, float (&sums)[C::kTokens / 2]) {
   auto& used = reinterpret_cast<float(&)[kTokens / 2]>(sums);
+  for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
+    mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
+    pin(used);
+    wgmma_fence();
 #pragma unroll
-  for (int i = 0; i < C::kBoxes; ++i) {
-    const uint64_t weights = wgmma_descriptor(
-        shared_address(shared.weights[stage][i]) + side * (kWeightBoxBytes / 2), 0);
-    const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage][i]), 0);
+    for (int i = 0; i < C::kBoxes; ++i) {
+      const uint64_t weights = wgmma_descriptor(
+          shared_address(shared.weights[stage.index][i]) + side * (kWeightBoxBytes / 2), 0);
+      const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage.index][i]), 0);
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      TokensProduct<kTokens>::run(used, weights + 2 * k, tokens + 2 * k, i + k > 0 || !first);
+      for (int k = 0; k < 4; ++k) {
+        TokensProduct<kTokens>::run(used, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
+      }
     }
+    wgmma_commit();
+    pin(used);
+    wgmma_wait<1>();
+    if (box > 0) {
+      release(shared, stage.previous());
+    }
+    stage.advance();
   }
+  wgmma_wait<0>();
+  pin(used);
+  release(shared, stage.previous());
 }
 
 template <class C, Part kPart>
@@ -365,38 +381,22 @@ __device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& 
   Tile tile;
   while (walker.next(tile)) {
     float sums[C::kTokens / 2];
-    for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
-      mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
-      pin(sums);
-      wgmma_fence();
-      const bool first = box == 0;
-      if constexpr (C::kTokens == 256) {
-        // As wide as the tile needs, in steps of 32 tokens.
-        if (tile.rows > 224) {
-          multiply<C, 256>(shared, stage.index, side, first, sums);
-        } else if (tile.rows > 192) {
-          multiply<C, 224>(shared, stage.index, side, first, sums);
-        } else if (tile.rows > 160) {
-          multiply<C, 192>(shared, stage.index, side, first, sums);
-        } else if (tile.rows > 128) {
-          multiply<C, 160>(shared, stage.index, side, first, sums);
-        } else {
-          multiply<C, 128>(shared, stage.index, side, first, sums);
-        }
+    if constexpr (C::kTokens == 256) {
+      // As wide as the tile needs, in steps of 32 tokens; most tiles have more than half.
+      if (tile.rows > 224) {
+        multiply<C, 256>(p, shared, side, stage, sums);
+      } else if (tile.rows > 192) {
+        multiply<C, 224>(p, shared, side, stage, sums);
+      } else if (tile.rows > 160) {
+        multiply<C, 192>(p, shared, side, stage, sums);
+      } else if (tile.rows > 128) {
+        multiply<C, 160>(p, shared, side, stage, sums);
       } else {
-        multiply<C, C::kTokens>(shared, stage.index, side, first, sums);
+        multiply<C, 128>(p, shared, side, stage, sums);
       }
-      wgmma_commit();
-      pin(sums);
-      wgmma_wait<1>();
-      if (box > 0) {
-        release(shared, stage.previous());
-      }
-      stage.advance();
+    } else {
+      multiply<C, C::kTokens>(p, shared, side, stage, sums);
     }
-    wgmma_wait<0>();
-    pin(sums);
-    release(shared, stage.previous());
     store<C, kPart>(p, shared, tile, rank, side, sums);
   }
 }
@@ -548,7 +548,7 @@ int experts_tile_tokens(const spark_mla_experts_args& args) {
 #endif
   const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
   const int64_t mean = choices / args.experts;
-  return mean <= 8 ? 16 : mean <= 40 ? 64 : mean <= 96 ? 128 : 256;
+  return mean <= 8 ? 16 : mean <= 48 ? 64 : mean <= 96 ? 128 : 256;
 }
 
 cudaError_t launch_experts_products(const spark_mla_experts_args& args, int multiprocessors) {
