@@ -35,6 +35,12 @@ __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) 
   if ((p.valid_rows != nullptr && row >= *p.valid_rows) || column >= p.hidden) {
     return;
   }
+  float4* out = reinterpret_cast<float4*>(p.out + row * p.out_stride + column);
+  float4 before[kColumns / 4];  // asked for before the places are known
+#pragma unroll
+  for (int i = 0; i < kColumns / 4; ++i) {
+    before[i] = out[i];
+  }
   float sum[kColumns] = {};
   for (int first = 0; first < p.per_token; first += kAhead) {
     uint4 values[kAhead];
@@ -62,10 +68,9 @@ __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) 
       }
     }
   }
-  float4* out = reinterpret_cast<float4*>(p.out + row * p.out_stride + column);
 #pragma unroll
   for (int i = 0; i < kColumns / 4; ++i) {
-    float4 value = out[i];
+    float4 value = before[i];
     value.x += sum[4 * i];
     value.y += sum[4 * i + 1];
     value.z += sum[4 * i + 2];

@@ -45,7 +45,7 @@ struct Configuration {
 
 using Tokens16 = Configuration<16, 16, 1, 2, 6>;
 using Tokens64 = Configuration<64, 16, 1, 2, 4>;
-using Tokens128 = Configuration<128, 32, 1, 1, 6>;
+using Tokens128 = Configuration<128, 16, 2, 1, 6>;
 using Tokens256 = Configuration<256, 64, 2, 1, 4>;
 
 template <class C>
@@ -123,8 +123,12 @@ class TileWalker {
     const int token_tile = inside % tiles;
     tile.expert = low;
     tile.weight_tile = inside / tiles;
-    tile.first_row = shared_.first_row[low] + token_tile * C::kTokens;
-    tile.rows = min(C::kTokens, shared_.first_row[low + 1] - tile.first_row);
+    // Tiles of an expert are about equal, lest some blocks get full ones and others remainders.
+    const int first_row = shared_.first_row[low];
+    const int rows = shared_.first_row[low + 1] - first_row;
+    const int size = (rows + tiles - 1) / tiles;
+    tile.first_row = first_row + token_tile * size;
+    tile.rows = min(size, rows - token_tile * size);
   }
 
   const ProductArgs& p_;
@@ -274,13 +278,12 @@ __device__ __forceinline__ int stored_byte(int token, int piece) {
 }
 
 // Writes a warpgroup's part of a tile: its columns of each of the tokens.
-template <class C, Part kPart, int kTokens>
+template <class C, Part kPart>
 __device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& shared,
                                       const Tile& tile, int rank, int side,
-                                      const float (&sums)[kTokens / 2]) {
+                                      const float (&sums)[C::kTokens / 2]) {
   constexpr int kBytes = kPart == Part::kGateUp ? 64 : 128;  // of a token
   constexpr int kPieces = kBytes / 16;
-  constexpr int kPass = kTokens < C::kStored ? kTokens : C::kStored;
   const int thread = threadIdx.x % kWarpgroup;
   const int warp = thread / 32;
   const int lane = thread % 32;
@@ -290,12 +293,12 @@ __device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& sh
       ((tile.weight_tile * C::kCluster + rank) * kWeightRows + side * 64) /
       (kPart == Part::kGateUp ? 2 : 1);
 #pragma unroll
-  for (int first = 0; first < kTokens; first += kPass) {
+  for (int first = 0; first < C::kTokens; first += C::kStored) {
     if (first >= tile.rows) {
       break;
     }
 #pragma unroll
-    for (int token = 0; token < kPass; token += 16) {
+    for (int token = 0; token < C::kStored; token += 16) {
       const float* s = &sums[(first + token) / 2];
       if (kPart == Part::kGateUp) {
         const int mine = token + (lane & 15);
@@ -310,7 +313,7 @@ __device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& sh
       }
     }
     named_barrier_sync(1 + side, kWarpgroup);
-    for (int i = thread; i < kPass * kPieces; i += kWarpgroup) {
+    for (int i = thread; i < C::kStored * kPieces; i += kWarpgroup) {
       const int token = i / kPieces;
       const int column = first_column + i % kPieces * 8;
       if (first + token < tile.rows && column < p.out_columns) {
@@ -337,14 +340,15 @@ __device__ __forceinline__ void release(SharedStorage<C>& shared, int stage) {
   }
 }
 
-template <class C, Part kPart, int kTokens>
-__device__ __forceinline__ void compute_tile(const ProductArgs& p, SharedStorage<C>& shared,
-                                             const Tile& tile, int rank, int side,
-                                             Stage<C>& stage) {
-  float sums[kTokens / 2];
+// The products of a tile of up to kTokens tokens, column by column, into the sums of the first
+// kTokens.
+template <class C, int kTokens>
+__device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>& shared, int side,
+                                         Stage<C>& stage, float (&sums)[C::kTokens / 2]) {
+  auto& used = reinterpret_cast<float(&)[kTokens / 2]>(sums);
   for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
     mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
-    pin(sums);
+    pin(used);
     wgmma_fence();
 #pragma unroll
     for (int i = 0; i < C::kBoxes; ++i) {
@@ -353,11 +357,11 @@ __device__ __forceinline__ void compute_tile(const ProductArgs& p, SharedStorage
       const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage.index][i]), 0);
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        TokensProduct<kTokens>::run(sums, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
+        TokensProduct<kTokens>::run(used, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
       }
     }
     wgmma_commit();
-    pin(sums);
+    pin(used);
     wgmma_wait<1>();
     if (box > 0) {
       release(shared, stage.previous());
@@ -365,9 +369,22 @@ __device__ __forceinline__ void compute_tile(const ProductArgs& p, SharedStorage
     stage.advance();
   }
   wgmma_wait<0>();
-  pin(sums);
+  pin(used);
   release(shared, stage.previous());
-  store<C, kPart, kTokens>(p, shared, tile, rank, side, sums);
+}
+
+// The narrowest product that takes all tokens of the tile, from kTokens on in steps of 16.
+template <class C, int kTokens>
+__device__ __forceinline__ void multiply_fitting(const ProductArgs& p, SharedStorage<C>& shared,
+                                                 int side, int rows, Stage<C>& stage,
+                                                 float (&sums)[C::kTokens / 2]) {
+  if constexpr (kTokens < C::kTokens) {
+    if (rows > kTokens) {
+      multiply_fitting<C, kTokens + 16>(p, shared, side, rows, stage, sums);
+      return;
+    }
+  }
+  multiply<C, kTokens>(p, shared, side, stage, sums);
 }
 
 template <class C, Part kPart>
@@ -377,15 +394,10 @@ __device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& 
   Stage<C> stage;
   Tile tile;
   while (walker.next(tile)) {
-    if constexpr (C::kTokens == 256) {
-      if (tile.rows > 128) {
-        compute_tile<C, kPart, 256>(p, shared, tile, rank, side, stage);
-      } else {
-        compute_tile<C, kPart, 128>(p, shared, tile, rank, side, stage);
-      }
-    } else {
-      compute_tile<C, kPart, C::kTokens>(p, shared, tile, rank, side, stage);
-    }
+    float sums[C::kTokens / 2];
+    multiply_fitting<C, C::kTokens == 256 ? 128 : C::kTokens>(p, shared, side, tile.rows, stage,
+                                                              sums);
+    store<C, kPart>(p, shared, tile, rank, side, sums);
   }
 }
 
@@ -536,7 +548,7 @@ int experts_tile_tokens(const spark_mla_experts_args& args) {
 #endif
   const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
   const int64_t mean = choices / args.experts;
-  return mean <= 8 ? 16 : mean <= 40 ? 64 : mean <= 96 ? 128 : 256;
+  return mean <= 8 ? 16 : mean <= 48 ? 64 : mean <= 96 ? 128 : 256;
 }
 
 cudaError_t launch_experts_products(const spark_mla_experts_args& args, int multiprocessors) {
