@@ -174,23 +174,29 @@ JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtDestroy(JNIE
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtPlan(
-    JNIEnv* environment, jclass, jlong handle, jlong m, jlong n, jlong k, jboolean float_result,
-    jlong workspace_bytes, jlongArray result) {
+    JNIEnv* environment, jclass, jlong handle, jlongArray shape, jlong typical_rows,
+    jlongArray result) {
+  jlong f[12];
+  environment->GetLongArrayRegion(shape, 0, 12, f);
+  if (environment->ExceptionCheck()) {
+    return 0;
+  }
+  const spark_mla::ProductShape product{f[0], f[1], static_cast<int32_t>(f[2]), f[3] != 0,
+                                        f[4] != 0, f[5] != 0, f[6], f[7], f[8], f[9], f[10], f[11]};
   spark_mla::ProductPlan* plan = nullptr;
   const int status =
-      spark_mla::cublas_lt_plan(pointer<void>(handle), m, n, k, float_result == JNI_TRUE,
-                                static_cast<size_t>(workspace_bytes), &plan);
+      spark_mla::cublas_lt_plan(pointer<void>(handle), product, typical_rows, &plan);
   const jlong value = reinterpret_cast<jlong>(plan);
   environment->SetLongArrayRegion(result, 0, 1, &value);
   return status;
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtRun(
-    JNIEnv*, jclass, jlong handle, jlong plan, jlong a, jlong b, jlong c, jlong workspace,
+    JNIEnv*, jclass, jlong handle, jlong plan, jlong rows, jlong a, jlong b, jlong c,
     jlong stream) {
-  return spark_mla::cublas_lt_run(pointer<void>(handle), *pointer<spark_mla::ProductPlan>(plan),
+  return spark_mla::cublas_lt_run(pointer<void>(handle), pointer<spark_mla::ProductPlan>(plan), rows,
                                   pointer<void>(a), pointer<void>(b), pointer<void>(c),
-                                  pointer<void>(workspace), pointer<void>(stream));
+                                  pointer<void>(stream));
 }
 
 JNIEXPORT void JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtFreePlan(JNIEnv*, jclass,

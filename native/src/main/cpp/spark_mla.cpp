@@ -37,11 +37,25 @@ int32_t status_of(cudaError_t error) {
   }
 }
 
-}  // namespace spark_mla
-
-namespace {
-
-using spark_mla::status_of;
+int32_t hopper_multiprocessors(int* multiprocessors) {
+  int device;
+  int major;
+  int minor;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  }
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  }
+  if (error != cudaSuccess) {
+    return status_of(error);
+  }
+  return major == 9 && minor == 0 ? SPARK_MLA_OK : SPARK_MLA_UNSUPPORTED_DEVICE;
+}
 
 bool aligned(const void* pointer, uintptr_t bytes) {
   return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
@@ -50,6 +64,14 @@ bool aligned(const void* pointer, uintptr_t bytes) {
 bool stride_ok(int64_t stride, int64_t least, int32_t count) {
   return stride % 8 == 0 && stride >= 0 && (count <= 1 || stride >= least);
 }
+
+}  // namespace spark_mla
+
+namespace {
+
+using spark_mla::aligned;
+using spark_mla::status_of;
+using spark_mla::stride_ok;
 
 int32_t check_shapes(const spark_mla_decode_args* a) {
   if (a == nullptr || a->struct_size != sizeof(spark_mla_decode_args)) {
@@ -105,25 +127,10 @@ int32_t shape_on_device(const spark_mla_decode_args* a, spark_mla::DecodeShape* 
   if (shapes != SPARK_MLA_OK) {
     return shapes;
   }
-  int device;
-  int major;
-  int minor;
   int multiprocessors;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  }
-  if (error != cudaSuccess) {
-    return status_of(error);
-  }
-  if (major != 9 || minor != 0) {
-    return SPARK_MLA_UNSUPPORTED_DEVICE;
+  const int32_t status = spark_mla::hopper_multiprocessors(&multiprocessors);
+  if (status != SPARK_MLA_OK) {
+    return status;
   }
   *shape = spark_mla::decode_shape(*a, multiprocessors);
   return SPARK_MLA_OK;
@@ -146,13 +153,13 @@ const char* spark_mla_status_string(int32_t status) {
     case SPARK_MLA_INVALID_STRUCT:
       return "the argument struct is null or its struct_size is unknown to this library";
     case SPARK_MLA_INVALID_SHAPE:
-      return "a count is out of range, or h_kv does not divide h_q";
+      return "a count is out of range, or not the multiple that it must be";
     case SPARK_MLA_INVALID_POINTER:
       return "a pointer is null or not aligned";
     case SPARK_MLA_INVALID_STRIDE:
       return "a stride is negative, too small, or not a multiple of 8 elements";
     case SPARK_MLA_UNSUPPORTED_DIMENSIONS:
-      return "no kernel is built for this latent_dim and rope_dim";
+      return "no kernel is built for these sizes of a key and a value";
     case SPARK_MLA_INVALID_OPTION:
       return "softmax_scale, flags or fixed_split_tokens is not valid";
     case SPARK_MLA_WORKSPACE_TOO_SMALL:

@@ -90,6 +90,16 @@ __device__ __forceinline__ void mbarrier_wait(uint32_t barrier, uint32_t parity)
 }
 
 // Copies a box from global to shared memory and counts its bytes at `barrier`.
+__device__ __forceinline__ void tma_load_3d(uint32_t destination, const CUtensorMap* map,
+                                            uint32_t barrier, int c0, int c1, int c2,
+                                            uint64_t policy) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+      ".L2::cache_hint [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(destination),
+      "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "l"(policy)
+      : "memory");
+}
+
 __device__ __forceinline__ void tma_load_4d(uint32_t destination, const CUtensorMap* map,
                                             uint32_t barrier, int c0, int c1, int c2, int c3,
                                             uint64_t policy) {

@@ -2,7 +2,8 @@
  * Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
  *
  * The plain C interface of Spark MLA's CUDA kernels: multi-head latent attention (MLA) decode over
- * a paged key/value cache, for Hopper GPUs (compute capability 9.0). No JNI, no framework types.
+ * a paged key/value cache, and prefill over expanded keys, for Hopper GPUs (compute capability 9.0).
+ * No JNI, no framework types.
  *
  * The order of calls for one decode step:
  *
@@ -45,13 +46,13 @@ typedef enum spark_mla_status {
   SPARK_MLA_OK = 0,
   /* The argument struct is null, or its struct_size is not one this library knows. */
   SPARK_MLA_INVALID_STRUCT = 1,
-  /* A count is negative, zero where it must not be, too large, or h_kv does not divide h_q. */
+  /* A count is negative, zero where it must not be, too large, or not the multiple it must be. */
   SPARK_MLA_INVALID_SHAPE = 2,
   /* A pointer is null, or not aligned as its field asks. */
   SPARK_MLA_INVALID_POINTER = 3,
   /* A stride is negative, too small for its shape, or not a multiple of what its field asks. */
   SPARK_MLA_INVALID_STRIDE = 4,
-  /* No kernel is built for this pair of latent_dim and rope_dim. */
+  /* No kernel is built for these sizes of a key and a value. */
   SPARK_MLA_UNSUPPORTED_DIMENSIONS = 5,
   /* softmax_scale is not a positive finite number, flags hold an unknown bit, or
      fixed_split_tokens is not 0 or a positive multiple of 128. */
@@ -67,9 +68,13 @@ typedef enum spark_mla_status {
   SPARK_MLA_CUDA_ERROR = 10
 } spark_mla_status;
 
-/* Bits of spark_mla_decode_args.flags. */
+/* Bits of flags. */
+/* Of spark_mla_decode_args: */
 /* Query token i of s_q sees keys 0 .. cache_seqlens - s_q + i (the mask is aligned bottom-right). */
 #define SPARK_MLA_CAUSAL 1u
+/* Of spark_mla_prefill_args: out and lse hold the result over other keys of the same queries, and get
+   that over both. */
+#define SPARK_MLA_MERGE 1u
 
 /*
  * Arguments of every spark_mla_decode_* call. Strides count elements, not bytes. Zero the struct,
@@ -158,6 +163,112 @@ typedef struct spark_mla_decode_args {
   void *stream;
 } spark_mla_decode_args;
 
+/*
+ * Arguments of spark_mla_prefill and spark_mla_prefill_reference: attention of the query tokens of
+ * several sequences (segments), laid one after another, to expanded keys, likewise laid out. Zero
+ * the struct, set struct_size = sizeof(spark_mla_prefill_args), then fill in everything. Strides
+ * count elements; all pointers are device pointers; the last dimension of every array is contiguous.
+ */
+typedef struct spark_mla_prefill_args {
+  uint32_t struct_size;
+  uint32_t flags; /* SPARK_MLA_MERGE or 0 */
+
+  int32_t segments; /* at least 1 */
+  int32_t heads;    /* 1 to 65535 */
+  int32_t total_q;  /* rows of q, out and lse; at least 1, at least cu_q[segments] */
+  int32_t total_k;  /* rows of kv and k_rope; at least 1, at least cu_k[segments], at most 2^30 */
+
+  /* A key is nope_dim elements of its head and rope_dim that all heads share; a value is value_dim
+     elements. Built: (128, 64, 128) and (192, 64, 256). */
+  int32_t nope_dim;
+  int32_t rope_dim;
+  int32_t value_dim;
+
+  float softmax_scale; /* usually (nope_dim + rope_dim)^-0.5; positive */
+
+  /* bf16 [total_q, heads, nope_dim + rope_dim]; 16-byte aligned, strides multiples of 8. */
+  const void *q;
+  int64_t q_stride_token;
+  int64_t q_stride_head;
+
+  /* bf16 [total_k, heads, nope_dim + value_dim]: of each head its part of the key, then its value;
+     16-byte aligned, strides multiples of 8. */
+  const void *kv;
+  int64_t kv_stride_token;
+  int64_t kv_stride_head;
+
+  /* bf16 [total_k, rope_dim]; 16-byte aligned, its stride a multiple of 8. */
+  const void *k_rope;
+  int64_t k_rope_stride_token;
+
+  /* int32 [segments + 1], not falling, from 0: segment s has the queries cu_q[s] to cu_q[s + 1] and
+     the keys cu_k[s] to cu_k[s + 1]; either may be none. Rows past the last segment's end may hold
+     anything, NaN too. */
+  const int32_t *cu_q;
+  const int32_t *cu_k;
+
+  /* int32 [segments], each between -2^30 and 2^30: query i of a segment sees the segment's keys
+     0 .. i + q_offset. The number of keys less the number of queries aligns the mask bottom-right; a
+     large number shows every key. */
+  const int32_t *q_offset;
+
+  /* bf16 [total_q, heads, value_dim], of the reference float32; 16-byte aligned, strides multiples
+     of 8. Written for the rows of every segment, and for no others; 0 where a row sees no key. */
+  void *out;
+  int64_t out_stride_token;
+  int64_t out_stride_head;
+
+  /* float32 [heads, total_q], contiguous: natural logarithm of the sum of exponentials of the scaled
+     scores, +infinity where a row sees no key. */
+  float *lse;
+
+  /* a cudaStream_t (CUstream); null is the default stream. */
+  void *stream;
+} spark_mla_prefill_args;
+
+/*
+ * Arguments of spark_mla_gather_cache: rows of a paged cache, of several sequences (segments), laid
+ * one after another, latents and rope parts apart. Zero the struct, set struct_size =
+ * sizeof(spark_mla_gather_cache_args), then fill in everything. Strides count elements; all pointers
+ * are device pointers; the last dimension of every array is contiguous.
+ */
+typedef struct spark_mla_gather_cache_args {
+  uint32_t struct_size;
+  int32_t segments;     /* at least 1 */
+  int32_t total_k;      /* rows of latents and rope; at least 1, at least cu_k[segments] */
+  int32_t latent_dim;   /* a positive multiple of 8 */
+  int32_t rope_dim;     /* a positive multiple of 8 */
+  int32_t max_blocks;   /* columns of block_table, at least 1 */
+  int32_t cache_blocks; /* pages in the cache, at least 1 */
+  int32_t reserved;     /* 0 */
+
+  /* bf16 [cache_blocks, 64, latent_dim + rope_dim]; 16-byte aligned, strides multiples of 8. */
+  const void *cache;
+  int64_t cache_stride_block;
+  int64_t cache_stride_token;
+
+  /* int32 [segments, max_blocks]; entries of pages that no row comes from are never looked at. */
+  const int32_t *block_table;
+  int64_t block_table_stride;
+
+  /* int32 [segments + 1], not falling, from 0: rows cu_k[s] to cu_k[s + 1] are segment s's. */
+  const int32_t *cu_k;
+
+  /* int32 [segments]: the position in its sequence of a segment's first row; positions up to
+     first_key + cu_k[s + 1] - cu_k[s] fit its row of block_table. */
+  const int32_t *first_key;
+
+  /* bf16 [total_k, latent_dim] and [total_k, rope_dim]; 16-byte aligned, strides multiples of 8.
+     Written for the rows of every segment, and for no others. */
+  void *latents;
+  int64_t latents_stride;
+  void *rope;
+  int64_t rope_stride;
+
+  /* a cudaStream_t (CUstream); null is the default stream. */
+  void *stream;
+} spark_mla_gather_cache_args;
+
 /* Version of this interface that the library was built with: SPARK_MLA_ABI_VERSION. */
 SPARK_MLA_API int32_t spark_mla_abi_version(void);
 
@@ -190,6 +301,17 @@ SPARK_MLA_API int32_t spark_mla_decode(const spark_mla_decode_args *args);
 /* The same function computed plainly in float32, for any shape and dimensions, slowly: the oracle
    of tests. Writes out as float32. Needs no metadata and no workspace. */
 SPARK_MLA_API int32_t spark_mla_decode_reference(const spark_mla_decode_args *args);
+
+/* out = softmax(softmax_scale * q k^T) v over the keys that each query sees, and its lse. The same
+   input gives bit-identical output, and a segment's does not depend on the other segments. */
+SPARK_MLA_API int32_t spark_mla_prefill(const spark_mla_prefill_args *args);
+
+/* The same function computed plainly in float32, for any dimensions, slowly: the oracle of tests.
+   Writes out as float32. Takes no flags. */
+SPARK_MLA_API int32_t spark_mla_prefill_reference(const spark_mla_prefill_args *args);
+
+/* Copies rows out of the paged cache. */
+SPARK_MLA_API int32_t spark_mla_gather_cache(const spark_mla_gather_cache_args *args);
 
 #ifdef __cplusplus
 }

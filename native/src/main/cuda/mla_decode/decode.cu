@@ -14,10 +14,11 @@
 #include <math_constants.h>
 
 #include <climits>
-#include <cstring>
 #include <type_traits>
 
+#include "../fragments.cuh"
 #include "../hopper.cuh"
+#include "../tensor_map.h"
 #include "../wgmma.cuh"
 #include "mla_decode.h"
 
@@ -292,16 +293,6 @@ __device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t pa
   named_barrier_sync(kZeroed + kSide, kWarpgroup);
 }
 
-__device__ __forceinline__ float quad_max(float value) {
-  value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 1));
-  return fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 2));
-}
-
-__device__ __forceinline__ float quad_sum(float value) {
-  value += __shfl_xor_sync(0xffffffffu, value, 1);
-  return value + __shfl_xor_sync(0xffffffffu, value, 2);
-}
-
 // A thread's two rows' largest scores, over the whole page.
 __device__ __forceinline__ void largest_scores(const float (&scores)[32], float (&top)[2]) {
 #pragma unroll
@@ -317,13 +308,6 @@ __device__ __forceinline__ void largest_scores(const float (&scores)[32], float 
     }
     top[h] = quad_max(fmaxf(fmaxf(chain[0], chain[1]), fmaxf(chain[2], chain[3])));
   }
-}
-
-__device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
-  const __nv_bfloat162 packed = __floats2bfloat162_rn(low, high);
-  uint32_t bits;
-  memcpy(&bits, &packed, sizeof(bits));
-  return bits;
 }
 
 // One consumer's registers. A thread holds two rows of its warp's sixteen: lane / 4 and 8 below,
@@ -485,33 +469,6 @@ __device__ __forceinline__ void give_back(uint64_t& empty, int lane) {
     }
   } else if (lane < kCluster) {
     mbarrier_arrive_remote(shared_address(&empty), lane);
-  }
-}
-
-// Four lanes that hold one 4-byte word of each of four 16-byte chunks exchange them so that each
-// holds one whole chunk: lane i chunk i.
-__device__ __forceinline__ void transpose_quad(uint32_t (&word)[4], int lane) {
-  const bool odd = lane & 1;
-  const bool upper = lane & 2;
-#pragma unroll
-  for (int i = 0; i < 4; i += 2) {
-    const uint32_t sent = odd ? word[i] : word[i + 1];
-    const uint32_t received = __shfl_xor_sync(0xffffffffu, sent, 1);
-    if (odd) {
-      word[i] = received;
-    } else {
-      word[i + 1] = received;
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const uint32_t sent = upper ? word[i] : word[i + 2];
-    const uint32_t received = __shfl_xor_sync(0xffffffffu, sent, 2);
-    if (upper) {
-      word[i] = received;
-    } else {
-      word[i + 2] = received;
-    }
   }
 }
 
@@ -784,50 +741,6 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
 
 // ---- Host ---------------------------------------------------------------------------------------
 
-using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
-
-// The driver's function, looked up at run time so that the library loads without a driver.
-cudaError_t find_encoder(EncodeTiled* encoder) {
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found;
-  const cudaError_t error = cudaGetDriverEntryPointByVersion(
-      "cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  if (found != cudaDriverEntryPointSuccess) {
-    return cudaErrorInsufficientDriver;
-  }
-  *encoder = reinterpret_cast<EncodeTiled>(function);
-  return cudaSuccess;
-}
-
-// A bf16 tensor whose innermost dimension is contiguous; strides in elements, outer dimensions.
-template <int kRank>
-cudaError_t encode_map(EncodeTiled encoder, CUtensorMap* map, const void* base,
-                       const int64_t (&sizes)[kRank], const int64_t (&strides)[kRank - 1],
-                       const int (&box)[kRank]) {
-  cuuint64_t dimensions[kRank];
-  cuuint64_t byte_strides[kRank - 1];
-  cuuint32_t box_sizes[kRank];
-  cuuint32_t steps[kRank];
-  for (int i = 0; i < kRank; ++i) {
-    dimensions[i] = sizes[i];
-    box_sizes[i] = box[i];
-    steps[i] = 1;
-    if (i > 0) {
-      // The stride of a dimension of size one is never used, but must look right.
-      byte_strides[i - 1] = sizes[i] == 1 ? 16 : 2 * strides[i - 1];
-    }
-  }
-  const CUresult result =
-      encoder(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, kRank, const_cast<void*>(base), dimensions,
-              byte_strides, box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
-}
-
 int greatest_common_divisor(int a, int b) { return b == 0 ? a : greatest_common_divisor(b, a % b); }
 
 template <class D, int kCluster>
@@ -885,7 +798,7 @@ DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors)
 }
 
 cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape) {
-  EncodeTiled encoder;
+  TensorMapEncoder encoder;
   cudaError_t error = find_encoder(&encoder);
   if (error != cudaSuccess) {
     return error;

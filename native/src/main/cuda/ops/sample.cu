@@ -2,7 +2,8 @@
 //
 // Logits to tokens: a block a row. Probabilities are integers, so sums need no order and the result
 // is the same in every run. "The first logits, best first, whose weights sum past a target" is found
-// without sorting, digit by digit of the logits' bits, from histograms of the weight of each digit.
+// without sorting, from histograms of weight: first over equal intervals below the largest logit, which
+// spread the logits over many bins, then over the digits of the bits of those in the right interval.
 
 #include <math_constants.h>
 
@@ -151,12 +152,19 @@ struct Crossing {
 };
 
 template <typename Weight>
-__device__ Crossing cross(Shared& s, const Row& row, unsigned long long target, Weight weight) {
+__device__ Crossing cross(Shared& s, const Row& row, unsigned long long target,
+                          float intervals_per_unit, Weight weight) {
+  // Intervals and digits alike are numbered upwards with the logit.
+  const auto interval = [&row, intervals_per_unit](float logit) {
+    return kBins - 1 - static_cast<int>(fminf((row.largest - logit) * intervals_per_unit,
+                                              static_cast<float>(kBins - 1)));
+  };
   Crossing result{0, 0, 0, 0};
+  int chosen_interval = 0;
   int shift = 32;
 #pragma unroll 1
-  for (int digit = 0; digit < 3; ++digit) {
-    const int bits = min(shift, kDigitBits);
+  for (int pass = 0; pass < 4; ++pass) {
+    const int bits = pass == 0 ? 0 : min(shift, kDigitBits);
     const uint32_t known = shift == 32 ? 0 : result.key >> shift;
     const int below = shift - bits;
     __syncthreads();
@@ -167,10 +175,11 @@ __device__ Crossing cross(Shared& s, const Row& row, unsigned long long target, 
     for (int i = threadIdx.x; i < row.columns; i += kThreads) {
       const float logit = row.logits[i];
       const uint32_t key = key_of(logit);
-      if (shift == 32 || key >> shift == known) {
+      const int here = interval(logit);
+      if (pass == 0 || (here == chosen_interval && (shift == 32 || key >> shift == known))) {
         const unsigned long long amount = weight(logit);
         if (amount > 0) {
-          atomicAdd(&s.bins[(key >> below) & ((1 << bits) - 1)], amount);
+          atomicAdd(&s.bins[pass == 0 ? here : (key >> below) & ((1 << bits) - 1)], amount);
         }
       }
     }
@@ -188,7 +197,11 @@ __device__ Crossing cross(Shared& s, const Row& row, unsigned long long target, 
       s.chosen_sum = before + first;
     }
     __syncthreads();
-    result.key |= static_cast<uint32_t>(s.chosen) << below;
+    if (pass == 0) {
+      chosen_interval = s.chosen;
+    } else {
+      result.key |= static_cast<uint32_t>(s.chosen) << below;
+    }
     result.above = s.chosen_sum;
     shift = below;
   }
@@ -275,7 +288,11 @@ __device__ unsigned long long draw(const spark_mla_sampling& sampling, unsigned 
   return target < total ? target : total - 1;
 }
 
+// Logits further than 32 temperatures below the largest have no weight, and need no intervals.
+constexpr float kIntervalsPerUnit = kBins / 32.f;
+
 __device__ int choose(Shared& s, const Row& row, const spark_mla_sampling& sampling) {
+  const float by_weight = kIntervalsPerUnit / sampling.temperature;
   const auto weight = [&row](float logit) { return row.weight(logit); };
   const bool cuts = sampling.top_k > 0 && sampling.top_k < row.columns;
   if (!cuts && sampling.top_p >= 1.f) {
@@ -283,12 +300,12 @@ __device__ int choose(Shared& s, const Row& row, const spark_mla_sampling& sampl
     const unsigned long long target = draw(sampling, total);
     // The order of the CPU backend: best first where top_k is given, else by id.
     return sampling.top_k == 0 ? cross_by_id(s, row, target)
-                               : id_of(s, row, cross(s, row, target, weight));
+                               : id_of(s, row, cross(s, row, target, by_weight, weight));
   }
   unsigned long long total;
   if (cuts) {
     const auto one = [](float) { return 1ull; };
-    const Crossing last = cross(s, row, sampling.top_k - 1, one);
+    const Crossing last = cross(s, row, sampling.top_k - 1, kIntervalsPerUnit, one);
     const unsigned long long each = row.weight(logit_of(last.key));
     const auto better = [&row, &last](float logit) {
       return key_of(logit) > last.key ? row.weight(logit) : 0ull;
@@ -301,9 +318,9 @@ __device__ int choose(Shared& s, const Row& row, const spark_mla_sampling& sampl
     const double reached = ceil(static_cast<double>(sampling.top_p) * static_cast<double>(total));
     const unsigned long long target =
         min(max(static_cast<unsigned long long>(reached), 1ull), total) - 1;
-    total = cross(s, row, target, weight).sum();
+    total = cross(s, row, target, by_weight, weight).sum();
   }
-  return id_of(s, row, cross(s, row, draw(sampling, total), weight));
+  return id_of(s, row, cross(s, row, draw(sampling, total), by_weight, weight));
 }
 
 __device__ float log_probability(Shared& s, const Row& row, int token) {

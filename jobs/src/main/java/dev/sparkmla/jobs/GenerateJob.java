@@ -3,6 +3,7 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.engine.SamplingParams;
 import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.sql.GenerationFailedException;
@@ -228,6 +229,7 @@ public final class GenerateJob implements Callable<Integer> {
         || cause instanceof GenerationFailedException
         || cause instanceof AnalysisException
         || cause instanceof InvalidConfigurationException
+        || cause instanceof GpuRefusedException
         || cause instanceof ModelFormatException
         || (cause instanceof SparkThrowable raised
             && "USER_RAISED_EXCEPTION".equals(raised.getCondition()));

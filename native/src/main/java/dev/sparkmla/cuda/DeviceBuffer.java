@@ -151,6 +151,39 @@ public final class DeviceBuffer implements AutoCloseable {
   }
 
   /**
+   * Enqueues a copy of {@code count} bytes from page-locked memory, which must stay as it is until
+   * the copy is done.
+   *
+   * @throws CudaArgumentException where either range lies outside its buffer
+   */
+  public void copyFromPinned(
+      long offset, PinnedBuffer source, long sourceOffset, long count, CudaStream stream) {
+    requireRange(offset, count, "copy from the host");
+    requireSameContext(stream);
+    context.makeCurrent();
+    context.check(
+        JCudaDriver.cuMemcpyHtoDAsync(
+            pointer(offset), source.pointer(sourceOffset, count), count, stream.handle()),
+        "cuMemcpyHtoDAsync");
+  }
+
+  /**
+   * Enqueues a copy of {@code count} bytes to page-locked memory.
+   *
+   * @throws CudaArgumentException where either range lies outside its buffer
+   */
+  public void copyToPinned(
+      long offset, PinnedBuffer target, long targetOffset, long count, CudaStream stream) {
+    requireRange(offset, count, "copy to the host");
+    requireSameContext(stream);
+    context.makeCurrent();
+    context.check(
+        JCudaDriver.cuMemcpyDtoHAsync(
+            target.pointer(targetOffset, count), pointer(offset), count, stream.handle()),
+        "cuMemcpyDtoHAsync");
+  }
+
+  /**
    * Enqueues a copy of {@code count} bytes from another buffer of the same context.
    *
    * @throws CudaArgumentException where either range lies outside its buffer

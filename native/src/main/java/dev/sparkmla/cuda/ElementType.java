@@ -6,6 +6,8 @@ import java.util.Locale;
 public enum ElementType {
   /** The upper half of a float32: 1 sign, 8 exponent, 7 fraction bits. */
   BFLOAT16(2),
+  /** IEEE 754 half precision; checkpoints hold it, no operation computes in it. */
+  FLOAT16(2),
   /** IEEE 754 single precision. */
   FLOAT32(4),
   /** Signed 32-bit integer. */

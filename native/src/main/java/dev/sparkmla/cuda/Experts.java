@@ -83,8 +83,8 @@ public final class Experts {
       DeviceTensor out,
       CudaStream stream) {
     long[] fields = check(shape, x, validRows, ids, weights, gateUp, down, out);
-    MlaDecode.requireContext("workspace", workspace.context(), context);
-    MlaDecode.requireContext("stream", stream.context(), context);
+    TensorChecks.requireContext("workspace", workspace.context(), context);
+    TensorChecks.requireContext("stream", stream.context(), context);
     CudaArgumentException.require(
         workspace.address() % WORKSPACE_ALIGNMENT == 0,
         "workspace must start at a multiple of %d bytes, starts at 0x%x",
@@ -148,7 +148,7 @@ public final class Experts {
         shape.experts(),
         2L * shape.width(),
         shape.hidden());
-    MlaDecode.requireAligned("gateUp", gateUp, 16);
+    TensorChecks.requireAligned("gateUp", gateUp, 16);
     requireContiguous(
         "down",
         down,
@@ -157,7 +157,7 @@ public final class Experts {
         shape.experts(),
         shape.hidden(),
         shape.width());
-    MlaDecode.requireAligned("down", down, 16);
+    TensorChecks.requireAligned("down", down, 16);
 
     long[] fields = new long[NativeLibrary.EXPERTS_FIELD_COUNT];
     describe(shape, rows, fields);
@@ -191,8 +191,8 @@ public final class Experts {
       int strideMultiple,
       int alignment,
       CudaContext context) {
-    MlaDecode.requireType(name, tensor, type);
-    MlaDecode.requireShape(name, tensor, rows, columns);
+    TensorChecks.requireType(name, tensor, type);
+    TensorChecks.requireShape(name, tensor, rows, columns);
     CudaArgumentException.require(
         columns == 1 || tensor.stride(1) == 1, "%s's columns must be contiguous", name);
     CudaArgumentException.require(
@@ -202,16 +202,16 @@ public final class Experts {
         strideMultiple,
         columns,
         tensor.stride(0));
-    MlaDecode.requireAligned(name, tensor, alignment);
-    MlaDecode.requireContext(name, tensor.buffer().context(), context);
+    TensorChecks.requireAligned(name, tensor, alignment);
+    TensorChecks.requireContext(name, tensor.buffer().context(), context);
   }
 
   static void requireContiguous(
       String name, DeviceTensor tensor, ElementType type, CudaContext context, long... shape) {
-    MlaDecode.requireType(name, tensor, type);
-    MlaDecode.requireShape(name, tensor, shape);
-    MlaDecode.requireContiguous(name, tensor);
-    MlaDecode.requireAligned(name, tensor, type.bytes());
-    MlaDecode.requireContext(name, tensor.buffer().context(), context);
+    TensorChecks.requireType(name, tensor, type);
+    TensorChecks.requireShape(name, tensor, shape);
+    TensorChecks.requireContiguous(name, tensor);
+    TensorChecks.requireAligned(name, tensor, type.bytes());
+    TensorChecks.requireContext(name, tensor.buffer().context(), context);
   }
 }

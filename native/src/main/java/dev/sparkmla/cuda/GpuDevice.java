@@ -22,7 +22,7 @@ import jcuda.driver.JCudaDriver;
  * @param computeCapability what code it runs
  * @param totalMemoryBytes all of its memory, in use or not
  * @param multiprocessors streaming multiprocessors
- * @param uuid the same on every host and boot; nvidia-smi shows it with the prefix "GPU-"
+ * @param uuid the same on every host and boot; a MIG slice has its GPU's
  */
 public record GpuDevice(
     int ordinal,
@@ -79,6 +79,19 @@ public record GpuDevice(
     int[] version = new int[1];
     Driver.check(JCudaDriver.cuDriverGetVersion(version), "cuDriverGetVersion", null);
     return version[0];
+  }
+
+  /** Its UUID as nvidia-smi and CUDA_VISIBLE_DEVICES spell it, such as "GPU-1b22c9d4-...". */
+  public String uuidText() {
+    return "GPU-" + uuid;
+  }
+
+  /**
+   * Whether this is a slice of a GPU in MIG mode. The driver has no attribute that says so; it puts
+   * the slice's profile into the name, as in "NVIDIA H100 80GB HBM3 MIG 1g.10gb".
+   */
+  public boolean isMigSlice() {
+    return name.contains(" MIG ");
   }
 
   private static GpuDevice describe(int ordinal) {

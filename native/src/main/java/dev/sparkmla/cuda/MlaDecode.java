@@ -1,6 +1,14 @@
 package dev.sparkmla.cuda;
 
-import java.util.Arrays;
+import static dev.sparkmla.cuda.TensorChecks.requireAligned;
+import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireContiguous;
+import static dev.sparkmla.cuda.TensorChecks.requireIntegers;
+import static dev.sparkmla.cuda.TensorChecks.requireRows;
+import static dev.sparkmla.cuda.TensorChecks.requireScale;
+import static dev.sparkmla.cuda.TensorChecks.requireShape;
+import static dev.sparkmla.cuda.TensorChecks.requireTable;
+import static dev.sparkmla.cuda.TensorChecks.requireType;
 
 /**
  * Multi-head latent attention for decoding, over a paged cache: for each query row, softmax(scale ×
@@ -28,9 +36,6 @@ import java.util.Arrays;
 public final class MlaDecode {
   /** Tokens in one page of the cache. */
   public static final int PAGE_TOKENS = 64;
-
-  private static final int ALIGNMENT_BYTES = 16;
-  private static final int ALIGNMENT_ELEMENTS = 8;
 
   private final CudaContext context;
 
@@ -168,11 +173,9 @@ public final class MlaDecode {
         "headDimV must be the latent dimension %d, is %d",
         shape.latentDim(),
         headDimV);
-    CudaArgumentException.require(
-        softmaxScale > 0 && Float.isFinite(softmaxScale),
-        "softmaxScale must be positive and finite, is %s",
-        softmaxScale);
-    requireAttention(
+    requireScale(softmaxScale);
+    requireRows(
+        context,
         "q",
         q,
         ElementType.BFLOAT16,
@@ -180,7 +183,8 @@ public final class MlaDecode {
         shape.queryTokens(),
         shape.queryHeads(),
         shape.keyDim());
-    requireAttention(
+    requireRows(
+        context,
         "kCache",
         kCache,
         ElementType.BFLOAT16,
@@ -193,7 +197,8 @@ public final class MlaDecode {
         "kCache must have at most %d blocks, has %d",
         Integer.MAX_VALUE,
         kCache.dimension(0));
-    requireAttention(
+    requireRows(
+        context,
         "out",
         out,
         outType,
@@ -201,17 +206,7 @@ public final class MlaDecode {
         shape.queryTokens(),
         shape.queryHeads(),
         shape.latentDim());
-    requireType("blockTable", blockTable, ElementType.INT32);
-    requireShape("blockTable", blockTable, shape.batch(), shape.maxBlocks());
-    CudaArgumentException.require(
-        blockTable.stride(1) == 1, "blockTable's columns must be contiguous");
-    CudaArgumentException.require(
-        shape.batch() == 1 || blockTable.stride(0) >= shape.maxBlocks(),
-        "blockTable's rows overlap: stride %d for %d columns",
-        blockTable.stride(0),
-        shape.maxBlocks());
-    requireAligned("blockTable", blockTable, Integer.BYTES);
-    requireContext("blockTable", blockTable.buffer().context(), context);
+    requireTable(context, "blockTable", blockTable, shape.batch(), shape.maxBlocks());
     requireLengths(cacheSeqlens, shape, context);
     requireType("logSumExp", logSumExp, ElementType.FLOAT32);
     requireShape("logSumExp", logSumExp, shape.batch(), shape.queryHeads(), shape.queryTokens());
@@ -243,71 +238,6 @@ public final class MlaDecode {
   }
 
   static void requireLengths(DeviceTensor cacheSeqlens, MlaShape shape, CudaContext context) {
-    requireType("cacheSeqlens", cacheSeqlens, ElementType.INT32);
-    requireShape("cacheSeqlens", cacheSeqlens, shape.batch());
-    requireContiguous("cacheSeqlens", cacheSeqlens);
-    requireAligned("cacheSeqlens", cacheSeqlens, Integer.BYTES);
-    requireContext("cacheSeqlens", cacheSeqlens.buffer().context(), context);
-  }
-
-  static void requireContext(String name, CudaContext actual, CudaContext wanted) {
-    CudaArgumentException.require(
-        actual == wanted, "%s belongs to another context: the %s", name, actual);
-  }
-
-  private void requireAttention(String name, DeviceTensor tensor, ElementType type, long... shape) {
-    requireType(name, tensor, type);
-    requireShape(name, tensor, shape);
-    int last = shape.length - 1;
-    CudaArgumentException.require(
-        tensor.stride(last) == 1, "%s's last dimension must be contiguous", name);
-    for (int axis = 0; axis < last; axis++) {
-      long stride = tensor.stride(axis);
-      CudaArgumentException.require(
-          stride % ALIGNMENT_ELEMENTS == 0 && (shape[axis] == 1 || stride >= shape[last]),
-          "%s's stride %d must be a multiple of 8 and at least %d, is %d",
-          name,
-          axis,
-          shape[last],
-          stride);
-    }
-    requireAligned(name, tensor, ALIGNMENT_BYTES);
-    requireContext(name, tensor.buffer().context(), context);
-  }
-
-  static void requireType(String name, DeviceTensor tensor, ElementType type) {
-    CudaArgumentException.require(
-        tensor.type() == type, "%s must be %s, is %s", name, type, tensor);
-  }
-
-  static void requireShape(String name, DeviceTensor tensor, long... shape) {
-    boolean same = tensor.rank() == shape.length;
-    for (int axis = 0; same && axis < shape.length; axis++) {
-      same = tensor.dimension(axis) == shape[axis];
-    }
-    CudaArgumentException.require(
-        same, "%s must have the shape %s, is %s", name, Arrays.toString(shape), tensor);
-  }
-
-  static void requireContiguous(String name, DeviceTensor tensor) {
-    long stride = 1;
-    for (int axis = tensor.rank() - 1; axis >= 0; axis--) {
-      CudaArgumentException.require(
-          tensor.dimension(axis) == 1 || tensor.stride(axis) == stride,
-          "%s must be contiguous, stride %d is %d",
-          name,
-          axis,
-          tensor.stride(axis));
-      stride *= tensor.dimension(axis);
-    }
-  }
-
-  static void requireAligned(String name, DeviceTensor tensor, int bytes) {
-    CudaArgumentException.require(
-        tensor.address() % bytes == 0,
-        "%s must start at a multiple of %d bytes, starts at 0x%x",
-        name,
-        bytes,
-        tensor.address());
+    requireIntegers(context, "cacheSeqlens", cacheSeqlens, shape.batch());
   }
 }

@@ -122,7 +122,7 @@ public final class MlaMetadata implements AutoCloseable {
    */
   public void update(DeviceTensor cacheSeqlens, CudaStream stream) {
     MlaDecode.requireLengths(cacheSeqlens, shape, context);
-    MlaDecode.requireContext("stream", stream.context(), context);
+    TensorChecks.requireContext("stream", stream.context(), context);
     long[] fields = fields(shape);
     fields[NativeLibrary.CACHE_SEQLENS] = cacheSeqlens.address();
     describe(fields);

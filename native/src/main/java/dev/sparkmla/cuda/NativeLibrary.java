@@ -209,14 +209,15 @@ final class NativeLibrary {
   static native int cublasLtDestroy(long handle);
 
   /**
-   * Chooses an algorithm for c[m, n] = a[m, k] b[n, k]^T, all row-major, a and b bfloat16; writes a
-   * plan into {@code plan[0]}; a cublasStatus_t.
+   * Chooses an algorithm that is fast at {@code typicalRows} rows; writes a plan into {@code
+   * plan[0]}; a cublasStatus_t.
+   *
+   * @param shape the fields of ProductShape (cublas_lt.h) in their order
    */
-  static native int cublasLtPlan(
-      long handle, long m, long n, long k, boolean floatResult, long workspaceBytes, long[] plan);
+  static native int cublasLtPlan(long handle, long[] shape, long typicalRows, long[] plan);
 
   static native int cublasLtRun(
-      long handle, long plan, long a, long b, long c, long workspace, long stream);
+      long handle, long plan, long rows, long a, long b, long c, long stream);
 
   static native void cublasLtFreePlan(long plan);
 

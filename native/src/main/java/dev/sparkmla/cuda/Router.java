@@ -52,7 +52,7 @@ public final class Router {
       DeviceTensor weights,
       CudaStream stream) {
     long[] fields = check(logits, bias, policy, ids, weights);
-    MlaDecode.requireContext("stream", stream.context(), context);
+    TensorChecks.requireContext("stream", stream.context(), context);
     fields[NativeLibrary.ROUTE_STREAM] = stream.address();
     context.makeCurrent();
     NativeLibrary.check(NativeLibrary.route(fields), "spark_mla_route", context.device());

@@ -4,9 +4,11 @@
  *
  * <p>What lives here: {@link dev.sparkmla.cuda.GpuDevice} (what is in this host), {@link
  * dev.sparkmla.cuda.CudaContext} (a device in use), the resources made from a context, {@link
- * dev.sparkmla.cuda.MlaDecode} (attention over a paged cache), {@link
- * dev.sparkmla.cuda.MatrixProduct} (dense products through cuBLASLt). What does not: Spark, models,
- * scheduling of any kind. Start with {@link dev.sparkmla.cuda.MlaDecode}.
+ * dev.sparkmla.cuda.MlaDecode} (attention over a paged cache), {@link dev.sparkmla.cuda.MlaPrefill}
+ * (attention over expanded keys), {@link dev.sparkmla.cuda.Router} and {@link
+ * dev.sparkmla.cuda.Experts} (mixtures of experts), {@link dev.sparkmla.cuda.MatrixProducts} (dense products through
+ * cuBLASLt). What does not: Spark, models, scheduling of any kind. Start with {@link
+ * dev.sparkmla.cuda.MlaDecode}.
  *
  * <h2>Ownership</h2>
  *
@@ -16,8 +18,8 @@
  *
  * <h2>Threads</h2>
  *
- * Contexts, devices, {@link dev.sparkmla.cuda.MlaDecode} and {@link
- * dev.sparkmla.cuda.MatrixProduct.Library} may be used from any thread at once. A stream, event,
+ * Contexts, devices, {@link dev.sparkmla.cuda.MlaDecode}, {@link dev.sparkmla.cuda.MlaPrefill} and
+ * {@link dev.sparkmla.cuda.MatrixProducts} may be used from any thread at once. A stream, event,
  * graph or buffer may be used from any thread, by one thread at a time. A call makes the context
  * current on the calling thread and leaves it so.
  *

@@ -8,4 +8,9 @@ public final class ComputeException extends RuntimeException {
   public ComputeException(String message) {
     super(message);
   }
+
+  /** The same, with what caused it. */
+  public ComputeException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

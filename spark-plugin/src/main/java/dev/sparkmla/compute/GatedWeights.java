@@ -1,10 +1,9 @@
 package dev.sparkmla.compute;
 
 /**
- * The three matrices of one expert.
+ * The matrices of one gated product.
  *
- * @param gate {@code [width, hidden]}
- * @param up {@code [width, hidden]}
+ * @param gateUp {@code [2 * width, hidden]}: the gate's rows, then those of what it multiplies
  * @param down {@code [hidden, width]}
  */
-public record GatedWeights(Weight gate, Weight up, Weight down) {}
+public record GatedWeights(Weight gateUp, Weight down) {}

@@ -1,17 +1,27 @@
 package dev.sparkmla.compute;
 
 /**
- * Which tokens a step computes and where their sequences' cache lies, in a backend's memory. Made
- * once a step and used by every layer. Its owner is who made it.
+ * Which tokens a step computes, where their sequences' cache lies, and which tokens are sampled
+ * how, in a backend's memory. Made once a step and used by every layer. Its owner is who made it.
+ *
+ * <p>A backend may add rows so that steps of nearly the same size have the same shape. They come
+ * after the decoding rows of a step that only decodes, and after the sampled rows; they hold finite
+ * numbers, write nothing to the cache, and nobody sees what is computed from them.
  */
 public interface StepPlan extends AutoCloseable {
-  /** Number of tokens. */
+  /** Number of rows of the step's activations: its tokens, and rows that were added. */
   int rows();
 
-  /** How many of them, from the first on, decode; the others prefill. */
+  /** How many of the rows, from the first on, decode; the others prefill. */
   int decodeRows();
 
-  /** Gives the memory back. */
+  /**
+   * Number of rows that a token is sampled from, and rows that were added: of the decoding segments
+   * that want one, in order, then of the prefilling ones, each its last.
+   */
+  int sampledRows();
+
+  /** Gives the memory back. The step need not be done, but its tokens can no longer be had. */
   @Override
   void close();
 }

@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.model.GenerationDefaults;
@@ -8,11 +9,15 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
+import dev.sparkmla.model.StepRow;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -34,6 +39,9 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>The same prompt with the same parameters and seed gets the same tokens, whatever it is batched
  * with. It is generated as often as it is submitted.
  *
+ * <p>Where the model runs ahead, a step is submitted before the results of the one before it are
+ * taken in, so that the device does not wait for the host; text is made meanwhile.
+ *
  * <p>Thread-safe. It owns its model and its tokenizer.
  */
 public final class GenerationEngine implements AutoCloseable {
@@ -44,19 +52,22 @@ public final class GenerationEngine implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final PromptEncoder encoder;
   private final GenerationDefaults defaults;
-  private final int defaultMaxTokens;
+  private final EngineOptions options;
   private final Thread thread;
   private final LongAdder rowsInError = new LongAdder();
 
   // Of the stepping thread alone.
-  private final Scheduler scheduler;
+  private Scheduler scheduler;
   private final Map<Sequence, Generation> generations = new HashMap<>();
+  private final Deque<PendingStep> pending = new ArrayDeque<>();
+  private final int stepsAhead;
   private long finished;
   private long steps;
   private long promptTokens;
   private long cachedTokens;
   private long outputTokens;
   private long computedTokens;
+  private long preemptions;
 
   private volatile EngineStatistics statistics;
 
@@ -71,7 +82,7 @@ public final class GenerationEngine implements AutoCloseable {
   /**
    * Starts an engine that owns {@code model} and {@code tokenizer} from here on.
    *
-   * @param options its number of cache blocks does not matter: the model has its cache
+   * @param options its size of the cache does not matter: the model has its cache
    */
   GenerationEngine(
       LanguageModel model,
@@ -81,16 +92,16 @@ public final class GenerationEngine implements AutoCloseable {
       EngineOptions options) {
     this.model = model;
     this.tokenizer = tokenizer;
+    this.stepsAhead = model.runsAhead() ? 1 : 0;
     this.defaults = defaults;
-    this.defaultMaxTokens = options.defaultMaxTokens();
+    this.options = options;
     this.encoder =
         new PromptEncoder(
             tokenizer,
             template,
             model.config().contextWindow(),
             (long) model.cacheBlocks() * BlockPool.BLOCK_TOKENS);
-    this.scheduler =
-        new Scheduler(options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks());
+    this.scheduler = newScheduler();
     publishStatistics();
     this.thread = new Thread(this::run, "mla-engine");
     thread.setDaemon(true);
@@ -122,7 +133,7 @@ public final class GenerationEngine implements AutoCloseable {
                 + " tokens; expected a tokenizer of this model");
       }
       return new GenerationEngine(
-          MlaTransformer.load(folder, backend, options.cacheBlocks()),
+          MlaTransformer.load(folder, backend, options.cacheSize()),
           tokenizer,
           template,
           defaults,
@@ -138,8 +149,10 @@ public final class GenerationEngine implements AutoCloseable {
    * result in error, and the model never sees it. Cancelling the future frees what the row holds
    * before the next step.
    *
-   * @return completed exceptionally with {@link EngineFailedException} when the engine has failed,
-   *     before or after this call, and with {@link EngineClosedException} when it was closed
+   * @return completed exceptionally with {@link ComputeException} when the step that it was to be
+   *     computed in, or one beside it, failed, which later requests do not notice; with {@link
+   *     EngineFailedException} when the engine has failed for good, before or after this call; and
+   *     with {@link EngineClosedException} when it was closed
    */
   public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
     Optional<RuntimeException> refusal = refusal();
@@ -252,7 +265,7 @@ public final class GenerationEngine implements AutoCloseable {
 
   private Generation prepare(GenerationRequest request) {
     SamplingParams params = SamplingParams.parse(request.params());
-    int maxTokens = params.maxTokens().orElse(defaultMaxTokens);
+    int maxTokens = params.maxTokens().orElse(options.defaultMaxTokens());
     int[] prompt = encoder.encode(request, maxTokens);
     double temperature = params.temperature().orElse(defaults.temperature());
     Sampling sampling =
@@ -282,7 +295,11 @@ public final class GenerationEngine implements AutoCloseable {
     RuntimeException end = new EngineClosedException();
     try {
       while (takeIn()) {
-        step();
+        try {
+          step();
+        } catch (ComputeException e) {
+          giveUp(e);
+        }
       }
     } catch (Throwable e) { // Also errors: requests must not wait for a thread that is gone.
       EngineFailedException failed = new EngineFailedException(e);
@@ -303,7 +320,11 @@ public final class GenerationEngine implements AutoCloseable {
     List<Generation> arrivals;
     boolean sweep;
     synchronized (lock) {
-      while (!closing && arrived.isEmpty() && !someCancelled && scheduler.isIdle()) {
+      while (!closing
+          && arrived.isEmpty()
+          && !someCancelled
+          && scheduler.isIdle()
+          && pending.isEmpty()) {
         lock.wait();
       }
       if (closing) {
@@ -331,14 +352,26 @@ public final class GenerationEngine implements AutoCloseable {
     return true;
   }
 
+  /**
+   * Submits the next step, and takes in the results of the one before it, or of the same one where
+   * the model does not run ahead.
+   */
   private void step() {
     Optional<StepBatch> batch = scheduler.plan();
-    if (batch.isEmpty()) {
-      return;
+    if (batch.isPresent()) {
+      for (StepRow row : batch.get().rows()) {
+        computedTokens += row.tokens().length;
+      }
+      pending.addLast(model.submit(batch.get()));
+      steps++;
     }
-    List<Sequence> grown = scheduler.complete(model.step(batch.get()));
-    steps++;
-    computedTokens += batch.get().rows().stream().mapToLong(row -> row.tokens().length).sum();
+    if (!pending.isEmpty() && (batch.isEmpty() || pending.size() > stepsAhead)) {
+      takeResults(pending.removeFirst());
+    }
+  }
+
+  private void takeResults(PendingStep step) {
+    List<Sequence> grown = scheduler.complete(step.tokens());
     outputTokens += grown.size();
     Map<Generation, GenerationResult> results = new HashMap<>();
     Set<Sequence> ended = new HashSet<>();
@@ -370,6 +403,30 @@ public final class GenerationEngine implements AutoCloseable {
     }
   }
 
+  private Scheduler newScheduler() {
+    return new Scheduler(options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks());
+  }
+
+  /**
+   * Ends the requests that were taken in with what a step failed of, and goes on with an empty
+   * cache: which of its blocks the step spoilt is not known.
+   */
+  private void giveUp(ComputeException reason) {
+    while (!pending.isEmpty()) {
+      try {
+        pending.removeFirst().tokens();
+      } catch (ComputeException another) {
+        // Steps that went on from the failed one; nobody waits for what they give.
+      }
+    }
+    List<Generation> lost = List.copyOf(generations.values());
+    generations.clear();
+    preemptions += scheduler.preemptions();
+    scheduler = newScheduler();
+    publishStatistics();
+    lost.forEach(generation -> generation.future().completeExceptionally(reason));
+  }
+
   /** Completes everything unfinished exceptionally: the thread's last deed. */
   private void abandon(RuntimeException reason) {
     List<Generation> unfinished = new ArrayList<>(generations.values());
@@ -377,6 +434,7 @@ public final class GenerationEngine implements AutoCloseable {
       unfinished.addAll(arrived);
       arrived.clear();
     }
+    pending.clear();
     scheduler.clear();
     generations.clear();
     publishStatistics();
@@ -394,7 +452,7 @@ public final class GenerationEngine implements AutoCloseable {
             cachedTokens,
             outputTokens,
             computedTokens,
-            scheduler.preemptions(),
+            preemptions + scheduler.preemptions(),
             scheduler.pool().size(),
             scheduler.pool().available());
   }

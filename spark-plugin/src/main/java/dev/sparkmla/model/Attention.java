@@ -3,17 +3,17 @@ package dev.sparkmla.model;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Multi-head latent attention of one layer (DeepSeek-V2, section 2.1).
  *
  * @param norm gain of the norm before it
- * @param queries how queries are made
- * @param latent {@code kv_a_proj_with_mqa}
- * @param latentBias its bias
+ * @param queries how queries and latents are made
  * @param latentNorm gain of the latent's norm
  * @param keyValue {@code kv_b_proj}
  * @param output {@code o_proj}
@@ -22,36 +22,68 @@ import java.util.Optional;
 record Attention(
     Weight norm,
     Queries queries,
-    Weight latent,
-    Optional<Weight> latentBias,
     Weight latentNorm,
     Weight keyValue,
     Weight output,
     Optional<Weight> outputBias) {
 
-  /** How queries are made. */
+  /** How queries and latents are made: both by one product of the layer's input. */
   sealed interface Queries {
-    /** Computes the queries of {@code in}'s rows. */
-    void project(Activation in, float epsilon, ComputeBackend backend, Activation out);
+    /**
+     * Computes the latents and then the queries of {@code in}'s rows, and hands each out as long as
+     * it is there.
+     *
+     * @param latents takes the latents, {@code [n, 576]}
+     * @param queries takes the queries, {@code [n, heads * (nope + 64)]}
+     */
+    void project(
+        Activation in,
+        float epsilon,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries);
   }
 
-  /** Without a latent: {@code q_proj}. */
-  record DirectQueries(Weight weight) implements Queries {
+  /** Without a latent: {@code q_proj} and {@code kv_a_proj_with_mqa}, stacked. */
+  record DirectQueries(Weight weight, Optional<Weight> bias) implements Queries {
     @Override
-    public void project(Activation in, float epsilon, ComputeBackend backend, Activation out) {
-      backend.linear(in, weight, Optional.empty(), out);
+    public void project(
+        Activation in,
+        float epsilon,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries) {
+      int width = weight.rows() - LatentCache.WIDTH;
+      try (Activation both = backend.allocate(in.rows(), weight.rows(), Precision.BFLOAT16)) {
+        backend.linear(in, weight, bias, both);
+        latents.accept(both.columns(width, LatentCache.WIDTH));
+        queries.accept(both.columns(0, width));
+      }
     }
   }
 
-  /** Through a latent: {@code q_a_proj}, {@code q_a_layernorm}, {@code q_b_proj}. */
+  /**
+   * Through a latent: {@code q_a_proj} and {@code kv_a_proj_with_mqa}, stacked; {@code
+   * q_a_layernorm}, {@code q_b_proj}.
+   */
   record LatentQueries(Weight down, Optional<Weight> bias, Weight norm, Weight up)
       implements Queries {
     @Override
-    public void project(Activation in, float epsilon, ComputeBackend backend, Activation out) {
-      try (Activation latent = backend.allocate(in.rows(), down.rows())) {
-        backend.linear(in, down, bias, latent);
-        backend.normalize(latent, norm, epsilon, latent);
-        backend.linear(latent, up, Optional.empty(), out);
+    public void project(
+        Activation in,
+        float epsilon,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries) {
+      try (Activation query = backend.allocate(in.rows(), up.rows(), Precision.BFLOAT16)) {
+        try (Activation both = backend.allocate(in.rows(), down.rows(), Precision.BFLOAT16);
+            Activation latent = backend.allocate(in.rows(), up.columns(), Precision.BFLOAT16)) {
+          backend.linear(in, down, bias, both);
+          latents.accept(both.columns(up.columns(), LatentCache.WIDTH));
+          backend.normalize(both.columns(0, up.columns()), norm, epsilon, latent);
+          backend.linear(latent, up, Optional.empty(), query);
+        }
+        queries.accept(query);
       }
     }
   }
@@ -60,41 +92,49 @@ record Attention(
   void addTo(Activation hidden, int layer, StepPlan plan, MlaTransformer model) {
     ComputeBackend backend = model.backend();
     ModelConfig config = model.config();
-    int heads = config.heads();
-    try (Activation query =
-            backend.allocate(plan.rows(), heads * (config.nopeSize() + config.ropeSize()));
-        Activation attended = backend.allocate(plan.rows(), heads * config.valueSize())) {
-      try (Activation input = backend.allocate(plan.rows(), config.hiddenSize());
-          Activation latents = backend.allocate(plan.rows(), LatentCache.WIDTH)) {
+    try (Activation attended =
+        backend.allocate(plan.rows(), config.heads() * config.valueSize(), Precision.BFLOAT16)) {
+      try (Activation input =
+          backend.allocate(plan.rows(), config.hiddenSize(), Precision.BFLOAT16)) {
         backend.normalize(hidden, norm, config.normEpsilon(), input);
-        backend.linear(input, latent, latentBias, latents);
-        backend.writeCache(
-            latents,
-            latentNorm,
+        queries.project(
+            input,
             config.latentNormEpsilon(),
-            model.rotation(),
-            plan,
-            model.cache(),
-            layer);
-        queries.project(input, config.latentNormEpsilon(), backend, query);
-      }
-      backend.rotateQueries(query, heads, model.rotation(), plan);
-      if (plan.decodeRows() > 0) {
-        decode(query, layer, plan, model, attended);
-      }
-      if (plan.decodeRows() < plan.rows()) {
-        backend.prefillAttention(
-            query,
-            keyValue,
-            heads,
-            config.nopeSize(),
-            model.softmaxScale(),
-            plan,
-            model.cache(),
-            layer,
-            attended);
+            backend,
+            latents ->
+                backend.writeCache(
+                    latents,
+                    latentNorm,
+                    config.latentNormEpsilon(),
+                    model.rotation(),
+                    plan,
+                    model.cache(),
+                    layer),
+            query -> attend(query, layer, plan, model, attended));
       }
       backend.linearAdd(attended, output, outputBias, hidden);
+    }
+  }
+
+  private void attend(
+      Activation query, int layer, StepPlan plan, MlaTransformer model, Activation attended) {
+    if (plan.decodeRows() > 0) {
+      decode(query, layer, plan, model, attended);
+    }
+    if (plan.decodeRows() < plan.rows()) {
+      model
+          .backend()
+          .prefillAttention(
+              query,
+              keyValue,
+              model.config().heads(),
+              model.config().nopeSize(),
+              model.softmaxScale(),
+              model.rotation(),
+              plan,
+              model.cache(),
+              layer,
+              attended);
     }
   }
 
@@ -103,9 +143,12 @@ record Attention(
     ComputeBackend backend = model.backend();
     int heads = model.config().heads();
     int nope = model.config().nopeSize();
-    try (Activation absorbed = backend.allocate(plan.decodeRows(), heads * LatentCache.WIDTH);
-        Activation latents = backend.allocate(plan.decodeRows(), heads * LatentCache.LATENT)) {
-      backend.absorbQueries(query, keyValue, heads, nope, plan, absorbed);
+    int rows = plan.decodeRows();
+    try (Activation absorbed =
+            backend.allocate(rows, heads * LatentCache.WIDTH, Precision.BFLOAT16);
+        Activation latents =
+            backend.allocate(rows, heads * LatentCache.LATENT, Precision.BFLOAT16)) {
+      backend.absorbQueries(query, keyValue, heads, nope, model.rotation(), plan, absorbed);
       backend.decodeAttention(
           absorbed, heads, model.softmaxScale(), plan, model.cache(), layer, latents);
       backend.projectValues(latents, keyValue, heads, nope, plan, attended);

@@ -2,11 +2,13 @@ package dev.sparkmla.model;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -23,11 +25,11 @@ record FeedForward(
 
   /** Routed experts, and how they are chosen. */
   record Mixture(
-      Weight router, Optional<Weight> bias, RoutingPolicy policy, List<GatedWeights> experts) {
-    private void addTo(Activation input, ComputeBackend backend, Activation hidden) {
-      try (Activation logits = backend.allocate(input.rows(), router.rows())) {
+      Weight router, Optional<Weight> bias, RoutingPolicy policy, ExpertWeights experts) {
+    private void addTo(Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
+      try (Activation logits = backend.allocate(input.rows(), router.rows(), Precision.FLOAT32)) {
         backend.linear(input, router, Optional.empty(), logits);
-        try (Routing routing = backend.route(logits, bias, policy)) {
+        try (Routing routing = backend.route(logits, bias, policy, plan)) {
           backend.experts(input, routing, experts, hidden);
         }
       }
@@ -35,22 +37,23 @@ record FeedForward(
   }
 
   /** Adds the layer's feed-forward part to the residual stream. */
-  void addTo(Activation hidden, ComputeBackend backend) {
-    try (Activation input = backend.allocate(hidden.rows(), hidden.columns())) {
+  void addTo(Activation hidden, StepPlan plan, ComputeBackend backend) {
+    try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), Precision.BFLOAT16)) {
       backend.normalize(hidden, norm, epsilon, input);
       common.ifPresent(weights -> addGated(input, weights, backend, hidden));
-      mixture.ifPresent(experts -> experts.addTo(input, backend, hidden));
+      mixture.ifPresent(experts -> experts.addTo(input, plan, backend, hidden));
     }
   }
 
   private static void addGated(
       Activation input, GatedWeights weights, ComputeBackend backend, Activation hidden) {
-    try (Activation gate = backend.allocate(input.rows(), weights.gate().rows());
-        Activation up = backend.allocate(input.rows(), weights.up().rows())) {
-      backend.linear(input, weights.gate(), Optional.empty(), gate);
-      backend.linear(input, weights.up(), Optional.empty(), up);
-      backend.gatedActivation(gate, up);
-      backend.linearAdd(gate, weights.down(), Optional.empty(), hidden);
+    try (Activation gateUp =
+            backend.allocate(input.rows(), weights.gateUp().rows(), Precision.BFLOAT16);
+        Activation gated =
+            backend.allocate(input.rows(), weights.down().columns(), Precision.BFLOAT16)) {
+      backend.linear(input, weights.gateUp(), Optional.empty(), gateUp);
+      backend.gatedActivation(gateUp, gated);
+      backend.linearAdd(gated, weights.down(), Optional.empty(), hidden);
     }
   }
 }

@@ -1,18 +1,32 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
 import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The checkpoint's tensors, uploaded under the names of the published models. */
+/**
+ * The checkpoint's tensors, asked for by the names of the published models and uploaded as the
+ * forward pass takes them: what is multiplied by the same rows is one matrix, and so are the
+ * experts.
+ */
 final class Parameters {
+  private static final Logger LOGGER = LoggerFactory.getLogger(Parameters.class);
+
+  /** How long loading goes on before it says how far it is. */
+  private static final long REPORT_NANOSECONDS = 2_000_000_000L;
+
   private final ModelConfig config;
   private final ComputeBackend backend;
-  private final Weights weights;
+  private final ParameterSource source;
   private final Resources owned;
   private final Weight embedding;
   private final Weight norm;
@@ -23,71 +37,104 @@ final class Parameters {
   record Layer(Attention attention, FeedForward feedForward) {}
 
   /** Uploads everything; {@code owned} closes it. */
-  Parameters(ModelConfig config, ComputeBackend backend, Weights weights, Resources owned) {
+  Parameters(ModelConfig config, ComputeBackend backend, ParameterSource source, Resources owned) {
     this.config = config;
     this.backend = backend;
-    this.weights = weights;
+    this.source = source;
     this.owned = owned;
     int hidden = config.hiddenSize();
     embedding = matrix("model.embed_tokens.weight", config.vocabularySize(), hidden);
+    long reported = System.nanoTime();
     for (int layer = 0; layer < config.layers(); layer++) {
       String prefix = "model.layers." + layer + ".";
       layers.add(new Layer(attention(prefix), feedForward(prefix, config.isSparse(layer))));
+      if (System.nanoTime() - reported > REPORT_NANOSECONDS) {
+        LOGGER.info("Loaded {} of {} layers", layer + 1, config.layers());
+        reported = System.nanoTime();
+      }
     }
     norm = vector("model.norm.weight", hidden);
     output =
         config.tiedEmbedding()
             ? embedding
             : matrix("lm_head.weight", config.vocabularySize(), hidden);
-    weights.refuseUnread(config);
+    source.refuseUnread(config);
   }
 
   private Weight matrix(String name, int rows, int columns) {
-    return upload(weights.require(name, rows, columns), rows, columns);
+    return upload(rows, columns, source.tensor(name, rows, columns));
   }
 
   private Weight vector(String name, int size) {
-    return upload(weights.require(name, size), 1, size);
+    return upload(1, size, source.tensor(name, size));
   }
 
-  private Optional<Weight> bias(String name, int size) {
-    return config.attentionBias() ? Optional.of(vector(name, size)) : Optional.empty();
-  }
-
-  private Weight upload(Tensor tensor, int rows, int columns) {
-    return owned.own(
-        backend.upload(tensor.name(), tensor.type(), rows, columns, tensor.data().duplicate()));
+  private Weight upload(int rows, int columns, WeightSource... parts) {
+    return owned.own(backend.upload(rows, columns, List.of(parts)));
   }
 
   private Attention attention(String prefix) {
     String self = prefix + "self_attn.";
     int hidden = config.hiddenSize();
-    int queries = config.heads() * (config.nopeSize() + config.ropeSize());
-    int latents = config.latentSize() + config.ropeSize();
-    Attention.Queries projection;
-    if (config.queryRank().isPresent()) {
-      int rank = config.queryRank().getAsInt();
-      projection =
-          new Attention.LatentQueries(
-              matrix(self + "q_a_proj.weight", rank, hidden),
-              bias(self + "q_a_proj.bias", rank),
-              vector(self + "q_a_layernorm.weight", rank),
-              matrix(self + "q_b_proj.weight", queries, rank));
-    } else {
-      projection = new Attention.DirectQueries(matrix(self + "q_proj.weight", queries, hidden));
-    }
     return new Attention(
         vector(prefix + "input_layernorm.weight", hidden),
-        projection,
-        matrix(self + "kv_a_proj_with_mqa.weight", latents, hidden),
-        bias(self + "kv_a_proj_with_mqa.bias", latents),
+        config.queryRank().isPresent()
+            ? latentQueries(self, config.queryRank().getAsInt())
+            : directQueries(self),
         vector(self + "kv_a_layernorm.weight", config.latentSize()),
         matrix(
             self + "kv_b_proj.weight",
             config.heads() * (config.nopeSize() + config.valueSize()),
             config.latentSize()),
         matrix(self + "o_proj.weight", hidden, config.heads() * config.valueSize()),
-        bias(self + "o_proj.bias", hidden));
+        config.attentionBias()
+            ? Optional.of(vector(self + "o_proj.bias", hidden))
+            : Optional.empty());
+  }
+
+  private int queryWidth() {
+    return config.heads() * (config.nopeSize() + config.ropeSize());
+  }
+
+  private Attention.Queries directQueries(String self) {
+    return new Attention.DirectQueries(
+        downward(self + "q_proj.weight", queryWidth(), self),
+        downwardBias(new WeightSource.Drawn("no bias", queryWidth(), 0, 0, 0), self));
+  }
+
+  private Attention.Queries latentQueries(String self, int rank) {
+    return new Attention.LatentQueries(
+        downward(self + "q_a_proj.weight", rank, self),
+        config.attentionBias()
+            ? downwardBias(source.tensor(self + "q_a_proj.bias", rank), self)
+            : Optional.empty(),
+        vector(self + "q_a_layernorm.weight", rank),
+        matrix(self + "q_b_proj.weight", queryWidth(), rank));
+  }
+
+  /** The rows of a query projection, then those of {@code kv_a_proj_with_mqa}. */
+  private Weight downward(String queries, int rows, String self) {
+    int latents = config.latentSize() + config.ropeSize();
+    int hidden = config.hiddenSize();
+    return upload(
+        rows + latents,
+        hidden,
+        source.tensor(queries, rows, hidden),
+        source.tensor(self + "kv_a_proj_with_mqa.weight", latents, hidden));
+  }
+
+  /** The bias of {@link #downward}'s product. */
+  private Optional<Weight> downwardBias(WeightSource queries, String self) {
+    if (!config.attentionBias()) {
+      return Optional.empty();
+    }
+    int latents = config.latentSize() + config.ropeSize();
+    return Optional.of(
+        upload(
+            1,
+            (int) queries.elements() + latents,
+            queries,
+            source.tensor(self + "kv_a_proj_with_mqa.bias", latents)));
   }
 
   private FeedForward feedForward(String prefix, boolean sparse) {
@@ -106,10 +153,6 @@ final class Parameters {
             : Optional.of(
                 gated(
                     prefix + "mlp.shared_experts.", experts.shared() * experts.intermediateSize()));
-    List<GatedWeights> routed = new ArrayList<>();
-    for (int expert = 0; expert < experts.routed(); expert++) {
-      routed.add(gated(prefix + "mlp.experts." + expert + ".", experts.intermediateSize()));
-    }
     ModelConfig.Router router = experts.router();
     Optional<Weight> correction =
         router.method() == ModelConfig.Router.Method.SIGMOID_BIASED
@@ -124,7 +167,16 @@ final class Parameters {
                 matrix(prefix + "mlp.gate.weight", experts.routed(), config.hiddenSize()),
                 correction,
                 policy(experts),
-                routed)));
+                routed(prefix + "mlp.experts.", experts))));
+  }
+
+  private ExpertWeights routed(String prefix, ModelConfig.Experts experts) {
+    int width = experts.intermediateSize();
+    List<ExpertSource> sources = new ArrayList<>();
+    for (int expert = 0; expert < experts.routed(); expert++) {
+      sources.add(gatedSource(prefix + expert + ".", width));
+    }
+    return owned.own(backend.uploadExperts(config.hiddenSize(), width, sources));
   }
 
   private static RoutingPolicy policy(ModelConfig.Experts experts) {
@@ -142,11 +194,19 @@ final class Parameters {
         router.scale());
   }
 
+  private ExpertSource gatedSource(String prefix, int width) {
+    int hidden = config.hiddenSize();
+    return new ExpertSource(
+        source.tensor(prefix + "gate_proj.weight", width, hidden),
+        source.tensor(prefix + "up_proj.weight", width, hidden),
+        source.tensor(prefix + "down_proj.weight", hidden, width));
+  }
+
   private GatedWeights gated(String prefix, int width) {
+    int hidden = config.hiddenSize();
+    ExpertSource parts = gatedSource(prefix, width);
     return new GatedWeights(
-        matrix(prefix + "gate_proj.weight", width, config.hiddenSize()),
-        matrix(prefix + "up_proj.weight", width, config.hiddenSize()),
-        matrix(prefix + "down_proj.weight", config.hiddenSize(), width));
+        upload(2 * width, hidden, parts.gate(), parts.up()), upload(hidden, width, parts.down()));
   }
 
   Weight embedding() {

@@ -1,5 +1,6 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.WeightSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -33,7 +34,7 @@ import java.util.regex.Pattern;
  *
  * <p>Not thread-safe: it remembers what was read. The tensors are (see {@link Tensor}).
  */
-public final class Weights implements AutoCloseable {
+public final class Weights implements ParameterSource, AutoCloseable {
   /** Bytes mapped at once. */
   static final long WINDOW = 1L << 30;
 
@@ -169,6 +170,12 @@ public final class Weights implements AutoCloseable {
                     folder, "lacks tensor " + name + "; expected shape " + Arrays.toString(shape)));
   }
 
+  @Override
+  public WeightSource tensor(String name, int... shape) {
+    Tensor tensor = require(name, shape);
+    return new WeightSource.Stored(name, tensor.type(), tensor.data().duplicate());
+  }
+
   /**
    * A tensor that may be there.
    *
@@ -203,6 +210,7 @@ public final class Weights implements AutoCloseable {
    *
    * @throws ModelFormatException naming the first such tensor in alphabetical order
    */
+  @Override
   public void refuseUnread(ModelConfig config) {
     refuseClosed();
     unread.stream()

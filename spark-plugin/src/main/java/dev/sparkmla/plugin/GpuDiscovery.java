@@ -1,11 +1,9 @@
 package dev.sparkmla.plugin;
 
-import dev.sparkmla.cuda.ComputeCapability;
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.GpuDevice;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.resource.ResourceDiscoveryPlugin;
 import org.apache.spark.resource.ResourceInformation;
@@ -14,9 +12,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells Spark which GPUs a host has: {@code
+ * Tells Spark which GPUs a process may use: {@code
  * spark.resources.discoveryPlugin=dev.sparkmla.plugin.GpuDiscovery}, in the place of a discovery
- * script. Only Hopper GPUs count; their addresses are their numbers among the visible devices.
+ * script. Only whole Hopper GPUs count, of those that CUDA_VISIBLE_DEVICES shows, in the CUDA
+ * driver's order. Their addresses are their UUIDs, which mean the same to every process whatever it
+ * sees; bin/discover-gpus prints the same ones.
+ *
+ * <p>An executor that discovers its GPUs itself, as on YARN and Kubernetes, gets as many as it
+ * asked for, of those that no other executor of the host has claimed, and claims them. Anyone else,
+ * such as a standalone worker, is told of all.
  *
  * <p>Where it finds none it says why in the log and leaves the answer to Spark's next plugin or
  * script.
@@ -25,53 +29,60 @@ public final class GpuDiscovery implements ResourceDiscoveryPlugin {
   /** What Spark calls the resource. */
   static final String GPU = "gpu";
 
+  private static final String EXECUTOR = "spark.executor";
   private static final Logger LOGGER = LoggerFactory.getLogger(GpuDiscovery.class);
 
-  private final Supplier<List<GpuDevice>> devices;
+  private final GpuHost host;
 
   /** Made by Spark. */
   public GpuDiscovery() {
-    this(GpuDevice::all);
+    this(GpuHost.OF_THIS_MACHINE);
+  }
+
+  GpuDiscovery(GpuHost host) {
+    this.host = host;
   }
 
   /**
-   * @param devices those of this host; throws {@link CudaUnavailableException} where there are none
+   * Finds GPUs.
+   *
+   * @throws GpuRefusedException when there are not as many free ones as an executor asked for
    */
-  GpuDiscovery(Supplier<List<GpuDevice>> devices) {
-    this.devices = devices;
-  }
-
   @Override
   public Optional<ResourceInformation> discoverResource(ResourceRequest request, SparkConf conf) {
     if (!request.id().resourceName().equals(GPU)) {
       return Optional.empty();
     }
-    List<GpuDevice> hoppers = hoppers();
-    return hoppers.isEmpty()
-        ? Optional.empty()
-        : Optional.of(
-            new ResourceInformation(
-                GPU,
-                hoppers.stream()
-                    .map(device -> String.valueOf(device.ordinal()))
-                    .toArray(String[]::new)));
+    List<GpuDevice> devices = find();
+    if (devices.isEmpty()) {
+      return Optional.empty();
+    }
+    if (request.id().componentName().equals(EXECUTOR)) {
+      devices = claim(devices, Math.toIntExact(request.amount()), MlaConf.of(conf));
+    }
+    return Optional.of(
+        new ResourceInformation(
+            GPU, devices.stream().map(GpuDevice::uuidText).toArray(String[]::new)));
   }
 
-  /** The Hopper GPUs of this host; why there are none is in the log. */
-  List<GpuDevice> hoppers() {
+  private List<GpuDevice> find() {
     try {
-      List<GpuDevice> all = devices.get();
-      List<GpuDevice> hoppers =
-          all.stream()
-              .filter(device -> device.computeCapability().equals(ComputeCapability.HOPPER))
-              .toList();
-      if (hoppers.isEmpty()) {
-        LOGGER.warn("No Hopper GPU among the devices of this host: {}", all);
+      List<GpuDevice> visible = host.devices();
+      List<GpuDevice> fit = DeviceChoice.fit(visible);
+      if (fit.size() < visible.size()) {
+        LOGGER.warn("Not all GPUs can be used: {}", DeviceChoice.unfitness(visible));
       }
-      return hoppers;
+      return fit;
     } catch (CudaUnavailableException none) {
       LOGGER.info("No GPU on this host: {}", none.getMessage());
       return List.of();
     }
+  }
+
+  /** The executor's plugin, later in this process, takes these claims over. */
+  private static List<GpuDevice> claim(List<GpuDevice> devices, int count, MlaConf conf) {
+    List<GpuClaim> claims = GpuClaim.take(conf.get(MlaConf.GPU_LOCK_DIR), devices, count);
+    claims.forEach(GpuClaim::keep);
+    return claims.stream().map(GpuClaim::device).toList();
   }
 }

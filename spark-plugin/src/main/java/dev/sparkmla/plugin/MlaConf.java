@@ -2,6 +2,7 @@ package dev.sparkmla.plugin;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.network.util.JavaUtils;
 import scala.Tuple2;
@@ -42,18 +44,26 @@ public final class MlaConf {
               + " the executor was given one, else the processor.",
           text -> BackendChoice.valueOf(text.toUpperCase(Locale.ROOT)));
 
-  /** Which GPU, in local mode; empty for the first Hopper GPU. */
-  public static final ConfEntry<OptionalInt> DEVICE =
+  /** Which GPUs, in local mode; empty for the first free Hopper GPU. */
+  public static final ConfEntry<List<Integer>> DEVICE =
       entry(
           "spark.mla.device",
           "auto",
-          "auto or the number of a GPU, from 0",
-          "Which GPU to use in local mode, where Spark assigns none; `auto` is the first Hopper"
-              + " GPU. On a cluster the executor uses the one that Spark gave it.",
-          text ->
-              text.equals("auto")
-                  ? OptionalInt.empty()
-                  : OptionalInt.of(integer(text, 0, Integer.MAX_VALUE)));
+          "auto, or numbers of GPUs, from 0, with commas between them",
+          "Which GPUs to use in local mode, where Spark assigns none, such as `0` or `0,1`; each gets"
+              + " an engine of its own. `auto` is the first Hopper GPU that no other executor has"
+              + " claimed. On a cluster the executor uses those that Spark gave it.",
+          text -> text.equals("auto") ? List.of() : numbers(text));
+
+  /** Where claims on GPUs are locked. */
+  public static final ConfEntry<Path> GPU_LOCK_DIR =
+      entry(
+          "spark.mla.gpu.lockDir",
+          "/tmp",
+          "a folder that all executors of a host share and may write to",
+          "Where executors lock a file for each GPU they use, so that two of a host never use one:"
+              + " `spark-mla-GPU-....lock`. The operating system unlocks it when the executor ends.",
+          Path::of);
 
   /** The CPU backend's threads; empty for all cores. */
   public static final ConfEntry<OptionalInt> CPU_THREADS =
@@ -246,6 +256,14 @@ public final class MlaConf {
   private static <T> ConfEntry<T> add(ConfEntry<T> entry) {
     ENTRIES.add(entry);
     return entry;
+  }
+
+  private static List<Integer> numbers(String text) {
+    List<Integer> numbers =
+        Stream.of(text.split(",", -1))
+            .map(number -> integer(number.strip(), 0, Integer.MAX_VALUE))
+            .toList();
+    return checked(numbers, all -> new HashSet<>(all).size() == all.size());
   }
 
   private static int integer(String text, int least, int most) {

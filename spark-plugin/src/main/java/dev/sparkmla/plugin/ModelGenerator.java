@@ -1,19 +1,18 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.ComputeBackends;
-import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineOptions;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationEngine;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
-import org.apache.spark.api.plugin.PluginContext;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,26 +31,27 @@ final class ModelGenerator implements TextGenerator {
   /**
    * Loads the model. Whatever fails, what was opened before it is closed.
    *
-   * @throws InvalidConfigurationException when the settings name no folder, no device that there
-   *     is, or too small a cache
+   * @param opener makes the backend to compute with, which the generator owns
+   * @throws InvalidConfigurationException when the settings name no folder, or too small a cache
    */
-  static ModelGenerator open(MlaConf conf, PluginContext context) {
+  static ModelGenerator open(MlaConf conf, Supplier<ComputeBackend> opener) {
     Path folder = conf.get(MlaConf.MODEL_PATH);
     if (!Files.isDirectory(folder)) {
       throw new InvalidConfigurationException(
           MlaConf.MODEL_PATH.key(), folder.toString(), MlaConf.MODEL_PATH.expected());
     }
     long start = System.nanoTime();
-    EngineOptions options = options(conf, ModelConfig.read(folder));
-    ComputeBackend backend = backend(conf, context);
+    ModelConfig model = ModelConfig.read(folder);
+    ComputeBackend backend = opener.get();
     try {
+      EngineOptions options = options(conf, model, backend);
       GenerationEngine engine = GenerationEngine.open(folder, backend, options);
       LOGGER.info(
           "Loaded {} on {} in {} s, with a cache of {} tokens",
           folder,
           backend.name(),
           Math.round((System.nanoTime() - start) / 1e8) / 10.0,
-          64L * options.cacheBlocks());
+          64L * engine.statistics().cacheBlocks());
       return new ModelGenerator(backend, engine);
     } catch (RuntimeException | Error problem) {
       backend.close();
@@ -59,7 +59,18 @@ final class ModelGenerator implements TextGenerator {
     }
   }
 
-  private static EngineOptions options(MlaConf conf, ModelConfig model) {
+  private static EngineOptions options(MlaConf conf, ModelConfig model, ComputeBackend backend) {
+    int tokens = conf.get(MlaConf.MAX_BATCHED_TOKENS);
+    int sequences = conf.get(MlaConf.MAX_SEQUENCES);
+    CacheSize size =
+        backend.freeMemory().isPresent()
+            ? new CacheSize.MemoryFraction(
+                conf.get(MlaConf.CACHE_MEMORY_FRACTION), tokens, sequences)
+            : cacheBlocks(conf, model);
+    return new EngineOptions(tokens, sequences, size, conf.get(MlaConf.MAX_TOKENS));
+  }
+
+  private static CacheSize cacheBlocks(MlaConf conf, ModelConfig model) {
     long blockBytes = MlaTransformer.blockBytes(model);
     long blocks = conf.get(MlaConf.CACHE_SIZE) / blockBytes;
     if (blocks < 1 || blocks > Integer.MAX_VALUE) {
@@ -70,29 +81,7 @@ final class ModelGenerator implements TextGenerator {
               + blockBytes
               + " bytes each with this model");
     }
-    return new EngineOptions(
-        conf.get(MlaConf.MAX_BATCHED_TOKENS),
-        conf.get(MlaConf.MAX_SEQUENCES),
-        (int) blocks,
-        conf.get(MlaConf.MAX_TOKENS));
-  }
-
-  private static ComputeBackend backend(MlaConf conf, PluginContext context) {
-    DeviceChoice choice =
-        DeviceChoice.of(
-            conf,
-            MlaPlugin.isLocal(context.conf()),
-            context.resources(),
-            () -> new GpuDiscovery().hoppers().stream().mapToInt(GpuDevice::ordinal).findFirst());
-    if (choice instanceof DeviceChoice.Gpu gpu) {
-      if (conf.get(MlaConf.BACKEND) == BackendChoice.CUDA) {
-        throw new InvalidConfigurationException(
-            MlaConf.BACKEND.key(), "cuda", "auto or cpu: this version computes on processors only");
-      }
-      LOGGER.warn("GPU {} is not used: this version computes on processors only", gpu.ordinal());
-    }
-    return ComputeBackends.cpu(
-        conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors()));
+    return new CacheSize.Blocks((int) blocks);
   }
 
   @Override
@@ -107,7 +96,10 @@ final class ModelGenerator implements TextGenerator {
 
   @Override
   public void close() {
-    engine.close();
-    backend.close();
+    try {
+      engine.close();
+    } finally {
+      backend.close();
+    }
   }
 }

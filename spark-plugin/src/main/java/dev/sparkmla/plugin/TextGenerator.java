@@ -3,6 +3,7 @@ package dev.sparkmla.plugin;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -20,6 +21,14 @@ public interface TextGenerator extends AutoCloseable {
 
   /** What it has done and is doing. */
   EngineStatistics statistics();
+
+  /**
+   * The same of each GPU's engine, by the GPU's UUID as nvidia-smi spells it; the GPUs stay the
+   * same. Empty on processors.
+   */
+  default Map<String, EngineStatistics> gpuStatistics() {
+    return Map.of();
+  }
 
   /** Ends what is running, exceptionally, and frees all. */
   @Override

@@ -3,7 +3,10 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Message;
@@ -23,6 +26,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -33,7 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GenerationEngineTest {
   private static final int CONTEXT_WINDOW = 20_000;
   private static final GenerationDefaults DEFAULTS = new GenerationDefaults(Set.of(), 0, 0, 1);
-  private static final EngineOptions OPTIONS = new EngineOptions(256, 16, 1, 16);
+  private static final EngineOptions OPTIONS =
+      new EngineOptions(256, 16, new CacheSize.Blocks(1), 16);
 
   /** Stays open beside the engines, which own one each. */
   private static Tokenizer tokenizer;
@@ -101,8 +106,9 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void endsAtAnEndToken() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void endsAtAnEndToken(boolean ahead) {
     int[] tokens = expected("The archive", 30);
     int end = tokens[7];
     int count = 1;
@@ -110,7 +116,7 @@ class GenerationEngineTest {
       count++;
     }
     GenerationDefaults defaults = new GenerationDefaults(Set.of(end), 0, 0, 1);
-    try (GenerationEngine engine = engine(model(20), defaults)) {
+    try (GenerationEngine engine = engine(model(20).runningAhead(ahead), defaults)) {
       GenerationResult result =
           engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
 
@@ -121,12 +127,13 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void endsBeforeAStopString() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void endsBeforeAStopString(boolean ahead) {
     String whole = expectedText("The archive", 60);
     // From the middle, so that it spans tokens; and absent from what comes before.
     String stop = whole.substring(whole.length() / 2, whole.length() / 2 + 6);
-    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+    try (GenerationEngine engine = engine(model(20).runningAhead(ahead), DEFAULTS)) {
       GenerationResult result =
           engine.submit(request("The archive", Map.of("max_tokens", "60", "stop", stop))).join();
 
@@ -195,9 +202,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void fillsTheWholeCacheIfARowNeedsIt() {
-    try (GenerationEngine engine = engine(model(3), DEFAULTS)) {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void fillsTheWholeCacheIfARowNeedsIt(boolean ahead) {
+    try (GenerationEngine engine = engine(model(3).runningAhead(ahead), DEFAULTS)) {
       int prompt = tokenizer.encodePrompt("x").length;
       GenerationResult result =
           engine.submit(request("x", Map.of("max_tokens", "" + (192 - prompt)))).join();
@@ -206,11 +214,12 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void findsAnEarlierPromptInTheCache() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void findsAnEarlierPromptInTheCache(boolean ahead) {
     String prompt = "The code of the archive is 48213. ".repeat(20);
     int tokens = tokenizer.encodePrompt(prompt).length;
-    try (GenerationEngine engine = engine(model(40), DEFAULTS)) {
+    try (GenerationEngine engine = engine(model(40).runningAhead(ahead), DEFAULTS)) {
       GenerationResult first = engine.submit(request(prompt, Map.of())).join();
       GenerationResult second = engine.submit(request(prompt, Map.of())).join();
 
@@ -249,9 +258,10 @@ class GenerationEngineTest {
       }
     }
 
-    FakeLanguageModel model = model(8);
+    FakeLanguageModel model = model(8).runningAhead(seed % 2 == 0);
     ExecutorService threads = Executors.newFixedThreadPool(4);
-    try (GenerationEngine engine = engine(model, DEFAULTS, new EngineOptions(70, 12, 8, 16))) {
+    try (GenerationEngine engine =
+        engine(model, DEFAULTS, new EngineOptions(70, 12, new CacheSize.Blocks(8), 16))) {
       List<CompletableFuture<List<CompletableFuture<GenerationResult>>>> quarters =
           new ArrayList<>();
       for (int i = 0; i < requests.size(); i += 30) {
@@ -319,9 +329,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void cancellingARunningRowFreesItsBlocks() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void cancellingARunningRowFreesItsBlocks(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     CountDownLatch submitted = new CountDownLatch(1);
     CountDownLatch cancelled = new CountDownLatch(1);
     // Twenty steps from the submission on see the short row through; then comes the cancellation.
@@ -356,7 +367,7 @@ class GenerationEngineTest {
     FakeLanguageModel model = model(200);
     CountDownLatch cancelled = new CountDownLatch(1);
     model.beforeStep(() -> await(cancelled));
-    EngineOptions oneAtATime = new EngineOptions(256, 1, 1, 16);
+    EngineOptions oneAtATime = new EngineOptions(256, 1, new CacheSize.Blocks(1), 16);
     try (GenerationEngine engine = engine(model, DEFAULTS, oneAtATime)) {
       CompletableFuture<GenerationResult> endless =
           engine.submit(request("long", Map.of("max_tokens", "12000")));
@@ -381,9 +392,10 @@ class GenerationEngineTest {
     }
   }
 
-  @Test
-  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     Tokenizer owned = DemoText.openTokenizer();
     GenerationEngine engine =
         new GenerationEngine(model, owned, Optional.of(template), DEFAULTS, OPTIONS);
@@ -413,13 +425,14 @@ class GenerationEngineTest {
     assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
   }
 
-  @Test
-  void aFailingStepFailsTheEngine() {
-    FakeLanguageModel model = model(200);
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aFailingStepFailsTheEngine(boolean ahead) {
+    FakeLanguageModel model = model(200).runningAhead(ahead);
     GenerationEngine engine = engine(model, DEFAULTS);
     CompletableFuture<GenerationResult> running =
         engine.submit(request("long", Map.of("max_tokens", "12000")));
-    RuntimeException cause = new RuntimeException("the device is gone");
+    RuntimeException cause = new DeviceLostException("the device is gone", null);
     model.beforeStep(
         () -> {
           throw cause;
@@ -439,6 +452,33 @@ class GenerationEngineTest {
     }
     assertThat(engine.statistics().running()).isZero();
     engine.close();
+    assertThat(model.closed()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aStepThatFailsEndsItsRequestsAlone(boolean runsAhead) {
+    FakeLanguageModel model = model(200).runningAhead(runsAhead);
+    try (GenerationEngine engine = engine(model, DEFAULTS)) {
+      String text = engine.submit(request("x", Map.of())).join().text();
+      CompletableFuture<GenerationResult> running =
+          engine.submit(request("long", Map.of("max_tokens", "12000")));
+      ComputeException cause = new ComputeException("a row holds NaN");
+      AtomicBoolean failed = new AtomicBoolean();
+      model.beforeStep(
+          () -> {
+            if (failed.compareAndSet(false, true)) {
+              throw cause;
+            }
+          });
+
+      assertThatThrownBy(running::join).hasCause(cause);
+      GenerationResult later = engine.submit(request("x", Map.of())).join();
+      assertThat(later.text()).isEqualTo(text);
+      assertThat(later.cachedTokens()).isZero();
+      assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
+      assertThat(engine.statistics().running()).isZero();
+    }
     assertThat(model.closed()).isEqualTo(1);
   }
 
@@ -463,7 +503,8 @@ class GenerationEngineTest {
     "1, 1, 1, 0, defaultMaxTokens"
   })
   void refusesOptionsBelowOne(int tokens, int sequences, int blocks, int most, String name) {
-    assertThatThrownBy(() -> new EngineOptions(tokens, sequences, blocks, most))
+    assertThatThrownBy(
+            () -> new EngineOptions(tokens, sequences, new CacheSize.Blocks(blocks), most))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(name);
   }

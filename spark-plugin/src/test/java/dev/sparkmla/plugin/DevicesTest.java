@@ -2,114 +2,127 @@ package dev.sparkmla.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
-import dev.sparkmla.cuda.ComputeCapability;
+import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.GpuDevice;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.UUID;
-import org.apache.spark.SparkConf;
-import org.apache.spark.resource.ResourceID;
 import org.apache.spark.resource.ResourceInformation;
-import org.apache.spark.resource.ResourceRequest;
 import org.junit.jupiter.api.Test;
 
-/** Which GPUs are found, and which device an executor takes. */
+/** Which devices an executor takes. */
 class DevicesTest {
   private static final Map<String, ResourceInformation> NOTHING = Map.of();
+  private static final FakeGpus THREE =
+      FakeGpus.of(FakeGpus.ampere(0), FakeGpus.hopper(1), FakeGpus.hopper(2));
 
   @Test
-  void findsHopperGpusAlone() {
-    GpuDiscovery discovery =
-        new GpuDiscovery(() -> List.of(device(0, 8, 0), device(1, 9, 0), device(2, 9, 0)));
-    Optional<ResourceInformation> found =
-        discovery.discoverResource(request("gpu"), new SparkConf(false));
-    assertThat(found).isPresent();
-    assertThat(found.get().name()).isEqualTo("gpu");
-    assertThat(found.get().addresses()).containsExactly("1", "2");
+  void takesTheGpusThatSparkGave() {
+    assertThat(choose("auto", "0", false, gpu("2"), THREE)).isEqualTo(all(FakeGpus.hopper(2)));
+    assertThat(choose("cuda", "auto", false, gpu("2", " 1"), THREE))
+        .isEqualTo(all(FakeGpus.hopper(2), FakeGpus.hopper(1)));
+    assertThat(choose("auto", "auto", false, gpu(FakeGpus.hopper(1).uuidText()), THREE))
+        .isEqualTo(all(FakeGpus.hopper(1)));
   }
 
   @Test
-  void leavesTheAnswerToOthersWhereThereAreNone() {
-    assertThat(
-            new GpuDiscovery(() -> List.of(device(0, 10, 0)))
-                .discoverResource(request("gpu"), new SparkConf(false)))
-        .isEmpty();
-    assertThat(
-            new GpuDiscovery(() -> List.of(device(0, 9, 0)))
-                .discoverResource(request("fpga"), new SparkConf(false)))
-        .isEmpty();
+  void computesOnTheProcessorWhereNoGpuIsAskedForOrGiven() {
+    DeviceChoice processor = new DeviceChoice.Processor();
+    assertThat(choose("cpu", "auto", false, gpu("1"), THREE)).isEqualTo(processor);
+    assertThat(choose("cpu", "1", true, NOTHING, THREE)).isEqualTo(processor);
+    assertThat(choose("auto", "auto", false, NOTHING, THREE)).isEqualTo(processor);
+    assertThat(choose("auto", "auto", true, NOTHING, FakeGpus.of(FakeGpus.ampere(0))))
+        .isEqualTo(processor);
   }
 
   @Test
-  void answersOnAHostWithoutADriverToo() {
-    boolean some = !new GpuDiscovery().hoppers().isEmpty();
-    assertThat(
-            new GpuDiscovery().discoverResource(request("gpu"), new SparkConf(false)).isPresent())
-        .isEqualTo(some);
+  void takesTheNamedOrFirstGpusInLocalMode() {
+    assertThat(choose("auto", "2", true, NOTHING, THREE)).isEqualTo(all(FakeGpus.hopper(2)));
+    assertThat(choose("cuda", "2, 1", true, NOTHING, THREE))
+        .isEqualTo(all(FakeGpus.hopper(2), FakeGpus.hopper(1)));
+    assertThat(choose("cuda", "auto", true, NOTHING, THREE))
+        .isEqualTo(new DeviceChoice.Gpus(List.of(FakeGpus.hopper(1), FakeGpus.hopper(2)), 1));
   }
 
   @Test
-  void takesTheGpuThatSparkGave() {
-    assertThat(choose("auto", "5", false, gpu("3", "4"))).isEqualTo(new DeviceChoice.Gpu(3));
-    assertThat(choose("cuda", "auto", false, gpu("0"))).isEqualTo(new DeviceChoice.Gpu(0));
-    assertThat(choose("cpu", "auto", false, gpu("0"))).isEqualTo(new DeviceChoice.Processor());
-    assertThat(choose("auto", "auto", false, NOTHING)).isEqualTo(new DeviceChoice.Processor());
-  }
-
-  @Test
-  void takesTheNamedOrFirstGpuInLocalMode() {
-    assertThat(choose("auto", "5", true, NOTHING)).isEqualTo(new DeviceChoice.Gpu(5));
-    assertThat(choose("cuda", "auto", true, NOTHING)).isEqualTo(new DeviceChoice.Gpu(2));
-    assertThat(choose("cpu", "5", true, NOTHING)).isEqualTo(new DeviceChoice.Processor());
-  }
-
-  @Test
-  void refusesCudaWithoutAGpu() {
-    assertThatThrownBy(() -> choose("cuda", "auto", false, NOTHING))
+  void refusesCudaOnAClusterThatGaveNoGpu() {
+    assertThatThrownBy(() -> choose("cuda", "auto", false, NOTHING, THREE))
         .isInstanceOf(InvalidConfigurationException.class)
         .hasMessageContaining("spark.mla.backend is 'cuda'")
         .hasMessageContaining("spark.executor.resource.gpu.amount=1");
-    assertThatThrownBy(
-            () ->
-                DeviceChoice.of(
-                    MlaConf.of(Map.of("spark.mla.backend", "cuda")),
-                    true,
-                    NOTHING,
-                    OptionalInt::empty))
-        .isInstanceOf(InvalidConfigurationException.class)
-        .hasMessageContaining("a Hopper GPU on this host");
   }
 
   @Test
-  void refusesAnAddressThatIsNoNumber() {
-    assertThatThrownBy(() -> choose("auto", "auto", false, gpu("MIG-1")))
-        .isInstanceOf(InvalidConfigurationException.class)
-        .hasMessageContaining("[MIG-1]");
+  void refusesAGpuThatTheKernelsDoNotRunOn() {
+    FakeGpus gpus = FakeGpus.of(FakeGpus.ampere(0), FakeGpus.slice(1));
+    for (String backend : List.of("auto", "cuda")) {
+      assertThatThrownBy(() -> choose(backend, "auto", false, gpu("0"), gpus))
+          .isInstanceOf(GpuRefusedException.class)
+          .hasMessageStartingWith(
+              "GPU-face0000-0000-0000-0000-000000000000 (device 0, NVIDIA A100) has compute"
+                  + " capability 8.0, and the kernels need a Hopper GPU (9.0)")
+          .hasMessageEndingWith("or set spark.mla.backend=cpu");
+      assertThatThrownBy(() -> choose(backend, "1", true, NOTHING, gpus))
+          .isInstanceOf(GpuRefusedException.class)
+          .hasMessageContaining("(device 1, NVIDIA H100 80GB HBM3 MIG 1g.10gb) is a MIG slice")
+          .hasMessageContaining("nvidia-smi -i GPU-face0000-0000-0000-0000-000000000001 -mig 0");
+    }
+    assertThatThrownBy(() -> choose("cuda", "auto", true, NOTHING, gpus))
+        .isInstanceOf(GpuRefusedException.class)
+        .hasMessageContainingAll("NVIDIA A100) has compute capability 8.0", "is a MIG slice");
+  }
+
+  @Test
+  void refusesAGpuThatIsNotVisible() {
+    for (String address : List.of("3", "GPU-face0000-0000-0000-0000-000000000009", "MIG-1")) {
+      assertThatThrownBy(() -> choose("auto", "auto", false, gpu(address), THREE))
+          .isInstanceOf(GpuRefusedException.class)
+          .hasMessageContaining("GPU " + address + " is not among the 3")
+          .hasMessageContaining("CUDA_VISIBLE_DEVICES");
+    }
+  }
+
+  @Test
+  void saysThatTheDriverIsMissing() {
+    assumeFalse(hasDriver());
+    GpuHost host = GpuHost.OF_THIS_MACHINE;
+    assertThatThrownBy(() -> choose("auto", "auto", false, gpu("0"), host))
+        .isInstanceOf(GpuRefusedException.class)
+        .hasMessageStartingWith("GPU 0 cannot be used: no CUDA driver")
+        .hasMessageEndingWith("or set spark.mla.backend=cpu");
+    assertThatThrownBy(() -> choose("cuda", "auto", true, NOTHING, host))
+        .isInstanceOf(GpuRefusedException.class)
+        .hasMessageStartingWith("no CUDA driver");
+    assertThat(choose("auto", "auto", true, NOTHING, host)).isEqualTo(new DeviceChoice.Processor());
+  }
+
+  private static boolean hasDriver() {
+    try {
+      return !GpuDevice.all().isEmpty();
+    } catch (CudaUnavailableException none) {
+      return false;
+    }
+  }
+
+  private static DeviceChoice all(GpuDevice... devices) {
+    return new DeviceChoice.Gpus(List.of(devices), devices.length);
   }
 
   private static DeviceChoice choose(
-      String backend, String device, boolean local, Map<String, ResourceInformation> resources) {
+      String backend,
+      String device,
+      boolean local,
+      Map<String, ResourceInformation> resources,
+      GpuHost host) {
     return DeviceChoice.of(
         MlaConf.of(Map.of("spark.mla.backend", backend, "spark.mla.device", device)),
         local,
         resources,
-        () -> OptionalInt.of(2));
+        host);
   }
 
   private static Map<String, ResourceInformation> gpu(String... addresses) {
     return Map.of("gpu", new ResourceInformation("gpu", addresses));
-  }
-
-  private static ResourceRequest request(String resource) {
-    return new ResourceRequest(
-        new ResourceID("spark.executor", resource), 1, Optional.empty(), Optional.empty());
-  }
-
-  private static GpuDevice device(int ordinal, int major, int minor) {
-    return new GpuDevice(
-        ordinal, "GPU", new ComputeCapability(major, minor), 1L << 30, 100, new UUID(0, ordinal));
   }
 }

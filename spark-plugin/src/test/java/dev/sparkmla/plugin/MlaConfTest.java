@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.OptionalInt;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,7 +22,8 @@ class MlaConfTest {
       }
     }
     assertThat(conf.get(MlaConf.BACKEND)).isEqualTo(BackendChoice.AUTO);
-    assertThat(conf.get(MlaConf.DEVICE)).isEqualTo(OptionalInt.empty());
+    assertThat(conf.get(MlaConf.DEVICE)).isEmpty();
+    assertThat(conf.get(MlaConf.GPU_LOCK_DIR)).isEqualTo(Path.of("/tmp"));
     assertThat(conf.get(MlaConf.CACHE_SIZE)).isEqualTo(1L << 30);
   }
 
@@ -33,14 +33,14 @@ class MlaConfTest {
         new SparkConf(false)
             .set("spark.mla.model.path", "/models/a b")
             .set("spark.mla.backend", "cpu")
-            .set("spark.mla.device", " 3 ")
+            .set("spark.mla.device", " 3, 0 ")
             .set("spark.mla.kvcache.size", "512m")
             .set("spark.mla.kvcache.memoryFraction", "0.5")
             .set("spark.sql.shuffle.partitions", "many");
     MlaConf conf = MlaConf.of(spark);
     assertThat(conf.get(MlaConf.MODEL_PATH)).isEqualTo(Path.of("/models/a b"));
     assertThat(conf.get(MlaConf.BACKEND)).isEqualTo(BackendChoice.CPU);
-    assertThat(conf.get(MlaConf.DEVICE)).isEqualTo(OptionalInt.of(3));
+    assertThat(conf.get(MlaConf.DEVICE)).containsExactly(3, 0);
     assertThat(conf.get(MlaConf.CACHE_SIZE)).isEqualTo(512L << 20);
     assertThat(conf.get(MlaConf.CACHE_MEMORY_FRACTION)).isEqualTo(0.5);
   }
@@ -50,6 +50,8 @@ class MlaConfTest {
     "spark.mla.backend, gpu",
     "spark.mla.device, -1",
     "spark.mla.device, first",
+    "spark.mla.device, '0,'",
+    "spark.mla.device, '1,1'",
     "spark.mla.cpu.threads, 0",
     "spark.mla.kvcache.memoryFraction, 0",
     "spark.mla.kvcache.memoryFraction, 1.01",

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.Gauge;
-import com.codahale.metrics.MetricRegistry;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
@@ -17,8 +16,6 @@ import java.util.concurrent.CompletableFuture;
 import org.apache.spark.ExceptionFailure;
 import org.apache.spark.SparkConf;
 import org.apache.spark.TaskFailedReason;
-import org.apache.spark.api.plugin.PluginContext;
-import org.apache.spark.resource.ResourceInformation;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -36,7 +33,7 @@ class MlaPluginTest {
   @Test
   void ownsTheOneEngineOfItsExecutor() {
     List<String> events = new ArrayList<>();
-    Context context = new Context("spark://host:7077");
+    FakePluginContext context = new FakePluginContext("spark://host:7077");
     MlaExecutorPlugin plugin = new MlaExecutorPlugin((conf, at) -> new Idle(events), code -> {});
     assertThatThrownBy(ExecutorEngine::current)
         .isInstanceOf(IllegalStateException.class)
@@ -53,7 +50,7 @@ class MlaPluginTest {
 
   @Test
   void tellsTheDriverHowTheLoadWent() {
-    Context context = new Context("spark://host:7077");
+    FakePluginContext context = new FakePluginContext("spark://host:7077");
     MlaExecutorPlugin failing =
         new MlaExecutorPlugin(
             (conf, at) -> {
@@ -94,7 +91,7 @@ class MlaPluginTest {
     List<Integer> exits = new ArrayList<>();
     MlaExecutorPlugin plugin =
         new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
-    plugin.init(new Context("spark://host:7077"), Map.of());
+    plugin.init(new FakePluginContext("spark://host:7077"), Map.of());
     plugin.onTaskFailed(failure(new IllegalStateException("another")));
     assertThat(exits).isEmpty();
     plugin.onTaskFailed(
@@ -109,7 +106,7 @@ class MlaPluginTest {
     List<Integer> exits = new ArrayList<>();
     MlaExecutorPlugin plugin =
         new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
-    plugin.init(new Context("local[4]"), Map.of());
+    plugin.init(new FakePluginContext("local[4]"), Map.of());
     plugin.onTaskFailed(failure(new EngineFailedException(new IllegalStateException("lost"))));
     assertThat(exits).isEmpty();
   }
@@ -194,51 +191,6 @@ class MlaPluginTest {
     @Override
     public void close() {
       events.add("closed");
-    }
-  }
-
-  /** An executor's context. */
-  private static final class Context implements PluginContext {
-    final MetricRegistry registry = new MetricRegistry();
-    final List<Object> asked = new ArrayList<>();
-    private final SparkConf conf;
-
-    Context(String master) {
-      conf = new SparkConf(false).setMaster(master);
-    }
-
-    @Override
-    public MetricRegistry metricRegistry() {
-      return registry;
-    }
-
-    @Override
-    public SparkConf conf() {
-      return conf;
-    }
-
-    @Override
-    public String executorID() {
-      return "1";
-    }
-
-    @Override
-    public String hostname() {
-      throw new IllegalStateException("Spark 4.2 knows none on an executor");
-    }
-
-    @Override
-    public Map<String, ResourceInformation> resources() {
-      return Map.of();
-    }
-
-    @Override
-    public void send(Object message) {}
-
-    @Override
-    public Object ask(Object message) {
-      asked.add(message);
-      return null;
     }
   }
 }

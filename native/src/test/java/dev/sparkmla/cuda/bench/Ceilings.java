@@ -5,7 +5,7 @@ import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.ElementType;
-import dev.sparkmla.cuda.MatrixProduct;
+import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RandomPool;
 import java.util.OptionalDouble;
 import java.util.Random;
@@ -32,9 +32,7 @@ record Ceilings(
           timer.median(run -> target.copyFromDevice(0, source, 0, COPY_BYTES, stream));
       copy = 2.0 * COPY_BYTES / milliseconds / 1e6;
     }
-    try (MatrixProduct.Library library = MatrixProduct.Library.open(context);
-        MatrixProduct product =
-            library.product(PRODUCT_SIZE, PRODUCT_SIZE, PRODUCT_SIZE, ElementType.BFLOAT16)) {
+    try (MatrixProducts products = MatrixProducts.open(context)) {
       long bytes = 2L * PRODUCT_SIZE * PRODUCT_SIZE;
       try (DeviceBuffer a = context.allocate(bytes);
           DeviceBuffer b = context.allocate(bytes);
@@ -44,7 +42,7 @@ record Ceilings(
         double milliseconds =
             timer.median(
                 run ->
-                    product.run(
+                    products.multiply(
                         a.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
                         b.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
                         c.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
@@ -52,7 +50,7 @@ record Ceilings(
         return new Ceilings(
             copy,
             OptionalDouble.of(2 * Math.pow(PRODUCT_SIZE, 3) / milliseconds / 1e9),
-            library.description());
+            products.description());
       }
     } catch (CudaUnavailableException e) {
       return new Ceilings(copy, OptionalDouble.empty(), "n/a: " + e.getMessage());

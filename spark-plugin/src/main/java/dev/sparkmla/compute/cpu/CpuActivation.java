@@ -1,19 +1,35 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.Precision;
 
-/** Float32 rows outside the heap, without gaps. */
+/** Float32 rows outside the heap, whatever their precision; of a part, with gaps between them. */
 final class CpuActivation implements Activation {
   private final HostMemory memory;
+  private final CpuActivation whole;
+  private final Precision precision;
   private final int rows;
   private final int columns;
+  private final int offset;
   private HostBuffer buffer;
 
-  CpuActivation(HostMemory memory, int rows, int columns) {
+  CpuActivation(HostMemory memory, int rows, int columns, Precision precision) {
     this.memory = memory;
+    this.whole = this;
+    this.precision = precision;
     this.rows = rows;
     this.columns = columns;
+    this.offset = 0;
     this.buffer = memory.borrow(Math.max(1, (long) rows * columns) * Float.BYTES);
+  }
+
+  private CpuActivation(CpuActivation whole, int offset, int columns) {
+    this.memory = whole.memory;
+    this.whole = whole;
+    this.precision = whole.precision;
+    this.rows = whole.rows;
+    this.columns = columns;
+    this.offset = offset;
   }
 
   static CpuActivation of(Activation activation) {
@@ -21,20 +37,30 @@ final class CpuActivation implements Activation {
   }
 
   HostBuffer buffer() {
-    if (buffer == null) {
+    if (whole.buffer == null) {
       throw new IllegalStateException("the activation is closed");
     }
-    return buffer;
+    return whole.buffer;
+  }
+
+  /** Index of the first float. */
+  int offset() {
+    return offset;
+  }
+
+  /** Floats from row to row. */
+  int stride() {
+    return whole.columns;
   }
 
   /** Copies a row into {@code to[at ..]}. */
   void readRow(int row, float[] to, int at) {
-    buffer.floats().get(row * columns, to, at, columns);
+    whole.buffer.floats().get(offset + row * stride(), to, at, columns);
   }
 
   /** Copies {@code from[at ..]} into a row. */
   void writeRow(int row, float[] from, int at) {
-    buffer.floats().put(row * columns, from, at, columns);
+    whole.buffer.floats().put(offset + row * stride(), from, at, columns);
   }
 
   @Override
@@ -48,7 +74,24 @@ final class CpuActivation implements Activation {
   }
 
   @Override
+  public Precision precision() {
+    return precision;
+  }
+
+  @Override
+  public Activation columns(int first, int count) {
+    if (first < 0 || count < 1 || first + count > columns) {
+      throw new IllegalArgumentException(
+          count + " columns from " + first + " on, of " + columns + " columns");
+    }
+    return new CpuActivation(whole, offset + first, count);
+  }
+
+  @Override
   public void close() {
+    if (whole != this) {
+      return;
+    }
     if (buffer == null) {
       throw new IllegalStateException("the activation is closed already");
     }

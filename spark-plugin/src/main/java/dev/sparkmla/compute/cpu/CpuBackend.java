@@ -2,19 +2,21 @@ package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.DataType;
-import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.RoutingPolicy;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import java.nio.ByteBuffer;
+import dev.sparkmla.compute.WeightSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Computes on the processor: float32, over bf16 weights and cache. Operations share their work
@@ -26,6 +28,9 @@ public final class CpuBackend implements ComputeBackend {
 
   private final HostMemory memory = new HostMemory();
   private final Workers workers;
+
+  /** The tokens of the last step. */
+  private int[] sampled = new int[0];
 
   /**
    * Starts the threads.
@@ -51,25 +56,28 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight upload(String name, DataType type, int rows, int columns, ByteBuffer data) {
-    if (data.remaining() != (long) rows * columns * type.bytes()) {
-      throw new IllegalArgumentException(
-          name
-              + " has "
-              + data.remaining()
-              + " bytes; expected "
-              + rows
-              + " x "
-              + columns
-              + " of "
-              + type);
-    }
-    return new CpuWeight(memory, type, rows, columns, data.slice());
+  public boolean runsAhead() {
+    return false;
   }
 
   @Override
-  public Activation allocate(int rows, int columns) {
-    return new CpuActivation(memory, rows, columns);
+  public OptionalLong freeMemory() {
+    return OptionalLong.empty();
+  }
+
+  @Override
+  public Weight upload(int rows, int columns, List<WeightSource> parts) {
+    return new CpuWeight(memory, rows, columns, parts);
+  }
+
+  @Override
+  public ExpertWeights uploadExperts(int hidden, int width, List<ExpertSource> experts) {
+    return new CpuExperts(memory, hidden, width, experts);
+  }
+
+  @Override
+  public Activation allocate(int rows, int columns, Precision precision) {
+    return new CpuActivation(memory, rows, columns, precision);
   }
 
   @Override
@@ -86,6 +94,17 @@ public final class CpuBackend implements ComputeBackend {
   @Override
   public StepPlan plan(List<Segment> decoding, List<Segment> prefilling) {
     return new CpuPlan(decoding, prefilling);
+  }
+
+  @Override
+  public void run(StepPlan plan, Forward forward) {
+    forward.compute(plan);
+    sampled = CpuPlan.of(plan).chosen();
+  }
+
+  @Override
+  public int[] tokens(StepPlan plan) {
+    return CpuPlan.of(plan).chosen();
   }
 
   private interface RowTask {
@@ -113,7 +132,8 @@ public final class CpuBackend implements ComputeBackend {
         plan.rows(),
         (row, scratch) -> {
           float[] values = scratch.array(Scratch.Use.ROWS, columns);
-          rows.readRow(tokens.token(row), values);
+          int token = tokens.token(row);
+          rows.readRow(token < 0 ? sampled[~token] : token, values);
           result.writeRow(row, values, 0);
         });
   }
@@ -183,39 +203,38 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void gatedActivation(Activation gate, Activation up) {
-    CpuActivation gates = CpuActivation.of(gate);
-    CpuActivation ups = CpuActivation.of(up);
-    int columns = gate.columns();
+  public void gatedActivation(Activation gateUp, Activation out) {
+    CpuActivation result = CpuActivation.of(out);
+    CpuActivation ups = CpuActivation.of(gateUp.columns(out.columns(), out.columns()));
+    CpuActivation gates = CpuActivation.of(gateUp.columns(0, out.columns()));
+    int columns = out.columns();
     forRows(
-        gate.rows(),
+        gateUp.rows(),
         (row, scratch) -> {
           float[] values = scratch.array(Scratch.Use.GATE, columns);
           float[] factors = scratch.array(Scratch.Use.UP, columns);
           gates.readRow(row, values, 0);
           ups.readRow(row, factors, 0);
           Vectors.gate(values, factors, columns, scratch);
-          gates.writeRow(row, values, 0);
+          result.writeRow(row, values, 0);
         });
   }
 
-  @Override
-  public void rotateQueries(Activation queries, int heads, Rotation rotation, StepPlan plan) {
-    CpuActivation values = CpuActivation.of(queries);
-    CpuRotation turns = CpuRotation.of(rotation);
-    CpuPlan tokens = CpuPlan.of(plan);
-    int head = queries.columns() / heads;
+  /** Turns the last 64 elements of every head of some rows by their positions. */
+  private void turn(
+      CpuActivation queries, int head, int firstRow, int rows, CpuRotation turns, CpuPlan plan) {
     forRows(
-        plan.rows(),
-        (row, scratch) -> {
+        rows,
+        (index, scratch) -> {
+          int row = firstRow + index;
           float[] angles = scratch.array(Scratch.Use.SCORES, LatentCache.ROPE);
-          turns.angles(tokens.position(row), angles);
+          turns.angles(plan.position(row), angles);
           float[] part = scratch.array(Scratch.Use.ROWS, queries.columns());
-          values.readRow(row, part, 0);
-          for (int i = 1; i <= heads; i++) {
-            turns.turn(part, i * head - LatentCache.ROPE, angles);
+          queries.readRow(row, part, 0);
+          for (int end = head; end <= queries.columns(); end += head) {
+            turns.turn(part, end - LatentCache.ROPE, angles);
           }
-          values.writeRow(row, part, 0);
+          queries.writeRow(row, part, 0);
         });
   }
 
@@ -251,7 +270,13 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void absorbQueries(
-      Activation queries, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+      Activation queries,
+      Weight keyValue,
+      int heads,
+      int nope,
+      Rotation rotation,
+      StepPlan plan,
+      Activation out) {
     CpuWeight parameters = CpuWeight.of(keyValue);
     Products.View from = Products.View.of(CpuActivation.of(queries));
     Products.View to = Products.View.of(CpuActivation.of(out));
@@ -277,6 +302,13 @@ public final class CpuBackend implements ComputeBackend {
               rows,
               LatentCache.ROPE);
         });
+    turn(
+        CpuActivation.of(out),
+        LatentCache.WIDTH,
+        0,
+        rows,
+        CpuRotation.of(rotation),
+        CpuPlan.of(plan));
   }
 
   @Override
@@ -328,11 +360,19 @@ public final class CpuBackend implements ComputeBackend {
       int heads,
       int nope,
       float scale,
+      Rotation rotation,
       StepPlan plan,
       LatentCache cache,
       int layer,
       Activation out) {
     int row = plan.decodeRows();
+    turn(
+        CpuActivation.of(queries),
+        nope + LatentCache.ROPE,
+        row,
+        plan.rows() - row,
+        CpuRotation.of(rotation),
+        CpuPlan.of(plan));
     for (Segment segment : CpuPlan.of(plan).prefilling()) {
       new PrefillAttention(
               CpuActivation.of(queries),
@@ -350,7 +390,8 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public Routing route(Activation logits, Optional<Weight> bias, RoutingPolicy policy) {
+  public Routing route(
+      Activation logits, Optional<Weight> bias, RoutingPolicy policy, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
     int experts = logits.columns();
     float[] biases = bias.map(values -> CpuWeight.of(values).vector()).orElse(new float[experts]);
@@ -368,34 +409,40 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void experts(Activation in, Routing routing, List<GatedWeights> experts, Activation out) {
-    new ExpertProducts(CpuActivation.of(in), CpuRouting.of(routing), experts, CpuActivation.of(out))
+  public void experts(Activation in, Routing routing, ExpertWeights experts, Activation out) {
+    new ExpertProducts(
+            CpuActivation.of(in),
+            CpuRouting.of(routing),
+            CpuExperts.of(experts),
+            CpuActivation.of(out))
         .run(workers, memory);
   }
 
   @Override
-  public void gather(Activation in, int[] rows, Activation out) {
+  public void gatherSampled(Activation in, StepPlan plan, Activation out) {
     CpuActivation source = CpuActivation.of(in);
     CpuActivation result = CpuActivation.of(out);
+    CpuPlan rows = CpuPlan.of(plan);
     float[] values = new float[in.columns()];
-    for (int i = 0; i < rows.length; i++) {
-      source.readRow(rows[i], values, 0);
+    for (int i = 0; i < rows.sampledRows(); i++) {
+      source.readRow(rows.sampledRow(i), values, 0);
       result.writeRow(i, values, 0);
     }
   }
 
   @Override
-  public int[] sample(Activation logits, List<Sampling> sampling) {
+  public void sample(Activation logits, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
-    int[] tokens = new int[logits.rows()];
+    CpuPlan rows = CpuPlan.of(plan);
+    int[] tokens = new int[rows.sampledRows()];
     workers.run(
         tokens.length,
         (row, scratch) -> {
           float[] values = new float[logits.columns()];
           source.readRow(row, values, 0);
-          tokens[row] = TokenChoice.choose(values, sampling.get(row));
+          tokens[row] = TokenChoice.choose(values, rows.sampling(row));
         });
-    return tokens;
+    rows.choose(tokens);
   }
 
   @Override

@@ -1,18 +1,22 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Tokens, positions and cache slots by row. */
+/** Tokens, positions and cache slots by row, and what is sampled. */
 final class CpuPlan implements StepPlan {
   private final List<Segment> decoding;
   private final List<Segment> prefilling;
   private final int[] tokens;
   private final int[] positions;
   private final int[] slots;
+  private final List<Integer> sampledRows = new ArrayList<>();
+  private final List<Sampling> sampling = new ArrayList<>();
+  private int[] chosen = new int[0];
 
   CpuPlan(List<Segment> decoding, List<Segment> prefilling) {
     this.decoding = List.copyOf(decoding);
@@ -26,10 +30,17 @@ final class CpuPlan implements StepPlan {
     int row = 0;
     for (Segment segment : all) {
       for (int i = 0; i < segment.tokens().length; i++) {
-        tokens[row] = segment.tokens()[i];
+        tokens[row] =
+            segment.previousRow().isPresent()
+                ? ~segment.previousRow().getAsInt()
+                : segment.tokens()[i];
         positions[row] = segment.position() + i;
         slots[row] = slot(segment, positions[row]);
         row++;
+      }
+      if (segment.sampling().isPresent()) {
+        sampledRows.add(row - 1);
+        sampling.add(segment.sampling().get());
       }
     }
   }
@@ -52,6 +63,7 @@ final class CpuPlan implements StepPlan {
     return prefilling;
   }
 
+  /** A row's token; {@code ~r} for the one that sampled row r of the step before was given. */
   int token(int row) {
     return tokens[row];
   }
@@ -64,6 +76,26 @@ final class CpuPlan implements StepPlan {
     return slots[row];
   }
 
+  /** The row that a sampled row is. */
+  int sampledRow(int sampled) {
+    return sampledRows.get(sampled);
+  }
+
+  /** How a sampled row's token is chosen. */
+  Sampling sampling(int sampled) {
+    return sampling.get(sampled);
+  }
+
+  /** The tokens that were sampled. */
+  int[] chosen() {
+    return chosen;
+  }
+
+  /** Keeps the tokens that were sampled. */
+  void choose(int[] sampledTokens) {
+    chosen = sampledTokens;
+  }
+
   @Override
   public int rows() {
     return tokens.length;
@@ -72,6 +104,11 @@ final class CpuPlan implements StepPlan {
   @Override
   public int decodeRows() {
     return decoding.size();
+  }
+
+  @Override
+  public int sampledRows() {
+    return sampledRows.size();
   }
 
   @Override

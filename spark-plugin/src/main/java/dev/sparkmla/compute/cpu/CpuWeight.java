@@ -2,14 +2,16 @@ package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
+import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
- * Parameters outside the heap: bf16 as they came, f16 widened to float32 (bf16 could not hold its
- * digits), float32. One row is kept in the heap as well, for what goes by element.
+ * Parameters outside the heap: bf16 where all parts are, else float32, since bf16 could not hold
+ * f16's digits. One row is kept in the heap as well, for what goes by element.
  */
 final class CpuWeight implements Weight {
   private final HostMemory memory;
@@ -19,27 +21,65 @@ final class CpuWeight implements Weight {
   private final float[] vector;
   private HostBuffer buffer;
 
-  CpuWeight(HostMemory memory, DataType type, int rows, int columns, ByteBuffer data) {
+  CpuWeight(HostMemory memory, int rows, int columns, List<WeightSource> parts) {
     this.memory = memory;
     this.rows = rows;
     this.columns = columns;
-    this.narrow = type == DataType.BF16;
+    this.narrow = parts.stream().allMatch(part -> part.type() == DataType.BF16);
     int elements = Math.multiplyExact(rows, columns);
+    long given = parts.stream().mapToLong(WeightSource::elements).sum();
+    if (given != elements) {
+      throw new IllegalArgumentException(
+          parts.get(0).name() + " has " + given + " elements; expected " + rows + " x " + columns);
+    }
     this.buffer = memory.take((long) elements * (narrow ? Short.BYTES : Float.BYTES));
-    ByteBuffer source = data.duplicate().order(ByteOrder.LITTLE_ENDIAN);
-    switch (type) {
-      case BF16 -> buffer.shorts().put(0, source.asShortBuffer(), 0, elements);
-      case F32 -> buffer.floats().put(0, source.asFloatBuffer(), 0, elements);
-      case F16 -> {
-        ShortBuffer halves = source.asShortBuffer();
-        for (int i = 0; i < elements; i++) {
-          buffer.floats().put(i, widenHalf(halves.get(i)));
-        }
+    int at = 0;
+    for (WeightSource part : parts) {
+      if (part instanceof WeightSource.Stored stored) {
+        copy(stored, at);
+      } else if (part instanceof WeightSource.Drawn drawn) {
+        draw(drawn, at);
       }
+      at += (int) part.elements();
     }
     this.vector = rows == 1 ? new float[columns] : null;
     if (vector != null) {
       readRow(0, vector);
+    }
+  }
+
+  private void copy(WeightSource.Stored part, int at) {
+    ByteBuffer source = part.data().slice().order(ByteOrder.LITTLE_ENDIAN);
+    int elements = (int) part.elements();
+    switch (part.type()) {
+      case BF16 -> {
+        ShortBuffer shorts = source.asShortBuffer();
+        if (narrow) {
+          buffer.shorts().put(at, shorts, 0, elements);
+        } else {
+          BFloat16.widen(shorts, 0, buffer.floats(), at, elements);
+        }
+      }
+      case F32 -> buffer.floats().put(at, source.asFloatBuffer(), 0, elements);
+      case F16 -> {
+        ShortBuffer halves = source.asShortBuffer();
+        for (int i = 0; i < elements; i++) {
+          buffer.floats().put(at + i, widenHalf(halves.get(i)));
+        }
+      }
+    }
+  }
+
+  private void draw(WeightSource.Drawn part, int at) {
+    float factor = part.deviation() * (float) Math.sqrt(3);
+    for (int i = 0; i < part.elements(); i++) {
+      float unit = (SplitMix64.number(part.seed(), i) >>> 40) * 0x1p-24f;
+      short value = BFloat16.round(part.mean() + factor * (2 * unit - 1));
+      if (narrow) {
+        buffer.shorts().put(at + i, value);
+      } else {
+        buffer.floats().put(at + i, Float.intBitsToFloat(value << 16));
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Segment;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
@@ -61,7 +62,7 @@ final class DecodeAttention {
 
   void run(Workers workers, HostMemory memory) {
     int width = heads * LatentCache.LATENT;
-    try (CpuActivation partial = new CpuActivation(memory, runs.size(), width)) {
+    try (CpuActivation partial = new CpuActivation(memory, runs.size(), width, Precision.FLOAT32)) {
       workers.run(runs.size(), (index, scratch) -> attend(index, partial, scratch));
       workers.run(segments.size(), (row, scratch) -> merge(row, partial, scratch));
     }

@@ -1,8 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.Precision;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * The experts' gated products: tokens are grouped by expert, and each group is gathered and
@@ -14,11 +13,10 @@ final class ExpertProducts {
 
   private final CpuActivation in;
   private final CpuRouting routing;
-  private final List<GatedWeights> experts;
+  private final CpuExperts experts;
   private final CpuActivation out;
 
-  ExpertProducts(
-      CpuActivation in, CpuRouting routing, List<GatedWeights> experts, CpuActivation out) {
+  ExpertProducts(CpuActivation in, CpuRouting routing, CpuExperts experts, CpuActivation out) {
     this.in = in;
     this.routing = routing;
     this.experts = experts;
@@ -35,11 +33,11 @@ final class ExpertProducts {
     int perToken = routing.perToken();
     int[][] chosen = choices(first, rows);
     int[] busy = busiestFirst(chosen);
-    try (CpuActivation results = new CpuActivation(memory, rows * perToken, out.columns())) {
+    try (CpuActivation results =
+        new CpuActivation(memory, rows * perToken, out.columns(), Precision.FLOAT32)) {
       workers.run(
           busy.length,
-          (index, scratch) ->
-              multiply(first, experts.get(busy[index]), chosen[busy[index]], results, scratch));
+          (index, scratch) -> multiply(first, busy[index], chosen[busy[index]], results, scratch));
       workers.run(
           (rows + 63) / 64,
           (index, scratch) -> {
@@ -53,11 +51,11 @@ final class ExpertProducts {
   /** By expert, the places {@code row * perToken + i} of the batch that chose it. */
   private int[][] choices(int first, int rows) {
     int perToken = routing.perToken();
-    int[] counts = new int[experts.size()];
+    int[] counts = new int[experts.experts()];
     for (int i = 0; i < rows * perToken; i++) {
       counts[routing.experts()[first * perToken + i]]++;
     }
-    int[][] places = new int[experts.size()][];
+    int[][] places = new int[experts.experts()][];
     Arrays.setAll(places, expert -> new int[counts[expert]]);
     for (int i = rows * perToken - 1; i >= 0; i--) {
       int expert = routing.experts()[first * perToken + i];
@@ -76,14 +74,13 @@ final class ExpertProducts {
   }
 
   private void multiply(
-      int first, GatedWeights weights, int[] places, CpuActivation results, Scratch scratch) {
-    CpuWeight gate = CpuWeight.of(weights.gate());
-    CpuWeight up = CpuWeight.of(weights.up());
-    CpuWeight down = CpuWeight.of(weights.down());
+      int first, int expert, int[] places, CpuActivation results, Scratch scratch) {
+    CpuWeight gateUp = experts.gateUp(expert);
+    CpuWeight down = experts.down(expert);
     int hidden = in.columns();
-    int width = gate.rows();
+    int width = down.columns();
     int rows = places.length;
-    HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * Math.max(hidden, width));
+    HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * hidden);
     Products.View input = new Products.View(gathered, 0, hidden);
     for (int i = 0; i < rows; i++) {
       gathered
@@ -91,27 +88,25 @@ final class ExpertProducts {
           .put(
               i * hidden,
               in.buffer().floats(),
-              (first + places[i] / routing.perToken()) * hidden,
+              in.offset() + (first + places[i] / routing.perToken()) * in.stride(),
               hidden);
     }
-    HostBuffer gateBuffer = scratch.buffer(Scratch.Use.GATE, (long) rows * width);
-    HostBuffer upBuffer = scratch.buffer(Scratch.Use.UP, (long) rows * Math.max(width, hidden));
-    Products.View gates = new Products.View(gateBuffer, 0, width);
-    Products.independent(rows, input, gate, 0, width, gates, false, scratch);
-    Products.independent(
-        rows, input, up, 0, width, new Products.View(upBuffer, 0, width), false, scratch);
-    float[] values = scratch.array(Scratch.Use.GATE, width);
+    HostBuffer gateUps = scratch.buffer(Scratch.Use.GATE, (long) rows * 2 * width);
+    HostBuffer products = scratch.buffer(Scratch.Use.UP, (long) rows * hidden);
+    Products.View gates = new Products.View(gateUps, 0, 2 * width);
+    Products.independent(rows, input, gateUp, 0, 2 * width, gates, false, scratch);
+    float[] values = scratch.array(Scratch.Use.GATE, 2 * width);
     float[] factors = scratch.array(Scratch.Use.UP, width);
     for (int i = 0; i < rows; i++) {
-      gateBuffer.floats().get(i * width, values, 0, width);
-      upBuffer.floats().get(i * width, factors, 0, width);
+      gateUps.floats().get(i * 2 * width, values, 0, width);
+      gateUps.floats().get(i * 2 * width + width, factors, 0, width);
       Vectors.gate(values, factors, width, scratch);
-      gateBuffer.floats().put(i * width, values, 0, width);
+      gateUps.floats().put(i * 2 * width, values, 0, width);
     }
-    Products.View output = new Products.View(upBuffer, 0, hidden);
+    Products.View output = new Products.View(products, 0, hidden);
     Products.independent(rows, gates, down, 0, hidden, output, false, scratch);
     for (int i = 0; i < rows; i++) {
-      results.buffer().floats().put(places[i] * hidden, upBuffer.floats(), i * hidden, hidden);
+      results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);
     }
   }
 

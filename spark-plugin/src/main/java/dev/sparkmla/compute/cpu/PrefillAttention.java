@@ -153,12 +153,12 @@ final class PrefillAttention {
     float[] sums = scratch.array(Scratch.Use.RESULT, rows * value);
     float[] factors = scratch.array(Scratch.Use.GATE, rows);
     FloatBuffer result = out.buffer().floats();
-    int resultAt = (firstRow + begin) * out.columns() + head * value;
+    int resultAt = out.offset() + (firstRow + begin) * out.stride() + head * value;
     if (first == 0) {
       Arrays.fill(sums, 0, rows * value, 0f);
     } else {
       for (int row = 0; row < rows; row++) {
-        result.get(resultAt + row * out.columns(), sums, row * value, value);
+        result.get(resultAt + row * out.stride(), sums, row * value, value);
       }
     }
     Arrays.fill(scores, rows * TILE, padded * TILE, 0f);
@@ -201,7 +201,7 @@ final class PrefillAttention {
       if (last) {
         Vectors.scale(sums, row * value, value, 1 / running.sum(row));
       }
-      result.put(resultAt + row * out.columns(), sums, row * value, value);
+      result.put(resultAt + row * out.stride(), sums, row * value, value);
     }
   }
 

@@ -44,7 +44,7 @@ final class Products {
    */
   record View(HostBuffer buffer, int offset, int stride) {
     static View of(CpuActivation activation) {
-      return new View(activation.buffer(), 0, activation.columns());
+      return new View(activation.buffer(), activation.offset(), activation.stride());
     }
 
     /** From that row and column on. */

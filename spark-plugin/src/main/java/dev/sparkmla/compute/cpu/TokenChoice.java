@@ -9,8 +9,6 @@ import java.util.Arrays;
  * finisher of SplitMix64 (Steele, Lea and Flood 2014) over seed and index.
  */
 final class TokenChoice {
-  private static final long GOLDEN = 0x9e3779b97f4a7c15L;
-
   private TokenChoice() {}
 
   static int choose(float[] logits, Sampling sampling) {
@@ -85,12 +83,6 @@ final class TokenChoice {
 
   /** In [0, 1), 53 bits. */
   static double uniform(long seed, int index) {
-    return (mix(mix(seed + GOLDEN) + (index + 1L) * GOLDEN) >>> 11) * 0x1p-53;
-  }
-
-  private static long mix(long bits) {
-    long mixed = (bits ^ bits >>> 30) * 0xbf58476d1ce4e5b9L;
-    mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
-    return mixed ^ mixed >>> 31;
+    return (SplitMix64.number(SplitMix64.number(seed, 0), index) >>> 11) * 0x1p-53;
   }
 }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Products through cuBLASLt against double precision on the host. */
 @Tag("gpu")
-class MatrixProductTest {
+class MatrixProductsTest {
   @ParameterizedTest(name = "[{0}, {2}] x [{1}, {2}]^T to {3}")
   @CsvSource({
     "1, 8, 8, FLOAT32",
@@ -27,14 +27,13 @@ class MatrixProductTest {
         DeviceBuffer a = context.allocate(2L * m * k);
         DeviceBuffer b = context.allocate(2L * n * k);
         DeviceBuffer c = context.allocate((long) resultType.bytes() * m * n);
-        MatrixProduct.Library library = MatrixProduct.Library.open(context);
-        MatrixProduct product = library.product(m, n, k, resultType)) {
-      assertThat(library.description()).startsWith("libcublasLt.so.1");
+        MatrixProducts products = MatrixProducts.open(context)) {
+      assertThat(products.description()).startsWith("libcublasLt.so.1");
       Random random = new Random(m);
       pool.fill(a, 0, a.bytes(), random, stream);
       pool.fill(b, 0, b.bytes(), random, stream);
       c.fill(0, c.bytes(), (byte) 0xFF, stream);
-      product.run(
+      products.multiply(
           a.tensor(ElementType.BFLOAT16, m, k),
           b.tensor(ElementType.BFLOAT16, n, k),
           c.tensor(resultType, m, n),
@@ -61,13 +60,44 @@ class MatrixProductTest {
       }
       assertThatThrownBy(
               () ->
-                  product.run(
+                  products.multiply(
                       a.tensor(ElementType.BFLOAT16, m, k),
                       b.tensor(ElementType.BFLOAT16, n, k),
                       c.tensor(resultType, (long) m * n),
                       stream))
           .isInstanceOf(CudaArgumentException.class)
-          .hasMessageContaining("c must be contiguous");
+          .hasMessageContaining("c must have the shape");
+    }
+  }
+
+  @ParameterizedTest(name = "[m, {1}] x [{0}, {1}]^T")
+  @CsvSource({"3648, 2048", "2048, 2816", "64, 2048", "4096, 512", "120, 40"})
+  void aRowsResultDoesNotDependOnTheNumberOfRows(int n, int k) {
+    int most = 5000;
+    try (CudaContext context = CudaContext.open(GpuDevice.at(0));
+        CudaStream stream = context.newStream();
+        RandomPool pool = new RandomPool(context, 5, stream);
+        DeviceBuffer a = context.allocate(2L * most * k);
+        DeviceBuffer b = context.allocate(2L * n * k);
+        DeviceBuffer c = context.allocate(4L * most * n);
+        MatrixProducts products = MatrixProducts.open(context)) {
+      Random random = new Random(n);
+      pool.fill(a, 0, a.bytes(), random, stream);
+      pool.fill(b, 0, b.bytes(), random, stream);
+      ByteBuffer alone = null;
+      for (int m : new int[] {1, 2, 17, 33, 100, 200, 500, 1000, 2000, most}) {
+        products.multiply(
+            a.tensor(ElementType.BFLOAT16, m, k),
+            b.tensor(ElementType.BFLOAT16, n, k),
+            c.tensor(ElementType.FLOAT32, m, n),
+            stream);
+        ByteBuffer first = ByteBuffer.allocateDirect(4 * n);
+        c.copyToHost(0, first, stream);
+        if (alone == null) {
+          alone = first;
+        }
+        assertThat(first).as("the first of %d rows", m).isEqualTo(alone);
+      }
     }
   }
 }

@@ -1,0 +1,65 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// Rows of the paged cache into two contiguous arrays, one warp a row: what the product that expands
+// latents to keys and values takes.
+
+#include <cstdint>
+
+#include "../hopper.cuh"
+#include "mla_prefill.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kRows = kThreads / 32;
+constexpr int kChunk = 8;  // bf16 elements of one 16-byte access
+
+__global__ void __launch_bounds__(kThreads) gather_kernel(const spark_mla_gather_cache_args a) {
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int row = blockIdx.x * kRows + threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  if (row >= a.cu_k[a.segments]) {
+    return;
+  }
+  // The last segment that starts at or before the row; an empty one never is.
+  int segment = 0;
+  for (int end = a.segments; end - segment > 1;) {
+    const int middle = (segment + end) / 2;
+    if (a.cu_k[middle] <= row) {
+      segment = middle;
+    } else {
+      end = middle;
+    }
+  }
+  const int position = a.first_key[segment] + row - a.cu_k[segment];
+  const int page =
+      a.block_table[segment * a.block_table_stride + position / SPARK_MLA_PAGE_TOKENS];
+  const uint16_t* source = static_cast<const uint16_t*>(a.cache) + page * a.cache_stride_block +
+                           position % SPARK_MLA_PAGE_TOKENS * a.cache_stride_token;
+  uint16_t* latent = static_cast<uint16_t*>(a.latents) + row * a.latents_stride;
+  uint16_t* rope = static_cast<uint16_t*>(a.rope) + row * a.rope_stride;
+  for (int i = lane * kChunk; i < a.latent_dim + a.rope_dim; i += 32 * kChunk) {
+    const uint4 values = *reinterpret_cast<const uint4*>(source + i);
+    uint16_t* target = i < a.latent_dim ? latent + i : rope + (i - a.latent_dim);
+    *reinterpret_cast<uint4*>(target) = values;
+  }
+}
+
+}  // namespace
+
+cudaError_t launch_gather_cache(const spark_mla_gather_cache_args& args) {
+  cudaLaunchAttribute attribute;
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3((args.total_k + kRows - 1) / kRows);
+  config.blockDim = dim3(kThreads);
+  config.stream = static_cast<cudaStream_t>(args.stream);
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, gather_kernel, args);
+}
+
+}  // namespace spark_mla

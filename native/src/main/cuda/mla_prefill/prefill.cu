@@ -1,0 +1,669 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// Prefill attention over expanded keys for sm_90a: wgmma, TMA, mbarriers. docs/kernels.md draws the
+// schedule, which is FlashAttention-3's (arXiv:2407.08608).
+//
+// A block of three warpgroups works through tiles of 128 query rows of one head, one after another.
+// Warpgroup 0 loads; two consumers hold 64 rows each, and take turns at the tensor cores: while one
+// computes its softmax, the other's products run. A consumer issues the scores of the next keys
+// before the product of the current weights with their values, so that its own softmax too runs
+// beside a product. The tiles of all segments are dealt out longest first.
+
+#include <cuda_bf16.h>
+#include <math_constants.h>
+
+#include <algorithm>
+
+#include "../fragments.cuh"
+#include "../hopper.cuh"
+#include "../tensor_map.h"
+#include "../wgmma.cuh"
+#include "mla_prefill.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kRopeDim = 64;
+constexpr int kBoxColumns = 64;  // one 128-byte swizzle row of bf16
+constexpr int kBoxRowBytes = kBoxColumns * 2;
+constexpr int kConsumers = 2;
+constexpr int kConsumerRows = 64;  // wgmma's M
+constexpr int kTileRows = kConsumers * kConsumerRows;
+constexpr int kQueryBoxBytes = kTileRows * kBoxRowBytes;
+constexpr int kWarpgroup = 128;
+constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
+constexpr int kConsumerThreads = kConsumers * kWarpgroup;
+constexpr int kConsumerWarps = kConsumerThreads / 32;
+constexpr int kStages = 2;
+constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
+
+// Named barriers; 0 is __syncthreads'.
+enum NamedBarrier { kTurn = 1 /* and 2 */, kCleared = 3 };
+
+template <int kNopeDim, int kValueDim, int kKeys>
+struct Dimensions {
+  static constexpr int kNope = kNopeDim;
+  static constexpr int kTileKeys = kKeys;
+  static constexpr int kNopeBoxes = kNopeDim / kBoxColumns;
+  static constexpr int kKeyBoxes = kNopeBoxes + 1;
+  static constexpr int kValueBoxes = kValueDim / kBoxColumns;
+  static constexpr int kBoxBytes = kKeys * kBoxRowBytes;
+  static constexpr int kScores = kKeys / 2;  // float32 registers of a thread
+  static constexpr int kOut = kValueDim / 2;
+  static constexpr int kSteps = kKeys / 16;
+  static_assert(kNopeDim % kBoxColumns == 0 && kValueDim % kBoxColumns == 0 && kKeys % 16 == 0);
+};
+
+// 128 query rows of one head, and the keys they see.
+struct Tile {
+  int head;       // negative: there are no more tiles
+  int row;        // of q, the tile's first
+  int rows;       // that exist, at most kTileRows
+  int key;        // of kv, the segment's first
+  int keys;       // of the segment
+  int diagonal;   // row i of the tile sees keys 0 .. diagonal + i
+  int key_tiles;  // that any row sees
+};
+
+template <class D>
+struct alignas(1024) SharedStorage {
+  uint8_t q[D::kKeyBoxes][kQueryBoxBytes];
+  uint8_t k[kStages][D::kKeyBoxes][D::kBoxBytes];
+  uint8_t v[kStages][D::kValueBoxes][D::kBoxBytes];
+  Tile tile;
+  uint64_t q_full;
+  uint64_t q_empty;
+  uint64_t k_full[kStages];
+  uint64_t k_empty[kStages];
+  uint64_t v_full[kStages];
+  uint64_t v_empty[kStages];
+};
+
+struct PrefillParams {
+  CUtensorMap q_map;     // [total_q, heads, dim]
+  CUtensorMap kv_map;    // [total_k, heads, nope + value]
+  CUtensorMap rope_map;  // [total_k, 1, rope]
+  const int32_t* cu_q;
+  const int32_t* cu_k;
+  const int32_t* q_offset;
+  __nv_bfloat16* out;
+  int64_t out_stride_token;
+  int64_t out_stride_head;
+  float* lse;
+  int segments;
+  int heads;
+  int group_heads;  // heads whose tiles are dealt out together
+  int total_q;
+  int merge;
+  float scale_log2;  // softmax_scale * log2(e)
+  float scale;
+};
+
+// ---- Order of work ------------------------------------------------------------------------------
+
+// Numbers the tiles of all segments and heads: group of heads by group of heads, in a group by
+// falling number of key tiles, among equals by segment, and the group's heads innermost. Blocks that
+// run together so share keys in L2, and the longest tiles come first. Each call is for a higher
+// number than the one before, by all lanes of a warp alike.
+template <class D>
+class TileFinder {
+ public:
+  __device__ __forceinline__ TileFinder(const PrefillParams& p, int lane) : p_(p), lane_(lane) {
+    int longest = 0;
+    for (int s = lane; s < p.segments; s += 32) {
+      longest = max(longest, key_tiles(p.cu_k[s + 1] - p.cu_k[s]));
+    }
+    longest_ = __reduce_max_sync(0xffffffffu, longest);
+    level_ = longest_ + 1;
+  }
+
+  __device__ __forceinline__ Tile find(int64_t number) {
+    while (number >= level_begin_ + level_tiles_) {
+      level_begin_ += level_tiles_;
+      if (--level_ < 0) {
+        level_ = longest_;
+        first_head_ += p_.group_heads;
+      }
+      if (first_head_ >= p_.heads) {
+        level_tiles_ = 0;
+        return Tile{-1};
+      }
+      heads_ = min(p_.group_heads, p_.heads - first_head_);
+      int count = 0;
+      for (int s = lane_; s < p_.segments; s += 32) {
+        count += tiles_up_to(s, level_) - tiles_up_to(s, level_ - 1);
+      }
+      level_tiles_ = static_cast<int64_t>(__reduce_add_sync(0xffffffffu, count)) * heads_;
+    }
+    const int within = static_cast<int>(number - level_begin_);
+    int index = within / heads_;
+    for (int chunk = 0;; chunk += 32) {
+      const int s = chunk + lane_;
+      const int below = s < p_.segments ? tiles_up_to(s, level_ - 1) : 0;
+      const int count = s < p_.segments ? tiles_up_to(s, level_) - below : 0;
+      int end = count;
+      for (int offset = 1; offset < 32; offset *= 2) {
+        const int other = __shfl_up_sync(0xffffffffu, end, offset);
+        end += lane_ >= offset ? other : 0;
+      }
+      const uint32_t after = __ballot_sync(0xffffffffu, end > index);
+      if (after == 0) {
+        index -= __shfl_sync(0xffffffffu, end, 31);
+        continue;
+      }
+      const int owner = __ffs(after) - 1;
+      const int tile = below + index - (end - count);
+      return tile_of(chunk + owner, __shfl_sync(0xffffffffu, tile, owner),
+                     first_head_ + within % heads_);
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int key_tiles(int keys) {
+    return (keys + D::kTileKeys - 1) / D::kTileKeys;
+  }
+
+  // How many of a segment's tiles have at most so many key tiles, counting every tile as full.
+  __device__ __forceinline__ int tiles_up_to(int segment, int level) const {
+    if (level < 0) {
+      return 0;
+    }
+    const int tiles = (p_.cu_q[segment + 1] - p_.cu_q[segment] + kTileRows - 1) / kTileRows;
+    if (level >= key_tiles(p_.cu_k[segment + 1] - p_.cu_k[segment])) {
+      return tiles;
+    }
+    return max(0, min(tiles, (level * D::kTileKeys - p_.q_offset[segment]) / kTileRows));
+  }
+
+  __device__ __forceinline__ Tile tile_of(int segment, int index, int head) const {
+    Tile tile;
+    const int first = index * kTileRows;
+    tile.head = head;
+    tile.row = p_.cu_q[segment] + first;
+    tile.rows = min(kTileRows, p_.cu_q[segment + 1] - tile.row);
+    tile.key = p_.cu_k[segment];
+    tile.keys = p_.cu_k[segment + 1] - tile.key;
+    tile.diagonal = p_.q_offset[segment] + first;
+    tile.key_tiles = key_tiles(max(0, min(tile.keys, tile.diagonal + tile.rows)));
+    return tile;
+  }
+
+  const PrefillParams& p_;
+  const int lane_;
+  int longest_;
+  int level_;
+  int first_head_ = 0;
+  int heads_ = 1;
+  int64_t level_begin_ = 0;
+  int64_t level_tiles_ = 0;
+};
+
+// ---- Loading ------------------------------------------------------------------------------------
+
+// One warp finds the block's tiles and loads them. Blocks take the tiles' numbers to and fro, so that
+// who got the longest of one round gets the shortest of the next.
+template <class D>
+__device__ __forceinline__ void load(const PrefillParams& p, SharedStorage<D>& shared, int lane) {
+  TileFinder<D> finder(p, lane);
+  const uint32_t q_full = shared_address(&shared.q_full);
+  uint32_t uses = 0;  // of a stage for keys, and of one for values
+  for (uint32_t round = 0;; ++round) {
+    const int place = round % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x;
+    const Tile tile = finder.find(static_cast<int64_t>(round) * gridDim.x + place);
+    mbarrier_wait(shared_address(&shared.q_empty), round % 2 ^ 1);
+    if (lane == 0) {
+      shared.tile = tile;
+      if (tile.head < 0) {
+        mbarrier_arrive(q_full);
+      } else {
+        mbarrier_arrive_expect(q_full, D::kKeyBoxes * kQueryBoxBytes);
+        for (int box = 0; box < D::kKeyBoxes; ++box) {
+          tma_load_3d(shared_address(shared.q[box]), &p.q_map, q_full, box * kBoxColumns, tile.head,
+                      tile.row, kEvictFirst);
+        }
+        const auto load_values = [&](int key_tile) {
+          const uint32_t stage = uses % kStages;
+          const uint32_t full = shared_address(&shared.v_full[stage]);
+          mbarrier_wait(shared_address(&shared.v_empty[stage]), uses / kStages % 2 ^ 1);
+          mbarrier_arrive_expect(full, D::kValueBoxes * D::kBoxBytes);
+          for (int box = 0; box < D::kValueBoxes; ++box) {
+            tma_load_3d(shared_address(shared.v[stage][box]), &p.kv_map, full,
+                        D::kNope + box * kBoxColumns, tile.head,
+                        tile.key + key_tile * D::kTileKeys, kEvictNormal);
+          }
+          ++uses;
+        };
+        for (int key_tile = tile.key_tiles - 1; key_tile >= 0; --key_tile) {
+          // Keys are one tile ahead of values.
+          const uint32_t ahead = uses + (key_tile == tile.key_tiles - 1 ? 0 : 1);
+          const uint32_t stage = ahead % kStages;
+          const uint32_t full = shared_address(&shared.k_full[stage]);
+          const int key = tile.key + key_tile * D::kTileKeys;
+          mbarrier_wait(shared_address(&shared.k_empty[stage]), ahead / kStages % 2 ^ 1);
+          mbarrier_arrive_expect(full, D::kKeyBoxes * D::kBoxBytes);
+          for (int box = 0; box < D::kNopeBoxes; ++box) {
+            tma_load_3d(shared_address(shared.k[stage][box]), &p.kv_map, full, box * kBoxColumns,
+                        tile.head, key, kEvictNormal);
+          }
+          tma_load_3d(shared_address(shared.k[stage][D::kNopeBoxes]), &p.rope_map, full, 0, 0, key,
+                      kEvictNormal);
+          if (key_tile != tile.key_tiles - 1) {
+            load_values(key_tile + 1);
+          }
+        }
+        if (tile.key_tiles > 0) {
+          load_values(0);
+        }
+      }
+    }
+    __syncwarp();
+    if (tile.head < 0) {
+      return;
+    }
+  }
+}
+
+// ---- Computing ----------------------------------------------------------------------------------
+
+// One consumer's registers. A thread holds two rows of its warp's sixteen.
+template <class D>
+struct Consumer {
+  float scores[D::kScores];
+  float out[D::kOut];
+  uint32_t weights[D::kSteps][4];  // as wgmma's left operand
+  float maximum[2];
+  float sum[2];  // of this thread's own columns
+  int row[2];    // within the tile
+
+  // Enqueues scores = queries * keys^T.
+  __device__ __forceinline__ void score(SharedStorage<D>& shared, uint32_t stage) {
+    const uint64_t q = wgmma_descriptor(
+        shared_address(shared.q) + row_of_consumer() * kBoxRowBytes, 0);
+    const uint64_t k = wgmma_descriptor(shared_address(shared.k[stage]), 0);
+    pin(scores);
+    wgmma_fence();
+#pragma unroll
+    for (int step = 0; step < D::kKeyBoxes * 4; ++step) {
+      wgmma_ss(scores, q + ((step / 4 * kQueryBoxBytes + step % 4 * 32) >> 4),
+               k + ((step / 4 * D::kBoxBytes + step % 4 * 32) >> 4), step > 0);
+    }
+    wgmma_commit();
+  }
+
+  // Enqueues out += weights * values.
+  __device__ __forceinline__ void multiply(SharedStorage<D>& shared, uint32_t stage) {
+    const uint64_t v = wgmma_descriptor(shared_address(shared.v[stage]), D::kBoxBytes);
+    pin(out);
+    wgmma_fence();
+#pragma unroll
+    for (int step = 0; step < D::kSteps; ++step) {
+      wgmma_rs_t(out, weights[step], v + ((step * 16 * kBoxRowBytes) >> 4));
+    }
+    wgmma_commit();
+  }
+
+  __device__ __forceinline__ int row_of_consumer() const {
+    return (threadIdx.x / kWarpgroup - 1) * kConsumerRows;
+  }
+
+  // Hides keys past the segment's end or after the query.
+  __device__ __forceinline__ void mask(const Tile& tile, int key_tile, int lane) {
+    const int first = key_tile * D::kTileKeys;
+    if (first + D::kTileKeys <= min(tile.keys, tile.diagonal + row_of_consumer() + 1)) {
+      return;
+    }
+    int visible[2];
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      visible[h] = min(tile.keys, tile.diagonal + row[h] + 1) - first - lane % 4 * 2;
+    }
+#pragma unroll
+    for (int i = 0; i < D::kScores; ++i) {
+      if (i / 4 * 8 + (i & 1) >= visible[(i >> 1) & 1]) {
+        scores[i] = -CUDART_INF_F;
+      }
+    }
+  }
+
+  // Scores -> their exponentials, relative to a maximum that moves only when a row has outgrown it
+  // by 2^kRescaleAbove: exact all the same, since sum and out share it. `factor` is by how much
+  // that makes the sum and out smaller.
+  __device__ __forceinline__ void soften(float scale_log2, float (&factor)[2]) {
+    float base[2];
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      float chain[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        chain[i] = fmaxf(scores[i * 4 + h * 2], scores[i * 4 + h * 2 + 1]);
+      }
+#pragma unroll
+      for (int i = 4; i < D::kScores / 4; ++i) {
+        chain[i % 4] = fmaxf(chain[i % 4], fmaxf(scores[i * 4 + h * 2], scores[i * 4 + h * 2 + 1]));
+      }
+      const float top = quad_max(fmaxf(fmaxf(chain[0], chain[1]), fmaxf(chain[2], chain[3])));
+      const bool keep = top * scale_log2 <= maximum[h] * scale_log2 + kRescaleAbove;
+      factor[h] = keep ? 1.f : exp2_approximate((maximum[h] - top) * scale_log2);
+      maximum[h] = keep ? maximum[h] : top;
+      base[h] = maximum[h] == -CUDART_INF_F ? 0.f : -maximum[h] * scale_log2;
+    }
+    float sums[2][2] = {};
+#pragma unroll
+    for (int i = 0; i < D::kScores; ++i) {
+      const int h = (i >> 1) & 1;
+      scores[i] = exp2_approximate(fmaf(scores[i], scale_log2, base[h]));
+      sums[h][i & 1] += scores[i];
+    }
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      sum[h] = fmaf(sum[h], factor[h], sums[h][0] + sums[h][1]);
+    }
+  }
+
+  __device__ __forceinline__ void pack() {
+#pragma unroll
+    for (int i = 0; i < D::kScores; i += 2) {
+      weights[i / 8][i % 8 / 2] = pack_bf16(scores[i], scores[i + 1]);
+    }
+  }
+
+  // Multiplies the output by a factor for each row; most of the time all are 1.
+  __device__ __forceinline__ void rescale(const float (&factor)[2]) {
+    if (__any_sync(0xffffffffu, factor[0] != 1.f || factor[1] != 1.f)) {
+#pragma unroll
+      for (int i = 0; i < D::kOut; ++i) {
+        out[i] *= factor[(i >> 1) & 1];
+      }
+    }
+  }
+};
+
+// Values past the segment's end may hold NaN, and 0 * NaN is NaN: both consumers clear a half.
+template <class D>
+__device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t stage, int valid) {
+  const int thread = threadIdx.x - kWarpgroup;
+  for (int i = thread; i < (D::kTileKeys - valid) * 8; i += kConsumerThreads) {
+    const int offset = (valid + i / 8) * kBoxRowBytes + i % 8 * 16;
+#pragma unroll
+    for (int box = 0; box < D::kValueBoxes; ++box) {
+      *reinterpret_cast<int4*>(&shared.v[stage][box][offset]) = make_int4(0, 0, 0, 0);
+    }
+  }
+  fence_proxy_async();
+  named_barrier_sync(kCleared, kConsumerThreads);
+}
+
+template <class D>
+__device__ __forceinline__ void write_tile(const PrefillParams& p, const Tile& tile,
+                                           Consumer<D>& consumer, int lane) {
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    const float total = quad_sum(consumer.sum[h]);
+    const bool exists = consumer.row[h] < tile.rows;
+    const int row = tile.row + consumer.row[h];
+    float* lse = p.lse + static_cast<int64_t>(tile.head) * p.total_q + row;
+    __nv_bfloat16* out = p.out + row * p.out_stride_token + tile.head * p.out_stride_head;
+    float result = total > 0.f ? consumer.maximum[h] * p.scale + logf(total) : CUDART_INF_F;
+    float inverse = total > 0.f ? 1.f / total : 0.f;
+    float before = 0.f;  // weight of what out holds already
+    if (p.merge) {
+      const float other = exists ? *lse : CUDART_INF_F;
+      if (total > 0.f && other != CUDART_INF_F) {
+        const float top = fmaxf(result, other);
+        const float mine = expf(result - top);
+        const float others = expf(other - top);
+        result = top + logf(mine + others);
+        inverse *= mine / (mine + others);
+        before = others / (mine + others);
+      } else if (!(total > 0.f)) {
+        result = other;
+        before = other != CUDART_INF_F ? 1.f : 0.f;
+      }
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < D::kOut; ++i) {
+      if (((i >> 1) & 1) == h) {
+        consumer.out[i] *= inverse;
+      }
+    }
+    if (p.merge && exists && before > 0.f) {
+#pragma unroll
+      for (int i = 0; i < D::kOut / 4; ++i) {
+        const float2 old = __bfloat1622float2(
+            *reinterpret_cast<const __nv_bfloat162*>(out + i * 8 + lane % 4 * 2));
+        consumer.out[i * 4 + h * 2] = fmaf(before, old.x, consumer.out[i * 4 + h * 2]);
+        consumer.out[i * 4 + h * 2 + 1] = fmaf(before, old.y, consumer.out[i * 4 + h * 2 + 1]);
+      }
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < D::kOut / 16; ++i) {
+      uint32_t word[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int at = (i * 4 + j) * 4 + h * 2;
+        word[j] = pack_bf16(consumer.out[at], consumer.out[at + 1]);
+      }
+      transpose_quad(word, lane);
+      if (exists) {
+        *reinterpret_cast<uint4*>(out + i * 32 + lane % 4 * 8) =
+            make_uint4(word[0], word[1], word[2], word[3]);
+      }
+    }
+    if (exists && lane % 4 == 0) {
+      *lse = result;
+    }
+  }
+}
+
+template <class D>
+__device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>& shared) {
+  const int lane = threadIdx.x % 32;
+  const int side = __shfl_sync(0xffffffffu, threadIdx.x / kWarpgroup, 0) - 1;
+  const auto give_back = [&](uint64_t& empty) {
+    if (lane == 0) {
+      mbarrier_arrive(shared_address(&empty));
+    }
+  };
+  const auto give_back_queries = [&] {
+    __syncwarp();  // each lane has read which tile it is
+    give_back(shared.q_empty);
+  };
+  Consumer<D> consumer;
+  consumer.row[0] = threadIdx.x / 32 % 4 * 16 + lane / 4 + side * kConsumerRows;
+  consumer.row[1] = consumer.row[0] + 8;
+  float factor[2];
+  uint32_t k_uses = 0;
+  uint32_t v_uses = 0;
+  if (side == 1) {
+    named_barrier_arrive(kTurn, kConsumerThreads);
+  }
+
+  for (uint32_t round = 0;; ++round) {
+    mbarrier_wait(shared_address(&shared.q_full), round % 2);
+    const Tile tile = shared.tile;
+    if (tile.head < 0) {
+      break;
+    }
+#pragma unroll
+    for (int i = 0; i < D::kOut; ++i) {
+      consumer.out[i] = 0.f;
+    }
+    consumer.maximum[0] = consumer.maximum[1] = -CUDART_INF_F;
+    consumer.sum[0] = consumer.sum[1] = 0.f;
+    if (tile.key_tiles == 0) {
+      give_back_queries();
+    } else {
+      int key_tile = tile.key_tiles - 1;
+      uint32_t stage = k_uses % kStages;
+      mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
+      ++k_uses;
+      consumer.score(shared, stage);
+      wgmma_wait<0>();
+      pin(consumer.scores);
+      give_back(shared.k_empty[stage]);
+      if (key_tile == 0) {
+        give_back_queries();
+      }
+      consumer.mask(tile, key_tile, lane);
+      consumer.soften(p.scale_log2, factor);
+      consumer.pack();
+      const int valid = tile.keys - key_tile * D::kTileKeys;
+      if (valid < D::kTileKeys) {
+        stage = v_uses % kStages;
+        mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
+        clear_tail(shared, stage, valid);
+      }
+      for (--key_tile; key_tile >= 0; --key_tile) {
+        stage = k_uses % kStages;
+        mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
+        ++k_uses;
+        named_barrier_sync(kTurn + side, kConsumerThreads);
+        consumer.score(shared, stage);
+        const uint32_t v_stage = v_uses % kStages;
+        mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
+        ++v_uses;
+        consumer.multiply(shared, v_stage);
+        named_barrier_arrive(kTurn + 1 - side, kConsumerThreads);
+        wgmma_wait<1>();
+        pin(consumer.scores);
+        give_back(shared.k_empty[stage]);
+        if (key_tile == 0) {
+          give_back_queries();
+        }
+        consumer.mask(tile, key_tile, lane);
+        consumer.soften(p.scale_log2, factor);
+        // The assembler would wait first and soften then; it does not look through this.
+        __syncwarp(consumer.sum[0] + consumer.sum[1] != -1.f ? 0xffffffffu : 0u);
+        wgmma_wait<0>();
+        pin(consumer.out);
+        give_back(shared.v_empty[v_stage]);
+        consumer.pack();
+        consumer.rescale(factor);
+      }
+      stage = v_uses % kStages;
+      mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
+      ++v_uses;
+      consumer.multiply(shared, stage);
+      wgmma_wait<0>();
+      pin(consumer.out);
+      give_back(shared.v_empty[stage]);
+    }
+    write_tile(p, tile, consumer, lane);
+  }
+  if (side == 0) {
+    named_barrier_sync(kTurn, kConsumerThreads);  // takes the turn that nobody needs any more
+  }
+}
+
+template <class D>
+__global__ void __launch_bounds__(kThreads, 1)
+    prefill_kernel(const __grid_constant__ PrefillParams p) {
+  extern __shared__ __align__(1024) uint8_t raw[];
+  SharedStorage<D>& shared = *reinterpret_cast<SharedStorage<D>*>(raw);
+  const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32, 0);
+
+  if (threadIdx.x == 0) {
+    prefetch_tensor_map(&p.q_map);
+    prefetch_tensor_map(&p.kv_map);
+    prefetch_tensor_map(&p.rope_map);
+    mbarrier_init(shared_address(&shared.q_full), 1);
+    mbarrier_init(shared_address(&shared.q_empty), kConsumerWarps);
+    for (int stage = 0; stage < kStages; ++stage) {
+      mbarrier_init(shared_address(&shared.k_full[stage]), 1);
+      mbarrier_init(shared_address(&shared.k_empty[stage]), kConsumerWarps);
+      mbarrier_init(shared_address(&shared.v_full[stage]), 1);
+      mbarrier_init(shared_address(&shared.v_empty[stage]), kConsumerWarps);
+    }
+    fence_mbarrier_init();
+  }
+  __syncthreads();
+  wait_for_previous_kernel();
+  launch_dependents();
+
+  if (warp < kWarpgroup / 32) {
+    release_registers<40>();
+    if (warp == 0) {
+      load<D>(p, shared, threadIdx.x);
+    }
+  } else {
+    claim_registers<232>();
+    consume<D>(p, shared);
+  }
+}
+
+// ---- Host ---------------------------------------------------------------------------------------
+
+template <class D>
+cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
+  const auto kernel = prefill_kernel<D>;
+  constexpr size_t kShared = sizeof(SharedStorage<D>);
+  static_assert(kShared <= 227 * 1024);
+  PrefillParams p = {};
+  TensorMapEncoder encoder;
+  cudaError_t error = find_encoder(&encoder);
+  if (error == cudaSuccess) {
+    error = encode_map<3>(encoder, &p.q_map, args.q,
+                          {D::kNope + kRopeDim, args.heads, args.total_q},
+                          {args.q_stride_head, args.q_stride_token}, {kBoxColumns, 1, kTileRows});
+  }
+  if (error == cudaSuccess) {
+    error = encode_map<3>(encoder, &p.kv_map, args.kv,
+                          {D::kNope + args.value_dim, args.heads, args.total_k},
+                          {args.kv_stride_head, args.kv_stride_token},
+                          {kBoxColumns, 1, D::kTileKeys});
+  }
+  if (error == cudaSuccess) {
+    error = encode_map<3>(encoder, &p.rope_map, args.k_rope, {kRopeDim, 1, args.total_k},
+                          {kRopeDim, args.k_rope_stride_token}, {kBoxColumns, 1, D::kTileKeys});
+  }
+  if (error == cudaSuccess) {
+    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  }
+  if (error != cudaSuccess) {
+    return error;
+  }
+  p.cu_q = args.cu_q;
+  p.cu_k = args.cu_k;
+  p.q_offset = args.q_offset;
+  p.out = static_cast<__nv_bfloat16*>(args.out);
+  p.out_stride_token = args.out_stride_token;
+  p.out_stride_head = args.out_stride_head;
+  p.lse = args.lse;
+  p.segments = args.segments;
+  p.heads = args.heads;
+  p.group_heads = std::max(1, multiprocessors / 6);
+  p.total_q = args.total_q;
+  p.merge = (args.flags & SPARK_MLA_MERGE) != 0;
+  p.scale = args.softmax_scale;
+  p.scale_log2 = args.softmax_scale * 1.4426950408889634f;
+
+  const int64_t tiles =
+      (args.total_q / kTileRows + static_cast<int64_t>(args.segments)) * args.heads;
+  cudaLaunchAttribute attribute;
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<uint32_t>(std::min<int64_t>(tiles, multiprocessors)));
+  config.blockDim = dim3(kThreads);
+  config.dynamicSmemBytes = kShared;
+  config.stream = static_cast<cudaStream_t>(args.stream);
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, kernel, p);
+}
+
+}  // namespace
+
+bool prefill_dimensions_supported(const spark_mla_prefill_args& args) {
+  return args.rope_dim == kRopeDim && ((args.nope_dim == 128 && args.value_dim == 128) ||
+                                       (args.nope_dim == 192 && args.value_dim == 256));
+}
+
+cudaError_t launch_prefill(const spark_mla_prefill_args& args, int multiprocessors) {
+  return args.nope_dim == 128 ? launch<Dimensions<128, 128, 128>>(args, multiprocessors)
+                              : launch<Dimensions<192, 256, 80>>(args, multiprocessors);
+}
+
+}  // namespace spark_mla

@@ -1,0 +1,288 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.cuda.PrefillProblem.Shape;
+import java.nio.ByteBuffer;
+import java.nio.ShortBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The prefill kernel against the plain one. */
+@Tag("gpu")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MlaPrefillGpuTest {
+  private static final int ALL_KEYS = 1 << 30;
+
+  private CudaContext context;
+  private CudaStream stream;
+  private RandomPool pool;
+  private MlaPrefill prefill;
+  private int openBefore;
+
+  @BeforeAll
+  void open() {
+    context = CudaContext.open(GpuDevice.at(0));
+    prefill = MlaPrefill.on(context);
+    stream = context.newStream();
+    pool = new RandomPool(context, 1, stream);
+    openBefore = context.openResources();
+  }
+
+  @AfterEach
+  void nothingLeaks() {
+    assertThat(context.openResources()).isEqualTo(openBefore);
+  }
+
+  @AfterAll
+  void close() {
+    pool.close();
+    stream.close();
+    assertThat(context.allocatedBytes()).isZero();
+    context.close();
+  }
+
+  private PrefillProblem problem(Shape shape) {
+    return new PrefillProblem(prefill, context, stream, pool, shape, new Random(7));
+  }
+
+  private List<String> complaints(Shape shape) {
+    try (PrefillProblem problem = problem(shape)) {
+      return problem.complaints();
+    }
+  }
+
+  @ParameterizedTest(name = "{0} + 64")
+  @ValueSource(ints = {128, 192})
+  void agreesWithThePlainKernelAtOneSegment(int nopeDim) {
+    List<String> complaints = new ArrayList<>();
+    for (int heads : new int[] {1, 3, 20, 128}) {
+      for (int length : new int[] {1, 2, 63, 64, 65, 80, 81, 127, 128, 129, 160, 500, 1111}) {
+        int[] lengths = {length};
+        complaints.addAll(complaints(Shape.causal(heads, nopeDim, lengths, lengths)));
+      }
+    }
+    assertThat(complaints).isEmpty();
+  }
+
+  @ParameterizedTest(name = "{0} + 64")
+  @ValueSource(ints = {128, 192})
+  void agreesAtSeveralSegmentsWithCachedContext(int nopeDim) {
+    List<String> complaints = new ArrayList<>();
+    for (int seed = 0; seed < 30; seed++) {
+      Random random = new Random(seed);
+      int segments = new int[] {1, 2, 5, 33, 70}[seed % 5];
+      int[] queries = new int[segments];
+      int[] keys = new int[segments];
+      int[] offsets = new int[segments];
+      for (int i = 0; i < segments; i++) {
+        queries[i] = random.nextInt(4) == 0 ? random.nextInt(3) : random.nextInt(400);
+        keys[i] = random.nextInt(4) == 0 ? random.nextInt(3) : queries[i] + random.nextInt(700);
+        offsets[i] =
+            switch (random.nextInt(4)) {
+              case 0 -> random.nextInt(800) - 400;
+              case 1 -> random.nextBoolean() ? ALL_KEYS : -ALL_KEYS;
+              default -> keys[i] - queries[i];
+            };
+      }
+      queries[0]++;
+      keys[0]++;
+      int heads = new int[] {1, 5, 16, 24, 47}[random.nextInt(5)];
+      Shape shape = new Shape(heads, nopeDim, nopeDim == 128 ? 128 : 256, queries, keys, offsets);
+      String drawn = "seed " + seed + ": ";
+      complaints(shape).forEach(complaint -> complaints.add(drawn + complaint));
+    }
+    assertThat(complaints).isEmpty();
+  }
+
+  @ParameterizedTest(name = "{0} + 64, {1} heads, {2} queries, {3} keys")
+  @CsvSource({"128, 16, 4096, 4096", "128, 2, 700, 9000", "192, 20, 2048, 2048"})
+  void agreesAtLength(int nopeDim, int heads, int queries, int keys) {
+    assertThat(complaints(Shape.causal(heads, nopeDim, new int[] {queries}, new int[] {keys})))
+        .isEmpty();
+  }
+
+  @Test
+  void rowsWithoutKeysGiveZeroAndInfinity() {
+    Shape shape = new Shape(3, 128, 128, new int[] {200}, new int[] {50}, new int[] {-150});
+    try (PrefillProblem problem = problem(shape)) {
+      assertThat(problem.complaints()).isEmpty();
+      ShortBuffer out = problem.outBytes().asShortBuffer();
+      ByteBuffer logSumExp = problem.logSumExpBytes();
+      for (int row = 0; row < 150; row++) {
+        assertThat(logSumExp.getFloat(4 * row)).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(out.get(row * 3 * 128)).isZero();
+      }
+      assertThat(logSumExp.getFloat(4 * 150)).isFinite();
+    }
+  }
+
+  @ParameterizedTest(name = "{0} + 64")
+  @ValueSource(ints = {128, 192})
+  void mergedRangesOfKeysGiveWhatOnePassGives(int nopeDim) {
+    int[][] cuts = {{0, 300, 1000}, {0, 64, 65, 777, 1000}, {0, 990, 1000}, {0, 500, 500, 1000}};
+    for (int[] cut : cuts) {
+      Shape shape = Shape.causal(4, nopeDim, new int[] {500}, new int[] {1000});
+      try (PrefillProblem problem = problem(shape)) {
+        problem.poison();
+        for (int i = 0; i + 1 < cut.length; i++) {
+          problem.runRange(cut[i], cut[i + 1], i > 0);
+        }
+        assertThat(problem.compare(problem.outBytes(), problem.logSumExpBytes()))
+            .as("cut at %s", (Object) cut)
+            .isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void aSegmentGivesTheSameBitsAloneAndAmongOthers() {
+    int[] lengths = {300, 77, 513};
+    try (PrefillProblem together = problem(Shape.causal(16, 128, lengths, lengths));
+        PrefillProblem alone =
+            problem(Shape.causal(16, 128, new int[] {lengths[0]}, new int[] {lengths[0]}))) {
+      alone.q.buffer().copyFromDevice(0, together.q.buffer(), 0, rowBytes(300, 192), stream);
+      alone.kv.buffer().copyFromDevice(0, together.kv.buffer(), 0, rowBytes(300, 256), stream);
+      alone.kRope.buffer().copyFromDevice(0, together.kRope.buffer(), 0, 300L * 128, stream);
+      together.run();
+      alone.run();
+      int bytes = Math.toIntExact(rowBytes(300, 128));
+      assertThat(alone.outBytes().slice(0, bytes)).isEqualTo(together.outBytes().slice(0, bytes));
+    }
+  }
+
+  private static long rowBytes(int rows, int elements) {
+    return 2L * rows * 16 * elements;
+  }
+
+  @Test
+  void runsFromAGraph() {
+    int[] lengths = {300, 1};
+    try (PrefillProblem problem = problem(Shape.causal(16, 128, lengths, lengths))) {
+      DeviceTensor starts = problem.integers(0, 300, 301);
+      DeviceTensor offsets = problem.integers(0, 0);
+      Runnable call =
+          () ->
+              prefill.attention(
+                  problem.q,
+                  problem.kv,
+                  problem.kRope,
+                  problem.queryStarts,
+                  starts,
+                  offsets,
+                  128,
+                  problem.scale,
+                  false,
+                  problem.out,
+                  problem.logSumExp,
+                  stream);
+      problem.poison();
+      call.run();
+      ByteBuffer once = problem.outBytes();
+      problem.poison();
+      stream.synchronize();
+      try (CudaGraph graph = CudaGraph.capture(stream, call)) {
+        graph.launch(stream);
+        assertThat(problem.outBytes()).isEqualTo(once);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} + {1}")
+  @CsvSource({"512, 64", "256, 32"})
+  void gathersRowsOfThePagedCache(int latentDim, int ropeDim) {
+    int[] lengths = {5, 0, 130, 64};
+    int[] first = {60, 3, 1, 64};
+    int[][] pages = {{7, 2}, {}, {9, 0, 4}, {-1, 5}};
+    int width = latentDim + ropeDim;
+    int rows = 199;
+    int[] table = new int[4 * 3];
+    for (int s = 0; s < 4; s++) {
+      for (int column = 0; column < 3; column++) {
+        boolean used = column < pages[s].length && pages[s][column] >= 0;
+        table[s * 3 + column] = used ? pages[s][column] : 2147480000;
+      }
+    }
+    try (DeviceBuffer cache = context.allocate(2L * 10 * 64 * width);
+        DeviceBuffer blockTable = context.allocate(4L * table.length);
+        DeviceBuffer starts = context.allocate(4L * 5);
+        DeviceBuffer firstKeys = context.allocate(4L * 4);
+        DeviceBuffer latents = context.allocate(2L * (rows + 2) * latentDim);
+        DeviceBuffer rope = context.allocate(2L * (rows + 2) * ropeDim)) {
+      pool.fill(cache, 0, cache.bytes(), new Random(5), stream);
+      DecodeProblem.write(blockTable, table, stream);
+      DecodeProblem.write(starts, PrefillProblem.starts(lengths), stream);
+      DecodeProblem.write(firstKeys, first, stream);
+      latents.fill(0, latents.bytes(), (byte) 0x7A, stream);
+      rope.fill(0, rope.bytes(), (byte) 0x7A, stream);
+      prefill.gatherCache(
+          cache.tensor(ElementType.BFLOAT16, 10, 64, 1, width),
+          blockTable.tensor(ElementType.INT32, 4, 3),
+          starts.tensor(ElementType.INT32, 5),
+          firstKeys.tensor(ElementType.INT32, 4),
+          latents.tensor(ElementType.BFLOAT16, rows + 2, latentDim),
+          rope.tensor(ElementType.BFLOAT16, rows + 2, ropeDim),
+          stream);
+
+      ShortBuffer cached = DecodeProblem.read(cache, stream).asShortBuffer();
+      ShortBuffer gotLatents = DecodeProblem.read(latents, stream).asShortBuffer();
+      ShortBuffer gotRope = DecodeProblem.read(rope, stream).asShortBuffer();
+      int row = 0;
+      for (int s = 0; s < 4; s++) {
+        for (int i = 0; i < lengths[s]; i++, row++) {
+          int position = first[s] + i;
+          int from = (pages[s][position / 64] * 64 + position % 64) * width;
+          assertThat(gotLatents.slice(row * latentDim, latentDim))
+              .isEqualTo(cached.slice(from, latentDim));
+          assertThat(gotRope.slice(row * ropeDim, ropeDim))
+              .isEqualTo(cached.slice(from + latentDim, ropeDim));
+        }
+      }
+      for (int i = row * latentDim; i < gotLatents.capacity(); i++) {
+        assertThat(gotLatents.get(i)).isEqualTo((short) 0x7A7A);
+      }
+      for (int i = row * ropeDim; i < gotRope.capacity(); i++) {
+        assertThat(gotRope.get(i)).isEqualTo((short) 0x7A7A);
+      }
+    }
+  }
+
+  @Test
+  void refusesAStreamOfAnotherContext() {
+    int[] lengths = {5};
+    try (PrefillProblem problem = problem(Shape.causal(1, 128, lengths, lengths));
+        CudaContext other = CudaContext.open(GpuDevice.at(0));
+        CudaStream foreign = other.newStream()) {
+      DeviceTensor starts = problem.integers(0, 5);
+      DeviceTensor offsets = problem.integers(0);
+      assertThatThrownBy(
+              () ->
+                  prefill.attention(
+                      problem.q,
+                      problem.kv,
+                      problem.kRope,
+                      problem.queryStarts,
+                      starts,
+                      offsets,
+                      128,
+                      problem.scale,
+                      false,
+                      problem.out,
+                      problem.logSumExp,
+                      foreign))
+          .isInstanceOf(CudaArgumentException.class)
+          .hasMessageContaining("stream belongs to another context");
+    }
+  }
+}

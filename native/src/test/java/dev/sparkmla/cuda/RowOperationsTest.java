@@ -1,0 +1,96 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+/** What the operations refuse before anything reaches a device. */
+class RowOperationsTest {
+  private final CudaContext context = FakeDevice.context();
+  private final DeviceBuffer memory = FakeDevice.buffer(context);
+  private final RowOperations operations = new RowOperations(context);
+
+  private static void assertRefused(Runnable call, String message) {
+    assertThatThrownBy(call::run)
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContaining(message);
+  }
+
+  private DeviceTensor tensor(ElementType type, long... shape) {
+    return memory.tensor(type, shape);
+  }
+
+  @Test
+  void embedRefusesOddRowsAndOtherTypes() {
+    DeviceTensor ids = tensor(ElementType.INT32, 4);
+    DeviceTensor out = tensor(ElementType.FLOAT32, 4, 48);
+    assertRefused(
+        () -> operations.embed(tensor(ElementType.BFLOAT16, 9, 44), ids, ids, out, null),
+        "columns must be a multiple of 8, are 44");
+    assertRefused(
+        () -> operations.embed(tensor(ElementType.FLOAT32, 9, 48), ids, ids, out, null),
+        "table must be bfloat16");
+    assertRefused(
+        () ->
+            operations.embed(
+                tensor(ElementType.BFLOAT16, 9, 48),
+                ids,
+                ids,
+                tensor(ElementType.FLOAT32, 5, 48),
+                null),
+        "out must have the shape [4, 48]");
+  }
+
+  @Test
+  void normalizeRefusesRowsThatNoKernelIsBuiltFor() {
+    DeviceTensor wide = tensor(ElementType.FLOAT32, 2, 8200);
+    assertRefused(() -> operations.normalize(wide, wide, 0, wide, null), "at most 8192");
+    DeviceTensor in = tensor(ElementType.FLOAT32, 2, 64);
+    assertRefused(
+        () ->
+            operations.normalize(
+                in, tensor(ElementType.BFLOAT16, 64), 0, tensor(ElementType.BFLOAT16, 2, 64), null),
+        "gain must be float32");
+    assertRefused(
+        () -> operations.normalize(in, tensor(ElementType.FLOAT32, 64), 0, in, null),
+        "out must be bfloat16");
+  }
+
+  @Test
+  void gateRefusesHalvesThatAreNotTwice() {
+    assertRefused(
+        () ->
+            operations.gate(
+                tensor(ElementType.BFLOAT16, 2, 96), tensor(ElementType.BFLOAT16, 2, 40), null),
+        "gateUp must have the shape [2, 80]");
+  }
+
+  @Test
+  void sampleRefusesParametersOfAnotherNumberOfRows() {
+    assertRefused(
+        () ->
+            operations.sample(
+                tensor(ElementType.FLOAT32, 3, 320),
+                tensor(ElementType.INT32, 12),
+                tensor(ElementType.INT32, 3),
+                null),
+        "sampling must have the shape [18]");
+    assertRefused(
+        () ->
+            operations.sample(
+                tensor(ElementType.BFLOAT16, 3, 320),
+                tensor(ElementType.INT32, 18),
+                tensor(ElementType.INT32, 3),
+                null),
+        "logits must be float32");
+  }
+
+  @Test
+  void refusesMemoryOfAnotherContext() {
+    DeviceTensor foreign =
+        FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.BFLOAT16, 2, 40);
+    assertRefused(
+        () -> operations.gate(tensor(ElementType.BFLOAT16, 2, 80), foreign, null),
+        "another context");
+  }
+}

@@ -1,0 +1,49 @@
+package dev.sparkmla.compute.cpu;
+
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The experts' matrices, each in memory of its own. */
+final class CpuExperts implements ExpertWeights {
+  private final List<CpuWeight> gateUps = new ArrayList<>();
+  private final List<CpuWeight> downs = new ArrayList<>();
+
+  CpuExperts(HostMemory memory, int hidden, int width, List<ExpertSource> experts) {
+    try {
+      for (ExpertSource expert : experts) {
+        gateUps.add(new CpuWeight(memory, 2 * width, hidden, List.of(expert.gate(), expert.up())));
+        downs.add(new CpuWeight(memory, hidden, width, List.of(expert.down())));
+      }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  static CpuExperts of(ExpertWeights experts) {
+    return (CpuExperts) experts;
+  }
+
+  /** {@code [2 * width, hidden]}: gate, then up. */
+  CpuWeight gateUp(int expert) {
+    return gateUps.get(expert);
+  }
+
+  /** {@code [hidden, width]}. */
+  CpuWeight down(int expert) {
+    return downs.get(expert);
+  }
+
+  @Override
+  public int experts() {
+    return gateUps.size();
+  }
+
+  @Override
+  public void close() {
+    gateUps.forEach(CpuWeight::close);
+    downs.forEach(CpuWeight::close);
+  }
+}

@@ -1,0 +1,505 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.Forward;
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.cuda.CudaException;
+import dev.sparkmla.cuda.CudaFatalException;
+import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.Experts;
+import dev.sparkmla.cuda.ExpertsShape;
+import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.cuda.MatrixProducts;
+import dev.sparkmla.cuda.RotaryEmbedding;
+import dev.sparkmla.cuda.Router;
+import dev.sparkmla.cuda.RouterPolicy;
+import dev.sparkmla.cuda.RowOperations;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Supplier;
+
+/**
+ * Computes on one Hopper GPU. Weights are bf16 (vectors float32), products take bf16 and add in
+ * float32, the residual stream, router logits and logits are float32. Everything is enqueued on one
+ * stream; a step that only decodes is padded to the next bucket and, from its second time on,
+ * repeated as one graph.
+ *
+ * <p>Any number of instances may be open in a process, one or more for each device.
+ */
+public final class CudaBackend implements ComputeBackend {
+  private final CudaContext context;
+  private final CudaStream stream;
+  private final MatrixProducts products;
+  private final RowOperations rows;
+  private final Router router;
+  private final Experts experts;
+  private final CudaAttention attention;
+  private final Arena arena;
+  private final PlanMemory plans;
+  private final StepGraphs graphs;
+  private final WeightLoader loader;
+  private CudaPlan uploaded;
+
+  /**
+   * Opens a device.
+   *
+   * @throws dev.sparkmla.cuda.CudaUnavailableException where the device is not a Hopper GPU, or a
+   *     library is missing
+   * @throws ComputeException when it has no memory for the little that is needed
+   */
+  public CudaBackend(GpuDevice device) {
+    device.requireHopper();
+    this.context = CudaContext.open(device);
+    this.stream = context.newStream();
+    this.products = MatrixProducts.open(context);
+    this.rows = RowOperations.on(context);
+    this.router = Router.on(context);
+    this.experts = Experts.on(context);
+    this.arena = new Arena(context);
+    this.plans = new PlanMemory(context, stream);
+    this.attention = new CudaAttention(context, stream, products, arena);
+    this.graphs = new StepGraphs(stream);
+    this.loader = new WeightLoader(context, stream);
+  }
+
+  /** Turns what failed into this room's exception, unless the device is lost. */
+  private <T> T guarded(String doing, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (CudaFatalException lost) {
+      throw lost;
+    } catch (CudaException failed) {
+      throw new ComputeException(
+          "%s failed while %s: %s".formatted(context.device(), doing, failed.getMessage()), failed);
+    }
+  }
+
+  private void guarded(String doing, Runnable work) {
+    guarded(
+        doing,
+        () -> {
+          work.run();
+          return null;
+        });
+  }
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public boolean runsAhead() {
+    return true;
+  }
+
+  /** Handles and memory that are in use, for tests. */
+  int liveBlocks() {
+    return arena.live();
+  }
+
+  @Override
+  public OptionalLong freeMemory() {
+    return OptionalLong.of(guarded("asking for its memory", context::freeMemoryBytes));
+  }
+
+  private DeviceBuffer allocate(String what, long bytes) {
+    try {
+      return context.allocate(bytes);
+    } catch (CudaFatalException lost) {
+      throw lost;
+    } catch (CudaException failed) {
+      throw new ComputeException(
+          "%s has no memory for %s: %d bytes are needed, %d are free"
+              .formatted(context.device(), what, bytes, context.freeMemoryBytes()),
+          failed);
+    }
+  }
+
+  @Override
+  public Weight upload(int rowCount, int columns, List<WeightSource> parts) {
+    long elements = parts.stream().mapToLong(WeightSource::elements).sum();
+    if (elements != (long) rowCount * columns) {
+      throw new IllegalArgumentException(
+          "%s has %d elements; expected %d x %d"
+              .formatted(parts.get(0).name(), elements, rowCount, columns));
+    }
+    ElementType type = CudaWeight.type(rowCount);
+    DeviceBuffer buffer = allocate(parts.get(0).name(), elements * type.bytes());
+    try {
+      load(parts, type, buffer, 0);
+      return new CudaWeight(buffer, rowCount, columns);
+    } catch (RuntimeException | Error e) {
+      buffer.close();
+      throw e;
+    }
+  }
+
+  private void load(List<WeightSource> parts, ElementType type, DeviceBuffer to, long offset) {
+    guarded(
+        "loading " + parts.get(0).name(),
+        () -> {
+          long at = offset;
+          for (WeightSource part : parts) {
+            loader.load(part, type, to, at);
+            at += part.elements() * type.bytes();
+          }
+        });
+  }
+
+  @Override
+  public ExpertWeights uploadExperts(int hidden, int width, List<ExpertSource> sources) {
+    long each = (long) hidden * width * ElementType.BFLOAT16.bytes();
+    String name = sources.get(0).gate().name() + " and all experts beside it";
+    DeviceBuffer gateUp = allocate(name, 2 * each * sources.size());
+    DeviceBuffer down = null;
+    try {
+      down = allocate(name, each * sources.size());
+      for (int i = 0; i < sources.size(); i++) {
+        ExpertSource source = sources.get(i);
+        load(List.of(source.gate(), source.up()), ElementType.BFLOAT16, gateUp, 2 * each * i);
+        load(List.of(source.down()), ElementType.BFLOAT16, down, each * i);
+      }
+      return new CudaExperts(gateUp, down, sources.size(), hidden, width);
+    } catch (RuntimeException | Error e) {
+      gateUp.close();
+      if (down != null) {
+        down.close();
+      }
+      throw e;
+    }
+  }
+
+  @Override
+  public Activation allocate(int rowCount, int columns, Precision precision) {
+    return guarded(
+        "allocating activations", () -> new CudaActivation(arena, rowCount, columns, precision));
+  }
+
+  @Override
+  public LatentCache allocateCache(int layers, int blocks) {
+    return new CudaCache(
+        allocate("a cache of " + blocks + " blocks", CudaCache.bytes(layers, blocks)),
+        layers,
+        blocks);
+  }
+
+  @Override
+  public Rotation rotation(
+      double[] inverseFrequencies, double factor, boolean interleaved, int positions) {
+    return guarded(
+        "computing angles",
+        () ->
+            new CudaRotation(
+                RotaryEmbedding.of(
+                    context, inverseFrequencies, factor, interleaved, positions, stream)));
+  }
+
+  @Override
+  public StepPlan plan(List<Segment> decoding, List<Segment> prefilling) {
+    return guarded("planning a step", () -> new CudaPlan(plans, decoding, prefilling));
+  }
+
+  /** The plan, which lies on the device from here on. */
+  private CudaPlan on(StepPlan plan) {
+    CudaPlan wanted = CudaPlan.of(plan);
+    if (uploaded != wanted) {
+      if (wanted.upload()) {
+        graphs.close();
+      }
+      uploaded = wanted;
+    }
+    return wanted;
+  }
+
+  @Override
+  public void run(StepPlan plan, Forward forward) {
+    guarded(
+        "computing a step",
+        () -> {
+          CudaPlan step = on(plan);
+          graphs.run(step, forward);
+          step.download();
+        });
+  }
+
+  @Override
+  public int[] tokens(StepPlan plan) {
+    int[] tokens = guarded("computing a step", () -> CudaPlan.of(plan).await());
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] == RowOperations.NOT_A_NUMBER) {
+        throw new ComputeException(
+            "row "
+                + i
+                + " of the logits holds NaN or infinity; the weights are broken or an operation"
+                + " has overflowed");
+      }
+    }
+    return tokens;
+  }
+
+  @Override
+  public void embed(Weight table, StepPlan plan, Activation out) {
+    CudaPlan step = on(plan);
+    rows.embed(
+        CudaWeight.of(table).matrix(),
+        step.tokens(),
+        plans.tokens(1),
+        CudaActivation.of(out).tensor(),
+        stream);
+  }
+
+  @Override
+  public void normalize(Activation in, Weight gain, float epsilon, Activation out) {
+    rows.normalize(
+        CudaActivation.of(in).tensor(),
+        CudaWeight.of(gain).vector(),
+        epsilon,
+        CudaActivation.of(out).tensor(),
+        stream);
+  }
+
+  @Override
+  public void linear(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+    DeviceTensor result = CudaActivation.of(out).tensor();
+    products.multiply(
+        CudaActivation.of(in).tensor(), CudaWeight.of(weight).matrix(), result, stream);
+    addBias(bias, result);
+  }
+
+  @Override
+  public void linearAdd(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+    DeviceTensor result = CudaActivation.of(out).tensor();
+    products.multiplyAdd(
+        CudaActivation.of(in).tensor(), CudaWeight.of(weight).matrix(), result, stream);
+    addBias(bias, result);
+  }
+
+  private void addBias(Optional<Weight> bias, DeviceTensor out) {
+    if (bias.isPresent()) {
+      rows.addBias(CudaWeight.of(bias.get()).vector(), out, stream);
+    }
+  }
+
+  @Override
+  public void gatedActivation(Activation gateUp, Activation out) {
+    rows.gate(CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).tensor(), stream);
+  }
+
+  @Override
+  public void writeCache(
+      Activation latents,
+      Weight gain,
+      float epsilon,
+      Rotation rotation,
+      StepPlan plan,
+      LatentCache cache,
+      int layer) {
+    CudaPlan step = on(plan);
+    CudaRotation.of(rotation)
+        .writeCache(
+            CudaActivation.of(latents).tensor(),
+            CudaWeight.of(gain).vector(),
+            epsilon,
+            step.positions(0, step.rows()),
+            step.slots(),
+            CudaCache.of(cache).layer(layer),
+            stream);
+  }
+
+  @Override
+  public void absorbQueries(
+      Activation queries,
+      Weight keyValue,
+      int heads,
+      int nope,
+      Rotation rotation,
+      StepPlan plan,
+      Activation out) {
+    attention.absorb(
+        CudaActivation.of(queries),
+        CudaWeight.of(keyValue),
+        heads,
+        nope,
+        CudaRotation.of(rotation),
+        on(plan),
+        CudaActivation.of(out));
+  }
+
+  @Override
+  public void decodeAttention(
+      Activation absorbed,
+      int heads,
+      float scale,
+      StepPlan plan,
+      LatentCache cache,
+      int layer,
+      Activation out) {
+    attention.decode(
+        CudaActivation.of(absorbed),
+        heads,
+        scale,
+        on(plan),
+        CudaCache.of(cache).layer(layer),
+        CudaActivation.of(out));
+  }
+
+  @Override
+  public void projectValues(
+      Activation latents, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+    attention.project(
+        CudaActivation.of(latents),
+        CudaWeight.of(keyValue),
+        heads,
+        nope,
+        on(plan),
+        CudaActivation.of(out));
+  }
+
+  @Override
+  public void prefillAttention(
+      Activation queries,
+      Weight keyValue,
+      int heads,
+      int nope,
+      float scale,
+      Rotation rotation,
+      StepPlan plan,
+      LatentCache cache,
+      int layer,
+      Activation out) {
+    attention.prefill(
+        CudaActivation.of(queries),
+        CudaWeight.of(keyValue),
+        heads,
+        nope,
+        scale,
+        CudaRotation.of(rotation),
+        on(plan),
+        CudaCache.of(cache).layer(layer),
+        CudaActivation.of(out));
+  }
+
+  @Override
+  public Routing route(
+      Activation logits, Optional<Weight> bias, RoutingPolicy policy, StepPlan plan) {
+    CudaRouting routing = CudaRouting.take(arena, logits.rows(), policy.perToken(), on(plan));
+    router.route(
+        CudaActivation.of(logits).tensor(),
+        bias.map(values -> CudaWeight.of(values).vector()),
+        new RouterPolicy(
+            switch (policy.method()) {
+              case SOFTMAX_GREEDY -> RouterPolicy.Method.SOFTMAX_GREEDY;
+              case SOFTMAX_GROUP_LIMITED -> RouterPolicy.Method.SOFTMAX_GROUP_LIMITED;
+              case SIGMOID_BIASED -> RouterPolicy.Method.SIGMOID_BIASED;
+            },
+            logits.columns(),
+            policy.perToken(),
+            policy.groups(),
+            policy.groupsPerToken(),
+            policy.normalized(),
+            policy.scale()),
+        routing.idTensor(),
+        routing.weightTensor(),
+        stream);
+    return routing;
+  }
+
+  @Override
+  public void experts(Activation in, Routing routing, ExpertWeights weights, Activation out) {
+    CudaRouting chosen = (CudaRouting) routing;
+    CudaExperts matrices = (CudaExperts) weights;
+    ExpertsShape shape =
+        new ExpertsShape(matrices.experts(), chosen.perToken(), in.columns(), matrices.width());
+    long bytes = experts.workspaceBytes(shape, in.rows());
+    try (Arena.Block block = arena.take(bytes);
+        DeviceBuffer workspace =
+            DeviceBuffer.borrow(context, block.buffer().address() + block.offset(), bytes)) {
+      experts.add(
+          shape,
+          CudaActivation.of(in).tensor(),
+          Optional.of(chosen.plan().validRows()),
+          chosen.idTensor(),
+          chosen.weightTensor(),
+          matrices.gateUp(),
+          matrices.down(),
+          workspace,
+          CudaActivation.of(out).tensor(),
+          stream);
+    }
+  }
+
+  @Override
+  public void gatherSampled(Activation in, StepPlan plan, Activation out) {
+    rows.gather(
+        CudaActivation.of(in).tensor(),
+        on(plan).sampledRowTensor(),
+        CudaActivation.of(out).tensor(),
+        stream);
+  }
+
+  @Override
+  public void sample(Activation logits, StepPlan plan) {
+    CudaPlan step = on(plan);
+    rows.sample(
+        CudaActivation.of(logits).tensor(),
+        step.sampling(),
+        plans.tokens(step.sampledRows()),
+        stream);
+  }
+
+  @Override
+  public float[][] read(Activation activation) {
+    return guarded("reading activations", () -> copy(CudaActivation.of(activation)));
+  }
+
+  private float[][] copy(CudaActivation activation) {
+    float[][] values = new float[activation.rows()][activation.columns()];
+    for (int row = 0; row < values.length; row++) {
+      DeviceTensor tensor = activation.tensor(row, 1);
+      int size = tensor.type().bytes();
+      ByteBuffer bytes =
+          ByteBuffer.allocateDirect(activation.columns() * size).order(ByteOrder.nativeOrder());
+      tensor.buffer().copyToHost(tensor.address() - tensor.buffer().address(), bytes, stream);
+      for (int i = 0; i < values[row].length; i++) {
+        values[row][i] =
+            tensor.type() == ElementType.FLOAT32
+                ? bytes.getFloat(4 * i)
+                : Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
+      }
+    }
+    return values;
+  }
+
+  @Override
+  public void close() {
+    stream.synchronize();
+    loader.close();
+    graphs.close();
+    attention.close();
+    plans.close();
+    arena.close();
+    products.close();
+    stream.close();
+    context.close();
+  }
+}

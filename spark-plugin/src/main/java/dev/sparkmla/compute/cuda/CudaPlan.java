@@ -1,0 +1,338 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.cuda.DeviceTensor;
+import java.nio.IntBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Everything that a step needs from the host, laid out as int32 words that go to the device in one
+ * copy: how many rows are real; token, position and cache slot of every row; which rows are sampled
+ * and how; lengths and block tables of the decoding rows; of each run of prefill its starts of
+ * queries and keys, offsets and first keys; block tables of the prefilling segments.
+ *
+ * <p>Steps that only decode are filled up to the next bucket: a row that was added decodes nothing
+ * (length 0) and writes nothing (slot −1). Where words lie depends on {@link Shape} alone.
+ */
+final class CudaPlan implements StepPlan {
+  private static final int HEADER_WORDS = 4;
+  private static final int SAMPLING_WORDS = 6;
+
+  /** What the addresses of a step that only decodes depend on. */
+  record Shape(int rows, int sampledRows, int tableWidth) {}
+
+  private final PlanMemory memory;
+  private final List<PrefillRun> runs;
+  private final int prefillSegments;
+  private final int decodeRows;
+  private final int decodeSlots;
+  private final int sampled;
+  private final Shape shape;
+  private final int positions;
+  private final int slots;
+  private final int sampledAt;
+  private final int sampling;
+  private final int lengths;
+  private final int tables;
+  private final int prefillTables;
+  private final int words;
+  private PlanMemory.Slot slot;
+  private boolean scheduled;
+
+  CudaPlan(PlanMemory memory, List<Segment> decoding, List<Segment> prefilling) {
+    this.memory = memory;
+    List<Segment> all = new ArrayList<>(decoding);
+    all.addAll(prefilling);
+    this.runs = PrefillRun.of(prefilling);
+    this.prefillSegments = prefilling.size();
+    this.sampled = (int) all.stream().filter(segment -> segment.sampling().isPresent()).count();
+    boolean padded = prefilling.isEmpty();
+    this.decodeSlots = decoding.isEmpty() ? 0 : Buckets.above(decoding.size());
+    this.decodeRows = padded ? decodeSlots : decoding.size();
+    int prefillRows = prefilling.stream().mapToInt(segment -> segment.tokens().length).sum();
+    int width =
+        Buckets.width(
+            all.stream()
+                .mapToInt(segment -> blocks(segment))
+                .max()
+                .orElseThrow(() -> new IllegalArgumentException("a step without tokens")));
+    this.shape =
+        new Shape(
+            decodeRows + prefillRows,
+            padded && sampled > 0 ? Buckets.above(sampled) : sampled,
+            width);
+    this.positions = HEADER_WORDS + shape.rows;
+    this.slots = positions + shape.rows;
+    this.sampledAt = slots + shape.rows;
+    this.sampling = (sampledAt + shape.sampledRows + 1) / 2 * 2;
+    this.lengths = sampling + SAMPLING_WORDS * shape.sampledRows;
+    this.tables = lengths + decodeSlots;
+    int runsAt = tables + decodeSlots * width;
+    this.prefillTables = runsAt + runs.stream().mapToInt(PrefillRun::words).sum();
+    this.words = prefillTables + prefillSegments * width;
+    this.slot = memory.take(words, shape.sampledRows);
+    write(slot.words(), decoding, prefilling, all, runsAt);
+  }
+
+  static CudaPlan of(StepPlan plan) {
+    return (CudaPlan) plan;
+  }
+
+  private static int blocks(Segment segment) {
+    return (PrefillRun.keys(segment) + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+  }
+
+  private void write(
+      IntBuffer to,
+      List<Segment> decoding,
+      List<Segment> prefilling,
+      List<Segment> all,
+      int runsAt) {
+    to.put(0, decoding.size() + shape.rows - decodeRows);
+    writeRows(to, decoding, 0);
+    for (int row = decoding.size(); row < decodeRows; row++) {
+      to.put(HEADER_WORDS + row, 0).put(positions + row, 0).put(slots + row, -1);
+    }
+    writeRows(to, prefilling, decodeRows);
+    writeSampled(to, decoding, all);
+    for (int row = 0; row < decodeSlots; row++) {
+      boolean real = row < decoding.size();
+      to.put(lengths + row, real ? PrefillRun.keys(decoding.get(row)) : 0);
+      if (real) {
+        writeTable(to, tables + row * shape.tableWidth, decoding.get(row));
+      }
+    }
+    int at = runsAt;
+    for (PrefillRun run : runs) {
+      writeRun(to, at, run, prefilling);
+      at += run.words();
+    }
+    for (int i = 0; i < prefillSegments; i++) {
+      writeTable(to, prefillTables + i * shape.tableWidth, prefilling.get(i));
+    }
+  }
+
+  private void writeRows(IntBuffer to, List<Segment> segments, int firstRow) {
+    int row = firstRow;
+    for (Segment segment : segments) {
+      for (int i = 0; i < segment.tokens().length; i++) {
+        int position = segment.position() + i;
+        int token =
+            segment.previousRow().isPresent()
+                ? ~segment.previousRow().getAsInt()
+                : segment.tokens()[i];
+        to.put(HEADER_WORDS + row, token).put(positions + row, position);
+        to.put(
+            slots + row,
+            segment.blocks()[position / LatentCache.BLOCK_TOKENS] * LatentCache.BLOCK_TOKENS
+                + position % LatentCache.BLOCK_TOKENS);
+        row++;
+      }
+    }
+  }
+
+  private void writeSampled(IntBuffer to, List<Segment> decoding, List<Segment> all) {
+    int at = 0;
+    int row = 0;
+    for (int i = 0; i < all.size(); i++) {
+      Segment segment = all.get(i);
+      if (i == decoding.size()) {
+        row = decodeRows;
+      }
+      row += segment.tokens().length;
+      if (segment.sampling().isPresent()) {
+        writeSampling(to, at++, row - 1, segment.sampling().get());
+      }
+    }
+    for (; at < shape.sampledRows; at++) {
+      writeSampling(to, at, 0, Sampling.GREEDY);
+    }
+  }
+
+  private void writeSampling(IntBuffer to, int index, int row, Sampling how) {
+    to.put(sampledAt + index, row);
+    int at = sampling + SAMPLING_WORDS * index;
+    to.put(at, Float.floatToRawIntBits(how.temperature()));
+    to.put(at + 1, how.topK());
+    to.put(at + 2, Float.floatToRawIntBits(how.topP()));
+    to.put(at + 3, how.index());
+    to.put(at + 4, (int) how.seed());
+    to.put(at + 5, (int) (how.seed() >>> 32));
+  }
+
+  private void writeTable(IntBuffer to, int at, Segment segment) {
+    to.put(at, segment.blocks(), 0, blocks(segment));
+  }
+
+  private static void writeRun(IntBuffer to, int at, PrefillRun run, List<Segment> prefilling) {
+    int keyStarts = at + run.segments() + 1;
+    int offsets = keyStarts + run.segments() + 1;
+    int firstKeys = offsets + run.segments();
+    int queries = 0;
+    int keys = 0;
+    for (int i = 0; i < run.segments(); i++) {
+      Segment segment = prefilling.get(run.firstSegment() + i);
+      to.put(at + i, queries).put(keyStarts + i, keys);
+      to.put(offsets + i, segment.position() - run.firstKey()).put(firstKeys + i, run.firstKey());
+      queries += segment.tokens().length;
+      keys += run.segments() == 1 ? run.keys() : PrefillRun.keys(segment);
+    }
+    to.put(at + run.segments(), queries).put(keyStarts + run.segments(), keys);
+  }
+
+  @Override
+  public int rows() {
+    return shape.rows;
+  }
+
+  @Override
+  public int decodeRows() {
+    return decodeRows;
+  }
+
+  @Override
+  public int sampledRows() {
+    return shape.sampledRows;
+  }
+
+  /** Rows that decode attention computes: {@link #decodeRows} up to the next bucket. */
+  int decodeSlots() {
+    return decodeSlots;
+  }
+
+  /** Columns of the block tables. */
+  int tableWidth() {
+    return shape.tableWidth;
+  }
+
+  /** Empty where the step also prefills: such steps are not repeated. */
+  boolean onlyDecodes() {
+    return prefillSegments == 0;
+  }
+
+  Shape shape() {
+    return shape;
+  }
+
+  List<PrefillRun> runs() {
+    return runs;
+  }
+
+  /** True the first time it is asked since the upload: the decode work is to be cut then. */
+  boolean claimScheduling() {
+    boolean first = !scheduled;
+    scheduled = true;
+    return first;
+  }
+
+  /** Enqueues the copy to the device; returns whether addresses have changed. */
+  boolean upload() {
+    boolean moved = memory.reserve(words, shape.sampledRows);
+    memory.upload(open(), words);
+    scheduled = false;
+    return moved;
+  }
+
+  void download() {
+    memory.download(open(), shape.sampledRows);
+  }
+
+  /** Waits for the tokens of the segments that wanted one. */
+  int[] await() {
+    return open().await(sampled);
+  }
+
+  /** int32 [1]. */
+  DeviceTensor validRows() {
+    return memory.words(0, 1);
+  }
+
+  /** int32 [rows]. */
+  DeviceTensor tokens() {
+    return memory.words(HEADER_WORDS, shape.rows);
+  }
+
+  /** int32 [count], of the rows from {@code row} on. */
+  DeviceTensor positions(int row, int count) {
+    return memory.words(positions + row, count);
+  }
+
+  /** int32 [rows]. */
+  DeviceTensor slots() {
+    return memory.words(slots, shape.rows);
+  }
+
+  /** int32 [sampledRows]. */
+  DeviceTensor sampledRowTensor() {
+    return memory.words(sampledAt, shape.sampledRows);
+  }
+
+  /** int32 [sampledRows * 6]. */
+  DeviceTensor sampling() {
+    return memory.words(sampling, (long) SAMPLING_WORDS * shape.sampledRows);
+  }
+
+  /** int32 [decodeSlots]. */
+  DeviceTensor lengths() {
+    return memory.words(lengths, decodeSlots);
+  }
+
+  /** int32 [decodeSlots, tableWidth]. */
+  DeviceTensor tables() {
+    return memory.words(tables, decodeSlots, shape.tableWidth);
+  }
+
+  /** Of a run: int32 [segments + 1] starts of queries. */
+  DeviceTensor queryStarts(PrefillRun run) {
+    return memory.words(at(run), run.segments() + 1);
+  }
+
+  /** Of a run: int32 [segments + 1] starts of keys. */
+  DeviceTensor keyStarts(PrefillRun run) {
+    return memory.words(at(run) + run.segments() + 1, run.segments() + 1);
+  }
+
+  /** Of a run: int32 [segments]. */
+  DeviceTensor queryOffsets(PrefillRun run) {
+    return memory.words(at(run) + 2 * (run.segments() + 1), run.segments());
+  }
+
+  /** Of a run: int32 [segments]. */
+  DeviceTensor firstKeys(PrefillRun run) {
+    return memory.words(at(run) + 2 * (run.segments() + 1) + run.segments(), run.segments());
+  }
+
+  /** Of a run: int32 [segments, tableWidth]. */
+  DeviceTensor tables(PrefillRun run) {
+    return memory.words(
+        prefillTables + run.firstSegment() * shape.tableWidth, run.segments(), shape.tableWidth);
+  }
+
+  private int at(PrefillRun run) {
+    int at = tables + decodeSlots * shape.tableWidth;
+    for (PrefillRun before : runs) {
+      if (before.equals(run)) {
+        return at;
+      }
+      at += before.words();
+    }
+    throw new IllegalArgumentException("a run of another plan");
+  }
+
+  private PlanMemory.Slot open() {
+    if (slot == null) {
+      throw new IllegalStateException("the plan is closed");
+    }
+    return slot;
+  }
+
+  @Override
+  public void close() {
+    memory.giveBack(open());
+    slot = null;
+  }
+}

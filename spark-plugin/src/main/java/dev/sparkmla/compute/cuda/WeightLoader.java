@@ -1,0 +1,104 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.cuda.CudaEvent;
+import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ElementOperations;
+import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.PinnedBuffer;
+import java.nio.ByteBuffer;
+import java.util.stream.IntStream;
+
+/**
+ * Brings weights to the device: several threads fill one of two page-locked pieces while the other
+ * is on the bus. What is of another type there is converted on the device.
+ */
+final class WeightLoader implements AutoCloseable {
+  private static final int PIECE = 32 << 20;
+  private static final int SLICE = 4 << 20;
+
+  private final CudaStream stream;
+  private final ElementOperations operations;
+  private final PinnedBuffer[] pieces = new PinnedBuffer[2];
+  private final CudaEvent[] copied = new CudaEvent[2];
+  private final DeviceBuffer unconverted;
+  private int next;
+
+  WeightLoader(CudaContext context, CudaStream stream) {
+    this.stream = stream;
+    this.operations = ElementOperations.on(context);
+    for (int i = 0; i < pieces.length; i++) {
+      pieces[i] = PinnedBuffer.allocate(context, PIECE);
+      copied[i] = context.newEvent();
+    }
+    this.unconverted = context.allocate(PIECE);
+  }
+
+  /** Enqueues a source's elements as {@code type} into {@code to} from byte {@code offset} on. */
+  void load(WeightSource source, ElementType type, DeviceBuffer to, long offset) {
+    if (source instanceof WeightSource.Drawn drawn) {
+      operations.draw(
+          drawn.mean(),
+          drawn.deviation(),
+          drawn.seed(),
+          DeviceTensor.of(to, offset, type, drawn.elements()),
+          stream);
+    } else if (source instanceof WeightSource.Stored stored) {
+      load(stored, type, to, offset);
+    }
+  }
+
+  private void load(WeightSource.Stored stored, ElementType type, DeviceBuffer to, long offset) {
+    ElementType from =
+        switch (stored.type()) {
+          case BF16 -> ElementType.BFLOAT16;
+          case F16 -> ElementType.FLOAT16;
+          case F32 -> ElementType.FLOAT32;
+        };
+    ByteBuffer data = stored.data().slice();
+    for (int done = 0; done < data.capacity(); done += PIECE) {
+      int size = Math.min(PIECE, data.capacity() - done);
+      PinnedBuffer piece = fill(data.slice(done, size));
+      long elements = size / from.bytes();
+      long at = offset + (long) done / from.bytes() * type.bytes();
+      if (from == type) {
+        to.copyFromPinned(at, piece, 0, size, stream);
+      } else {
+        unconverted.copyFromPinned(0, piece, 0, size, stream);
+        operations.convert(
+            unconverted.tensor(from, elements), DeviceTensor.of(to, at, type, elements), stream);
+      }
+      copied[next].record(stream);
+      next = 1 - next;
+    }
+  }
+
+  private PinnedBuffer fill(ByteBuffer data) {
+    copied[next].synchronize();
+    PinnedBuffer piece = pieces[next];
+    ByteBuffer target = piece.bytes();
+    int size = data.capacity();
+    IntStream.range(0, (size + SLICE - 1) / SLICE)
+        .parallel()
+        .forEach(
+            i -> {
+              int begin = i * SLICE;
+              int count = Math.min(SLICE, size - begin);
+              target.put(begin, data, begin, count);
+            });
+    return piece;
+  }
+
+  /** Work that uses it must be done. */
+  @Override
+  public void close() {
+    for (int i = 0; i < pieces.length; i++) {
+      pieces[i].close();
+      copied[i].close();
+    }
+    unconverted.close();
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * The CUDA backend: the operations of {@link dev.sparkmla.compute.ComputeBackend} on one Hopper GPU
+ * through the kernels of {@link dev.sparkmla.cuda}.
+ *
+ * <p>Here lives what a step needs around kernels: the memory of activations at addresses that stay
+ * ({@link dev.sparkmla.compute.cuda.Arena}), what crosses from the host once a step ({@link
+ * dev.sparkmla.compute.cuda.CudaPlan}), steps recorded as graphs ({@link
+ * dev.sparkmla.compute.cuda.StepGraphs}), weights on their way in ({@link
+ * dev.sparkmla.compute.cuda.WeightLoader}). Kernels and their arguments' checks do not. Everything
+ * is enqueued on one stream, so that the order of calls is the order of the work. Start at {@link
+ * dev.sparkmla.compute.cuda.CudaBackend}.
+ */
+package dev.sparkmla.compute.cuda;

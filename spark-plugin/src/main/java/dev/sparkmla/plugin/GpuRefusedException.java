@@ -1,0 +1,40 @@
+package dev.sparkmla.plugin;
+
+import dev.sparkmla.cuda.ComputeCapability;
+import dev.sparkmla.cuda.GpuDevice;
+import java.util.Optional;
+
+/** An executor does not start on a GPU: the message names it, says why, and what to do. */
+public final class GpuRefusedException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /** Names the GPU, says why it will not do, and what to do. */
+  GpuRefusedException(String message) {
+    super(message);
+  }
+
+  /** The same, with what caused it. */
+  GpuRefusedException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  /** How messages name a GPU: its UUID, its number and what it is. */
+  static String name(GpuDevice device) {
+    return "%s (device %d, %s)".formatted(device.uuidText(), device.ordinal(), device.name());
+  }
+
+  /** Why the kernels do not run on a GPU, and what to do, as the end of a sentence about it. */
+  static Optional<String> unfitness(GpuDevice device) {
+    if (device.isMigSlice()) {
+      return Optional.of(
+          "is a MIG slice, and the kernels need a whole GPU: end MIG mode with nvidia-smi -i %s -mig 0"
+              .formatted(device.uuidText()));
+    }
+    if (!device.computeCapability().equals(ComputeCapability.HOPPER)) {
+      return Optional.of(
+          "has compute capability %s, and the kernels need a Hopper GPU (%s), such as H100 or H200"
+              .formatted(device.computeCapability(), ComputeCapability.HOPPER));
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,354 @@
+package dev.sparkmla.compute.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.Forward;
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.cuda.GpuDevice;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every operation against the CPU backend, on the same random weights and tokens. */
+@Tag("gpu")
+class CudaBackendGpuTest {
+  private static final int VOCABULARY = 328;
+  private static final float EPSILON = 1e-6f;
+
+  /** Largest difference, in units of the largest value of the operation's result. */
+  private static final double TOLERANCE = 3e-2;
+
+  /**
+   * One layer of odd sizes and everything around it.
+   *
+   * @param lengths tokens in the cache before the step, by decoding sequence
+   * @param prompts tokens of each prefilling sequence, half of which the step before computed
+   */
+  private record Problem(
+      int hidden,
+      int heads,
+      int nope,
+      int value,
+      boolean interleaved,
+      RoutingPolicy policy,
+      int[] lengths,
+      int[] prompts) {
+    private static final int EXPERTS = 8;
+    private static final int WIDTH = 40;
+
+    private Weight drawn(ComputeBackend backend, int rows, int columns, float mean, int seed) {
+      float deviation = mean == 0 ? (float) (1 / Math.sqrt(columns)) : 0.3f;
+      return backend.upload(
+          rows, columns, List.of(source((long) rows * columns, mean, deviation, seed)));
+    }
+
+    private static WeightSource source(long elements, float mean, float deviation, int seed) {
+      return new WeightSource.Drawn("w" + seed, elements, mean, deviation, seed);
+    }
+
+    /** By name of the operation, what it gave. */
+    Map<String, float[][]> compute(ComputeBackend backend) {
+      Map<String, float[][]> results = new LinkedHashMap<>();
+      int blocks = 400;
+      int queries = heads * (nope + LatentCache.ROPE);
+      double[] frequencies =
+          IntStream.range(0, 32).mapToDouble(i -> Math.pow(10000, -i / 32.0)).toArray();
+      List<ExpertSource> sources = new ArrayList<>();
+      for (int i = 0; i < EXPERTS; i++) {
+        long elements = (long) hidden * WIDTH;
+        sources.add(
+            new ExpertSource(
+                source(elements, 0, 0.3f, 100 + 3 * i),
+                source(elements, 0, 0.3f, 101 + 3 * i),
+                source(elements, 0, 0.3f, 102 + 3 * i)));
+      }
+      try (Weight table = drawn(backend, VOCABULARY, hidden, 0, 1);
+          Weight gain = drawn(backend, 1, hidden, 1, 2);
+          Weight down = drawn(backend, queries + LatentCache.WIDTH, hidden, 0, 3);
+          Weight bias = drawn(backend, 1, queries + LatentCache.WIDTH, 0.1f, 4);
+          Weight latentGain = drawn(backend, 1, LatentCache.LATENT, 1, 5);
+          Weight keyValue = drawn(backend, heads * (nope + value), LatentCache.LATENT, 0, 6);
+          Weight output = drawn(backend, hidden, heads * value, 0, 7);
+          Weight gateUp = drawn(backend, 2 * WIDTH, hidden, 0, 8);
+          Weight gated = drawn(backend, hidden, WIDTH, 0, 9);
+          Weight router = drawn(backend, EXPERTS, hidden, 0, 10);
+          Weight correction = drawn(backend, 1, EXPERTS, 0.1f, 11);
+          ExpertWeights experts = backend.uploadExperts(hidden, WIDTH, sources);
+          Rotation rotation = backend.rotation(frequencies, 1.1, interleaved, 5000);
+          LatentCache cache = backend.allocateCache(2, blocks)) {
+        Random random = new Random(12);
+        List<Segment> before = new ArrayList<>();
+        List<Segment> decoding = new ArrayList<>();
+        List<Segment> prefilling = new ArrayList<>();
+        int[] free = {0};
+        for (int length : lengths) {
+          int[] own = blocks(free, length + 1);
+          if (length > 0) {
+            before.add(segment(random, length, 0, own));
+          }
+          decoding.add(segment(random, 1, length, own));
+        }
+        for (int prompt : prompts) {
+          int[] own = blocks(free, prompt);
+          int half = prompt / 2;
+          if (half > 0) {
+            before.add(segment(random, half, 0, own));
+          }
+          prefilling.add(segment(random, prompt - half, half, own));
+        }
+        for (boolean filling : new boolean[] {true, false}) {
+          if (filling && before.isEmpty()) {
+            continue;
+          }
+          try (StepPlan plan =
+                  filling ? backend.plan(List.of(), before) : backend.plan(decoding, prefilling);
+              Activation stream = backend.allocate(plan.rows(), hidden, Precision.FLOAT32);
+              Activation input = backend.allocate(plan.rows(), hidden, Precision.BFLOAT16);
+              Activation both = backend.allocate(plan.rows(), down.rows(), Precision.BFLOAT16);
+              Activation attended =
+                  backend.allocate(plan.rows(), heads * value, Precision.BFLOAT16);
+              Activation absorbed =
+                  backend.allocate(
+                      Math.max(1, plan.decodeRows()),
+                      heads * LatentCache.WIDTH,
+                      Precision.BFLOAT16);
+              Activation latents =
+                  backend.allocate(
+                      Math.max(1, plan.decodeRows()),
+                      heads * LatentCache.LATENT,
+                      Precision.BFLOAT16);
+              Activation gates = backend.allocate(plan.rows(), 2 * WIDTH, Precision.BFLOAT16);
+              Activation active = backend.allocate(plan.rows(), WIDTH, Precision.BFLOAT16);
+              Activation scores = backend.allocate(plan.rows(), EXPERTS, Precision.FLOAT32);
+              Activation last =
+                  backend.allocate(Math.max(1, plan.sampledRows()), hidden, Precision.FLOAT32)) {
+            backend.embed(table, plan, stream);
+            keep(results, "embed", backend, stream);
+            backend.normalize(stream, gain, EPSILON, input);
+            keep(results, "normalize", backend, input);
+            backend.linear(input, down, Optional.of(bias), both);
+            keep(results, "linear", backend, both);
+            Activation query = both.columns(0, queries);
+            backend.writeCache(
+                both.columns(queries, LatentCache.WIDTH),
+                latentGain,
+                EPSILON,
+                rotation,
+                plan,
+                cache,
+                1);
+            float scale = (float) Math.pow(nope + LatentCache.ROPE, -0.5);
+            if (plan.decodeRows() > 0) {
+              backend.absorbQueries(query, keyValue, heads, nope, rotation, plan, absorbed);
+              keep(results, "absorbQueries", backend, absorbed);
+              backend.decodeAttention(absorbed, heads, scale, plan, cache, 1, latents);
+              keep(results, "decodeAttention", backend, latents);
+              backend.projectValues(latents, keyValue, heads, nope, plan, attended);
+            }
+            if (plan.decodeRows() < plan.rows()) {
+              backend.prefillAttention(
+                  query, keyValue, heads, nope, scale, rotation, plan, cache, 1, attended);
+            }
+            keep(results, "attention", backend, attended);
+            backend.linearAdd(attended, output, Optional.empty(), stream);
+            keep(results, "linearAdd", backend, stream);
+            backend.linear(input, gateUp, Optional.empty(), gates);
+            backend.gatedActivation(gates, active);
+            keep(results, "gatedActivation", backend, active);
+            backend.linearAdd(active, gated, Optional.empty(), stream);
+            backend.linear(input, router, Optional.empty(), scores);
+            keep(results, "router", backend, scores);
+            Optional<Weight> biased =
+                policy.method() == RoutingPolicy.Method.SIGMOID_BIASED
+                    ? Optional.of(correction)
+                    : Optional.empty();
+            try (Routing routing = backend.route(scores, biased, policy, plan)) {
+              backend.experts(input, routing, experts, stream);
+            }
+            keep(results, "experts", backend, stream);
+            if (plan.sampledRows() > 0) {
+              backend.gatherSampled(stream, plan, last);
+              keep(results, "gatherSampled", backend, last);
+            }
+          }
+        }
+      }
+      return results;
+    }
+
+    private static int[] blocks(int[] free, int tokens) {
+      int count = (tokens + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+      // Backwards, so that a table is no run of numbers.
+      int first = free[0];
+      free[0] += count;
+      return IntStream.range(0, count).map(i -> first + count - 1 - i).toArray();
+    }
+
+    private static Segment segment(Random random, int tokens, int position, int[] blocks) {
+      return new Segment(
+          random.ints(tokens, 0, VOCABULARY).toArray(),
+          position,
+          blocks,
+          Optional.of(Sampling.GREEDY),
+          OptionalInt.empty());
+    }
+
+    private static void keep(
+        Map<String, float[][]> results, String name, ComputeBackend backend, Activation value) {
+      results.put(name + " " + results.size(), backend.read(value));
+    }
+  }
+
+  private static final RoutingPolicy GREEDY =
+      new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GREEDY, 3, 1, 1, false, 1);
+
+  private static void assertSame(Problem problem) {
+    Map<String, float[][]> expected;
+    Map<String, float[][]> actual;
+    try (ComputeBackend cpu = ComputeBackends.cpu(4)) {
+      expected = problem.compute(cpu);
+    }
+    try (CudaBackend cuda = new CudaBackend(GpuDevice.at(0))) {
+      actual = problem.compute(cuda);
+      assertThat(cuda.liveBlocks()).isZero();
+    }
+    assertThat(actual.keySet()).isEqualTo(expected.keySet());
+    expected.forEach((name, rows) -> assertClose(name, actual.get(name), rows));
+  }
+
+  private static void assertClose(String name, float[][] actual, float[][] expected) {
+    double largest = 0;
+    double difference = 0;
+    // The GPU's steps may have rows that were added.
+    assertThat(actual.length).as(name).isGreaterThanOrEqualTo(expected.length);
+    for (int row = 0; row < expected.length; row++) {
+      for (int i = 0; i < expected[row].length; i++) {
+        largest = Math.max(largest, Math.abs(expected[row][i]));
+        double here = Math.abs(actual[row][i] - expected[row][i]);
+        difference = Double.isNaN(here) ? Double.POSITIVE_INFINITY : Math.max(difference, here);
+      }
+    }
+    assertThat(difference / largest).as(name).isLessThan(TOLERANCE);
+  }
+
+  @Test
+  void aSingleRowDecodes() {
+    assertSame(new Problem(40, 1, 128, 128, true, GREEDY, new int[] {0}, new int[] {}));
+  }
+
+  @Test
+  void decodesAtTheBordersOfBlocks() {
+    assertSame(
+        new Problem(
+            48, 3, 128, 128, false, GREEDY, new int[] {0, 62, 63, 64, 65, 700, 1}, new int[] {}));
+  }
+
+  @Test
+  void decodesAndPrefillsTogether() {
+    assertSame(
+        new Problem(
+            264,
+            5,
+            128,
+            128,
+            true,
+            new RoutingPolicy(RoutingPolicy.Method.SIGMOID_BIASED, 2, 4, 2, true, 2.5f),
+            new int[] {130, 5, 64},
+            new int[] {2, 129, 700, 64}));
+  }
+
+  @Test
+  void hasHeadsOfTheOtherSize() {
+    assertSame(
+        new Problem(
+            48,
+            2,
+            192,
+            256,
+            true,
+            new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GROUP_LIMITED, 2, 4, 2, false, 1.5f),
+            new int[] {65, 3},
+            new int[] {200, 3}));
+  }
+
+  /** Repeated steps go on with what the step before sampled, and are recorded on the way. */
+  @ParameterizedTest(name = "{0} rows")
+  @CsvSource({"1", "5", "64"})
+  void aRecordedStepDoesWhatAPlainOneDoes(int rows) {
+    try (CudaBackend backend = new CudaBackend(GpuDevice.at(0));
+        Weight table =
+            backend.upload(
+                VOCABULARY,
+                64,
+                List.of(new WeightSource.Drawn("table", VOCABULARY * 64L, 0, 1, 3)));
+        Weight gain = backend.upload(1, 64, List.of(new WeightSource.Drawn("gain", 64, 1, 0, 1)))) {
+      Forward repeated = plan -> chain(backend, table, gain, plan);
+      List<int[]> steps = new ArrayList<>();
+      for (boolean fresh : new boolean[] {true, false}) {
+        OptionalInt previous = OptionalInt.empty();
+        List<int[]> sampled = new ArrayList<>();
+        for (int step = 0; step < 6; step++) {
+          List<Segment> segments = new ArrayList<>();
+          for (int row = 0; row < rows; row++) {
+            segments.add(
+                new Segment(
+                    new int[] {row},
+                    step,
+                    new int[] {row},
+                    Optional.of(new Sampling(1, 20, 0.9f, row, step)),
+                    previous.isPresent() ? OptionalInt.of(rows - 1 - row) : previous));
+          }
+          previous = OptionalInt.of(0);
+          try (StepPlan plan = backend.plan(segments, List.of())) {
+            Forward once = chained -> chain(backend, table, gain, chained);
+            backend.run(plan, fresh ? once : repeated);
+            sampled.add(backend.tokens(plan));
+          }
+        }
+        if (fresh) {
+          steps.addAll(sampled);
+        } else {
+          for (int step = 0; step < steps.size(); step++) {
+            assertThat(sampled.get(step)).as("step %d", step).containsExactly(steps.get(step));
+          }
+        }
+      }
+    }
+  }
+
+  private static void chain(ComputeBackend backend, Weight table, Weight gain, StepPlan plan) {
+    try (Activation stream = backend.allocate(plan.rows(), 64, Precision.FLOAT32);
+        Activation last = backend.allocate(plan.sampledRows(), 64, Precision.FLOAT32);
+        Activation input = backend.allocate(plan.sampledRows(), 64, Precision.BFLOAT16);
+        Activation logits = backend.allocate(plan.sampledRows(), VOCABULARY, Precision.FLOAT32)) {
+      backend.embed(table, plan, stream);
+      backend.gatherSampled(stream, plan, last);
+      backend.normalize(last, gain, EPSILON, input);
+      backend.linear(input, table, Optional.empty(), logits);
+      backend.sample(logits, plan);
+    }
+  }
+}

@@ -1,0 +1,295 @@
+package dev.sparkmla.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.engine.GenerationRequest;
+import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.engine.Prompt;
+import dev.sparkmla.model.GoldenCheckpoint;
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.plugin.PluginContext;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A standalone master and a worker with two GPUs that exist as descriptions alone, and applications
+ * whose executors, Java processes too, load a small model on them.
+ */
+class StandaloneClusterTest {
+  private static final String MARK = "spark.executorEnv.SPARK_MLA_TEST_MARK";
+
+  @TempDir static Path folder;
+
+  private static JavaProcess master;
+  private static JavaProcess worker;
+  private static String url;
+
+  /** Tasks of one executor that run at the same time. */
+  private static final CyclicBarrier PAIR = new CyclicBarrier(2);
+
+  // Not static: executors load this class too, in folders of their own.
+  private final GoldenCheckpoint model = GoldenCheckpoint.all().get(0);
+  private final GoldenCheckpoint.TextCase golden = model.prompts().get(0);
+
+  /** The plugin on these GPUs, whose engine fails for good at a prompt that says so. */
+  public static final class Plugin extends MlaPlugin {
+    @Override
+    protected TextGenerator open(MlaConf conf, PluginContext context) {
+      return new Breakable(Engines.open(conf, context, FakeGpus.hoppers(2)));
+    }
+  }
+
+  /** Fails at the prompt "break", once in all processes. */
+  private record Breakable(Engines engines) implements TextGenerator {
+    @Override
+    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
+      boolean breaks = request.prompt().equals(new Prompt.Raw("break"));
+      return breaks && markOnce()
+          ? CompletableFuture.failedFuture(
+              new EngineFailedException(new IllegalStateException("the context is lost")))
+          : engines.submit(request);
+    }
+
+    private static boolean markOnce() {
+      try {
+        Files.createFile(Path.of(System.getenv("SPARK_MLA_TEST_MARK")));
+        return true;
+      } catch (FileAlreadyExistsException before) {
+        return false;
+      } catch (IOException problem) {
+        throw new UncheckedIOException(problem);
+      }
+    }
+
+    @Override
+    public EngineStatistics statistics() {
+      return engines.statistics();
+    }
+
+    @Override
+    public Map<String, EngineStatistics> gpuStatistics() {
+      return engines.gpuStatistics();
+    }
+
+    @Override
+    public void close() {
+      engines.close();
+    }
+  }
+
+  /** What a task saw: its executor, the GPU that Spark says it has and the engine's, the text. */
+  private record Seen(String executor, long process, String assigned, String gpu, String text)
+      implements Serializable {}
+
+  @BeforeAll
+  static void startCluster() throws Exception {
+    Path home = Files.createDirectories(folder.resolve("spark"));
+    Files.createFile(home.resolve("RELEASE"));
+    Path jars = Files.createDirectories(home.resolve("jars"));
+    for (String entry : System.getProperty("java.class.path").split(":")) {
+      if (entry.endsWith(".jar")) {
+        Path jar = Path.of(entry);
+        Files.createSymbolicLink(jars.resolve(jar.getFileName()), jar);
+      }
+    }
+    Path script = folder.resolve("discover");
+    Files.writeString(
+        script,
+        "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"%s\", \"%s\"]}'\n"
+            .formatted(FakeGpus.hopper(0).uuidText(), FakeGpus.hopper(1).uuidText()));
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Path log = folder.resolve("log4j2.properties");
+    Files.writeString(
+        log,
+        """
+        rootLogger.level = info
+        rootLogger.appenderRef.out.ref = out
+        appender.out.type = Console
+        appender.out.name = out
+        appender.out.layout.type = PatternLayout
+        appender.out.layout.pattern = %m%n
+        """);
+    Map<String, String> environment =
+        Map.of(
+            "SPARK_HOME", home.toString(),
+            "SPARK_SCALA_VERSION", "2.13",
+            "SPARK_LOCAL_IP", "127.0.0.1");
+    List<String> options =
+        List.of(
+            "-Xmx256m",
+            "-Dlog4j2.configurationFile=" + log,
+            "-Dspark.worker.resource.gpu.amount=2",
+            "-Dspark.worker.resource.gpu.discoveryScript=" + script);
+    master =
+        new JavaProcess(
+            environment,
+            options,
+            "org.apache.spark.deploy.master.Master",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--webui-port",
+            "0");
+    String started = master.line("Starting Spark master at ");
+    assertThat(started).as("the master ended").isNotNull();
+    url = started.substring(started.indexOf("spark://"));
+    master.drain();
+    worker =
+        new JavaProcess(
+            environment,
+            options,
+            "org.apache.spark.deploy.worker.Worker",
+            "--host",
+            "127.0.0.1",
+            "--webui-port",
+            "0",
+            "--cores",
+            "4",
+            "--memory",
+            "2g",
+            "--work-dir",
+            folder.resolve("work").toString(),
+            url);
+    assertThat(worker.line("Successfully registered with master")).isNotNull();
+    worker.drain();
+  }
+
+  @AfterAll
+  static void stopCluster() throws Exception {
+    if (worker != null) {
+      worker.close();
+    }
+    if (master != null) {
+      master.close();
+    }
+  }
+
+  @Test
+  void executorsHaveAGpuEachAndTheirTasksShareIt() {
+    String prompt = golden.prompt().textValue();
+    try (JavaSparkContext spark = application(2)) {
+      List<Seen> seen =
+          spark
+              .parallelize(List.of(1, 2, 3, 4), 4)
+              .mapPartitions(rows -> generate(prompt, true))
+              .collect();
+      assertThat(seen).hasSize(4);
+      assertThat(seen)
+          .allSatisfy(
+              task -> {
+                assertThat(task.text()).isEqualTo(golden.text());
+                assertThat(task.gpu()).isEqualTo(task.assigned());
+              });
+      Map<Long, List<Seen>> byProcess = seen.stream().collect(Collectors.groupingBy(Seen::process));
+      assertThat(byProcess).hasSize(2);
+      assertThat(byProcess.values())
+          .allSatisfy(
+              tasks -> {
+                assertThat(tasks).hasSize(2);
+                assertThat(tasks.stream().map(Seen::gpu).distinct()).hasSize(1);
+              });
+      assertThat(seen.stream().map(Seen::gpu).distinct())
+          .containsExactlyInAnyOrder(FakeGpus.hopper(0).uuidText(), FakeGpus.hopper(1).uuidText());
+    }
+  }
+
+  @Test
+  void sparkReplacesAnExecutorWhoseEngineFailed() {
+    try (JavaSparkContext spark = application(1)) {
+      Seen before = one(spark, golden.prompt().textValue());
+      Seen after = one(spark, "break");
+      assertThat(after.process()).isNotEqualTo(before.process());
+      assertThat(after.executor()).isNotEqualTo(before.executor());
+      assertThat(Path.of(spark.getConf().get(MARK))).exists();
+      assertThat(one(spark, golden.prompt().textValue()).text()).isEqualTo(golden.text());
+    }
+  }
+
+  private static Seen one(JavaSparkContext spark, String prompt) {
+    return spark
+        .parallelize(List.of(1), 1)
+        .mapPartitions(rows -> generate(prompt, false))
+        .collect()
+        .get(0);
+  }
+
+  private static Iterator<Seen> generate(String prompt, boolean inPairs) throws Exception {
+    if (inPairs) {
+      PAIR.await(60, TimeUnit.SECONDS); // Only two tasks of one process get past it.
+    }
+    TextGenerator engine = ExecutorEngine.current();
+    GenerationRequest request =
+        new GenerationRequest(
+            new Prompt.Raw(prompt),
+            Optional.empty(),
+            Map.of("max_tokens", "12", "temperature", "0"),
+            OverflowPolicy.ERROR);
+    GenerationResult result;
+    try {
+      result = engine.submit(request).get();
+    } catch (ExecutionException failed) {
+      throw (Exception) failed.getCause();
+    }
+    return List.of(
+            new Seen(
+                SparkEnv.get().executorId(),
+                ProcessHandle.current().pid(),
+                TaskContext.get().resources().get("gpu").get().addresses()[0],
+                engine.gpuStatistics().keySet().iterator().next(),
+                result.text()))
+        .iterator();
+  }
+
+  private JavaSparkContext application(int executors) {
+    String classes =
+        List.of(System.getProperty("java.class.path").split(":")).stream()
+            .filter(entry -> !entry.endsWith(".jar"))
+            .collect(Collectors.joining(":"));
+    return new JavaSparkContext(
+        new SparkConf(false)
+            .setMaster(url)
+            .setAppName("executors: " + executors)
+            .set("spark.ui.enabled", "false")
+            .set("spark.driver.host", "127.0.0.1")
+            .set("spark.driver.bindAddress", "127.0.0.1")
+            .set("spark.executor.extraClassPath", classes)
+            .set("spark.executor.memory", "512m")
+            .set("spark.executor.cores", "2")
+            .set("spark.cores.max", String.valueOf(2 * executors))
+            .set("spark.executor.resource.gpu.amount", "1")
+            .set("spark.task.resource.gpu.amount", "0.5")
+            .set("spark.scheduler.minRegisteredResourcesRatio", "1")
+            .set("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
+            .set("spark.plugins", Plugin.class.getName())
+            .set(MARK, folder.resolve("broken").toString())
+            .set("spark.mla.model.path", model.folder().toAbsolutePath().toString())
+            .set("spark.mla.backend", "cuda")
+            .set("spark.mla.gpu.lockDir", folder.resolve("locks").toString())
+            .set("spark.mla.kvcache.size", "16m"));
+  }
+}
