@@ -104,7 +104,6 @@ class TileWalker {
   }
 
  private:
-
   __device__ __forceinline__ void find(int index, Tile& tile) const {
     const int wanted = index / p_.weight_tiles;
     int low = 0;
@@ -134,13 +133,12 @@ class TileWalker {
   const ProductArgs& p_;
   const SharedStorage<C>& shared_;
   const int clusters_;
-  int place_;
+  int place_;  // in this round
   const int count_;
-  int base_ = 0;
+  int base_ = 0;  // the round's first tile
 };
 
-// ---- Loading ------------------------------------------------------------------------------------
-
+// A place in the ring of stages, and which phase of its barriers is next.
 template <class C>
 struct Stage {
   int index = 0;
@@ -157,6 +155,8 @@ struct Stage {
     }
   }
 };
+
+// ---- Loading ------------------------------------------------------------------------------------
 
 template <class C, Part kPart>
 class Loader {
@@ -543,9 +543,6 @@ cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
 }  // namespace
 
 int experts_tile_tokens(const spark_mla_experts_args& args) {
-#ifdef SPARK_MLA_TILE_TOKENS
-  return SPARK_MLA_TILE_TOKENS;
-#endif
   const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
   const int64_t mean = choices / args.experts;
   return mean <= 8 ? 16 : mean <= 48 ? 64 : mean <= 96 ? 128 : 256;
