@@ -27,6 +27,9 @@ public interface ComputeBackend extends AutoCloseable {
   /** {@code cpu} or {@code cuda}. */
   String name();
 
+  /** Whether {@link #run} returns before the step is computed. */
+  boolean runsAhead();
+
   /** Bytes of the device's memory that are free; empty where the host's is used. */
   OptionalLong freeMemory();
 

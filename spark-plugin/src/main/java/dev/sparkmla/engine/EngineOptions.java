@@ -1,5 +1,7 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.model.CacheSize;
+
 /**
  * Limits of an engine.
  *
@@ -7,11 +9,11 @@ package dev.sparkmla.engine;
  *     most so many
  * @param maxSequences sequences running at once at most, ≥ 1; more than {@code maxBatchedTokens}
  *     never run
- * @param cacheBlocks 64-token blocks of the cache, ≥ 1
+ * @param cacheSize how large the cache is made
  * @param defaultMaxTokens {@code max_tokens} of a request that says none, ≥ 1
  */
 public record EngineOptions(
-    int maxBatchedTokens, int maxSequences, int cacheBlocks, int defaultMaxTokens) {
+    int maxBatchedTokens, int maxSequences, CacheSize cacheSize, int defaultMaxTokens) {
   /**
    * Checks the limits.
    *
@@ -20,7 +22,6 @@ public record EngineOptions(
   public EngineOptions {
     requirePositive("maxBatchedTokens", maxBatchedTokens);
     requirePositive("maxSequences", maxSequences);
-    requirePositive("cacheBlocks", cacheBlocks);
     requirePositive("defaultMaxTokens", defaultMaxTokens);
   }
 

@@ -11,8 +11,8 @@ package dev.sparkmla.engine;
  * @param promptTokens tokens of all prompts that got their first token
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated
- * @param computedTokens tokens computed: prompts less what was cached, generated tokens, and what
- *     preemption made to be computed again
+ * @param computedTokens tokens computed: prompts less what was cached, generated tokens, what
+ *     preemption made to be computed again, and steps ahead of sequences that had ended
  * @param preemptions how often a sequence lost its blocks to an older one
  * @param cacheBlocks blocks of the cache
  * @param availableBlocks blocks that no running sequence holds, those kept for their content

@@ -8,11 +8,15 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
+import dev.sparkmla.model.StepRow;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -34,6 +38,9 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>The same prompt with the same parameters and seed gets the same tokens, whatever it is batched
  * with. It is generated as often as it is submitted.
  *
+ * <p>Where the model runs ahead, a step is submitted before the results of the one before it are
+ * taken in, so that the device does not wait for the host; text is made meanwhile.
+ *
  * <p>Thread-safe. It owns its model and its tokenizer.
  */
 public final class GenerationEngine implements AutoCloseable {
@@ -51,6 +58,8 @@ public final class GenerationEngine implements AutoCloseable {
   // Of the stepping thread alone.
   private final Scheduler scheduler;
   private final Map<Sequence, Generation> generations = new HashMap<>();
+  private final Deque<PendingStep> pending = new ArrayDeque<>();
+  private final int stepsAhead;
   private long finished;
   private long steps;
   private long promptTokens;
@@ -71,7 +80,7 @@ public final class GenerationEngine implements AutoCloseable {
   /**
    * Starts an engine that owns {@code model} and {@code tokenizer} from here on.
    *
-   * @param options its number of cache blocks does not matter: the model has its cache
+   * @param options its size of the cache does not matter: the model has its cache
    */
   GenerationEngine(
       LanguageModel model,
@@ -81,6 +90,7 @@ public final class GenerationEngine implements AutoCloseable {
       EngineOptions options) {
     this.model = model;
     this.tokenizer = tokenizer;
+    this.stepsAhead = model.runsAhead() ? 1 : 0;
     this.defaults = defaults;
     this.defaultMaxTokens = options.defaultMaxTokens();
     this.encoder =
@@ -122,7 +132,7 @@ public final class GenerationEngine implements AutoCloseable {
                 + " tokens; expected a tokenizer of this model");
       }
       return new GenerationEngine(
-          MlaTransformer.load(folder, backend, options.cacheBlocks()),
+          MlaTransformer.load(folder, backend, options.cacheSize()),
           tokenizer,
           template,
           defaults,
@@ -303,7 +313,11 @@ public final class GenerationEngine implements AutoCloseable {
     List<Generation> arrivals;
     boolean sweep;
     synchronized (lock) {
-      while (!closing && arrived.isEmpty() && !someCancelled && scheduler.isIdle()) {
+      while (!closing
+          && arrived.isEmpty()
+          && !someCancelled
+          && scheduler.isIdle()
+          && pending.isEmpty()) {
         lock.wait();
       }
       if (closing) {
@@ -331,14 +345,26 @@ public final class GenerationEngine implements AutoCloseable {
     return true;
   }
 
+  /**
+   * Submits the next step, and takes in the results of the one before it, or of the same one where
+   * the model does not run ahead.
+   */
   private void step() {
     Optional<StepBatch> batch = scheduler.plan();
-    if (batch.isEmpty()) {
-      return;
+    if (batch.isPresent()) {
+      for (StepRow row : batch.get().rows()) {
+        computedTokens += row.tokens().length;
+      }
+      pending.addLast(model.submit(batch.get()));
+      steps++;
     }
-    List<Sequence> grown = scheduler.complete(model.submit(batch.get()).tokens());
-    steps++;
-    computedTokens += batch.get().rows().stream().mapToLong(row -> row.tokens().length).sum();
+    if (!pending.isEmpty() && (batch.isEmpty() || pending.size() > stepsAhead)) {
+      takeResults(pending.removeFirst());
+    }
+  }
+
+  private void takeResults(PendingStep step) {
+    List<Sequence> grown = scheduler.complete(step.tokens());
     outputTokens += grown.size();
     Map<Generation, GenerationResult> results = new HashMap<>();
     Set<Sequence> ended = new HashSet<>();
@@ -377,6 +403,7 @@ public final class GenerationEngine implements AutoCloseable {
       unfinished.addAll(arrived);
       arrived.clear();
     }
+    pending.clear();
     scheduler.clear();
     generations.clear();
     publishStatistics();

@@ -38,9 +38,18 @@ import java.util.function.Predicate;
  * <p>A shared prefix is computed once: a sequence takes up the blocks the cache has, at every step
  * of its prompt, and sits a step out in which an older one computes its very next block.
  *
+ * <p>A step may be planned while the one before it is still computed. A sequence whose token of
+ * that step is not known yet goes on with it all the same, unless it was its last; should it turn
+ * out to have ended there, its row of the step ahead is dropped. Since steps are computed in the
+ * order they are planned in, a block may be given back, and be planned for another sequence, while
+ * a step that uses it is not done.
+ *
  * <p>Not thread-safe.
  */
 final class Scheduler {
+  /** Stands for the token of a row that goes on with what the step before has chosen. */
+  private static final int[] UNKNOWN = {0};
+
   private final int maxBatchedTokens;
   private final int maxRunning;
   private final PrefixIndex index = new PrefixIndex();
@@ -51,13 +60,18 @@ final class Scheduler {
   /** In order of arrival. */
   private final List<Sequence> running = new ArrayList<>();
 
-  /** What the last planned step computes; empty when its results are in. */
-  private final List<Part> planned = new ArrayList<>();
+  /** What the steps compute whose results are not in, in the order they were planned. */
+  private final Deque<List<Part>> pending = new ArrayDeque<>();
 
   private long preemptions;
 
-  /** A sequence's part of a step: its tokens up to {@code computed} will be computed after it. */
-  private record Part(Sequence sequence, int computed) {}
+  /**
+   * A sequence's part of a step.
+   *
+   * @param computed its tokens up to here are computed after it
+   * @param wanted whether a token is chosen after them
+   */
+  private record Part(Sequence sequence, int computed, boolean wanted) {}
 
   /** The block a prompt computes next: {@code tokens} after {@code predecessor}. */
   private record NextBlock(int predecessor, List<Integer> tokens) {}
@@ -111,31 +125,39 @@ final class Scheduler {
 
   /** Drops every sequence that {@code condition} holds for, and gives its blocks back. */
   void removeIf(Predicate<Sequence> condition) {
-    waiting.removeIf(condition);
-    running.removeIf(
+    Predicate<Sequence> dropping =
         sequence -> {
           boolean removed = condition.test(sequence);
           if (removed) {
-            sequence.table().close();
+            sequence.drop();
           }
           return removed;
-        });
+        };
+    waiting.removeIf(dropping);
+    running.removeIf(dropping);
   }
 
-  /** Drops all sequences, also when a planned step will have no results. */
+  /** Drops all sequences, also when planned steps will have no results. */
   void clear() {
     removeIf(sequence -> true);
-    planned.clear();
+    pending.clear();
   }
 
-  /** Plans the next step. Its results must come back through {@link #complete} before the next. */
+  /**
+   * Plans the next step, to be computed after those planned before. Its results must come back
+   * through {@link #complete}; two steps may be without theirs.
+   *
+   * @return empty when nothing can be computed before results are in, or nothing is left to do
+   */
   Optional<StepBatch> plan() {
-    if (!planned.isEmpty()) {
-      throw new IllegalStateException("the results of the step before are not in");
+    if (pending.size() == 2) {
+      throw new IllegalStateException("the results of two steps are not in");
     }
-    new Planner().plan();
+    Planner planner = new Planner();
+    planner.plan();
+    List<Part> planned = planner.planned;
     if (planned.isEmpty()) {
-      if (!isIdle()) {
+      if (!isIdle() && pending.isEmpty()) {
         throw new IllegalStateException(
             "no step for " + running.size() + " running and " + waiting.size() + " waiting");
       }
@@ -143,58 +165,70 @@ final class Scheduler {
     }
     List<StepRow> rows = new ArrayList<>(planned.size());
     for (Part part : planned) {
-      Sequence sequence = part.sequence();
-      int from = sequence.table().computedTokens();
-      rows.add(
-          new StepRow(
-              sequence.tokens(from, part.computed()),
-              from,
-              Arrays.copyOf(sequence.table().blocks(), BlockPool.blocksFor(part.computed())),
-              part.computed() == sequence.length()
-                  ? Optional.of(sequence.nextSampling())
-                  : Optional.empty(),
-              OptionalInt.empty()));
+      rows.add(row(part));
     }
+    // After all rows are made: a sequence may now count on blocks that this step computes.
+    for (int i = 0; i < planned.size(); i++) {
+      planned.get(i).sequence().submitted(i, planned.get(i).computed());
+    }
+    pending.addLast(planned);
     return Optional.of(new StepBatch(rows));
   }
 
+  private static StepRow row(Part part) {
+    Sequence sequence = part.sequence();
+    int from = sequence.scheduled();
+    boolean known = from < sequence.length();
+    return new StepRow(
+        known ? sequence.tokens(from, part.computed()) : UNKNOWN,
+        from,
+        Arrays.copyOf(sequence.table().blocks(), BlockPool.blocksFor(part.computed())),
+        part.wanted() ? Optional.of(sequence.nextSampling()) : Optional.empty(),
+        known ? OptionalInt.empty() : OptionalInt.of(sequence.row()));
+  }
+
   /**
-   * Takes in the results of the planned step.
+   * Takes in the results of the first of the steps whose results are not in.
    *
    * @param tokens one for each row of the step
    * @return the sequences that got a token, in order of arrival
    */
   List<Sequence> complete(int[] tokens) {
-    if (tokens.length != planned.size()) {
+    List<Part> planned = pending.peekFirst();
+    int rows = planned == null ? 0 : planned.size();
+    if (tokens.length != rows) {
       throw new IllegalArgumentException(
-          tokens.length + " results for a step of " + planned.size() + " rows");
+          tokens.length + " results for a step of " + rows + " rows");
     }
-    List<Sequence> grown = new ArrayList<>();
-    for (int row = 0; row < tokens.length; row++) {
+    List<Sequence> grown = new ArrayList<>(rows);
+    for (int row = 0; row < rows; row++) {
       Part part = planned.get(row);
-      Sequence sequence = part.sequence();
-      boolean wanted = part.computed() == sequence.length();
-      if (wanted == (tokens[row] == LanguageModel.NO_TOKEN)) {
+      if (part.wanted() == (tokens[row] == LanguageModel.NO_TOKEN)) {
         throw new IllegalArgumentException(
-            "token " + tokens[row] + " for a row that wanted " + (wanted ? "one" : "none"));
+            "token " + tokens[row] + " for a row that wanted " + (part.wanted() ? "one" : "none"));
       }
-      sequence.table().advance(sequence.tokens(), part.computed());
-      if (wanted) {
-        sequence.append(tokens[row]);
-        grown.add(sequence);
+      if (part.wanted() && !part.sequence().isDropped()) {
+        part.sequence().append(tokens[row]);
+        grown.add(part.sequence());
       }
     }
-    planned.clear();
+    pending.removeFirst();
     return grown;
+  }
+
+  /** Whether a sequence gets one token of the next step's budget. */
+  private static boolean decodes(Sequence sequence) {
+    return sequence.isDecoding() && !sequence.isEnding();
   }
 
   /** Plans one step. */
   private final class Planner {
+    private final List<Part> planned = new ArrayList<>(running.size() + 1);
     private final Set<NextBlock> beingComputed = new HashSet<>();
     private int budget = maxBatchedTokens;
 
     /** Decoding sequences that come later in this plan: their tokens of the budget are theirs. */
-    private int reserved = (int) running.stream().filter(Sequence::isDecoding).count();
+    private int reserved = (int) running.stream().filter(Scheduler::decodes).count();
 
     private boolean preempting;
 
@@ -202,6 +236,9 @@ final class Scheduler {
       // Preemption takes sequences off the end of the list while this walks over it.
       for (int i = 0; i < running.size(); i++) {
         Sequence sequence = running.get(i);
+        if (sequence.isEnding()) {
+          continue;
+        }
         if (sequence.isDecoding()) {
           reserved--;
           schedule(sequence, 1);
@@ -235,7 +272,7 @@ final class Scheduler {
         return 0;
       }
       BlockTable table = sequence.table();
-      int computed = table.computedTokens();
+      int computed = sequence.scheduled();
       long room;
       while ((room = (long) (table.size() + pool.available()) * BlockPool.BLOCK_TOKENS - computed)
           <= 0) {
@@ -247,13 +284,14 @@ final class Scheduler {
       }
       int tokens = (int) Math.min(wanted, room);
       table.reserve(computed + tokens);
-      planned.add(new Part(sequence, computed + tokens));
+      planned.add(
+          new Part(sequence, computed + tokens, computed + tokens == sequence.expectedLength()));
       budget -= tokens;
       return tokens;
     }
 
     private void preempt(Sequence youngest) {
-      if (youngest.isDecoding()) {
+      if (decodes(youngest)) {
         reserved--;
       }
       running.remove(running.size() - 1);
@@ -284,7 +322,7 @@ final class Scheduler {
 
     /** Blocks that a sequence still needs to compute its tokens. */
     private int missingBlocks(Sequence sequence) {
-      return BlockPool.blocksFor(sequence.length()) - sequence.table().size();
+      return BlockPool.blocksFor(sequence.expectedLength()) - sequence.table().size();
     }
 
     /** The block a sequence computes next, if the first {@code limit} of its tokens fill it. */

@@ -20,6 +20,16 @@ final class Sequence {
   private BlockTable table;
   private int cachedTokens;
   private boolean preempted;
+  private boolean dropped;
+
+  /** Tokens that submitted steps choose and that are not known yet. */
+  private int inFlight;
+
+  /** Tokens that are computed when all submitted steps are done, unknown ones among them. */
+  private int scheduled;
+
+  /** Its row in the step that was planned last for it. */
+  private int row;
 
   /**
    * @param prompt the prompt's token ids, at least one
@@ -79,14 +89,34 @@ final class Sequence {
     return table;
   }
 
-  /** Tokens that must be computed before the next one can be chosen: always at least one. */
+  /** Known tokens and those that submitted steps will have chosen. */
+  int expectedLength() {
+    return length + inFlight;
+  }
+
+  /** Tokens that are computed when all submitted steps are done, the unknown ones among them. */
+  int scheduled() {
+    return scheduled;
+  }
+
+  /** Tokens that must be computed before the next one can be chosen. */
   int remaining() {
-    return length - table.computedTokens();
+    return expectedLength() - scheduled;
   }
 
   /** Whether it computes only the token it generated last. */
   boolean isDecoding() {
-    return outputTokens() > 0 && remaining() == 1;
+    return expectedLength() > promptTokens && remaining() == 1;
+  }
+
+  /** Whether submitted steps choose the last token it may have. */
+  boolean isEnding() {
+    return expectedLength() - promptTokens >= maxTokens;
+  }
+
+  /** Whether it was dropped, so that what comes for it no longer matters. */
+  boolean isDropped() {
+    return dropped;
   }
 
   /** How the next token is chosen. */
@@ -96,7 +126,22 @@ final class Sequence {
         sampling.topK(),
         sampling.topP(),
         sampling.seed(),
-        sampling.index() + outputTokens());
+        sampling.index() + expectedLength() - promptTokens);
+  }
+
+  /** Its row in the step that was planned last for it. */
+  int row() {
+    return row;
+  }
+
+  /** Notes that a step is submitted that computes its tokens up to {@code computed}. */
+  void submitted(int stepRow, int computed) {
+    if (computed == expectedLength()) {
+      inFlight++;
+    }
+    row = stepRow;
+    scheduled = computed;
+    table.advance(tokens, Math.min(scheduled, length));
   }
 
   /** Gets the table to keep its blocks in, empty. */
@@ -111,30 +156,46 @@ final class Sequence {
    */
   void adopt() {
     int adopted = table.adopt(tokens, length - 1);
+    scheduled += adopted;
     if (!preempted) {
       cachedTokens += adopted;
     }
   }
 
-  /** Adds a generated token. */
+  /** Takes in the token that the oldest of the submitted steps that choose one has chosen. */
   void append(int token) {
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, length + Math.max(64, length / 8));
     }
     tokens[length++] = token;
+    inFlight--;
+    if (scheduled >= length) {
+      table.advance(tokens, length);
+    }
   }
 
   /** Gives its blocks back; its tokens must be computed again. */
   void preempt() {
-    table.close();
+    giveBack();
     preempted = true;
   }
 
   /** Gives its blocks back; what it counted as cached counts no more. */
   void postpone() {
-    table.close();
+    giveBack();
     if (!preempted) {
       cachedTokens = 0;
     }
+  }
+
+  /** Gives its blocks back for good. */
+  void drop() {
+    giveBack();
+    dropped = true;
+  }
+
+  private void giveBack() {
+    table.close();
+    scheduled = 0;
   }
 }

@@ -13,6 +13,9 @@ public interface LanguageModel extends AutoCloseable {
   /** Number of 64-token blocks in the cache, numbered from 0. */
   int cacheBlocks();
 
+  /** Whether {@link #submit} returns before the step is computed. */
+  boolean runsAhead();
+
   /**
    * Begins one step, which writes its tokens' keys and values into the cache. Steps are computed in
    * the order they were submitted; a step may be submitted while the one before it is pending, not

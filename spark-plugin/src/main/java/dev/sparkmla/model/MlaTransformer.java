@@ -12,6 +12,7 @@ import dev.sparkmla.compute.StepPlan;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -29,7 +30,7 @@ public final class MlaTransformer implements LanguageModel {
   private final Resources resources;
   private final Parameters parameters;
   private final Rotation rotation;
-  private final LatentCache cache;
+  private LatentCache cache;
   private final Forward forward = this::compute;
   private final Deque<Step> pending = new ArrayDeque<>();
   private int[] sampledRowsBefore = {};
@@ -38,8 +39,8 @@ public final class MlaTransformer implements LanguageModel {
   private MlaTransformer(
       ModelConfig config,
       ComputeBackend backend,
-      ParameterSource weights,
-      int blocks,
+      ParameterSource source,
+      CacheSize size,
       Resources owned) {
     this.config = config;
     this.backend = backend;
@@ -48,7 +49,8 @@ public final class MlaTransformer implements LanguageModel {
         (float)
             (Math.pow(config.nopeSize() + config.ropeSize(), -0.5)
                 * config.rope().yarn().map(ModelConfig.Yarn::softmaxFactor).orElse(1.0));
-    this.parameters = new Parameters(config, backend, weights, owned);
+    MemoryPlan memory = new MemoryPlan(config, backend);
+    this.parameters = new Parameters(config, backend, source, owned);
     this.rotation =
         owned.own(
             backend.rotation(
@@ -56,22 +58,82 @@ public final class MlaTransformer implements LanguageModel {
                 config.rope().yarn().map(ModelConfig.Yarn::attentionFactor).orElse(1.0),
                 config.rope().interleaved(),
                 config.contextWindow()));
+    int blocks;
+    if (size instanceof CacheSize.MemoryFraction share) {
+      memory.loaded();
+      takeWorkspace(share);
+      blocks = memory.blocks(share);
+    } else {
+      blocks = ((CacheSize.Blocks) size).count();
+    }
     this.cache = owned.own(backend.allocateCache(config.layers(), blocks));
+  }
+
+  /**
+   * Computes the largest steps over a cache of one block, so that the backend has taken its
+   * workspace when the rest of the memory is given away. Every block of their sequences is that
+   * one; what comes out means nothing.
+   */
+  private void takeWorkspace(CacheSize.MemoryFraction share) {
+    Forward measured = this::compute;
+    int most = Math.min(share.stepTokens(), config.contextWindow());
+    int decoding = Math.max(0, Math.min(share.stepSequences(), most) - 1);
+    try (LatentCache one = backend.allocateCache(config.layers(), 1)) {
+      cache = one;
+      for (int decodes : new int[] {0, decoding}) {
+        int prefills = most - decodes;
+        // A short step leaves slots of the block unwritten, and must not read them.
+        int position = prefills < LatentCache.BLOCK_TOKENS ? 0 : config.contextWindow() - prefills;
+        Segment prompt = segment(prefills, position);
+        Segment token = segment(1, position);
+        try (StepPlan plan = backend.plan(Collections.nCopies(decodes, token), List.of(prompt))) {
+          backend.run(plan, measured);
+          backend.tokens(plan);
+        }
+      }
+    }
+  }
+
+  private static Segment segment(int tokens, int position) {
+    int blocks = (position + tokens + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+    return new Segment(
+        new int[tokens],
+        position,
+        new int[blocks],
+        Optional.of(Sampling.GREEDY),
+        OptionalInt.empty());
   }
 
   /**
    * Loads a model folder.
    *
-   * @param cacheBlocks number of 64-token blocks of the cache, ≥ 1
    * @throws ModelFormatException when the folder is not a whole model of a supported architecture
    * @throws dev.sparkmla.compute.ComputeException when the backend has no memory for it; nothing is
    *     held then, nor after any other failure
    */
-  public static MlaTransformer load(Path folder, ComputeBackend backend, int cacheBlocks) {
+  public static MlaTransformer load(Path folder, ComputeBackend backend, CacheSize size) {
     ModelConfig config = ModelConfig.read(folder);
-    Resources owned = new Resources();
     try (Weights weights = Weights.open(folder)) {
-      return new MlaTransformer(config, backend, weights, cacheBlocks, owned);
+      return make(config, backend, weights, size);
+    }
+  }
+
+  /**
+   * Makes a model with random parameters, which are drawn in the backend's memory.
+   *
+   * @param seed the same seed makes the same model
+   * @throws dev.sparkmla.compute.ComputeException when the backend has no memory for it
+   */
+  public static MlaTransformer random(
+      ModelConfig config, long seed, ComputeBackend backend, CacheSize size) {
+    return make(config, backend, new RandomParameters(seed), size);
+  }
+
+  private static MlaTransformer make(
+      ModelConfig config, ComputeBackend backend, ParameterSource source, CacheSize size) {
+    Resources owned = new Resources();
+    try {
+      return new MlaTransformer(config, backend, source, size, owned);
     } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
@@ -91,6 +153,11 @@ public final class MlaTransformer implements LanguageModel {
   @Override
   public int cacheBlocks() {
     return cache.blocks();
+  }
+
+  @Override
+  public boolean runsAhead() {
+    return backend.runsAhead();
   }
 
   @Override

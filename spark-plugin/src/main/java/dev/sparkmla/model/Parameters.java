@@ -10,6 +10,8 @@ import dev.sparkmla.compute.WeightSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The checkpoint's tensors, asked for by the names of the published models and uploaded as the
@@ -17,6 +19,11 @@ import java.util.Optional;
  * experts.
  */
 final class Parameters {
+  private static final Logger LOGGER = LoggerFactory.getLogger(Parameters.class);
+
+  /** How long loading goes on before it says how far it is. */
+  private static final long REPORT_NANOSECONDS = 2_000_000_000L;
+
   private final ModelConfig config;
   private final ComputeBackend backend;
   private final ParameterSource source;
@@ -37,9 +44,14 @@ final class Parameters {
     this.owned = owned;
     int hidden = config.hiddenSize();
     embedding = matrix("model.embed_tokens.weight", config.vocabularySize(), hidden);
+    long reported = System.nanoTime();
     for (int layer = 0; layer < config.layers(); layer++) {
       String prefix = "model.layers." + layer + ".";
       layers.add(new Layer(attention(prefix), feedForward(prefix, config.isSparse(layer))));
+      if (System.nanoTime() - reported > REPORT_NANOSECONDS) {
+        LOGGER.info("Loaded {} of {} layers", layer + 1, config.layers());
+        reported = System.nanoTime();
+      }
     }
     norm = vector("model.norm.weight", hidden);
     output =

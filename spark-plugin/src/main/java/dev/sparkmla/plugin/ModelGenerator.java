@@ -8,6 +8,7 @@ import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationEngine;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
@@ -42,16 +43,17 @@ final class ModelGenerator implements TextGenerator {
           MlaConf.MODEL_PATH.key(), folder.toString(), MlaConf.MODEL_PATH.expected());
     }
     long start = System.nanoTime();
-    EngineOptions options = options(conf, ModelConfig.read(folder));
+    ModelConfig model = ModelConfig.read(folder);
     ComputeBackend backend = backend(conf, context);
     try {
+      EngineOptions options = options(conf, model, backend);
       GenerationEngine engine = GenerationEngine.open(folder, backend, options);
       LOGGER.info(
           "Loaded {} on {} in {} s, with a cache of {} tokens",
           folder,
           backend.name(),
           Math.round((System.nanoTime() - start) / 1e8) / 10.0,
-          64L * options.cacheBlocks());
+          64L * engine.statistics().cacheBlocks());
       return new ModelGenerator(backend, engine);
     } catch (RuntimeException | Error problem) {
       backend.close();
@@ -59,7 +61,18 @@ final class ModelGenerator implements TextGenerator {
     }
   }
 
-  private static EngineOptions options(MlaConf conf, ModelConfig model) {
+  private static EngineOptions options(MlaConf conf, ModelConfig model, ComputeBackend backend) {
+    int tokens = conf.get(MlaConf.MAX_BATCHED_TOKENS);
+    int sequences = conf.get(MlaConf.MAX_SEQUENCES);
+    CacheSize size =
+        backend.freeMemory().isPresent()
+            ? new CacheSize.MemoryFraction(
+                conf.get(MlaConf.CACHE_MEMORY_FRACTION), tokens, sequences)
+            : cacheBlocks(conf, model);
+    return new EngineOptions(tokens, sequences, size, conf.get(MlaConf.MAX_TOKENS));
+  }
+
+  private static CacheSize cacheBlocks(MlaConf conf, ModelConfig model) {
     long blockBytes = MlaTransformer.blockBytes(model);
     long blocks = conf.get(MlaConf.CACHE_SIZE) / blockBytes;
     if (blocks < 1 || blocks > Integer.MAX_VALUE) {
@@ -70,11 +83,7 @@ final class ModelGenerator implements TextGenerator {
               + blockBytes
               + " bytes each with this model");
     }
-    return new EngineOptions(
-        conf.get(MlaConf.MAX_BATCHED_TOKENS),
-        conf.get(MlaConf.MAX_SEQUENCES),
-        (int) blocks,
-        conf.get(MlaConf.MAX_TOKENS));
+    return new CacheSize.Blocks((int) blocks);
   }
 
   private static ComputeBackend backend(MlaConf conf, PluginContext context) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelFormatException;
@@ -107,7 +108,8 @@ class DemoModelTest {
   @ParameterizedTest
   @CsvSource({"64, 3, 100", "200, 12, 200", "2048, 12, 200", "2048, 12, 24", "333, 1, 24"})
   void answersDocuments(int maxBatchedTokens, int maxSequences, int cacheBlocks) {
-    EngineOptions options = new EngineOptions(maxBatchedTokens, maxSequences, cacheBlocks, 32);
+    EngineOptions options =
+        new EngineOptions(maxBatchedTokens, maxSequences, new CacheSize.Blocks(cacheBlocks), 32);
     try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
       assertAnswered(engine, samples.subList(0, 8));
       assertThat(engine.statistics().availableBlocks()).isEqualTo(cacheBlocks);
@@ -123,7 +125,7 @@ class DemoModelTest {
       }
     }
     assertThat(asked.size()).isGreaterThanOrEqualTo(6);
-    EngineOptions options = new EngineOptions(300, 16, 400, 32);
+    EngineOptions options = new EngineOptions(300, 16, new CacheSize.Blocks(400), 32);
     try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
       assertAnswered(engine, asked);
       EngineStatistics statistics = engine.statistics();
@@ -148,18 +150,19 @@ class DemoModelTest {
     Sample younger = samples.get(4);
     int blocks;
     try (GenerationEngine engine =
-        GenerationEngine.open(DemoText.FOLDER, backend, new EngineOptions(2048, 2, 100, 32))) {
+        GenerationEngine.open(
+            DemoText.FOLDER, backend, new EngineOptions(2048, 2, new CacheSize.Blocks(100), 32))) {
       blocks =
           Stream.of(older, younger)
               .mapToInt(sample -> engine.submit(sample.request(1)).join().promptTokens() / 64 + 1)
               .sum();
     }
     // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
-    EngineOptions options = new EngineOptions(4, 2, blocks + 1, 32);
+    EngineOptions options = new EngineOptions(4, 2, new CacheSize.Blocks(blocks + 1), 32);
     GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
     try (GenerationEngine engine =
         new GenerationEngine(
-            MlaTransformer.load(DemoText.FOLDER, backend, options.cacheBlocks()),
+            MlaTransformer.load(DemoText.FOLDER, backend, options.cacheSize()),
             DemoText.openTokenizer(),
             Optional.of(DemoText.openTemplate()),
             endless,
@@ -178,7 +181,7 @@ class DemoModelTest {
 
   @Test
   void samplesTheSameTokensAloneAndInABatch() {
-    EngineOptions options = new EngineOptions(256, 32, 300, 32);
+    EngineOptions options = new EngineOptions(256, 32, new CacheSize.Blocks(300), 32);
     List<GenerationRequest> requests = new ArrayList<>();
     for (int i = 0; i < 12; i++) {
       requests.add(
@@ -204,7 +207,9 @@ class DemoModelTest {
     JSON.writeValue(folder.resolve("config.json").toFile(), config.put("vocab_size", 800));
 
     assertThatThrownBy(
-            () -> GenerationEngine.open(folder, backend, new EngineOptions(64, 1, 10, 32)))
+            () ->
+                GenerationEngine.open(
+                    folder, backend, new EngineOptions(64, 1, new CacheSize.Blocks(10), 32)))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("tokenizer.json")
         .hasMessageContaining("800");
@@ -216,7 +221,9 @@ class DemoModelTest {
     Files.delete(folder.resolve("model.safetensors"));
 
     assertThatThrownBy(
-            () -> GenerationEngine.open(folder, backend, new EngineOptions(64, 1, 10, 32)))
+            () ->
+                GenerationEngine.open(
+                    folder, backend, new EngineOptions(64, 1, new CacheSize.Blocks(10), 32)))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("safetensors");
   }

@@ -25,6 +25,9 @@ final class FakeLanguageModel implements LanguageModel {
   private long steps;
   private int largestStep;
   private int closed;
+  private boolean runsAhead;
+  private int pending;
+  private int[] before = {};
   private volatile Runnable beforeStep = () -> {};
 
   FakeLanguageModel(int vocabularySize, int contextWindow, int cacheBlocks) {
@@ -66,6 +69,17 @@ final class FakeLanguageModel implements LanguageModel {
     return Arrays.copyOfRange(tokens, prompt.length, tokens.length);
   }
 
+  /** Whether two steps may be pending. */
+  FakeLanguageModel runningAhead(boolean ahead) {
+    runsAhead = ahead;
+    return this;
+  }
+
+  @Override
+  public boolean runsAhead() {
+    return runsAhead;
+  }
+
   /** Runs before every step, on the thread that steps; what it throws, the step throws. */
   void beforeStep(Runnable hook) {
     beforeStep = hook;
@@ -97,11 +111,13 @@ final class FakeLanguageModel implements LanguageModel {
   @Override
   public PendingStep submit(StepBatch batch) {
     beforeStep.run();
-    int[] tokens = compute(batch);
-    return () -> tokens;
+    return compute(batch);
   }
 
-  private synchronized int[] compute(StepBatch batch) {
+  private synchronized PendingStep compute(StepBatch batch) {
+    if (++pending > (runsAhead ? 2 : 1)) {
+      throw new AssertionError(pending + " steps are pending");
+    }
     steps++;
     int stepTokens = 0;
     Set<Integer> writtenBlocks = new HashSet<>();
@@ -123,7 +139,9 @@ final class FakeLanguageModel implements LanguageModel {
       }
       for (int i = 0; i < row.tokens().length; i++) {
         int position = row.position() + i;
-        cache[slot(row, position)] = entry(row.tokens()[i], position);
+        int token =
+            row.previousRow().isPresent() ? before[row.previousRow().getAsInt()] : row.tokens()[i];
+        cache[slot(row, position)] = entry(token, position);
       }
     }
     largestStep = Math.max(largestStep, stepTokens);
@@ -132,7 +150,13 @@ final class FakeLanguageModel implements LanguageModel {
       StepRow row = batch.rows().get(r);
       chosen[r] = row.sampling().map(sampling -> next(row, sampling)).orElse(NO_TOKEN);
     }
-    return chosen;
+    before = chosen;
+    return () -> taken(chosen);
+  }
+
+  private synchronized int[] taken(int[] chosen) {
+    pending--;
+    return chosen.clone();
   }
 
   private int next(StepRow row, Sampling sampling) {

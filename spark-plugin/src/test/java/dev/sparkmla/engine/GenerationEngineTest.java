@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Message;
@@ -33,7 +34,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GenerationEngineTest {
   private static final int CONTEXT_WINDOW = 20_000;
   private static final GenerationDefaults DEFAULTS = new GenerationDefaults(Set.of(), 0, 0, 1);
-  private static final EngineOptions OPTIONS = new EngineOptions(256, 16, 1, 16);
+  private static final EngineOptions OPTIONS =
+      new EngineOptions(256, 16, new CacheSize.Blocks(1), 16);
 
   /** Stays open beside the engines, which own one each. */
   private static Tokenizer tokenizer;
@@ -249,9 +251,10 @@ class GenerationEngineTest {
       }
     }
 
-    FakeLanguageModel model = model(8);
+    FakeLanguageModel model = model(8).runningAhead(seed % 2 == 0);
     ExecutorService threads = Executors.newFixedThreadPool(4);
-    try (GenerationEngine engine = engine(model, DEFAULTS, new EngineOptions(70, 12, 8, 16))) {
+    try (GenerationEngine engine =
+        engine(model, DEFAULTS, new EngineOptions(70, 12, new CacheSize.Blocks(8), 16))) {
       List<CompletableFuture<List<CompletableFuture<GenerationResult>>>> quarters =
           new ArrayList<>();
       for (int i = 0; i < requests.size(); i += 30) {
@@ -356,7 +359,7 @@ class GenerationEngineTest {
     FakeLanguageModel model = model(200);
     CountDownLatch cancelled = new CountDownLatch(1);
     model.beforeStep(() -> await(cancelled));
-    EngineOptions oneAtATime = new EngineOptions(256, 1, 1, 16);
+    EngineOptions oneAtATime = new EngineOptions(256, 1, new CacheSize.Blocks(1), 16);
     try (GenerationEngine engine = engine(model, DEFAULTS, oneAtATime)) {
       CompletableFuture<GenerationResult> endless =
           engine.submit(request("long", Map.of("max_tokens", "12000")));
@@ -463,7 +466,8 @@ class GenerationEngineTest {
     "1, 1, 1, 0, defaultMaxTokens"
   })
   void refusesOptionsBelowOne(int tokens, int sequences, int blocks, int most, String name) {
-    assertThatThrownBy(() -> new EngineOptions(tokens, sequences, blocks, most))
+    assertThatThrownBy(
+            () -> new EngineOptions(tokens, sequences, new CacheSize.Blocks(blocks), most))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(name);
   }

@@ -1,6 +1,7 @@
 package dev.sparkmla.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
@@ -87,7 +88,8 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void computesTheReferencesLogitsInAnyChunks(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       for (GoldenCheckpoint.Case golden : checkpoint.cases()) {
         int[] tokens = golden.tokens();
         float[] whole = prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length);
@@ -105,10 +107,75 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void decodingEqualsPrefilling(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       GoldenCheckpoint.Case golden = checkpoint.cases().get(3);
       int[] blocks = new Blocks(2).take(golden.tokens().length);
       assertClose(prefill(model, golden.tokens(), blocks, 1), golden);
+    }
+  }
+
+  /** A row may name the token of the step before, whatever its place there and here. */
+  @ParameterizedTest
+  @MethodSource("checkpoints")
+  void goesOnWithTheTokenOfTheStepBefore(GoldenCheckpoint checkpoint) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+      int[] prompt = checkpoint.cases().get(2).tokens();
+      int length = prompt.length;
+      Blocks free = new Blocks(5);
+      int[] alone = free.take(length + 2);
+      int first = submit(model, row(prompt, 0, length, alone, true))[0];
+      int second =
+          submit(model, row(new int[length + 1], length, length + 1, alone, true, first))[0];
+
+      int[] blocks = free.take(length + 2);
+      int[] others = free.take(length + 2);
+      StepRow other = row(prompt, 0, length, others, true);
+      StepRow chunk = row(prompt, 0, 7, free.take(7), false);
+      PendingStep before =
+          model.submit(new StepBatch(List.of(chunk, row(prompt, 0, length, blocks, true), other)));
+      StepRow goesOn =
+          new StepRow(new int[1], length, blocks, Optional.of(Sampling.GREEDY), OptionalInt.of(1));
+      StepRow otherPrompt = row(prompt, 0, length, free.take(length), true);
+      PendingStep ahead = model.submit(new StepBatch(List.of(otherPrompt, goesOn)));
+
+      assertThatThrownBy(ahead::tokens).isInstanceOf(IllegalStateException.class);
+      assertThat(before.tokens()).containsExactly(LanguageModel.NO_TOKEN, first, first);
+      assertThat(ahead.tokens()).containsExactly(first, second);
+      StepRow unknown =
+          new StepRow(new int[1], length, others, Optional.of(Sampling.GREEDY), OptionalInt.of(2));
+      assertThatThrownBy(() -> model.submit(new StepBatch(List.of(unknown))))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("row 2 of the step before");
+    }
+  }
+
+  private static StepRow row(
+      int[] tokens, int begin, int end, int[] blocks, boolean wanted, int last) {
+    tokens[end - 1] = last;
+    return row(tokens, begin, end, blocks, wanted);
+  }
+
+  private static int[] submit(MlaTransformer model, StepRow row) {
+    return model.submit(new StepBatch(List.of(row))).tokens();
+  }
+
+  @ParameterizedTest
+  @MethodSource("checkpoints")
+  void randomParametersMakeTheSameModelAgain(GoldenCheckpoint checkpoint) {
+    ModelConfig config = ModelConfig.read(checkpoint.folder());
+    int[] tokens = checkpoint.cases().get(2).tokens();
+    List<float[]> logits = new ArrayList<>();
+    for (long seed : new long[] {7, 7, 8}) {
+      try (MlaTransformer model =
+          MlaTransformer.random(config, seed, backend, new CacheSize.Blocks(BLOCKS))) {
+        logits.add(prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length));
+      }
+    }
+    assertThat(logits.get(0)).isEqualTo(logits.get(1)).isNotEqualTo(logits.get(2));
+    for (float logit : logits.get(0)) {
+      assertThat(logit).isFinite();
     }
   }
 
@@ -116,7 +183,8 @@ class MlaTransformerTest {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void continuesAsTheReferenceInABatch(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model = MlaTransformer.load(checkpoint.folder(), backend, BLOCKS)) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       List<GoldenCheckpoint.Case> cases = checkpoint.cases();
       Blocks free = new Blocks(3);
       List<Continuation> continuations = new ArrayList<>();

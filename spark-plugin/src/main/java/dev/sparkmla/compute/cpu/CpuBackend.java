@@ -56,6 +56,11 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
+  public boolean runsAhead() {
+    return false;
+  }
+
+  @Override
   public OptionalLong freeMemory() {
     return OptionalLong.empty();
   }

@@ -1,0 +1,126 @@
+package dev.sparkmla.model;
+
+import dev.sparkmla.model.ModelConfig.Architecture;
+import dev.sparkmla.model.ModelConfig.Experts;
+import dev.sparkmla.model.ModelConfig.Rope;
+import dev.sparkmla.model.ModelConfig.Router;
+import dev.sparkmla.model.ModelConfig.Yarn;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** The sizes of published models, for models with random parameters. From their config.json. */
+public enum ModelShapes {
+  /** deepseek-ai/DeepSeek-V2-Lite: 15.7 billion parameters. */
+  DEEPSEEK_V2_LITE(
+      new ModelConfig(
+          Architecture.DeepseekV2ForCausalLM,
+          102_400,
+          2048,
+          27,
+          16,
+          OptionalInt.empty(),
+          512,
+          128,
+          64,
+          128,
+          false,
+          10_944,
+          1e-6f,
+          1e-6f,
+          false,
+          163_840,
+          new Rope(
+              10_000,
+              true,
+              Optional.of(
+                  new Yarn(40, 4096, 32, 1, true, 1, Math.pow(0.0707 * Math.log(40) + 1, 2)))),
+          Optional.of(
+              new Experts(
+                  64, 2, 6, 1408, 1, new Router(Router.Method.SOFTMAX_GREEDY, 1, 1, false, 1))))),
+
+  /** moonshotai/Moonlight-16B-A3B: 16 billion parameters. */
+  MOONLIGHT_16B_A3B(
+      new ModelConfig(
+          Architecture.DeepseekV3ForCausalLM,
+          163_840,
+          2048,
+          27,
+          16,
+          OptionalInt.empty(),
+          512,
+          128,
+          64,
+          128,
+          false,
+          11_264,
+          1e-5f,
+          1e-6f,
+          false,
+          8192,
+          new Rope(50_000, true, Optional.empty()),
+          Optional.of(
+              new Experts(
+                  64,
+                  2,
+                  6,
+                  1408,
+                  1,
+                  new Router(Router.Method.SIGMOID_BIASED, 1, 1, true, 2.446f))))),
+
+  /** zai-org/GLM-4.7-Flash: 30 billion parameters. */
+  GLM_4_7_FLASH(
+      new ModelConfig(
+          Architecture.Glm4MoeLiteForCausalLM,
+          154_880,
+          2048,
+          47,
+          20,
+          OptionalInt.of(768),
+          512,
+          192,
+          64,
+          256,
+          false,
+          10_240,
+          1e-5f,
+          1e-6f,
+          false,
+          202_752,
+          new Rope(1e6, true, Optional.empty()),
+          Optional.of(
+              new Experts(
+                  64, 1, 4, 1536, 1, new Router(Router.Method.SIGMOID_BIASED, 1, 1, true, 1.8f))))),
+
+  /** tencent/Youtu-LLM-2B: 2 billion parameters. */
+  YOUTU_LLM_2B(
+      new ModelConfig(
+          Architecture.YoutuForCausalLM,
+          128_256,
+          2048,
+          32,
+          16,
+          OptionalInt.of(1536),
+          512,
+          128,
+          64,
+          128,
+          false,
+          6144,
+          1e-6f,
+          1e-6f,
+          true,
+          131_072,
+          new Rope(1.6e6, true, Optional.empty()),
+          Optional.empty()));
+
+  private final ModelConfig config;
+
+  ModelShapes(ModelConfig config) {
+    this.config = config;
+  }
+
+  /** The sizes. */
+  public ModelConfig config() {
+    return config;
+  }
+}

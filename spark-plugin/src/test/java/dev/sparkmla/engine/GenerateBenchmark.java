@@ -1,0 +1,540 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.kvcache.BlockPool;
+import dev.sparkmla.model.CacheFiller;
+import dev.sparkmla.model.CacheSize;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelConfig;
+import dev.sparkmla.model.ModelShapes;
+import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.model.StepBatch;
+import dev.sparkmla.model.StepRow;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * {@code bin/bench generate}: decode steps, prefill and a whole workload of one model below its
+ * text, as Markdown tables, beside what the machine can do at most in the same run.
+ *
+ * <p>Decode steps are submitted as the engine does, one ahead of the results, over contexts of
+ * random latents. Prefill and the workload go through the engine's scheduler; prompts are random
+ * tokens and share nothing.
+ */
+public final class GenerateBenchmark {
+  private static final String USAGE =
+      """
+      usage: bin/bench generate --shapes NAME | --model DIR [OPTION...]
+
+        --backend cuda|cpu         (default cuda: the first GPU)
+        --shapes NAME              random parameters: %s
+        --model DIR                a model's folder
+        --decode BxTOKENS,...      sequences and context (default 64x4096,256x4096,32x32768)
+        --prefill NxTOKENS,...     prompts and their length (default 16x4096,1x32768)
+        --workload NxTOKENS+NEW    prompts, their length, tokens to generate (default 32x8192+1024)
+        --step-tokens TOKENS       of a step at most (default 8192)
+        --threads N                of the cpu backend (default all processors)
+
+      none leaves a part out.
+      """;
+
+  private static final int WARM_UP_STEPS = 8;
+  private static final int STEPS = 32;
+  private static final Pattern SIZE = Pattern.compile("(\\d+)x(\\d+)(?:\\+(\\d+))?");
+
+  /** So many sequences of so many tokens, with so many new ones. */
+  private record Size(int sequences, int tokens, int newTokens) {
+    static List<Size> all(String text) {
+      return text.equals("none")
+          ? List.of()
+          : Arrays.stream(text.split(",")).map(Size::of).toList();
+    }
+
+    private static Size of(String text) {
+      Matcher matcher = SIZE.matcher(text);
+      if (!matcher.matches()) {
+        throw new IllegalArgumentException(text + ": expected sequences x tokens, such as 64x4096");
+      }
+      return new Size(
+          Integer.parseInt(matcher.group(1)),
+          Integer.parseInt(matcher.group(2)),
+          matcher.group(3) == null ? 1 : Integer.parseInt(matcher.group(3)));
+    }
+
+    int blocks() {
+      return sequences * BlockPool.blocksFor(tokens + Math.max(newTokens, WARM_UP_STEPS + STEPS));
+    }
+
+    @Override
+    public String toString() {
+      return sequences + " × " + tokens;
+    }
+  }
+
+  private static final class Options {
+    private String backend = "cuda";
+    private Optional<Path> model = Optional.empty();
+    private Optional<ModelShapes> shapes = Optional.empty();
+    private List<Size> decode = Size.all("64x4096,256x4096,32x32768");
+    private List<Size> prefill = Size.all("16x4096,1x32768");
+    private List<Size> workload = Size.all("32x8192+1024");
+    private int stepTokens = 8192;
+    private int threads = Runtime.getRuntime().availableProcessors();
+
+    static Options parse(String[] arguments) {
+      Options options = new Options();
+      for (int i = 0; i + 1 < arguments.length; i += 2) {
+        String value = arguments[i + 1];
+        switch (arguments[i]) {
+          case "--backend" -> options.backend = value;
+          case "--model" -> options.model = Optional.of(Path.of(value));
+          case "--shapes" -> options.shapes = Optional.of(shapes(value));
+          case "--decode" -> options.decode = Size.all(value);
+          case "--prefill" -> options.prefill = Size.all(value);
+          case "--workload" -> options.workload = Size.all(value);
+          case "--step-tokens" -> options.stepTokens = Integer.parseInt(value);
+          case "--threads" -> options.threads = Integer.parseInt(value);
+          default -> throw new IllegalArgumentException(arguments[i] + " is no option");
+        }
+      }
+      if (arguments.length % 2 != 0) {
+        throw new IllegalArgumentException(arguments[arguments.length - 1] + " needs a value");
+      }
+      if (options.model.isPresent() == options.shapes.isPresent()) {
+        throw new IllegalArgumentException("one of --shapes and --model is needed");
+      }
+      return options;
+    }
+
+    Stream<Size> sizes() {
+      return Stream.of(decode, prefill, workload).flatMap(List::stream);
+    }
+
+    private static ModelShapes shapes(String name) {
+      return Arrays.stream(ModelShapes.values())
+          .filter(shapes -> spelled(shapes).equals(name))
+          .findFirst()
+          .orElseThrow(
+              () -> new IllegalArgumentException("--shapes " + name + ": expected " + allShapes()));
+    }
+
+    private static String spelled(ModelShapes shapes) {
+      String name = shapes.name().toLowerCase(Locale.ROOT).replace('_', '-');
+      return name.replace("4-7", "4.7");
+    }
+
+    static String allShapes() {
+      return Arrays.stream(ModelShapes.values())
+          .map(Options::spelled)
+          .collect(Collectors.joining(", "));
+    }
+  }
+
+  private final Options options;
+  private final MlaTransformer model;
+  private final OptionalDouble copyRate;
+  private final double productRate;
+  private final SplittableRandom random = new SplittableRandom(1);
+
+  private GenerateBenchmark(
+      Options options, MlaTransformer model, OptionalDouble copyRate, double productRate) {
+    this.options = options;
+    this.model = model;
+    this.copyRate = copyRate;
+    this.productRate = productRate;
+  }
+
+  /** Exits with 0 when the tables are complete, 2 for bad options. */
+  public static void main(String[] arguments) {
+    Options options;
+    try {
+      options = Options.parse(arguments);
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench generate: " + e.getMessage());
+      System.err.printf(Locale.ROOT, USAGE, Options.allShapes());
+      System.exit(2);
+      return;
+    }
+    OptionalDouble copyRate =
+        options.backend.equals("cuda") ? OptionalDouble.of(copyRate()) : OptionalDouble.empty();
+    try (ComputeBackend backend = open(options)) {
+      double productRate = productRate(backend, options.backend.equals("cuda") ? 8192 : 1024);
+      long start = System.nanoTime();
+      try (MlaTransformer model = load(options, backend)) {
+        System.out.printf(
+            Locale.ROOT,
+            "%s, %s on %s, Java %s; loaded in %.1f s, a cache of %d tokens.%n"
+                + "Ceilings of this run: copy %s GB/s, product %.2f TFLOPS.%n%n",
+            LocalDate.now(ZoneOffset.UTC),
+            options.shapes.map(Options::spelled).orElseGet(() -> options.model.get().toString()),
+            backend.name(),
+            Runtime.version(),
+            secondsSince(start),
+            64L * model.cacheBlocks(),
+            copyRate.isPresent() ? Math.round(copyRate.getAsDouble() / 1e9) : "n/a",
+            productRate / 1e12);
+        new GenerateBenchmark(options, model, copyRate, productRate).run();
+      }
+    }
+  }
+
+  private static ComputeBackend open(Options options) {
+    return switch (options.backend) {
+      case "cpu" -> ComputeBackends.cpu(options.threads);
+      default -> throw new IllegalArgumentException("no backend " + options.backend);
+    };
+  }
+
+  private static MlaTransformer load(Options options, ComputeBackend backend) {
+    int blocks = options.sizes().mapToInt(Size::blocks).max().orElse(1);
+    int sequences = options.sizes().mapToInt(Size::sequences).max().orElse(1);
+    CacheSize size =
+        backend.freeMemory().isPresent()
+            ? new CacheSize.MemoryFraction(0.9, options.stepTokens, sequences)
+            : new CacheSize.Blocks(blocks);
+    return options.shapes.isPresent()
+        ? MlaTransformer.random(options.shapes.get().config(), 1, backend, size)
+        : MlaTransformer.load(options.model.get(), backend, size);
+  }
+
+  /** Bytes read plus bytes written per second, of copies inside the first GPU's memory. */
+  private static double copyRate() {
+    long bytes = 4L << 30;
+    int runs = 20;
+    try (CudaContext context = CudaContext.open(GpuDevice.at(0));
+        CudaStream stream = context.newStream();
+        DeviceBuffer source = context.allocate(bytes);
+        DeviceBuffer target = context.allocate(bytes)) {
+      source.fill(0, bytes, (byte) 0x5a, stream);
+      target.copyFromDevice(0, source, 0, bytes, stream);
+      stream.synchronize();
+      long start = System.nanoTime();
+      for (int run = 0; run < runs; run++) {
+        target.copyFromDevice(0, source, 0, bytes, stream);
+      }
+      stream.synchronize();
+      return 2.0 * runs * bytes / secondsSince(start);
+    }
+  }
+
+  /** Operations per second of the backend's own product of square matrices. */
+  private static double productRate(ComputeBackend backend, int size) {
+    int runs = 20;
+    long elements = (long) size * size;
+    try (Weight table = drawn(backend, size, elements, 2);
+        Weight gain = backend.upload(1, size, List.of(new WeightSource.Drawn("1", size, 1, 0, 0)));
+        Weight weight = drawn(backend, size, elements, 3);
+        Activation in = backend.allocate(size, size, Precision.BFLOAT16);
+        Activation wide = backend.allocate(size, size, Precision.FLOAT32);
+        Activation out = backend.allocate(size, size, Precision.BFLOAT16);
+        Activation one = backend.allocate(1, 64, Precision.FLOAT32)) {
+      // Rows of random numbers: the embedding of as many tokens.
+      try (StepPlan plan = backend.plan(List.of(), List.of(tokens(size)))) {
+        backend.embed(table, plan, wide);
+        backend.normalize(wide, gain, 1e-6f, in);
+      }
+      backend.linear(in, weight, Optional.empty(), out);
+      backend.read(one);
+      long start = System.nanoTime();
+      for (int run = 0; run < runs; run++) {
+        backend.linear(in, weight, Optional.empty(), out);
+      }
+      backend.read(one);
+      return 2.0 * runs * size * elements / secondsSince(start);
+    }
+  }
+
+  private static Weight drawn(ComputeBackend backend, int size, long elements, long seed) {
+    return backend.upload(
+        size, size, List.of(new WeightSource.Drawn("matrix", elements, 0, 1, seed)));
+  }
+
+  private static Segment tokens(int count) {
+    return new Segment(
+        IntStream.range(0, count).toArray(),
+        0,
+        IntStream.range(0, BlockPool.blocksFor(count)).toArray(),
+        Optional.empty(),
+        OptionalInt.empty());
+  }
+
+  private void run() {
+    if (!options.decode.isEmpty()) {
+      System.out.println(
+          "| decode: B × context | ms a step | tokens/s | limit ms | % of limit | host ms a step |"
+              + " steps the device waited |");
+      System.out.println("|---|---|---|---|---|---|---|");
+      options.decode.forEach(this::decode);
+      System.out.println();
+    }
+    if (!options.prefill.isEmpty()) {
+      // Once for all sizes: what is made lazily is made.
+      Run warm = schedule(new Size(1, Math.min(2048, model.config().contextWindow() - 1), 1));
+      System.out.println("| prefill: prompts × tokens | s | tokens/s | TFLOPS | % of product |");
+      System.out.println("|---|---|---|---|---|");
+      if (warm.tokens() > 0) {
+        options.prefill.forEach(this::prefill);
+      }
+      System.out.println();
+    }
+    if (!options.workload.isEmpty()) {
+      System.out.println(
+          "| workload: prompts × tokens + new | s | prompt tokens/s | new tokens/s | tokens/s in all |"
+              + " host ms a decode step | decode steps the device waited |");
+      System.out.println("|---|---|---|---|---|---|---|");
+      options.workload.forEach(this::workload);
+    }
+  }
+
+  private boolean fits(Size size) {
+    boolean fits =
+        size.blocks() <= model.cacheBlocks()
+            && size.tokens() + Math.max(size.newTokens(), WARM_UP_STEPS + STEPS)
+                <= model.config().contextWindow() + WARM_UP_STEPS + STEPS;
+    if (!fits) {
+      System.out.printf(
+          "| %s | n/a: needs %d blocks of %d, within the context window |%n",
+          size, size.blocks(), model.cacheBlocks());
+    }
+    return fits;
+  }
+
+  /** Decode steps whose contexts have the size's tokens in the middle of the steps timed. */
+  private void decode(Size size) {
+    if (!fits(size)) {
+      return;
+    }
+    CacheFiller.fill(model, size.blocks(), 1);
+    int[][] tables = tables(size);
+    int position = Math.max(0, size.tokens() - 1 - WARM_UP_STEPS - STEPS / 2);
+    Deque<PendingStep> pending = new ArrayDeque<>();
+    double host = 0;
+    int waited = 0;
+    long start = 0;
+    for (int step = 0; step < WARM_UP_STEPS + STEPS; step++) {
+      if (step == WARM_UP_STEPS) {
+        host = 0;
+        waited = 0;
+        start = System.nanoTime();
+      }
+      long begin = System.nanoTime();
+      pending.add(model.submit(decodeStep(tables, position + step, step == 0)));
+      host += secondsSince(begin);
+      if (pending.size() > 1) {
+        waited += take(pending) ? 1 : 0;
+      }
+    }
+    double seconds = secondsSince(start) / STEPS;
+    take(pending);
+    String limit = "n/a";
+    String part = "n/a";
+    if (copyRate.isPresent()) {
+      double least = decodeBytes(size) / copyRate.getAsDouble();
+      limit = String.format(Locale.ROOT, "%.2f", least * 1e3);
+      part = String.valueOf(Math.round(100 * least / seconds));
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %.2f | %.0f | %s | %s | %.3f | %d of %d |%n",
+        size,
+        seconds * 1e3,
+        size.sequences() / seconds,
+        limit,
+        part,
+        host / STEPS * 1e3,
+        waited,
+        STEPS);
+  }
+
+  /** Takes the first step's tokens, and tells whether they were there already. */
+  private static boolean take(Deque<PendingStep> pending) {
+    long begin = System.nanoTime();
+    pending.remove().tokens();
+    return System.nanoTime() - begin < 20_000;
+  }
+
+  private int[][] tables(Size size) {
+    int[] blocks = IntStream.range(0, size.blocks()).toArray();
+    for (int i = blocks.length - 1; i > 0; i--) {
+      int other = random.nextInt(i + 1);
+      int block = blocks[i];
+      blocks[i] = blocks[other];
+      blocks[other] = block;
+    }
+    int each = size.blocks() / size.sequences();
+    return IntStream.range(0, size.sequences())
+        .mapToObj(i -> Arrays.copyOfRange(blocks, i * each, (i + 1) * each))
+        .toArray(int[][]::new);
+  }
+
+  private StepBatch decodeStep(int[][] tables, int position, boolean first) {
+    List<StepRow> rows = new ArrayList<>(tables.length);
+    for (int i = 0; i < tables.length; i++) {
+      rows.add(
+          new StepRow(
+              new int[] {first ? random.nextInt(model.config().vocabularySize()) : 0},
+              position,
+              tables[i],
+              Optional.of(Sampling.GREEDY),
+              first ? OptionalInt.empty() : OptionalInt.of(i)));
+    }
+    return new StepBatch(rows);
+  }
+
+  /** Bytes that a decode step reads at least: weights of the experts that are chosen, and cache. */
+  private double decodeBytes(Size size) {
+    ModelConfig config = model.config();
+    double weights = config.activeParameters();
+    if (config.experts().isPresent()) {
+      ModelConfig.Experts experts = config.experts().get();
+      double chosen = (double) experts.perToken() / experts.routed();
+      double touched = 1 - Math.pow(1 - chosen, size.sequences());
+      weights +=
+          (config.layers() - experts.firstDenseLayers())
+              * (touched * experts.routed() - experts.perToken())
+              * 3.0
+              * experts.intermediateSize()
+              * config.hiddenSize();
+    }
+    double cache =
+        (double) size.sequences() * size.tokens() * MlaTransformer.blockBytes(config) / 64;
+    return 2 * weights + cache;
+  }
+
+  private void prefill(Size size) {
+    if (!fits(size)) {
+      return;
+    }
+    Run run = schedule(size);
+    ModelConfig config = model.config();
+    double matrices =
+        2.0 * (config.activeParameters() - (double) config.vocabularySize() * config.hiddenSize());
+    double attention =
+        (double) config.layers()
+            * config.heads()
+            * (config.nopeSize() + config.ropeSize() + config.valueSize())
+            * size.tokens();
+    double rate = run.tokens() * (matrices + attention) / run.seconds();
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %.3f | %.0f | %.3g | %.0f |%n",
+        size,
+        run.seconds(),
+        run.tokens() / run.seconds(),
+        rate / 1e12,
+        100 * rate / productRate);
+  }
+
+  private void workload(Size size) {
+    if (!fits(size)) {
+      return;
+    }
+    Run run = schedule(size);
+    double prompts = (double) size.sequences() * size.tokens();
+    double generated = (double) size.sequences() * size.newTokens();
+    System.out.printf(
+        Locale.ROOT,
+        "| %s + %d | %.2f | %.0f | %.0f | %.0f | %.3f | %d of %d |%n",
+        size,
+        size.newTokens(),
+        run.seconds(),
+        prompts / run.seconds(),
+        generated / run.seconds(),
+        (prompts + generated) / run.seconds(),
+        run.decodeSteps() == 0 ? 0 : run.hostSeconds() / run.decodeSteps() * 1e3,
+        run.waitedSteps(),
+        run.decodeSteps());
+  }
+
+  /**
+   * What a run through the scheduler took.
+   *
+   * @param seconds from the first step planned to the last token known
+   * @param tokens prompt tokens computed
+   * @param decodeSteps steps that only decoded
+   * @param hostSeconds the host's work for them: planning, submitting, taking results in
+   * @param waitedSteps how many of them were done before the host asked for their tokens
+   */
+  private record Run(
+      double seconds, long tokens, int decodeSteps, double hostSeconds, int waitedSteps) {}
+
+  /** Runs random prompts to their end, as the engine does. */
+  private Run schedule(Size size) {
+    Scheduler scheduler = new Scheduler(options.stepTokens, size.sequences(), model.cacheBlocks());
+    for (int i = 0; i < size.sequences(); i++) {
+      int[] prompt = random.ints(size.tokens(), 0, model.config().vocabularySize()).toArray();
+      scheduler.add(new Sequence(prompt, size.newTokens(), Sampling.GREEDY));
+    }
+    Deque<PendingStep> pending = new ArrayDeque<>();
+    Deque<Boolean> decodes = new ArrayDeque<>();
+    int ahead = model.runsAhead() ? 1 : 0;
+    int decodeSteps = 0;
+    int waited = 0;
+    double host = 0;
+    long start = System.nanoTime();
+    while (!scheduler.isIdle() || !pending.isEmpty()) {
+      long begin = System.nanoTime();
+      Optional<StepBatch> batch = scheduler.plan();
+      boolean decoding =
+          batch.isPresent()
+              && batch.get().rows().stream().allMatch(row -> row.tokens().length == 1);
+      if (batch.isPresent()) {
+        pending.add(model.submit(batch.get()));
+        decodes.add(decoding);
+      }
+      double work = secondsSince(begin);
+      if (batch.isPresent() && pending.size() <= ahead) {
+        continue;
+      }
+      begin = System.nanoTime();
+      int[] tokens = pending.remove().tokens();
+      boolean there = System.nanoTime() - begin < 20_000;
+      boolean wasDecoding = decodes.remove();
+      begin = System.nanoTime();
+      List<Sequence> grown = scheduler.complete(tokens);
+      grown.removeIf(sequence -> sequence.outputTokens() < sequence.maxTokens());
+      if (!grown.isEmpty()) {
+        scheduler.removeIf(grown::contains);
+      }
+      if (wasDecoding) {
+        decodeSteps++;
+        host += work + secondsSince(begin);
+        waited += there ? 1 : 0;
+      }
+    }
+    return new Run(
+        secondsSince(start), (long) size.sequences() * size.tokens(), decodeSteps, host, waited);
+  }
+
+  private static double secondsSince(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+}
