@@ -28,8 +28,9 @@ final class HostBuffer {
     this.bytes = bytes;
   }
 
-  /** Takes memory from the system; null when there is none. */
-  static HostBuffer take(long bytes) {
+  /** Takes memory from the system, whole floats of it; null when there is none. */
+  static HostBuffer take(long atLeast) {
+    long bytes = (atLeast + Float.BYTES - 1) / Float.BYTES * Float.BYTES;
     Pointer base = Pointer.malloc(bytes + ALIGNMENT);
     if (base == null || base.isNull()) {
       return null;

@@ -9,7 +9,9 @@ import org.bytedeco.openblas.global.openblas_nolapack;
  *
  * <p>OpenBLAS chooses other kernels for small products and for the last few rows, and they round
  * differently. So rows come in whole {@value #ROW_STEP}s, padded where they are fewer, and enough
- * of them that no product counts as small; then a row's result does not depend on its company.
+ * of them that no product counts as small; then a row's result does not depend on its company. (The
+ * kernels for AVX2 without AVX-512 keep a dependence on the row's place: of every twelve rows, the
+ * last six round differently from the first.)
  */
 final class Products {
   /** A multiple of the rows of every kernel's register tile. */

@@ -1,0 +1,225 @@
+package dev.sparkmla.compute.cpu.bench;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightSource;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * The other operations at the demo model's sizes: hidden 256, 4 heads of 128 + 64 and 128, 8
+ * experts of 128. Prefilling is one prompt of 2,048 tokens, decoding 16 sequences of 2,048.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@State(Scope.Benchmark)
+public class OperationBenchmark {
+  private static final int TOKENS = 2048;
+  private static final int SEQUENCES = 16;
+  private static final int BLOCKS = TOKENS / LatentCache.BLOCK_TOKENS;
+  private static final int HIDDEN = 256;
+  private static final int HEADS = 4;
+  private static final int NOPE = 128;
+  private static final int VALUE = 128;
+  private static final int EXPERTS = 8;
+  private static final int VOCABULARY = 896;
+  private static final float SCALE = 0.07f;
+  private static final RoutingPolicy POLICY =
+      new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GREEDY, 2, 1, 1, true, 1);
+
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+  private ComputeBackend backend;
+  private StepPlan prefill;
+  private StepPlan decode;
+  private LatentCache cache;
+  private Rotation rotation;
+  private Weight keyValue;
+  private Weight hiddenGain;
+  private Weight latentGain;
+  private ExpertWeights experts;
+  private Activation hidden;
+  private Activation input;
+  private Activation latents;
+  private Activation queries;
+  private Activation attended;
+  private Activation decodeQueries;
+  private Activation absorbed;
+  private Activation decoded;
+  private Activation decodedValues;
+  private Activation routerLogits;
+  private Activation logits;
+  private Routing routing;
+
+  private <T extends AutoCloseable> T own(T resource) {
+    opened.push(resource);
+    return resource;
+  }
+
+  private Weight weight(int rows, int columns) {
+    return own(ProductBenchmark.drawn(backend, rows, columns, opened.size()));
+  }
+
+  private Activation activation(int rows, int columns, Precision precision) {
+    Activation made = own(backend.allocate(rows, columns, precision));
+    try (Weight table = ProductBenchmark.drawn(backend, rows, columns, opened.size())) {
+      CpuBenchmark.fill(backend, table, made);
+    }
+    return made;
+  }
+
+  /** Draws a layer and a filled cache. */
+  @Setup
+  public void open() {
+    backend = own(ComputeBackends.cpu(CpuBenchmark.threads()));
+    Optional<Sampling> greedy = Optional.of(Sampling.GREEDY);
+    int[] ids = IntStream.range(0, TOKENS).map(i -> i % VOCABULARY).toArray();
+    prefill =
+        own(
+            backend.plan(
+                List.of(),
+                List.of(
+                    new Segment(
+                        ids,
+                        0,
+                        IntStream.range(0, BLOCKS).toArray(),
+                        greedy,
+                        OptionalInt.empty()))));
+    List<Segment> rows = new ArrayList<>();
+    for (int i = 0; i < SEQUENCES; i++) {
+      rows.add(
+          new Segment(
+              new int[] {i},
+              TOKENS - 1,
+              IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray(),
+              greedy,
+              OptionalInt.empty()));
+    }
+    decode = own(backend.plan(rows, List.of()));
+    cache = own(backend.allocateCache(1, SEQUENCES * BLOCKS));
+    double[] frequencies =
+        IntStream.range(0, 32).mapToDouble(i -> Math.pow(1e5, -i / 32.0)).toArray();
+    rotation = own(backend.rotation(frequencies, 1, true, TOKENS));
+    keyValue = weight(HEADS * (NOPE + VALUE), LatentCache.LATENT);
+    hiddenGain = weight(1, HIDDEN);
+    latentGain = weight(1, LatentCache.LATENT);
+    List<ExpertSource> sources = new ArrayList<>();
+    for (int i = 0; i < EXPERTS; i++) {
+      WeightSource source = new WeightSource.Drawn("expert", 128L * HIDDEN, 0, 0.05f, i);
+      sources.add(new ExpertSource(source, source, source));
+    }
+    experts = own(backend.uploadExperts(HIDDEN, 128, sources));
+    hidden = activation(TOKENS, HIDDEN, Precision.FLOAT32);
+    input = activation(TOKENS, HIDDEN, Precision.BFLOAT16);
+    latents = activation(TOKENS, LatentCache.WIDTH, Precision.BFLOAT16);
+    queries = activation(TOKENS, HEADS * (NOPE + LatentCache.ROPE), Precision.BFLOAT16);
+    attended = activation(TOKENS, HEADS * VALUE, Precision.BFLOAT16);
+    decodeQueries = activation(SEQUENCES, HEADS * (NOPE + LatentCache.ROPE), Precision.BFLOAT16);
+    absorbed = activation(SEQUENCES, HEADS * LatentCache.WIDTH, Precision.BFLOAT16);
+    decoded = activation(SEQUENCES, HEADS * LatentCache.LATENT, Precision.BFLOAT16);
+    decodedValues = activation(SEQUENCES, HEADS * VALUE, Precision.BFLOAT16);
+    routerLogits = activation(TOKENS, EXPERTS, Precision.FLOAT32);
+    logits = activation(SEQUENCES, VOCABULARY, Precision.FLOAT32);
+    routing = own(backend.route(routerLogits, Optional.empty(), POLICY, prefill));
+    for (int i = 0; i < SEQUENCES; i++) { // Every sequence's pages hold numbers.
+      Segment filling =
+          new Segment(
+              ids,
+              0,
+              IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray(),
+              greedy,
+              OptionalInt.empty());
+      try (StepPlan plan = backend.plan(List.of(), List.of(filling))) {
+        backend.writeCache(latents, latentGain, 1e-6f, rotation, plan, cache, 0);
+      }
+    }
+  }
+
+  /** Gives everything back, the backend last. */
+  @TearDown
+  public void close() throws Exception {
+    while (!opened.isEmpty()) {
+      opened.pop().close();
+    }
+  }
+
+  /** RMSNorm of 2,048 rows. */
+  @Benchmark
+  public void normalize() {
+    backend.normalize(hidden, hiddenGain, 1e-6f, input);
+  }
+
+  /** 2,048 tokens into the cache. */
+  @Benchmark
+  public void writeCache() {
+    backend.writeCache(latents, latentGain, 1e-6f, rotation, prefill, cache, 0);
+  }
+
+  /** Causal attention of a prompt of 2,048 tokens, expanded. */
+  @Benchmark
+  public void prefillAttention() {
+    backend.prefillAttention(
+        queries, keyValue, HEADS, NOPE, SCALE, rotation, prefill, cache, 0, attended);
+  }
+
+  /** Queries of 16 rows into the latent space. */
+  @Benchmark
+  public void absorbQueries() {
+    backend.absorbQueries(decodeQueries, keyValue, HEADS, NOPE, rotation, decode, absorbed);
+  }
+
+  /** Attention of 16 rows over 2,048 tokens each, absorbed. */
+  @Benchmark
+  public void decodeAttention() {
+    backend.decodeAttention(absorbed, HEADS, SCALE, decode, cache, 0, decoded);
+  }
+
+  /** Values of 16 rows out of the latent space. */
+  @Benchmark
+  public void projectValues() {
+    backend.projectValues(decoded, keyValue, HEADS, NOPE, decode, decodedValues);
+  }
+
+  /** Choice of 2 experts of 8 for 2,048 tokens. */
+  @Benchmark
+  public void route() {
+    backend.route(routerLogits, Optional.empty(), POLICY, prefill).close();
+  }
+
+  /** 2 experts for each of 2,048 tokens. */
+  @Benchmark
+  public void experts() {
+    backend.experts(input, routing, experts, hidden);
+  }
+
+  /** Greedy tokens of 16 rows. */
+  @Benchmark
+  public void sample() {
+    backend.sample(logits, decode);
+  }
+}
