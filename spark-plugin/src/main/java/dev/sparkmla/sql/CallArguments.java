@@ -69,6 +69,10 @@ final class CallArguments {
   }
 
   private void put(String name, Expression value) {
+    if (name.equals("response_format")) {
+      throw Catalyst.error(
+          function + ": response_format is reserved: this version does not hold texts to a format");
+    }
     if (!NAMES.contains(name)) {
       throw Catalyst.error(
           function + " has no argument '" + name + "'; it has " + String.join(", ", NAMES));
