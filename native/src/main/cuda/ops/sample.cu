@@ -38,15 +38,18 @@ __device__ __forceinline__ float logit_of(uint32_t key) {
   return __uint_as_float(key ^ (key >> 31 ? 0x80000000u : 0xffffffffu));
 }
 
+constexpr float kLogOfE = 1.4426950408889634f;
+constexpr float kLeastTemperature = 1e-30f;
+
 struct Row {
   const float* logits;
   int columns;
   float largest;
-  float temperature;
+  float doublings_per_unit;
 
   // 2^40 times the probability relative to the largest logit's.
   __device__ __forceinline__ unsigned long long weight(float logit) const {
-    return __float2ull_rn(expf((logit - largest) / temperature) * kOne);
+    return __float2ull_rn(exp2_approximate((logit - largest) * doublings_per_unit) * kOne);
   }
 };
 
@@ -292,7 +295,7 @@ __device__ unsigned long long draw(const spark_mla_sampling& sampling, unsigned 
 constexpr float kIntervalsPerUnit = kBins / 32.f;
 
 __device__ int choose(Shared& s, const Row& row, const spark_mla_sampling& sampling) {
-  const float by_weight = kIntervalsPerUnit / sampling.temperature;
+  const float by_weight = kIntervalsPerUnit / fmaxf(sampling.temperature, kLeastTemperature);
   const auto weight = [&row](float logit) { return row.weight(logit); };
   const bool cuts = sampling.top_k > 0 && sampling.top_k < row.columns;
   if (!cuts && sampling.top_p >= 1.f) {
@@ -324,7 +327,7 @@ __device__ int choose(Shared& s, const Row& row, const spark_mla_sampling& sampl
 }
 
 __device__ float log_probability(Shared& s, const Row& row, int token) {
-  const Row plain{row.logits, row.columns, row.largest, 1.f};
+  const Row plain{row.logits, row.columns, row.largest, kLogOfE};
   const unsigned long long total =
       sum_row(s, plain, [&plain](float logit) { return plain.weight(logit); });
   return row.logits[token] - row.largest - logf(static_cast<float>(total) / kOne);
@@ -334,7 +337,8 @@ __global__ void __launch_bounds__(kThreads) sample_kernel(const spark_mla_sample
   __shared__ Shared s;
   begin_dependent();
   const spark_mla_sampling sampling = p.sampling[blockIdx.x];
-  Row row{p.logits + blockIdx.x * p.logits_stride, p.columns, 0.f, sampling.temperature};
+  Row row{p.logits + blockIdx.x * p.logits_stride, p.columns, 0.f,
+          kLogOfE / fmaxf(sampling.temperature, kLeastTemperature)};
   int token;
   if (!find_largest(s, row, &row.largest, &token)) {
     token = SPARK_MLA_NOT_A_NUMBER;

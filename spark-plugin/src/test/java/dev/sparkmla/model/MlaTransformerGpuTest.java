@@ -4,6 +4,8 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.cuda.GpuDevice;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The forward pass on a GPU, where activations are rounded to bf16 between operations. */
 @Tag("gpu")
@@ -16,5 +18,12 @@ class MlaTransformerGpuTest extends TransformerLaws {
   @Override
   double tolerance() {
     return 8e-2;
+  }
+
+  @ParameterizedTest
+  @MethodSource("checkpoints")
+  void continuesAsTheReferenceInALargeBatch(GoldenCheckpoint checkpoint) {
+    assertContinuesTogether(checkpoint, 10, 50);
+    assertContinuesTogether(checkpoint, 10, 1500);
   }
 }

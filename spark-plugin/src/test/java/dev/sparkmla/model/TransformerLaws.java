@@ -51,7 +51,11 @@ abstract class TransformerLaws {
     private final List<Integer> free = new ArrayList<>();
 
     Blocks(long seed) {
-      IntStream.range(0, BLOCKS).forEach(free::add);
+      this(seed, BLOCKS);
+    }
+
+    Blocks(long seed, int count) {
+      IntStream.range(0, count).forEach(free::add);
       Collections.shuffle(free, new Random(seed));
     }
 
@@ -185,13 +189,23 @@ abstract class TransformerLaws {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void continuesAsTheReferenceInABatch(GoldenCheckpoint checkpoint) {
+    assertContinuesTogether(checkpoint, 1, 400);
+  }
+
+  /**
+   * @param copies of all prompts
+   * @param largestChunk of a prompt in a step
+   */
+  void assertContinuesTogether(GoldenCheckpoint checkpoint, int copies, int largestChunk) {
     try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(copies * BLOCKS))) {
       List<GoldenCheckpoint.Case> cases = checkpoint.cases();
-      Blocks free = new Blocks(3);
+      Blocks free = new Blocks(3, copies * BLOCKS);
       List<Continuation> continuations = new ArrayList<>();
-      for (GoldenCheckpoint.Case golden : cases) {
-        continuations.add(new Continuation(golden, free));
+      for (int copy = 0; copy < copies; copy++) {
+        for (GoldenCheckpoint.Case golden : cases) {
+          continuations.add(new Continuation(golden, free));
+        }
       }
       Random random = new Random(4);
       while (continuations.stream().anyMatch(Continuation::isRunning)) {
@@ -199,7 +213,9 @@ abstract class TransformerLaws {
             continuations.stream().filter(Continuation::isRunning).toList();
         int[] chosen =
             model
-                .submit(new StepBatch(running.stream().map(one -> one.next(random)).toList()))
+                .submit(
+                    new StepBatch(
+                        running.stream().map(one -> one.next(random, largestChunk)).toList()))
                 .tokens();
         for (int i = 0; i < chosen.length; i++) {
           running.get(i).accept(chosen[i]);
@@ -232,9 +248,9 @@ abstract class TransformerLaws {
       return chosen.size() < golden.greedy().length;
     }
 
-    StepRow next(Random random) {
+    StepRow next(Random random, int largestChunk) {
       int prompt = golden.tokens().length;
-      end = done < prompt ? Math.min(prompt, done + 1 + random.nextInt(400)) : done + 1;
+      end = done < prompt ? Math.min(prompt, done + 1 + random.nextInt(largestChunk)) : done + 1;
       return row(tokens, done, end, blocks, end >= prompt);
     }
 

@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
@@ -81,16 +82,21 @@ public final class CudaBackend implements ComputeBackend {
     this.loader = new WeightLoader(context, stream);
   }
 
-  /** Turns what failed into this room's exception, unless the device is lost. */
+  /** Turns what failed into this room's exceptions. */
   private <T> T guarded(String doing, Supplier<T> work) {
     try {
       return work.get();
     } catch (CudaFatalException lost) {
-      throw lost;
+      throw lost(lost);
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s failed while %s: %s".formatted(context.device(), doing, failed.getMessage()), failed);
     }
+  }
+
+  private DeviceLostException lost(CudaFatalException cause) {
+    return new DeviceLostException(
+        "%s is lost to this process: %s".formatted(context.device(), cause.getMessage()), cause);
   }
 
   private void guarded(String doing, Runnable work) {
@@ -126,7 +132,7 @@ public final class CudaBackend implements ComputeBackend {
     try {
       return context.allocate(bytes);
     } catch (CudaFatalException lost) {
-      throw lost;
+      throw lost(lost);
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s has no memory for %s: %d bytes are needed, %d are free"

@@ -239,19 +239,39 @@ class CudaBackendGpuTest {
     expected.forEach((name, rows) -> assertClose(name, actual.get(name), rows));
   }
 
+  /**
+   * Past the router a row may be another where its last chosen expert all but tied with the next:
+   * bf16 then chooses otherwise. Of random rows few do.
+   */
   private static void assertClose(String name, float[][] actual, float[][] expected) {
     double largest = 0;
-    double difference = 0;
-    // The GPU's steps may have rows that were added.
-    assertThat(actual.length).as(name).isGreaterThanOrEqualTo(expected.length);
-    for (int row = 0; row < expected.length; row++) {
-      for (int i = 0; i < expected[row].length; i++) {
-        largest = Math.max(largest, Math.abs(expected[row][i]));
-        double here = Math.abs(actual[row][i] - expected[row][i]);
-        difference = Double.isNaN(here) ? Double.POSITIVE_INFINITY : Math.max(difference, here);
+    for (float[] row : expected) {
+      for (float value : row) {
+        largest = Math.max(largest, Math.abs(value));
       }
     }
-    assertThat(difference / largest).as(name).isLessThan(TOLERANCE);
+    // The GPU's steps may have rows that were added.
+    assertThat(actual.length).as(name).isGreaterThanOrEqualTo(expected.length);
+    int far = 0;
+    double difference = 0;
+    for (int row = 0; row < expected.length; row++) {
+      double here = difference(actual[row], expected[row]) / largest;
+      difference = Math.max(difference, here);
+      far += here < TOLERANCE ? 0 : 1;
+    }
+    boolean routed = name.startsWith("experts") || name.startsWith("gatherSampled");
+    assertThat(far)
+        .as("%s: rows that differ by more than %s, up to %s", name, TOLERANCE, difference)
+        .isLessThanOrEqualTo(routed ? expected.length / 50 : 0);
+  }
+
+  private static double difference(float[] actual, float[] expected) {
+    double difference = 0;
+    for (int i = 0; i < expected.length; i++) {
+      double here = Math.abs(actual[i] - expected[i]);
+      difference = Double.isNaN(here) ? Double.POSITIVE_INFINITY : Math.max(difference, here);
+    }
+    return difference;
   }
 
   @Test
