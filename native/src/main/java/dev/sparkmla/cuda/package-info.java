@@ -6,9 +6,9 @@
  * dev.sparkmla.cuda.CudaContext} (a device in use), the resources made from a context, {@link
  * dev.sparkmla.cuda.MlaDecode} (attention over a paged cache), {@link dev.sparkmla.cuda.MlaPrefill}
  * (attention over expanded keys), {@link dev.sparkmla.cuda.Router} and {@link
- * dev.sparkmla.cuda.Experts} (mixtures of experts), {@link dev.sparkmla.cuda.MatrixProducts} (dense products through
- * cuBLASLt). What does not: Spark, models, scheduling of any kind. Start with {@link
- * dev.sparkmla.cuda.MlaDecode}.
+ * dev.sparkmla.cuda.Experts} (mixtures of experts), {@link dev.sparkmla.cuda.MatrixProducts} (dense
+ * products through cuBLASLt). What does not: Spark, models, scheduling of any kind. Start with
+ * {@link dev.sparkmla.cuda.MlaDecode}.
  *
  * <h2>Ownership</h2>
  *
