@@ -373,20 +373,6 @@ __device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>&
   release(shared, stage.previous());
 }
 
-// The narrowest product that takes all tokens of the tile, from kTokens on in steps of 16.
-template <class C, int kTokens>
-__device__ __forceinline__ void multiply_fitting(const ProductArgs& p, SharedStorage<C>& shared,
-                                                 int side, int rows, Stage<C>& stage,
-                                                 float (&sums)[C::kTokens / 2]) {
-  if constexpr (kTokens < C::kTokens) {
-    if (rows > kTokens) {
-      multiply_fitting<C, kTokens + 16>(p, shared, side, rows, stage, sums);
-      return;
-    }
-  }
-  multiply<C, kTokens>(p, shared, side, stage, sums);
-}
-
 template <class C, Part kPart>
 __device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& shared, int side) {
   const int rank = C::kCluster > 1 ? cluster_rank() : 0;
@@ -395,8 +381,22 @@ __device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& 
   Tile tile;
   while (walker.next(tile)) {
     float sums[C::kTokens / 2];
-    multiply_fitting<C, C::kTokens == 256 ? 128 : C::kTokens>(p, shared, side, tile.rows, stage,
-                                                              sums);
+    if constexpr (C::kTokens == 256) {
+      // As wide as the tile needs, in steps of 32 tokens; most tiles have more than half.
+      if (tile.rows > 224) {
+        multiply<C, 256>(p, shared, side, stage, sums);
+      } else if (tile.rows > 192) {
+        multiply<C, 224>(p, shared, side, stage, sums);
+      } else if (tile.rows > 160) {
+        multiply<C, 192>(p, shared, side, stage, sums);
+      } else if (tile.rows > 128) {
+        multiply<C, 160>(p, shared, side, stage, sums);
+      } else {
+        multiply<C, 128>(p, shared, side, stage, sums);
+      }
+    } else {
+      multiply<C, C::kTokens>(p, shared, side, stage, sums);
+    }
     store<C, kPart>(p, shared, tile, rank, side, sums);
   }
 }
