@@ -9,8 +9,19 @@ session of your own, `settings` says so; a Connect server is started with the sa
 >>> documents.select("id", answer.alias("answer")).select("id", "answer.text")
 """
 
-from spark_mla.functions import llm_generate, llm_generate_text
+from spark_mla.functions import (
+    llm_count_tokens,
+    llm_generate,
+    llm_generate_text,
+    llm_render_chat,
+)
 from spark_mla.session import settings
 
-__all__ = ["llm_generate", "llm_generate_text", "settings"]
+__all__ = [
+    "llm_count_tokens",
+    "llm_generate",
+    "llm_generate_text",
+    "llm_render_chat",
+    "settings",
+]
 __version__ = "0.1.0.dev0"

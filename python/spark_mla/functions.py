@@ -94,6 +94,46 @@ def llm_generate_text(
     return _generate("llm_generate_text", prompt, params, system, on_error, on_overflow)
 
 
+def llm_count_tokens(prompt: ColumnOrName) -> Column:
+    """How many tokens a prompt has: what `llm_generate` of it gives as `prompt_tokens`.
+
+    Parameters
+    ----------
+    prompt
+        A column, or the name of one: STRING or ARRAY<STRUCT<role STRING, content STRING>>.
+
+    Returns
+    -------
+    Column
+        INT; NULL where the prompt is, and for a conversation that the chat template refuses.
+
+    Examples
+    --------
+    >>> documents.filter(llm_count_tokens("prompt") < 8000)
+    """
+    return call_function("llm_count_tokens", prompt)
+
+
+def llm_render_chat(messages: ColumnOrName) -> Column:
+    """A conversation as the model's chat template lays it out, for people to read.
+
+    Parameters
+    ----------
+    messages
+        A column, or the name of one: ARRAY<STRUCT<role STRING, content STRING>>.
+
+    Returns
+    -------
+    Column
+        STRING; NULL where the messages are, and where the chat template refuses them.
+
+    Examples
+    --------
+    >>> documents.select(llm_render_chat("prompt").alias("prompt"))
+    """
+    return call_function("llm_render_chat", messages)
+
+
 def _generate(
     function: str,
     prompt: ColumnOrName,

@@ -92,6 +92,20 @@ def test_a_wrong_parameter_is_an_error_of_the_query(spark):
         rows.select(spark_mla.llm_generate("prompt", params={"max_tokens": 0})).printSchema()
 
 
+def test_counts_and_shows_prompts(documents):
+    once = {"max_tokens": 1}
+
+    for row in documents.select(
+        "question",
+        spark_mla.llm_generate("prompt", params=once).prompt_tokens.alias("generated"),
+        spark_mla.llm_count_tokens("prompt").alias("counted"),
+        spark_mla.llm_render_chat("prompt").alias("rendered"),
+    ).collect():
+        assert row.counted == row.generated
+        assert row.rendered.startswith("<|bos|>")
+        assert row.question in row.rendered
+
+
 def test_settings_name_what_is_needed(monkeypatch, tmp_path):
     (tmp_path / "b.jar").touch()
     (tmp_path / "a.jar").touch()

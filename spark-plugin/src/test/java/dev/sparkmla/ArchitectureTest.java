@@ -55,7 +55,7 @@ class ArchitectureTest {
           .whereLayer("kvcache")
           .mayOnlyBeAccessedByLayers("engine")
           .whereLayer("text")
-          .mayOnlyBeAccessedByLayers("plugin", "arrow", "engine")
+          .mayOnlyBeAccessedByLayers("sql", "plugin", "arrow", "engine")
           .whereLayer("model")
           .mayOnlyBeAccessedByLayers("plugin", "engine")
           .whereLayer("compute")

@@ -73,6 +73,9 @@ public record SamplingParams(
                         number -> number > 0 && number <= 1));
         case "stop" -> stop = parseStop(value);
         case "seed" -> seed = parseLong(name, value, Long.MIN_VALUE, Long.MAX_VALUE);
+        case "response_format" ->
+            throw new InvalidParameterException(
+                "response_format is reserved: this version does not hold texts to a format.");
         default ->
             throw new InvalidParameterException(
                 "There is no parameter '"

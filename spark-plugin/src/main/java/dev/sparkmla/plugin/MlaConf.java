@@ -218,6 +218,11 @@ public final class MlaConf {
     return entry.parse(text);
   }
 
+  /** Whether a setting was given, or has a default. */
+  boolean has(ConfEntry<?> entry) {
+    return values.containsKey(entry.key()) || entry.defaultText().isPresent();
+  }
+
   private static ConfEntry<?> declared(String key, String value) {
     for (ConfEntry<?> entry : ENTRIES) {
       if (entry.key().equals(key)) {

@@ -54,6 +54,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     try {
       EngineMetrics.register(context.metricRegistry(), generator);
       ExecutorEngine.start(generator);
+      ModelText.start(MlaConf.of(context.conf()));
     } catch (RuntimeException problem) {
       generator.close();
       throw problem;
@@ -84,6 +85,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
 
   @Override
   public void shutdown() {
+    ModelText.stop();
     ExecutorEngine.stop();
   }
 

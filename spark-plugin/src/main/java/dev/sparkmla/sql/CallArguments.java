@@ -35,6 +35,12 @@ final class CallArguments {
   static final MapType PARAMS_TYPE =
       DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true);
 
+  private static final DataType CONVERSATION_TYPE =
+      DataTypes.createArrayType(
+          new StructType()
+              .add("role", DataTypes.StringType, true)
+              .add("content", DataTypes.StringType, true));
+
   private static final List<String> NAMES =
       List.of("prompt", "params", "system", "on_error", "on_overflow");
 
@@ -69,6 +75,10 @@ final class CallArguments {
   }
 
   private void put(String name, Expression value) {
+    if (name.equals("response_format")) {
+      throw Catalyst.error(
+          function + ": response_format is reserved: this version does not hold texts to a format");
+    }
     if (!NAMES.contains(name)) {
       throw Catalyst.error(
           function + " has no argument '" + name + "'; it has " + String.join(", ", NAMES));
@@ -101,6 +111,31 @@ final class CallArguments {
       throw wrongType("prompt", "STRING or ARRAY<STRUCT<role STRING, content STRING>>", prompt);
     }
     return prompt;
+  }
+
+  /**
+   * The argument of {@code llm_count_tokens}, which is a prompt, or of {@code llm_render_chat},
+   * which is a conversation.
+   */
+  static Expression prompt(LlmPromptFunction.Kind kind, Expression argument) {
+    DataType type = argument.dataType();
+    boolean takesText =
+        switch (kind) {
+          case COUNT_TOKENS -> true;
+          case RENDER_CHAT -> false;
+        };
+    if (type instanceof NullType) {
+      return Literal$.MODULE$.create(null, takesText ? DataTypes.StringType : CONVERSATION_TYPE);
+    }
+    if (isConversation(type) || (takesText && type instanceof StringType)) {
+      return argument;
+    }
+    String conversation = "ARRAY<STRUCT<role STRING, content STRING>>";
+    throw wrongType(
+        kind.function(),
+        kind.argument(),
+        takesText ? "STRING or " + conversation : conversation,
+        argument);
   }
 
   private static boolean isConversation(DataType type) {
@@ -207,6 +242,11 @@ final class CallArguments {
   }
 
   private RuntimeException wrongType(String name, String expected, Expression actual) {
+    return wrongType(function, name, expected, actual);
+  }
+
+  private static RuntimeException wrongType(
+      String function, String name, String expected, Expression actual) {
     return Catalyst.error(
         function
             + " takes "

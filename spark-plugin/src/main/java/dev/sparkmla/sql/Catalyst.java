@@ -106,6 +106,7 @@ final class Catalyst {
    *
    * @return nothing, so that the caller can write {@code throw}
    */
+  @SuppressWarnings("unchecked") // Scala's Map comes without its types.
   static RuntimeException error(String message) {
     Platform.throwException(
         new AnalysisException(

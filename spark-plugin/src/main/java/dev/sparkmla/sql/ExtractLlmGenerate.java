@@ -9,6 +9,7 @@ import java.util.function.UnaryOperator;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.GetStructField;
+import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression;
 import org.apache.spark.sql.catalyst.expressions.NamedExpression$;
 import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
@@ -23,7 +24,9 @@ import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.Join;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.OneRowRelation;
+import org.apache.spark.sql.catalyst.plans.logical.RowLevelWrite;
 import org.apache.spark.sql.catalyst.rules.Rule;
+import org.apache.spark.sql.types.DataTypes;
 import scala.Option;
 
 /**
@@ -43,6 +46,9 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   }
 
   private static LogicalPlan extract(LogicalPlan plan) {
+    if (plan instanceof RowLevelWrite) {
+      return plan.mapExpressions(ExtractLlmGenerate::withoutCalls);
+    }
     if (!holdsCall(plan)) {
       return plan;
     }
@@ -62,6 +68,31 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
       return extractJoin(join);
     }
     return node.children().size() == 1 ? extractBelow(node) : node;
+  }
+
+  /**
+   * What UPDATE, DELETE and MERGE keep of their conditions beside the query that asks them, to read
+   * less of the table. Without its calls the condition lets more through, which the query sorts
+   * out.
+   */
+  private static Expression withoutCalls(Expression condition) {
+    if (!condition.dataType().equals(DataTypes.BooleanType)) {
+      return condition;
+    }
+    List<Expression> cheap =
+        Catalyst.conjuncts(condition).stream()
+            .filter(conjunct -> !GuardedCalls.holdsCall(conjunct) && !subqueryHoldsCall(conjunct))
+            .toList();
+    return cheap.isEmpty() ? Literal.TrueLiteral() : Catalyst.all(cheap);
+  }
+
+  private static boolean subqueryHoldsCall(Expression expression) {
+    return expression.exists(
+        part ->
+            part instanceof SubqueryExpression subquery
+                && subquery
+                    .plan()
+                    .exists(node -> node instanceof LlmGeneration || holdsCall(node)));
   }
 
   private static boolean isOneRow(LogicalPlan plan) {
@@ -252,7 +283,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   /** Puts the calls of {@code node} below it, the innermost at the bottom. */
   private static LogicalPlan extractBelow(LogicalPlan node) {
     LogicalPlan changed = node;
-    GuardedCalls calls = new GuardedCalls(Catalyst.list(changed.expressions()));
+    GuardedCalls calls = GuardedCalls.of(changed);
     while (!calls.isEmpty()) {
       LogicalPlan below = changed.children().apply(0);
       Map<GuardedCalls.Ready, Attribute> columns = new LinkedHashMap<>();
@@ -265,7 +296,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
           changed
               .mapExpressions(expression -> replace(expression, columns))
               .withNewChildren(Catalyst.seq(List.of(below)));
-      calls = new GuardedCalls(Catalyst.list(changed.expressions()));
+      calls = GuardedCalls.of(changed);
     }
     return Catalyst.withOutput(Catalyst.output(node), changed);
   }

@@ -23,12 +23,15 @@ import org.apache.spark.sql.catalyst.expressions.Not;
 import org.apache.spark.sql.catalyst.expressions.Or;
 import org.apache.spark.sql.catalyst.expressions.SubqueryExpression;
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import org.apache.spark.sql.catalyst.plans.logical.MergeRows;
 import scala.Tuple2;
+import scala.collection.immutable.Seq;
 
 /**
  * The distinct calls of an operator's expressions, each with the condition under which a row needs
- * it: that of the branches of IF, CASE and COALESCE, of the short cuts of AND and OR, and of an
- * aggregate's FILTER, in which it stands.
+ * it: that of the branches of IF, CASE and COALESCE, of the short cuts of AND and OR, of an
+ * aggregate's FILTER and of the clauses of MERGE, in which it stands.
  *
  * <p>A call whose condition is not met gets NULL for a prompt, and NULL is not generated; the
  * result is not looked at.
@@ -53,6 +56,37 @@ final class GuardedCalls {
   /** Finds the calls of {@code expressions}. */
   GuardedCalls(List<Expression> expressions) {
     expressions.forEach(expression -> collect(expression, List.of()));
+  }
+
+  /** Finds the calls of an operator. */
+  static GuardedCalls of(LogicalPlan node) {
+    if (node instanceof MergeRows merge) {
+      GuardedCalls calls = new GuardedCalls(List.of());
+      calls.collectMerge(merge);
+      return calls;
+    }
+    return new GuardedCalls(Catalyst.list(node.expressions()));
+  }
+
+  /** The clauses of MERGE: a row takes the first of its kind whose condition it meets. */
+  private void collectMerge(MergeRows merge) {
+    Expression source = isTrue(merge.isSourceRowPresent());
+    Expression target = isTrue(merge.isTargetRowPresent());
+    collectClauses(merge.matchedInstructions(), List.of(source, target));
+    collectClauses(merge.notMatchedInstructions(), List.of(source, new Not(target)));
+    collectClauses(merge.notMatchedBySourceInstructions(), List.of(new Not(source), target));
+  }
+
+  private void collectClauses(Seq<MergeRows.Instruction> clauses, List<Expression> guards) {
+    List<Expression> reached = guards;
+    for (MergeRows.Instruction clause : Catalyst.<MergeRows.Instruction>list(clauses)) {
+      collect(clause.condition(), reached);
+      List<Expression> taken = with(reached, isTrue(clause.condition()));
+      for (Seq<Expression> row : Catalyst.<Seq<Expression>>list(clause.outputs())) {
+        Catalyst.<Expression>list(row).forEach(value -> collect(value, taken));
+      }
+      reached = with(reached, new Not(isTrue(clause.condition())));
+    }
   }
 
   /** Whether there is a call in {@code expression}. */

@@ -175,7 +175,7 @@ public final class LlmGenerate extends Expression implements Unevaluable, Serial
 
   @Override
   public String toString() {
-    return described(Expression::toString);
+    return described(LlmGenerate::readably);
   }
 
   @Override
@@ -238,6 +238,11 @@ public final class LlmGenerate extends Expression implements Unevaluable, Serial
       arguments.add("on_overflow => '" + onOverflow.name().toLowerCase(Locale.ROOT) + "'");
     }
     return prettyName() + "(" + String.join(", ", arguments) + ")";
+  }
+
+  /** Literals as SQL writes them, with quotes. */
+  private static String readably(Expression argument) {
+    return argument instanceof Literal literal ? literal.sql() : argument.toString();
   }
 
   private static boolean isAbsent(Expression argument) {

@@ -55,6 +55,11 @@ public final class LlmGeneration extends LogicalPlan {
   }
 
   @Override
+  public String argString(int maxFields) {
+    return call + " AS " + column;
+  }
+
+  @Override
   public Seq<Attribute> output() {
     List<Attribute> columns = new ArrayList<>(Catalyst.output(child));
     columns.add(column);

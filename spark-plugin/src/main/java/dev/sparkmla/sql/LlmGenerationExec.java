@@ -1,5 +1,6 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.plugin.ConfEntry;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
@@ -38,6 +39,28 @@ public final class LlmGenerationExec extends SparkPlan {
     this.call = call;
     this.column = column;
     this.child = child;
+  }
+
+  /** The call, the model that answers it, and how rows are handed over: a line of EXPLAIN. */
+  @Override
+  public String argString(int maxFields) {
+    return call
+        + " AS "
+        + column
+        + ", model: "
+        + sparkContext().getConf().get(MlaConf.MODEL_PATH.key(), "none")
+        + ", batch: "
+        + setting(MlaConf.BATCH_ROWS)
+        + " rows or "
+        + setting(MlaConf.BATCH_BYTES)
+        + ", "
+        + setting(MlaConf.BATCHES_IN_FLIGHT)
+        + " in flight";
+  }
+
+  /** As it was written: a plan is shown whether or not its settings are right. */
+  private String setting(ConfEntry<?> entry) {
+    return conf().getConfString(entry.key(), entry.defaultText().orElse("none"));
   }
 
   @Override

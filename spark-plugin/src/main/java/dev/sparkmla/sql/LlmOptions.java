@@ -20,39 +20,77 @@ public record LlmOptions(
     Optional<Column> system,
     OnError onError,
     OverflowPolicy onOverflow) {
-  /** Copies the map. */
+  /**
+   * Copies the map.
+   *
+   * @param params generation parameters by name, as in SQL
+   * @param system the system message
+   * @param onError what becomes of a row in error
+   * @param onOverflow what becomes of a prompt that is too long
+   */
   public LlmOptions {
     params = Map.copyOf(params);
   }
 
-  /** What holds where the call says nothing. */
+  /**
+   * What holds where the call says nothing.
+   *
+   * @return no parameters and no system message; errors in the row, of long prompts too
+   */
   public static LlmOptions defaults() {
     return new LlmOptions(Map.of(), Optional.empty(), OnError.ROW, OverflowPolicy.ERROR);
   }
 
-  /** With one more generation parameter: {@code max_tokens}, {@code temperature}, ... */
+  /**
+   * With one more generation parameter, or another value of it.
+   *
+   * @param name {@code max_tokens}, {@code temperature}, {@code top_k}, {@code top_p}, {@code stop}
+   *     or {@code seed}; another one is an error of the query's analysis
+   * @param value its value; what its text says counts
+   * @return a copy
+   */
   public LlmOptions withParam(String name, Object value) {
     Map<String, String> more = new LinkedHashMap<>(params);
     more.put(name, String.valueOf(value));
     return new LlmOptions(more, system, onError, onOverflow);
   }
 
-  /** With a system message. */
+  /**
+   * With a system message.
+   *
+   * @param message the same for all rows
+   * @return a copy
+   */
   public LlmOptions withSystem(String message) {
     return withSystem(functions.lit(message));
   }
 
-  /** With a system message for each row. */
+  /**
+   * With a system message for each row.
+   *
+   * @param message STRING; a row whose message is NULL has none
+   * @return a copy
+   */
   public LlmOptions withSystem(Column message) {
     return new LlmOptions(params, Optional.of(message), onError, onOverflow);
   }
 
-  /** With another fate of rows in error. */
+  /**
+   * With another fate of rows in error.
+   *
+   * @param fate what becomes of them
+   * @return a copy
+   */
   public LlmOptions withOnError(OnError fate) {
     return new LlmOptions(params, system, fate, onOverflow);
   }
 
-  /** With another fate of prompts that are too long. */
+  /**
+   * With another fate of prompts that are too long.
+   *
+   * @param policy what becomes of them
+   * @return a copy
+   */
   public LlmOptions withOnOverflow(OverflowPolicy policy) {
     return new LlmOptions(params, system, onError, policy);
   }

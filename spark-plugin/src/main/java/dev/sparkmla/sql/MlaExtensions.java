@@ -2,21 +2,25 @@ package dev.sparkmla.sql;
 
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
+import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
+import scala.Function1;
 import scala.Tuple3;
+import scala.collection.immutable.Seq;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.BoxedUnit;
 
 /**
- * Brings {@code llm_generate} and {@code llm_generate_text} into a session: {@code
- * spark.sql.extensions=dev.sparkmla.sql.MlaExtensions}.
+ * Brings {@code llm_generate}, {@code llm_generate_text}, {@code llm_count_tokens} and {@code
+ * llm_render_chat} into a session: {@code spark.sql.extensions=dev.sparkmla.sql.MlaExtensions}.
  *
  * <p>A call becomes an expression ({@link LlmGenerate}); one rule puts each call into a node of its
- * own ({@link ExtractLlmGenerate}), others find that node its place ({@link ArrangeLlmGenerate},
- * {@link IsolateLlmGenerate}); a strategy plans it ({@link LlmGenerationExec}).
+ * own ({@link ExtractLlmGenerate}) or refuses it ({@link RefuseStoredCalls}), others find that node
+ * its place ({@link ArrangeLlmGenerate}, {@link IsolateLlmGenerate}); a strategy plans it ({@link
+ * LlmGenerationExec}).
  */
 public final class MlaExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
-  private static final String ARGUMENTS =
+  private static final String GENERATION_ARGUMENTS =
       "(prompt [, params => map('max_tokens', '64', ...)] [, system => '...']"
           + " [, on_error => 'row'|'null'|'fail']"
           + " [, on_overflow => 'error'|'truncate_left'|'truncate_middle'])";
@@ -29,14 +33,29 @@ public final class MlaExtensions extends AbstractFunction1<SparkSessionExtension
     inject(
         extensions,
         LlmGenerate.NAME,
-        false,
+        GENERATION_ARGUMENTS,
+        arguments -> CallArguments.bind(arguments, false),
         "continues the prompt, or answers the conversation, with the application's model;"
             + " returns the text, why it ended, token counts and the row's error");
     inject(
         extensions,
         LlmGenerate.TEXT_NAME,
-        true,
+        GENERATION_ARGUMENTS,
+        arguments -> CallArguments.bind(arguments, true),
         "as llm_generate, and returns the text alone; NULL for a row in error");
+    inject(
+        extensions,
+        LlmPromptFunction.Kind.COUNT_TOKENS.function(),
+        "(prompt)",
+        arguments -> LlmPromptFunction.bind(LlmPromptFunction.Kind.COUNT_TOKENS, arguments),
+        "the tokens of a prompt as the application's model reads it");
+    inject(
+        extensions,
+        LlmPromptFunction.Kind.RENDER_CHAT.function(),
+        "(messages)",
+        arguments -> LlmPromptFunction.bind(LlmPromptFunction.Kind.RENDER_CHAT, arguments),
+        "a conversation as the chat template of the application's model lays it out");
+    extensions.injectHintResolutionRule(session -> new RefuseStoredCalls());
     extensions.injectOptimizerRule(session -> new ExtractLlmGenerate());
     extensions.injectOptimizerRule(session -> new ArrangeLlmGenerate());
     extensions.injectPreCBORule(session -> new IsolateLlmGenerate());
@@ -45,15 +64,19 @@ public final class MlaExtensions extends AbstractFunction1<SparkSessionExtension
   }
 
   private static void inject(
-      SparkSessionExtensions extensions, String name, boolean textOnly, String usage) {
+      SparkSessionExtensions extensions,
+      String name,
+      String arguments,
+      Function1<Seq<Expression>, Expression> builder,
+      String usage) {
     extensions.injectFunction(
         new Tuple3<>(
             new FunctionIdentifier(name),
             new ExpressionInfo(
-                LlmGenerate.class.getName(),
+                MlaExtensions.class.getName(),
                 null,
                 name,
-                "_FUNC_" + ARGUMENTS + " - " + usage,
+                "_FUNC_" + arguments + " - " + usage,
                 "",
                 "",
                 "",
@@ -61,6 +84,6 @@ public final class MlaExtensions extends AbstractFunction1<SparkSessionExtension
                 "4.2.0",
                 "",
                 "built-in"),
-            arguments -> CallArguments.bind(arguments, textOnly)));
+            builder));
   }
 }

@@ -11,7 +11,13 @@ import org.apache.spark.sql.functions;
 public final class MlaFunctions {
   private MlaFunctions() {}
 
-  /** {@code llm_generate(prompt)}. */
+  /**
+   * {@code llm_generate(prompt)}.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens,
+   *     error>}; NULL for a NULL prompt
+   */
   public static Column llmGenerate(Column prompt) {
     return llmGenerate(prompt, LlmOptions.defaults());
   }
@@ -20,13 +26,20 @@ public final class MlaFunctions {
    * {@code llm_generate}.
    *
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
-   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens, error>}
+   * @param options how to generate
+   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens,
+   *     error>}; NULL for a NULL prompt, and for a row in error where the options say so
    */
   public static Column llmGenerate(Column prompt, LlmOptions options) {
     return call(LlmGenerate.NAME, prompt, options);
   }
 
-  /** {@code llm_generate_text(prompt)}. */
+  /**
+   * {@code llm_generate_text(prompt)}.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return STRING; NULL for a NULL prompt and for a row in error
+   */
   public static Column llmGenerateText(Column prompt) {
     return llmGenerateText(prompt, LlmOptions.defaults());
   }
@@ -35,10 +48,31 @@ public final class MlaFunctions {
    * {@code llm_generate_text}.
    *
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
-   * @return STRING; NULL for a row in error
+   * @param options how to generate
+   * @return STRING; NULL for a NULL prompt and for a row in error
    */
   public static Column llmGenerateText(Column prompt, LlmOptions options) {
     return call(LlmGenerate.TEXT_NAME, prompt, options);
+  }
+
+  /**
+   * {@code llm_count_tokens}: what {@code llm_generate} would count as {@code prompt_tokens}.
+   *
+   * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return INT; NULL for a NULL prompt and for a conversation that the chat template refuses
+   */
+  public static Column llmCountTokens(Column prompt) {
+    return functions.call_function(LlmPromptFunction.Kind.COUNT_TOKENS.function(), prompt);
+  }
+
+  /**
+   * {@code llm_render_chat}: the text that the model's chat template makes of a conversation.
+   *
+   * @param messages ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
+   * @return STRING; NULL for NULL and for a conversation that the chat template refuses
+   */
+  public static Column llmRenderChat(Column messages) {
+    return functions.call_function(LlmPromptFunction.Kind.RENDER_CHAT.function(), messages);
   }
 
   private static Column call(String function, Column prompt, LlmOptions options) {

@@ -2,11 +2,20 @@ package dev.sparkmla.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.engine.GenerationRequest;
+import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.engine.Prompt;
+import dev.sparkmla.plugin.ExecutorEngine;
 import dev.sparkmla.plugin.MlaPlugin;
+import dev.sparkmla.plugin.TextGenerator;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.util.ArrowUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -68,5 +77,87 @@ class DemoQueryTest {
                 .collectAsList())
         .extracting(row -> row.getString(0))
         .containsExactly("EMPTY_PROMPT", "PROMPT_TOO_LONG", "INVALID_PARAMETER", null, null);
+  }
+
+  @Test
+  void countsTokensAsTheEngineDoes() {
+    assertThat(
+            spark
+                .sql(
+                    "select llm_count_tokens(p), llm_generate(p, map('max_tokens', 1)).prompt_tokens,"
+                        + " llm_count_tokens(prompt => c),"
+                        + " llm_generate(c, map('max_tokens', 1)).prompt_tokens"
+                        + " from (select document p, prompt c"
+                        + " from documents order by length(document) limit 4)")
+                .collectAsList())
+        .hasSize(4)
+        .allSatisfy(
+            row -> {
+              assertThat(row.getInt(0)).isPositive().isEqualTo(row.getInt(1));
+              assertThat(row.getInt(2)).isPositive().isEqualTo(row.getInt(3));
+            });
+  }
+
+  @Test
+  void laysConversationsOut() {
+    Row row =
+        spark
+            .sql(
+                "select llm_render_chat(array(struct('a question' as content, 'user' as role))),"
+                    + " llm_count_tokens(''), llm_count_tokens(null), llm_render_chat(null),"
+                    + " llm_render_chat(array(struct('user' as role,"
+                    + " cast(null as string) as content))),"
+                    + " llm_count_tokens(cast(array() as array<struct<role: string, content: string>>))")
+            .first();
+    assertThat(row.getString(0)).contains("a question");
+    assertThat(row.getInt(1)).isZero();
+    for (int i = 2; i < 6; i++) {
+      assertThat(row.isNullAt(i)).as("column " + i).isTrue();
+    }
+  }
+
+  @Test
+  void countsTokensOfLiteralRowsAndInTheDataFrameApi() {
+    assertThat(
+            spark
+                .sql("select * from values ('a b'), ('') v(p)")
+                .select(MlaFunctions.llmCountTokens(functions.col("p")))
+                .collectAsList())
+        .extracting(row -> row.getInt(0) > 0)
+        .containsExactly(true, false);
+    assertThat(
+            spark
+                .sql("select array(struct('user' as role, 'hello' as content)) c")
+                .select(MlaFunctions.llmRenderChat(functions.col("c")))
+                .first()
+                .getString(0))
+        .contains("hello");
+  }
+
+  @Test
+  void freesTheCacheAtOnceWhereALimitIsMet() throws Exception {
+    assertThat(
+            spark
+                .sql(
+                    "select id from (select id, llm_generate(p, map('max_tokens', m)).finish_reason r"
+                        + " from (select id, concat('row ', id) p, if(id = 0, 1, 2000) m"
+                        + " from range(0, 40, 1, 1))) where r is not null limit 1")
+                .collectAsList())
+        .extracting(row -> row.getLong(0))
+        .containsExactly(0L);
+    TextGenerator generator = ExecutorEngine.current();
+    // It comes after the cancellations, and the engine frees what is cancelled before a step.
+    generator
+        .submit(
+            new GenerationRequest(
+                new Prompt.Raw("last"),
+                Optional.empty(),
+                Map.of("max_tokens", "1"),
+                OverflowPolicy.ERROR))
+        .get();
+    EngineStatistics statistics = generator.statistics();
+    assertThat(statistics.running()).isZero();
+    assertThat(statistics.waiting()).isZero();
+    assertThat(statistics.availableBlocks()).isEqualTo(statistics.cacheBlocks());
   }
 }

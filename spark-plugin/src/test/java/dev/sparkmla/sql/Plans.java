@@ -14,22 +14,28 @@ final class Plans {
 
   /** A query's operators that generate, adaptive stages included. */
   static List<LlmGenerationExec> generations(Dataset<Row> query) {
-    List<LlmGenerationExec> found = new ArrayList<>();
-    collect(
-        ((org.apache.spark.sql.classic.Dataset<Row>) query).queryExecution().executedPlan(), found);
+    return operators(
+        ((org.apache.spark.sql.classic.Dataset<Row>) query).queryExecution().executedPlan(),
+        LlmGenerationExec.class);
+  }
+
+  /** A plan's operators of one kind as it stands now, adaptive stages included. */
+  static <P extends SparkPlan> List<P> operators(SparkPlan plan, Class<P> kind) {
+    List<P> found = new ArrayList<>();
+    collect(plan, kind, found);
     return found;
   }
 
-  private static void collect(SparkPlan plan, List<LlmGenerationExec> found) {
+  private static <P extends SparkPlan> void collect(SparkPlan plan, Class<P> kind, List<P> found) {
     if (plan instanceof AdaptiveSparkPlanExec adaptive) {
-      collect(adaptive.executedPlan(), found);
+      collect(adaptive.executedPlan(), kind, found);
     } else if (plan instanceof QueryStageExec stage) {
-      collect(stage.plan(), found);
+      collect(stage.plan(), kind, found);
     } else {
-      if (plan instanceof LlmGenerationExec generation) {
-        found.add(generation);
+      if (kind.isInstance(plan)) {
+        found.add(kind.cast(plan));
       }
-      Catalyst.<SparkPlan>list(plan.children()).forEach(child -> collect(child, found));
+      Catalyst.<SparkPlan>list(plan.children()).forEach(child -> collect(child, kind, found));
     }
   }
 }

@@ -65,6 +65,17 @@ class QueryShapeTest {
               100,
               "select g, {p} h from (select p, {p} g from t) where g like '%5%'"),
           new Shape("two different calls", 200, "select {p} a, {concat(p, '?')} b from t"),
+          new Shape(
+              "used again above",
+              100,
+              "select g, {p} h from (select p, {p} g from t) where length({p}) > 3"),
+          new Shape(
+              "window aggregate of it", 100, "select id, max({p}) over (partition by k) m from t"),
+          new Shape(
+              "nvl2, nullif", 100, "select nvl2(p, {p}, 'none') a, nullif({p}, 'x') b from t"),
+          new Shape("pipe", 100, "select id, p from t |> extend {p} as g |> where g <> 'x'"),
+          new Shape(
+              "qualify", 100, "select id from t qualify row_number() over (order by {p}) <= 3"),
           new Shape("nested", 200, "select {{p}} g from t"),
           new Shape("group by", 100, "select {p} g, count(*) c from t group by {p}"),
           new Shape(

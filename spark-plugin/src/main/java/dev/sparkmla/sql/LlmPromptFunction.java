@@ -1,0 +1,214 @@
+package dev.sparkmla.sql;
+
+import dev.sparkmla.plugin.ModelText;
+import dev.sparkmla.text.ChatTemplateException;
+import dev.sparkmla.text.Message;
+import dev.sparkmla.text.PromptText;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
+import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
+import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback;
+import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
+import scala.collection.immutable.IndexedSeq;
+import scala.collection.immutable.Seq;
+
+/**
+ * A call of {@code llm_count_tokens} or {@code llm_render_chat}: computed where it stands, by the
+ * tokenizer and the template of the application's model.
+ *
+ * <p>It is not folded in the analysis, since a driver may not see the model's folder; where Spark
+ * computes literal rows in the driver, it has to.
+ */
+public final class LlmPromptFunction extends Expression implements CodegenFallback, Serializable {
+  private static final long serialVersionUID = 1L;
+
+  /** What is computed. */
+  public enum Kind {
+    /** INT: the tokens of a prompt. */
+    COUNT_TOKENS("llm_count_tokens", "prompt", DataTypes.IntegerType),
+    /** STRING: a conversation as the model reads it. */
+    RENDER_CHAT("llm_render_chat", "messages", DataTypes.StringType);
+
+    private final String function;
+    private final String argument;
+    private final DataType type;
+
+    Kind(String function, String argument, DataType type) {
+      this.function = function;
+      this.argument = argument;
+      this.type = type;
+    }
+
+    String function() {
+      return function;
+    }
+
+    String argument() {
+      return argument;
+    }
+  }
+
+  private final Kind kind;
+  private final Expression child;
+
+  /**
+   * Public because Catalyst copies expressions by reflection.
+   *
+   * @param kind what is computed
+   * @param child STRING, for tokens alone, or ARRAY&lt;STRUCT&lt;role STRING, content
+   *     STRING&gt;&gt;
+   */
+  public LlmPromptFunction(Kind kind, Expression child) {
+    this.kind = kind;
+    this.child = child;
+  }
+
+  /**
+   * Makes a call of its argument.
+   *
+   * @param arguments resolved
+   */
+  static Expression bind(Kind kind, Seq<Expression> arguments) {
+    List<Expression> given = Catalyst.list(arguments);
+    if (given.size() != 1) {
+      throw Catalyst.error(
+          kind.function + " takes one argument, '" + kind.argument + "', not " + given.size());
+    }
+    Expression value = given.get(0);
+    if (value instanceof NamedArgumentExpression named) {
+      if (!named.key().toLowerCase(Locale.ROOT).equals(kind.argument)) {
+        throw Catalyst.error(
+            kind.function + " has no argument '" + named.key() + "'; it has " + kind.argument);
+      }
+      value = named.value();
+    }
+    return new LlmPromptFunction(kind, CallArguments.prompt(kind, value));
+  }
+
+  @Override
+  public Object eval(InternalRow row) {
+    Object prompt = child.eval(row);
+    if (prompt == null) {
+      return null;
+    }
+    PromptText text = ModelText.current();
+    if (prompt instanceof UTF8String string) {
+      return text.countTokens(string.toString());
+    }
+    Optional<List<Message>> messages = messages((ArrayData) prompt);
+    if (messages.isEmpty()) {
+      return null;
+    }
+    try {
+      return switch (kind) {
+        case COUNT_TOKENS -> text.countTokens(messages.get());
+        case RENDER_CHAT -> UTF8String.fromString(text.renderChat(messages.get()));
+      };
+    } catch (ChatTemplateException refused) {
+      return null;
+    }
+  }
+
+  /** Empty where a message is NULL, or its role or content is. */
+  private Optional<List<Message>> messages(ArrayData conversation) {
+    StructType fields = (StructType) ((ArrayType) child.dataType()).elementType();
+    int role = fields.fieldIndex("role");
+    int content = fields.fieldIndex("content");
+    List<Message> messages = new ArrayList<>();
+    for (int i = 0; i < conversation.numElements(); i++) {
+      if (conversation.isNullAt(i)) {
+        return Optional.empty();
+      }
+      InternalRow message = conversation.getStruct(i, fields.size());
+      if (message.isNullAt(role) || message.isNullAt(content)) {
+        return Optional.empty();
+      }
+      messages.add(
+          new Message(
+              message.getUTF8String(role).toString(), message.getUTF8String(content).toString()));
+    }
+    return Optional.of(messages);
+  }
+
+  @Override
+  public Seq<Expression> children() {
+    return Catalyst.seq(List.of(child));
+  }
+
+  @Override
+  public Expression withNewChildrenInternal(IndexedSeq<Expression> children) {
+    return new LlmPromptFunction(kind, children.apply(0));
+  }
+
+  @Override
+  public DataType dataType() {
+    return kind.type;
+  }
+
+  @Override
+  public boolean nullable() {
+    return child.nullable() || !(child.dataType() instanceof StringType);
+  }
+
+  @Override
+  public boolean foldable() {
+    return false;
+  }
+
+  @Override
+  public boolean expensive() {
+    return true;
+  }
+
+  @Override
+  public ExprCode doGenCode(CodegenContext context, ExprCode code) {
+    return CodegenFallback.super.doGenCode(context, code);
+  }
+
+  @Override
+  public String prettyName() {
+    return kind.function;
+  }
+
+  @Override
+  public int productArity() {
+    return 2;
+  }
+
+  @Override
+  public Object productElement(int index) {
+    return switch (index) {
+      case 0 -> kind;
+      case 1 -> child;
+      default -> throw new IndexOutOfBoundsException(index);
+    };
+  }
+
+  @Override
+  public boolean canEqual(Object other) {
+    return other instanceof LlmPromptFunction;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof LlmPromptFunction call && kind == call.kind && child.equals(call.child);
+  }
+
+  @Override
+  public int hashCode() {
+    return super.hashCode();
+  }
+}

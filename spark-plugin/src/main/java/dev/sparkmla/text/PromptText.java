@@ -1,0 +1,78 @@
+package dev.sparkmla.text;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a model's tokenizer and chat template make of prompts, without the model. Thread-safe; it
+ * owns its tokenizer.
+ */
+public final class PromptText implements AutoCloseable {
+  private final Path folder;
+  private final Tokenizer tokenizer;
+  private final Optional<ChatTemplate> template;
+
+  private PromptText(Path folder, Tokenizer tokenizer, Optional<ChatTemplate> template) {
+    this.folder = folder;
+    this.tokenizer = tokenizer;
+    this.template = template;
+  }
+
+  /**
+   * Opens a model's folder; its weights are not read.
+   *
+   * @throws TextFormatException when the tokenizer or its template cannot be used
+   */
+  public static PromptText open(Path folder) {
+    Optional<ChatTemplate> template = ChatTemplate.open(folder);
+    return new PromptText(folder, Tokenizer.open(folder), template);
+  }
+
+  /**
+   * The tokens of a text that is to be continued as it stands, with what the tokenizer puts around
+   * it. An empty text, which no engine takes, has none.
+   */
+  public int countTokens(String text) {
+    return text.isEmpty() ? 0 : tokenizer.encodePrompt(text).length;
+  }
+
+  /**
+   * The tokens of a conversation, with what the template puts around its messages.
+   *
+   * @throws ChatTemplateException when the template refuses it, or it has no messages
+   * @throws TextFormatException when the model has no template
+   */
+  public int countTokens(List<Message> messages) {
+    return tokenizer.encodeChat(templateFor(messages), messages).length;
+  }
+
+  /**
+   * A conversation as the template lays it out, up to where the assistant's answer begins.
+   *
+   * @throws ChatTemplateException when the template refuses it, or it has no messages
+   * @throws TextFormatException when the model has no template
+   */
+  public String renderChat(List<Message> messages) {
+    return templateFor(messages).render(messages);
+  }
+
+  private ChatTemplate templateFor(List<Message> messages) {
+    ChatTemplate present =
+        template.orElseThrow(
+            () ->
+                new TextFormatException(
+                    folder.resolve("tokenizer_config.json"),
+                    "has no chat_template, and there is no chat_template.jinja;"
+                        + " conversations need one"));
+    if (messages.isEmpty()) {
+      throw new ChatTemplateException("a conversation needs at least one message");
+    }
+    return present;
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+  }
+}
