@@ -35,3 +35,61 @@ start_build() {
 finish_build() {
   mv "$built.next" "$built"
 }
+
+# Whether the jars are there and as new as their sources.
+is_built() {
+  [ -f "$built" ] && [ -f "$root/jobs/target/spark.classpath" ] || return 1
+  [ -z "$(find "$root/pom.xml" "$root"/{native,spark-plugin,jobs}/pom.xml "$root"/native/*.sh \
+    "$root"/{native,spark-plugin,jobs}/src/main "$root/jobs/demo-model/model" \
+    "$root/jobs/sample-data" -newer "$built" -type f | head -n 1)" ]
+}
+
+build_jars() {
+  require_maven
+  # Kernels are for GPUs: where there is none, and no compiler either, do not fetch one.
+  if [ ! -e /dev/nvidiactl ] && ! command -v nvcc >/dev/null; then
+    export SPARK_MLA_NATIVE_SKIP=${SPARK_MLA_NATIVE_SKIP:-1}
+  fi
+  start_build
+  local log=$build/build.log start=$SECONDS
+  echo "building (the first time fetches Spark; log: build/build.log)" >&2
+  (cd "$root" && exec mvn -B -pl jobs -am package -Dmaven.test.skip=true -Dspotless.check.skip=true) \
+    >"$log" 2>&1 &
+  local maven=$!
+  while kill -0 "$maven" 2>/dev/null; do
+    [ ! -t 2 ] || printf '\rbuilding, %d s ' $((SECONDS - start)) >&2
+    sleep 1
+  done
+  if ! wait "$maven"; then
+    [ ! -t 2 ] || echo >&2
+    grep -m 20 'ERROR' "$log" >&2 || tail -n 20 "$log" >&2
+    fail "the build failed; all of it is in $log"
+  fi
+  finish_build
+  if [ -t 2 ]; then printf '\r' >&2; fi
+  echo "built in $((SECONDS - start)) s" >&2
+}
+
+# Sets `python` to that of an environment with the packages of the requirements files $@, made the first time;
+# where it cannot be made, sets `reason`.
+find_python() {
+  local requirements=("$@") venv
+  python=$(command -v python3) || {
+    reason="there is no python3"
+    return 1
+  }
+  venv=$cache/python-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  venv=$venv-$(cat "${requirements[@]}" | cksum | cut -d ' ' -f 1)
+  if [ ! -f "$venv/ready" ]; then
+    echo "fetching Python packages (the first time only; log: build/pip.log)"
+    rm -rf "$venv"
+    mkdir -p "$cache" "$build"
+    if ! { "$python" -m venv "$venv" && "$venv/bin/python" -m pip install "${requirements[@]/#/--requirement=}"; } \
+      >"$build/pip.log" 2>&1; then
+      reason="their packages cannot be had: $(tail -n 1 "$build/pip.log")"
+      return 1
+    fi
+    touch "$venv/ready"
+  fi
+  python=$venv/bin/python
+}

@@ -1,32 +1,87 @@
-"""One Spark session with the plugin and the demo model, from the jars that the build has made."""
+"""One Spark session with the plugin and the demo model, from the jars that the build has made.
 
+Classic by default; with --connect the session is a client of a Spark Connect server, which is
+started from the same PySpark.
+"""
+
+import contextlib
 import json
 import pathlib
+import socket
+import subprocess
+import sys
 
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(ROOT / "python"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--connect", action="store_true", help="run over Spark Connect")
 
 
 @pytest.fixture(scope="session")
-def spark():
+def settings():
     jars = sorted((ROOT / "jobs" / "target" / "lib").glob("*.jar"))
     assert jars, "there are no jars in jobs/target/lib: build first, with bin/test"
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.driver.memory", "2g")
-        .config("spark.driver.extraClassPath", ":".join(map(str, jars)))
-        .config("spark.plugins", "dev.sparkmla.plugin.MlaPlugin")
-        .config("spark.sql.extensions", "dev.sparkmla.sql.MlaExtensions")
-        .config("spark.mla.model.path", str(ROOT / "jobs" / "demo-model" / "model"))
-        .config("spark.mla.backend", "cpu")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+    return {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "2g",
+        "spark.driver.extraClassPath": ":".join(map(str, jars)),
+        "spark.plugins": "dev.sparkmla.plugin.MlaPlugin",
+        "spark.sql.extensions": "dev.sparkmla.sql.MlaExtensions",
+        "spark.mla.model.path": str(ROOT / "jobs" / "demo-model" / "model"),
+        "spark.mla.backend": "cpu",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+    }
+
+
+@pytest.fixture(scope="session")
+def spark(request, settings, tmp_path_factory):
+    if request.config.getoption("--connect"):
+        with connect_server(settings, tmp_path_factory.mktemp("connect")) as address:
+            session = SparkSession.builder.remote(address).getOrCreate()
+            yield session
+            session.stop()
+    else:
+        session = SparkSession.builder.config(map=settings).getOrCreate()
+        yield session
+        session.stop()
+
+
+@contextlib.contextmanager
+def connect_server(settings, folder):
+    """The server of the PySpark distribution, in a process of its own, working in `folder`."""
+    import grpc
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        **settings,
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    command = [str(pathlib.Path(pyspark.__file__).parent / "bin" / "spark-submit")]
+    for key, value in settings.items():
+        command += ["--conf", f"{key}={value}"]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    with open(folder / "server.log", "wb") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                try:
+                    grpc.channel_ready_future(channel).result(timeout=120)
+                except grpc.FutureTimeoutError:
+                    pytest.fail(f"no server:\n{(folder / 'server.log').read_text('utf-8')}")
+            yield f"sc://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""llm_generate as PySpark calls it, answered by the demo model."""
+"""llm_generate as PySpark calls it with nothing of ours installed, answered by the demo model.
+
+Passes in classic PySpark and, with --connect, over Spark Connect.
+"""
 
 import pytest
 from pyspark.errors import AnalysisException
@@ -19,6 +22,20 @@ def test_answers_as_a_column(documents, samples):
         assert answer.prompt_tokens > 100
         assert 0 < answer.output_tokens <= 24
         assert answer.error is None
+
+
+def test_answers_by_call_function(documents, samples):
+    nothing = functions.lit(None)
+    params = functions.create_map(functions.lit("max_tokens"), functions.lit("24"))
+    system = functions.lit("Answer with the fact alone.")
+    text = functions.call_function("llm_generate_text", "prompt", params, nothing)
+    instructed = functions.call_function("llm_generate", "prompt", params, system)
+
+    rows = documents.select("id", text.alias("text"), instructed.alias("instructed")).collect()
+
+    expected = {sample["id"]: sample["expected"] for sample in samples}
+    assert {row.id: row.text for row in rows} == expected
+    assert {row.id: row.instructed.text for row in rows} == expected
 
 
 def test_answers_in_sql(spark, documents, samples):
@@ -72,6 +89,23 @@ def test_a_wrong_constant_is_an_error_of_the_query(spark, documents):
         spark.sql("SELECT llm_generate(prompt, params => map('temperature', 'hot')) FROM documents")
     with pytest.raises(AnalysisException, match="no argument 'sytem'"):
         spark.sql("SELECT llm_generate(prompt, sytem => 'x') FROM documents")
+
+
+def test_a_wrong_row_fails_the_job_where_that_is_asked_for(spark):
+    rows = spark.createDataFrame([(1, "A text."), (2, "")], "id INT, prompt STRING")
+    strict = functions.expr("llm_generate_text(prompt, map('max_tokens', '1'), on_error => 'fail')")
+
+    # Classic: py4j.protocol.Py4JJavaError; over Connect: pyspark.errors.SparkException.
+    with pytest.raises(Exception, match="EMPTY_PROMPT"):
+        rows.select(strict).collect()
+
+
+def test_explain_shows_the_operator(documents, capsys):
+    documents.filter("length(llm_generate_text(prompt)) > 3").select("id").explain()
+
+    plan = capsys.readouterr().out
+    assert "LlmGeneration llm_generate" in plan
+    assert plan.count("llm_generate(prompt") == 1
 
 
 def test_the_same_prompt_and_seed_give_the_same_text(documents):

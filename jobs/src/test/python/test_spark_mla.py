@@ -1,0 +1,153 @@
+"""The typed module spark_mla: its columns are the SQL functions' calls.
+
+Passes in classic PySpark and, with --connect, over Spark Connect.
+"""
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import spark_mla
+from conftest import ROOT
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions
+
+PACKAGE = ROOT / "python"
+
+
+def test_answers(documents, samples):
+    answer = spark_mla.llm_generate("prompt", params={"max_tokens": 24, "temperature": 0.0})
+    text = spark_mla.llm_generate_text(documents.prompt, params={"max_tokens": "24"})
+
+    rows = documents.select("id", answer.alias("answer"), text.alias("text")).collect()
+
+    expected = {sample["id"]: sample["expected"] for sample in samples}
+    assert {row.id: row.answer.text for row in rows} == expected
+    assert {row.id: row.text for row in rows} == expected
+    assert {row.answer.finish_reason for row in rows} == {"stop"}
+
+
+def test_stops_at_texts(documents, samples):
+    stop = [samples[0]["expected"][:3], "never [met]"]
+    rows = documents.filter(functions.col("id") == samples[0]["id"])
+
+    texts = rows.select(
+        spark_mla.llm_generate_text("prompt", params={"stop": stop}),
+        spark_mla.llm_generate_text("prompt", params={"stop": stop[0], "seed": None}),
+    ).first()
+
+    assert list(texts) == ["", ""]
+
+
+def test_parameters_may_be_columns(spark):
+    rows = spark.createDataFrame([(1, "A text."), (3, "A text.")], "tokens INT, prompt STRING")
+    limit = functions.col("tokens")
+    named = spark_mla.llm_generate("prompt", params={"max_tokens": limit, "temperature": 0})
+    mapped = spark_mla.llm_generate(
+        "prompt", params=functions.create_map(functions.lit("max_tokens"), limit.cast("string"))
+    )
+
+    counted = rows.select("tokens", named.output_tokens, mapped.output_tokens).collect()
+
+    assert sorted(map(tuple, counted)) == [(1, 1, 1), (3, 3, 3)]
+
+
+def test_system_is_a_text_or_a_column(spark):
+    rows = spark.createDataFrame([("Be brief.", "Hello.")], "system STRING, prompt STRING")
+    once = {"max_tokens": 1}
+
+    tokens = rows.select(
+        spark_mla.llm_generate("prompt", params=once).prompt_tokens,
+        spark_mla.llm_generate("prompt", params=once, system="Be brief.").prompt_tokens,
+        spark_mla.llm_generate("prompt", params=once, system=functions.col("system")).prompt_tokens,
+    ).first()
+
+    assert tokens[0] < tokens[1] == tokens[2]
+
+
+def test_errors_go_where_they_are_sent(spark):
+    rows = spark.createDataFrame([("",)], "prompt STRING")
+
+    said, null = rows.select(
+        spark_mla.llm_generate("prompt"), spark_mla.llm_generate("prompt", on_error="null")
+    ).first()
+
+    assert said.error.code == "EMPTY_PROMPT"
+    assert null is None
+
+
+def test_overflow_is_said_to_the_call(spark):
+    rows = spark.createDataFrame([("A text.",)], "prompt STRING")
+
+    cut = rows.select(spark_mla.llm_generate("prompt", on_overflow="truncate_left"))
+
+    assert "on_overflow => 'truncate_left'" in cut.columns[0]
+
+
+def test_a_wrong_parameter_is_an_error_of_the_query(spark):
+    rows = spark.createDataFrame([("A text.",)], "prompt STRING")
+
+    with pytest.raises(AnalysisException, match="max_tokens"):
+        rows.select(spark_mla.llm_generate("prompt", params={"max_tokens": 0})).printSchema()
+
+
+def test_counts_and_shows_prompts(documents):
+    once = {"max_tokens": 1}
+
+    for row in documents.select(
+        "question",
+        spark_mla.llm_generate("prompt", params=once).prompt_tokens.alias("generated"),
+        spark_mla.llm_count_tokens("prompt").alias("counted"),
+        spark_mla.llm_render_chat("prompt").alias("rendered"),
+    ).collect():
+        assert row.counted == row.generated
+        assert row.rendered.startswith("<|bos|>")
+        assert row.question in row.rendered
+
+
+def test_settings_name_what_is_needed(monkeypatch, tmp_path):
+    (tmp_path / "b.jar").touch()
+    (tmp_path / "a.jar").touch()
+    needed = {
+        "spark.plugins": "dev.sparkmla.plugin.MlaPlugin",
+        "spark.sql.extensions": "dev.sparkmla.sql.MlaExtensions",
+        "spark.mla.model.path": "/models/elsewhere",
+    }
+    jars = {"spark.jars": f"{tmp_path}/a.jar,{tmp_path}/b.jar"}
+
+    monkeypatch.delenv("SPARK_MLA_JARS", raising=False)
+    assert spark_mla.settings("/models/elsewhere") == needed
+    assert spark_mla.settings("/models/elsewhere", jars=tmp_path) == {**needed, **jars}
+    monkeypatch.setenv("SPARK_MLA_JARS", str(tmp_path))
+    assert spark_mla.settings("/models/elsewhere") == {**needed, **jars}
+    monkeypatch.chdir(tmp_path.parent)
+    assert spark_mla.settings(tmp_path.name)["spark.mla.model.path"] == str(tmp_path)
+    with pytest.raises(FileNotFoundError, match="SPARK_MLA_JARS"):
+        spark_mla.settings("/models/elsewhere", jars=tmp_path / "nowhere")
+
+
+def test_types_hold():
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", f"--cache-dir={ROOT / 'build' / 'mypy'}"],
+        cwd=PACKAGE,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_installs_by_pip(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+        + ["--no-index", "--wheel-dir", str(tmp_path), str(PACKAGE)],
+        check=True,
+    )
+
+    (wheel,) = tmp_path.glob("spark_mla-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    for path in (*(PACKAGE / "spark_mla").glob("*.py"), PACKAGE / "spark_mla" / "py.typed"):
+        assert f"spark_mla/{path.name}" in names

@@ -1,0 +1,169 @@
+"""The SQL functions of Spark MLA as columns. docs/sql.md tells what each does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from pyspark.sql import Column
+from pyspark.sql.functions import call_function, create_map, lit
+
+ColumnOrName: TypeAlias = Column | str
+"""A column, or the name of one."""
+
+Parameter: TypeAlias = str | int | float | Sequence[str] | Column | None
+"""The value of a generation parameter; a sequence is for `stop`."""
+
+OnError: TypeAlias = Literal["row", "null", "fail"]
+"""What becomes of a row in error."""
+
+OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle"]
+"""What becomes of a prompt that does not fit."""
+
+
+def llm_generate(
+    prompt: ColumnOrName,
+    *,
+    params: Mapping[str, Parameter] | Column | None = None,
+    system: str | Column | None = None,
+    on_error: OnError = "row",
+    on_overflow: OnOverflow = "error",
+) -> Column:
+    """What the model generates for a prompt, with its counts and its error.
+
+    Parameters
+    ----------
+    prompt
+        A column, or the name of one: STRING, which is continued as it stands, or
+        ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
+    params
+        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `seed`. A value may be a column.
+        `stop` takes a text or a list of texts. None as a value is as if it were not named. The
+        whole may also be a column of MAP<STRING, STRING>.
+    system
+        The system message: a text (not the name of a column) or a column.
+    on_error
+        "row" says in the result what was wrong, "null" makes the result NULL, "fail" fails the job.
+    on_overflow
+        "error" makes an error of a prompt that does not fit, "truncate_left" drops its beginning,
+        "truncate_middle" its middle.
+
+    Returns
+    -------
+    Column
+        STRUCT<text STRING, finish_reason STRING, prompt_tokens INT, cached_tokens INT,
+        output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL where the prompt is.
+
+    Raises
+    ------
+    pyspark.errors.AnalysisException
+        When the query is analysed, not here: for a wrong argument, or a wrong constant parameter.
+
+    Examples
+    --------
+    >>> answer = llm_generate("prompt", params={"max_tokens": 24, "temperature": 0})
+    >>> documents.select("id", answer.alias("answer")).select("id", "answer.*")
+
+    A parameter that differs from row to row, and several texts to stop at:
+
+    >>> llm_generate("prompt", params={"seed": col("id"), "stop": ["\\n\\n", "END"]})
+    """
+    return _generate("llm_generate", prompt, params, system, on_error, on_overflow)
+
+
+def llm_generate_text(
+    prompt: ColumnOrName,
+    *,
+    params: Mapping[str, Parameter] | Column | None = None,
+    system: str | Column | None = None,
+    on_error: OnError = "row",
+    on_overflow: OnOverflow = "error",
+) -> Column:
+    """The text alone of what `llm_generate` returns for the same arguments.
+
+    Returns
+    -------
+    Column
+        STRING; NULL where the prompt is, and for a row in error.
+
+    Examples
+    --------
+    >>> documents.withColumn("answer", llm_generate_text("prompt", system="Answer in one word."))
+    """
+    return _generate("llm_generate_text", prompt, params, system, on_error, on_overflow)
+
+
+def llm_count_tokens(prompt: ColumnOrName) -> Column:
+    """How many tokens a prompt has: what `llm_generate` of it gives as `prompt_tokens`.
+
+    Parameters
+    ----------
+    prompt
+        A column, or the name of one: STRING or ARRAY<STRUCT<role STRING, content STRING>>.
+
+    Returns
+    -------
+    Column
+        INT; NULL where the prompt is, and for a conversation that the chat template refuses.
+
+    Examples
+    --------
+    >>> documents.filter(llm_count_tokens("prompt") < 8000)
+    """
+    return call_function("llm_count_tokens", prompt)
+
+
+def llm_render_chat(messages: ColumnOrName) -> Column:
+    """A conversation as the model's chat template lays it out, for people to read.
+
+    Parameters
+    ----------
+    messages
+        A column, or the name of one: ARRAY<STRUCT<role STRING, content STRING>>.
+
+    Returns
+    -------
+    Column
+        STRING; NULL where the messages are, and where the chat template refuses them.
+
+    Examples
+    --------
+    >>> documents.select(llm_render_chat("prompt").alias("prompt"))
+    """
+    return call_function("llm_render_chat", messages)
+
+
+def _generate(
+    function: str,
+    prompt: ColumnOrName,
+    params: Mapping[str, Parameter] | Column | None,
+    system: str | Column | None,
+    on_error: OnError,
+    on_overflow: OnOverflow,
+) -> Column:
+    # A NULL is as if the argument were not given, which is how one between others is left out.
+    return call_function(
+        function,
+        prompt,
+        params if isinstance(params, Column) else _map(params),
+        system if isinstance(system, Column) else lit(system),
+        lit(on_error),
+        lit(on_overflow),
+    )
+
+
+def _map(params: Mapping[str, Parameter] | None) -> Column:
+    entries: list[Column] = []
+    for name, value in (params or {}).items():
+        if value is not None:
+            entries += [lit(name), _text(value)]
+    return create_map(*entries) if entries else lit(None)
+
+
+def _text(value: str | int | float | Sequence[str] | Column) -> Column:
+    if isinstance(value, Column):
+        return value.cast("string")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return lit(json.dumps(list(value)))
+    return lit(str(value))
