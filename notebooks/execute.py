@@ -15,7 +15,8 @@ def notebooks():
 def execute(path):
     """The notebook with the outputs of a run in its folder, as Jupyter runs it.
 
-    Left out are the times of cells, and stderr, where the JVM says how it was started.
+    Left out are the times of cells, and stderr, where the JVM says how it was started. The
+    repository's place on this machine becomes /spark-mla.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -33,6 +34,9 @@ def execute(path):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    output.text = output.text.replace(str(HERE.parent), "/spark-mla")
     return notebook
 
 
