@@ -208,6 +208,7 @@ public final class GenerateBenchmark {
 
   private static ComputeBackend open(Options options) {
     return switch (options.backend) {
+      case "cuda" -> ComputeBackends.cuda(GpuDevice.at(0));
       case "cpu" -> ComputeBackends.cpu(options.threads);
       default -> throw new IllegalArgumentException("no backend " + options.backend);
     };
