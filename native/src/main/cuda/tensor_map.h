@@ -29,10 +29,13 @@ inline cudaError_t find_encoder(TensorMapEncoder* encoder) {
 }
 
 // A bf16 tensor whose innermost dimension is contiguous; strides in elements, outer dimensions.
+// `promotion` is how much a miss in L2 brings there at once: more than a box's 128-byte rows where
+// the neighbouring box is wanted soon.
 template <int kRank>
 cudaError_t encode_map(TensorMapEncoder encoder, CUtensorMap* map, const void* base,
                        const int64_t (&sizes)[kRank], const int64_t (&strides)[kRank - 1],
-                       const int (&box)[kRank]) {
+                       const int (&box)[kRank],
+                       CUtensorMapL2promotion promotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B) {
   cuuint64_t dimensions[kRank];
   cuuint64_t byte_strides[kRank - 1];
   cuuint32_t box_sizes[kRank];
@@ -49,7 +52,7 @@ cudaError_t encode_map(TensorMapEncoder encoder, CUtensorMap* map, const void* b
   const CUresult result =
       encoder(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, kRank, const_cast<void*>(base), dimensions,
               byte_strides, box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+              CU_TENSOR_MAP_SWIZZLE_128B, promotion,
               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
