@@ -24,6 +24,9 @@ import java.util.OptionalInt;
  * prefill in expanded form. Owns its weights and its cache; the backend stays the caller's.
  */
 public final class MlaTransformer implements LanguageModel {
+  /** Cached tokens of the step that is measured; backends expand fewer of them at once. */
+  private static final int MEASURED_CONTEXT = 1 << 16;
+
   private final ModelConfig config;
   private final ComputeBackend backend;
   private final float softmaxScale;
@@ -82,8 +85,9 @@ public final class MlaTransformer implements LanguageModel {
       cache = one;
       for (int decodes : new int[] {0, decoding}) {
         int prefills = most - decodes;
+        int context = Math.min(config.contextWindow(), prefills + MEASURED_CONTEXT);
         // A short step leaves slots of the block unwritten, and must not read them.
-        int position = prefills < LatentCache.BLOCK_TOKENS ? 0 : config.contextWindow() - prefills;
+        int position = prefills < LatentCache.BLOCK_TOKENS ? 0 : context - prefills;
         Segment prompt = segment(prefills, position);
         Segment token = segment(1, position);
         try (StepPlan plan = backend.plan(Collections.nCopies(decodes, token), List.of(prompt))) {

@@ -314,22 +314,26 @@ public final class GenerateBenchmark {
     }
   }
 
-  private boolean fits(Size size) {
+  /** Whether the cache and the context window hold a size, with so many tokens past its own. */
+  private boolean fits(Size size, int more) {
     boolean fits =
         size.blocks() <= model.cacheBlocks()
-            && size.tokens() + Math.max(size.newTokens(), WARM_UP_STEPS + STEPS)
-                <= model.config().contextWindow() + WARM_UP_STEPS + STEPS;
+            && size.tokens() + more <= model.config().contextWindow();
     if (!fits) {
       System.out.printf(
-          "| %s | n/a: needs %d blocks of %d, within the context window |%n",
-          size, size.blocks(), model.cacheBlocks());
+          "| %s | n/a: needs %d of %d blocks and a context of %d of %d |%n",
+          size,
+          size.blocks(),
+          model.cacheBlocks(),
+          size.tokens() + more,
+          model.config().contextWindow());
     }
     return fits;
   }
 
   /** Decode steps whose contexts have the size's tokens in the middle of the steps timed. */
   private void decode(Size size) {
-    if (!fits(size)) {
+    if (!fits(size, STEPS)) {
       return;
     }
     CacheFiller.fill(model, size.blocks(), 1);
@@ -428,7 +432,7 @@ public final class GenerateBenchmark {
   }
 
   private void prefill(Size size) {
-    if (!fits(size)) {
+    if (!fits(size, size.newTokens())) {
       return;
     }
     Run run = schedule(size);
@@ -452,7 +456,7 @@ public final class GenerateBenchmark {
   }
 
   private void workload(Size size) {
-    if (!fits(size)) {
+    if (!fits(size, size.newTokens())) {
       return;
     }
     Run run = schedule(size);

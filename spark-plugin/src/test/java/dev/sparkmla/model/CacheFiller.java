@@ -51,7 +51,6 @@ public final class CacheFiller {
             backend.writeCache(
                 latents, latentGain, 1e-6f, model.rotation(), plan, model.cache(), layer);
           }
-          backend.read(latents.columns(0, 1));
         }
       }
     }
