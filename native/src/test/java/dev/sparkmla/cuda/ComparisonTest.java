@@ -25,7 +25,7 @@ class ComparisonTest {
 
   @Test
   void acceptsRoundingToBfloat16() {
-    assertThat(Comparison.ofOutput(actual, expected, 100, 100)).isEmpty();
+    assertThat(Comparison.ofOutput(actual, expected, 100, 100, Comparison.FLASH_MLA)).isEmpty();
   }
 
   @Test
@@ -33,12 +33,13 @@ class ComparisonTest {
     for (int place : new int[] {0, 65535, 65536, COUNT - 1}) {
       short before = actual.get(place);
       actual.put(place, RandomPool.toBfloat16(RandomPool.fromBfloat16(before) + 0.01f));
-      assertThat(Comparison.ofOutput(actual, expected, 100, 100))
+      assertThat(Comparison.ofOutput(actual, expected, 100, 100, Comparison.FLASH_MLA))
           .singleElement()
           .asString()
           .startsWith("1 of 200000 outputs differ");
       actual.put(place, (short) 0xFFFF);
-      assertThat(Comparison.ofOutput(actual, expected, 100, 100)).isNotEmpty();
+      assertThat(Comparison.ofOutput(actual, expected, 100, 100, Comparison.FLASH_MLA))
+          .isNotEmpty();
       actual.put(place, before);
     }
   }
@@ -50,9 +51,9 @@ class ComparisonTest {
         actual.put(i, (short) 0xFFFF);
       }
     }
-    assertThat(Comparison.ofOutput(actual, expected, 100, 80)).isEmpty();
+    assertThat(Comparison.ofOutput(actual, expected, 100, 80, Comparison.FLASH_MLA)).isEmpty();
     actual.put(1090, (short) 0);
-    assertThat(Comparison.ofOutput(actual, expected, 100, 80)).hasSize(1);
+    assertThat(Comparison.ofOutput(actual, expected, 100, 80, Comparison.FLASH_MLA)).hasSize(1);
   }
 
   @Test
@@ -61,7 +62,7 @@ class ComparisonTest {
       // Inside the tolerance of each element, too much for all of them.
       actual.put(i, RandomPool.toBfloat16(expected.get(i) + (i % 2 == 0 ? 5e-4f : -5e-4f)));
     }
-    assertThat(Comparison.ofOutput(actual, expected, 100, 100))
+    assertThat(Comparison.ofOutput(actual, expected, 100, 100, Comparison.FLASH_MLA))
         .singleElement()
         .asString()
         .contains("cosine distance");
@@ -72,19 +73,27 @@ class ComparisonTest {
     FloatBuffer wanted = FloatBuffer.wrap(new float[] {1, Float.POSITIVE_INFINITY, 3});
     assertThat(
             Comparison.ofLogSumExp(
-                FloatBuffer.wrap(new float[] {1.0000001f, Float.POSITIVE_INFINITY, 3}), wanted))
+                FloatBuffer.wrap(new float[] {1.0000001f, Float.POSITIVE_INFINITY, 3}),
+                wanted,
+                Comparison.FLASH_MLA))
         .isEmpty();
     for (float wrong : new float[] {5, Float.NEGATIVE_INFINITY, Float.NaN}) {
-      assertThat(Comparison.ofLogSumExp(FloatBuffer.wrap(new float[] {1, wrong, 3}), wanted))
+      assertThat(
+              Comparison.ofLogSumExp(
+                  FloatBuffer.wrap(new float[] {1, wrong, 3}), wanted, Comparison.FLASH_MLA))
           .hasSize(1);
     }
     assertThat(
             Comparison.ofLogSumExp(
-                FloatBuffer.wrap(new float[] {1, Float.POSITIVE_INFINITY, 3.001f}), wanted))
+                FloatBuffer.wrap(new float[] {1, Float.POSITIVE_INFINITY, 3.001f}),
+                wanted,
+                Comparison.FLASH_MLA))
         .hasSize(1);
     assertThat(
             Comparison.ofLogSumExp(
-                FloatBuffer.wrap(new float[] {1, Float.POSITIVE_INFINITY, Float.NaN}), wanted))
+                FloatBuffer.wrap(new float[] {1, Float.POSITIVE_INFINITY, Float.NaN}),
+                wanted,
+                Comparison.FLASH_MLA))
         .hasSize(1);
   }
 }

@@ -208,9 +208,16 @@ final class DecodeProblem implements AutoCloseable {
     long usedElements = (long) shape.queryHeads() * shape.latentDim();
     complaints.addAll(
         Comparison.ofOutput(
-            actual.asShortBuffer(), expected.asFloatBuffer(), rowElements, usedElements));
+            actual.asShortBuffer(),
+            expected.asFloatBuffer(),
+            rowElements,
+            usedElements,
+            Comparison.FLASH_MLA));
     complaints.addAll(
-        Comparison.ofLogSumExp(actualLogSumExp.asFloatBuffer(), expectedLogSumExp.asFloatBuffer()));
+        Comparison.ofLogSumExp(
+            actualLogSumExp.asFloatBuffer(),
+            expectedLogSumExp.asFloatBuffer(),
+            Comparison.FLASH_MLA));
     if (count < 1 << 21) {
       poison();
       run();
