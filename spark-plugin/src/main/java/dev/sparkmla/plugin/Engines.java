@@ -7,6 +7,7 @@ import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.engine.Prompt;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -30,6 +31,9 @@ import org.apache.spark.api.plugin.PluginContext;
 final class Engines implements TextGenerator {
   /** Requests that an engine may have more than the least busy one and still be preferred. */
   static final int SLACK = 16;
+
+  /** How long an executor waits for the one that had its GPU before to end. */
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   /** Characters by which prompts are found to begin alike. */
   private static final int BEGINNING = 512;
@@ -58,12 +62,18 @@ final class Engines implements TextGenerator {
    *     little memory for the model
    */
   static Engines open(MlaConf conf, PluginContext context, GpuHost host) {
-    DeviceChoice choice =
-        DeviceChoice.of(conf, MlaPlugin.isLocal(context.conf()), context.resources(), host);
+    boolean local = MlaPlugin.isLocal(context.conf());
+    DeviceChoice choice = DeviceChoice.of(conf, local, context.resources(), host);
     Engines engines = new Engines();
     if (choice instanceof DeviceChoice.Gpus gpus) {
       engines.openOn(
-          GpuClaim.take(conf.get(MlaConf.GPU_LOCK_DIR), gpus.devices(), gpus.count()), conf, host);
+          GpuClaim.take(
+              conf.get(MlaConf.GPU_LOCK_DIR),
+              gpus.devices(),
+              gpus.count(),
+              local ? Duration.ZERO : PATIENCE),
+          conf,
+          host);
     } else {
       int threads =
           conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors());

@@ -15,9 +15,13 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A GPU that no other executor of this host takes: an exclusive lock on a file named after its
@@ -34,6 +38,8 @@ import java.util.Set;
  * loaders, which share no static field.
  */
 final class GpuClaim implements AutoCloseable {
+  private static final Logger LOGGER = LoggerFactory.getLogger(GpuClaim.class);
+  private static final Duration RETRY = Duration.ofMillis(500);
   private static final String RECORD = "spark.mla.gpu.claim.";
   private static final String TAKEN = "taken";
   private static final String KEPT = "kept";
@@ -56,27 +62,47 @@ final class GpuClaim implements AutoCloseable {
    * @param folder where the lock files lie; made where it is missing
    * @param devices to choose from
    * @param count how many
+   * @param patience how long to wait for processes to end that hold them: Spark gives a GPU to a
+   *     new executor as soon as the one before is told to end
    * @throws GpuRefusedException where fewer are free: it names the others, and holds none then
    */
-  static List<GpuClaim> take(Path folder, List<GpuDevice> devices, int count) {
+  static List<GpuClaim> take(Path folder, List<GpuDevice> devices, int count, Duration patience) {
+    long deadline = System.nanoTime() + patience.toNanos();
+    while (true) {
+      try {
+        return take(folder, devices, count);
+      } catch (GpuRefusedException refused) {
+        if (!refused.mayEnd() || System.nanoTime() >= deadline) {
+          throw refused;
+        }
+        LOGGER.info("Waiting for a GPU: {}", refused.getMessage());
+        LockSupport.parkNanos(RETRY.toNanos());
+        if (Thread.currentThread().isInterrupted()) {
+          throw refused;
+        }
+      }
+    }
+  }
+
+  private static List<GpuClaim> take(Path folder, List<GpuDevice> devices, int count) {
     List<GpuClaim> claims = new ArrayList<>();
-    List<String> refusals = new ArrayList<>();
+    List<GpuRefusedException> refusals = new ArrayList<>();
     for (GpuDevice device : devices) {
       if (claims.size() < count) {
         try {
           claims.add(take(folder, device));
         } catch (GpuRefusedException refused) {
-          refusals.add(refused.getMessage());
+          refusals.add(refused);
         }
       }
     }
     if (claims.size() < count) {
       claims.forEach(GpuClaim::close);
-      throw new GpuRefusedException(
-          refusals.isEmpty()
-              ? "%d GPUs are asked for, and there are %d: ask for fewer"
-                  .formatted(count, devices.size())
-              : String.join("; ", refusals));
+      throw refusals.isEmpty()
+          ? new GpuRefusedException(
+              "%d GPUs are asked for, and there are %d: ask for fewer"
+                  .formatted(count, devices.size()))
+          : GpuRefusedException.all(refusals);
     }
     return claims;
   }
@@ -88,7 +114,7 @@ final class GpuClaim implements AutoCloseable {
       return new GpuClaim(device, null);
     }
     if (earlier != null) {
-      throw claimed(device, "this process");
+      throw claimed(device, "this process", false);
     }
     try {
       return new GpuClaim(device, lock(folder, device));
@@ -105,7 +131,7 @@ final class GpuClaim implements AutoCloseable {
       FileChannel channel = open(file);
       try {
         if (channel.tryLock() == null) {
-          throw claimed(device, holder(channel));
+          throw claimed(device, holder(channel), true);
         }
         channel.truncate(0);
         channel.write(
@@ -153,10 +179,11 @@ final class GpuClaim implements AutoCloseable {
         : "another process";
   }
 
-  private static GpuRefusedException claimed(GpuDevice device, String holder) {
+  private static GpuRefusedException claimed(GpuDevice device, String holder, boolean mayEnd) {
     return new GpuRefusedException(
         "%s is claimed by %s: end that, use another GPU, or set %s=cpu"
-            .formatted(GpuRefusedException.name(device), holder, MlaConf.BACKEND.key()));
+            .formatted(GpuRefusedException.name(device), holder, MlaConf.BACKEND.key()),
+        mayEnd);
   }
 
   /** The GPU. */

@@ -2,6 +2,7 @@ package dev.sparkmla.plugin;
 
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.GpuDevice;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.SparkConf;
@@ -81,7 +82,8 @@ public final class GpuDiscovery implements ResourceDiscoveryPlugin {
 
   /** The executor's plugin, later in this process, takes these claims over. */
   private static List<GpuDevice> claim(List<GpuDevice> devices, int count, MlaConf conf) {
-    List<GpuClaim> claims = GpuClaim.take(conf.get(MlaConf.GPU_LOCK_DIR), devices, count);
+    List<GpuClaim> claims =
+        GpuClaim.take(conf.get(MlaConf.GPU_LOCK_DIR), devices, count, Duration.ZERO);
     claims.forEach(GpuClaim::keep);
     return claims.stream().map(GpuClaim::device).toList();
   }

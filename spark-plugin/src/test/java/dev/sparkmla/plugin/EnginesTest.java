@@ -15,6 +15,7 @@ import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.text.Message;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -213,7 +214,7 @@ class EnginesTest {
     List<Integer> free = new ArrayList<>();
     for (GpuDevice device : host.devices()) {
       try {
-        GpuClaim.take(folder, List.of(device), 1).forEach(GpuClaim::close);
+        GpuClaim.take(folder, List.of(device), 1, Duration.ZERO).forEach(GpuClaim::close);
         free.add(device.ordinal());
       } catch (GpuRefusedException claimed) {
         assertThat(claimed).hasMessageContaining("is claimed by");

@@ -7,12 +7,15 @@ import dev.sparkmla.cuda.GpuDevice;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Scanner;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.resource.ResourceID;
@@ -42,7 +45,10 @@ class GpuClaimTest {
             case "take" ->
                 claims.addAll(
                     GpuClaim.take(
-                        folder, FakeGpus.hoppers(GPUS).devices(), Integer.parseInt(words[1])));
+                        folder,
+                        FakeGpus.hoppers(GPUS).devices(),
+                        Integer.parseInt(words[1]),
+                        Duration.ZERO));
             case "discover" -> {
               discover(discovery, folder, Integer.parseInt(words[1]));
               System.gc();
@@ -101,7 +107,7 @@ class GpuClaimTest {
     try (JavaProcess holder = executor()) {
       holder.tell("take 2");
       assertThat(holder.line("holds")).isEqualTo("holds 0 1");
-      assertThatThrownBy(() -> GpuClaim.take(folder, List.of(FakeGpus.hopper(1)), 1))
+      assertThatThrownBy(() -> GpuClaim.take(folder, List.of(FakeGpus.hopper(1)), 1, Duration.ZERO))
           .isInstanceOf(GpuRefusedException.class)
           .hasMessage(
               "GPU-face0000-0000-0000-0000-000000000001 (device 1, NVIDIA H200) is claimed by"
@@ -113,6 +119,25 @@ class GpuClaimTest {
       assertThat(taken(1)).as("what a refused attempt holds").containsExactly(2);
     }
     assertThat(taken(GPUS)).containsExactly(0, 1, 2);
+  }
+
+  @Test
+  void waitsForTheHolderToEnd() throws Exception {
+    CompletableFuture<List<GpuClaim>> patient;
+    try (JavaProcess holder = executor()) {
+      holder.tell("take 3");
+      assertThat(holder.line("holds")).isEqualTo("holds 0 1 2");
+      patient =
+          CompletableFuture.supplyAsync(
+              () -> GpuClaim.take(folder, List.of(FakeGpus.hopper(1)), 1, Duration.ofMinutes(2)));
+    }
+    List<GpuClaim> claims = patient.get(2, TimeUnit.MINUTES);
+    assertThat(claims).singleElement().returns(FakeGpus.hopper(1).uuidText(), GpuClaimTest::uuid);
+    claims.forEach(GpuClaim::close);
+  }
+
+  private static String uuid(GpuClaim claim) {
+    return claim.device().uuidText();
   }
 
   @Test
@@ -140,7 +165,7 @@ class GpuClaimTest {
 
   @Test
   void refusesASecondClaimOfTheSameProcess() {
-    List<GpuClaim> claims = GpuClaim.take(folder, List.of(FakeGpus.hopper(0)), 1);
+    List<GpuClaim> claims = GpuClaim.take(folder, List.of(FakeGpus.hopper(0)), 1, Duration.ZERO);
     try {
       assertThatThrownBy(() -> taken(GPUS)).hasMessageContaining("is claimed by this process");
     } finally {
@@ -168,7 +193,7 @@ class GpuClaimTest {
   @Test
   void saysWhichFolderCannotBeUsed() throws Exception {
     Path file = Files.createFile(folder.resolve("file"));
-    assertThatThrownBy(() -> GpuClaim.take(file, List.of(FakeGpus.hopper(0)), 1))
+    assertThatThrownBy(() -> GpuClaim.take(file, List.of(FakeGpus.hopper(0)), 1, Duration.ZERO))
         .isInstanceOf(GpuRefusedException.class)
         .hasMessageContainingAll("cannot be claimed", file.toString(), "spark.mla.gpu.lockDir");
   }
@@ -211,7 +236,8 @@ class GpuClaimTest {
 
   /** Which of the free ones so many claims get; they are given up at once. */
   private List<Integer> taken(int count) {
-    List<GpuClaim> claims = GpuClaim.take(folder, FakeGpus.hoppers(GPUS).devices(), count);
+    List<GpuClaim> claims =
+        GpuClaim.take(folder, FakeGpus.hoppers(GPUS).devices(), count, Duration.ZERO);
     claims.forEach(GpuClaim::close);
     return claims.stream().map(GpuClaim::device).map(GpuDevice::ordinal).toList();
   }
