@@ -24,7 +24,7 @@ final class Products {
   private static final long SMALL = 1_000_000;
 
   /** Floats of a panel of widened parameters, about what a second-level cache holds. */
-  private static final int PANEL = 1 << 17;
+  private static final int PANEL = 1 << 18;
 
   private static final int ROW_MAJOR = openblas_nolapack.CblasRowMajor;
   private static final int AS_IS = openblas_nolapack.CblasNoTrans;
