@@ -33,7 +33,13 @@ constexpr int kWarpgroup = 128;
 constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
 
 // Named barriers; 0 is __syncthreads'.
-enum NamedBarrier { kWeights0Ready = 1, kWeights1Ready = 2, kSumsReady = 3, kZeroed = 4 /* and 5 */ };
+enum NamedBarrier {
+  kWeights0Ready = 1,
+  kWeights1Ready = 2,      // of the page's first 32 tokens, and the statistics
+  kLastWeights1Ready = 3,  // of its last 32
+  kSumsReady = 4,
+  kZeroed = 5  // and 6
+};
 
 template <int kLatentDim, int kRopeDim>
 struct Dimensions {
@@ -365,33 +371,37 @@ struct Consumer {
     }
   }
 
-  // Scores -> weights, relative to a maximum that moves only when a row has outgrown it by
-  // 2^kRescaleAbove: exact all the same, since sum and out share it. `top` holds the rows' largest
-  // scores; the weights come back packed as wgmma's left operand.
-  __device__ __forceinline__ void soften(const float (&scores)[32], const float (&top)[2],
-                                         float scale_log2, float (&factor)[2],
-                                         uint32_t (&weights)[4][4]) {
-    float base[2];
+  // Moves the rows' maxima, where a row has outgrown its own by 2^kRescaleAbove: exact all the same,
+  // since sum and out share it. `top` holds the rows' largest scores, `base` comes back as what to
+  // add to a scaled score.
+  __device__ __forceinline__ void settle(const float (&top)[2], float scale_log2,
+                                         float (&factor)[2], float (&base)[2]) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       const bool keep = top[h] * scale_log2 <= maximum[h] * scale_log2 + kRescaleAbove;
       factor[h] = keep ? 1.f : exp2_approximate((maximum[h] - top[h]) * scale_log2);
       maximum[h] = keep ? maximum[h] : top[h];
       base[h] = maximum[h] == -CUDART_INF_F ? 0.f : -maximum[h] * scale_log2;
+      sum[h] *= factor[h];
     }
-    float sums[2][2] = {};
+  }
+
+  // Scores of the page's first (0) or last (1) 32 tokens -> weights, packed as wgmma's left operand.
+  template <int kTokens>
+  __device__ __forceinline__ void soften(const float (&scores)[32], float scale_log2,
+                                         const float (&base)[2], uint32_t (&weights)[4][4]) {
+    float sums[2] = {};
 #pragma unroll
-    for (int i = 0; i < 32; i += 2) {
+    for (int i = kTokens * 16; i < kTokens * 16 + 16; i += 2) {
       const int h = (i >> 1) & 1;
       const float low = exp2_approximate(fmaf(scores[i], scale_log2, base[h]));
       const float high = exp2_approximate(fmaf(scores[i + 1], scale_log2, base[h]));
-      sums[h][0] += low;
-      sums[h][1] += high;
+      sums[h] += low + high;
       weights[i / 8][(i % 8) / 2] = pack_bf16(low, high);
     }
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      sum[h] = fmaf(sum[h], factor[h], sums[h][0] + sums[h][1]);
+      sum[h] += sums[h];
     }
   }
 };
@@ -420,26 +430,31 @@ __device__ __forceinline__ void mask_scores(const DecodeParams& p, const Segment
   }
 }
 
-// Writes weights where the other consumer's wgmma reads them: 64 x 64 bf16, 128-byte swizzle.
-template <class D>
+// Writes the weights of the page's first (0) or last (1) 32 tokens where the other consumer's wgmma
+// reads them: 64 x 64 bf16, 128-byte swizzle. A fence and a barrier must follow.
+template <class D, int kTokens>
 __device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
-                                        const uint32_t (&weights)[4][4], const float (&factor)[2],
-                                        uint8_t* destination, RowStatistics* statistics) {
+                                        const uint32_t (&weights)[4][4], uint8_t* destination) {
   // Lane l names row l % 8 of the (l / 8)th 8 x 8 matrix: upper and lower rows, then 8 columns on.
   const int row = consumer.row[0] - lane / 4 + lane % 16;
   const uint32_t target = shared_address(destination) + row * kBoxColumns * 2 +
                           (((lane / 16) ^ (row & 7)) * 16);
 #pragma unroll
-  for (int step = 0; step < 4; ++step) {
+  for (int step = kTokens * 2; step < kTokens * 2 + 2; ++step) {
     stmatrix_x4(target ^ (step * 32), weights[step]);
   }
+}
+
+template <class D>
+__device__ __forceinline__ void publish_statistics(const Consumer<D>& consumer, int lane,
+                                                   const float (&factor)[2],
+                                                   RowStatistics* statistics) {
   if (lane % 4 == 0) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       statistics[consumer.row[h]] = RowStatistics{consumer.maximum[h], factor[h]};
     }
   }
-  fence_proxy_async();
 }
 
 // out += weights * values, own weights from registers.
@@ -458,7 +473,7 @@ __device__ __forceinline__ void multiply_own(SharedStorage<D>& shared,
   wgmma_commit();
 }
 
-// out += weights * values, the other consumer's weights and page.
+// out += weights * values, the other consumer's weights and page. Page 1's weights come in two halves.
 template <class D, int kSide>
 __device__ __forceinline__ void multiply_other(SharedStorage<D>& shared,
                                                float (&out)[D::kAccumulators]) {
@@ -471,6 +486,9 @@ __device__ __forceinline__ void multiply_other(SharedStorage<D>& shared,
   wgmma_fence();
 #pragma unroll
   for (int step = 0; step < 4; ++step) {
+    if (kOther == 1 && step == 2) {
+      named_barrier_sync(kLastWeights1Ready, kConsumerThreads);
+    }
     wgmma_ss_t(out, weights + ((step * 32) >> 4), v + ((step * 16 * kBoxColumns * 2) >> 4));
   }
   wgmma_commit();
@@ -597,6 +615,7 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
+  float base[2];
   float factor[2];
 
   SegmentWalker walker(p);
@@ -622,8 +641,13 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
       }
       mask_scores(p, segment, page, consumer, lane, scores);
       largest_scores(scores, top);
-      consumer.soften(scores, top, p.scale_log2, factor, weights);
-      publish(consumer, lane, weights, factor, shared.weights0, shared.statistics[0]);
+      consumer.settle(top, p.scale_log2, factor, base);
+      publish_statistics(consumer, lane, factor, shared.statistics[0]);
+      consumer.template soften<0>(scores, p.scale_log2, base, weights);
+      consumer.template soften<1>(scores, p.scale_log2, base, weights);
+      publish<D, 0>(consumer, lane, weights, shared.weights0);
+      publish<D, 1>(consumer, lane, weights, shared.weights0);
+      fence_proxy_async();
       named_barrier_arrive(kWeights0Ready, kConsumerThreads);
       consumer.rescale(factor);
       multiply_own<D, 0>(shared, consumer.out, weights);
@@ -631,11 +655,11 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
     int page = segment.begin;
     for (; page + 1 < segment.end; page += 2) {
       own_page(page);
-      named_barrier_sync(kWeights1Ready, kConsumerThreads);
-      consumer.follow(shared.statistics[1], factor);
       wgmma_wait<0>();
       pin(consumer.out);
       give_back<kCluster>(shared.k_empty[0][0], lane);
+      named_barrier_sync(kWeights1Ready, kConsumerThreads);
+      consumer.follow(shared.statistics[1], factor);
       consumer.rescale(factor);
       multiply_other<D, 0>(shared, consumer.out);
       wgmma_wait<0>();
@@ -666,6 +690,7 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
+  float base[2];
   float factor[2];
 
   SegmentWalker walker(p);
@@ -699,9 +724,16 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
       mask_scores(p, segment, page + 1, consumer, lane, scores);
       largest_scores(scores, top);
       other_page();
-      consumer.soften(scores, top, p.scale_log2, factor, weights);
-      publish(consumer, lane, weights, factor, shared.k[1][D::kRopeBox], shared.statistics[1]);
+      consumer.settle(top, p.scale_log2, factor, base);
+      publish_statistics(consumer, lane, factor, shared.statistics[1]);
+      consumer.template soften<0>(scores, p.scale_log2, base, weights);
+      publish<D, 0>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
+      fence_proxy_async();
       named_barrier_arrive(kWeights1Ready, kConsumerThreads);
+      consumer.template soften<1>(scores, p.scale_log2, base, weights);
+      publish<D, 1>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
+      fence_proxy_async();
+      named_barrier_arrive(kLastWeights1Ready, kConsumerThreads);
       wgmma_wait<0>();
       pin(consumer.out);
       give_back<kCluster>(shared.k_empty[0][1], lane);
@@ -823,7 +855,7 @@ cudaError_t encode_map(EncodeTiled encoder, CUtensorMap* map, const void* base,
   const CUresult result =
       encoder(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, kRank, const_cast<void*>(base), dimensions,
               byte_strides, box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
