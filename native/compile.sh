@@ -24,7 +24,7 @@ while IFS= read -r source; do
   "$nvcc" "${common[@]}" -gencode arch=compute_90a,code=sm_90a -Xptxas -v -lineinfo -c "$source" \
     -o "$object" >"$log" 2>&1 || { cat "$log"; exit 1; }
   grep -v -E 'ptxas info|bytes stack frame|^$' "$log" || true
-  if grep -E '[1-9][0-9]* bytes spill|C751[045]' "$log"; then
+  if grep -E '[1-9][0-9]* bytes spill|instructions are serialized' "$log"; then
     echo "$name: spills or serialized wgmma, see $log" >&2
     exit 1
   fi

@@ -111,14 +111,23 @@ struct Target {
   }
 };
 
+// num_splits is older than the decode kernel, so a block that has nothing to merge need not wait for
+// that one. The first block waits always: this kernel must not end before it.
+__device__ __forceinline__ bool is_first_block() {
+  return blockIdx.x == 0 && blockIdx.y == 0 && blockIdx.z == 0;
+}
+
 // Grid: (ceil(h_kv * rows / kRowsPerBlock), batch); a warp for each row.
 template <int kLatent>
 __global__ void __launch_bounds__(kRowsPerBlock * 32, 2) combine_few_kernel(const CombineArgs p) {
   constexpr int kChunks = kLatent / 128;  // float4 of a lane
-  wait_for_previous_kernel();
   const int sequence = blockIdx.y;
   const int first = p.num_splits[sequence];
   const int splits = p.num_splits[sequence + 1] - first;
+  if (splits == 1 && !is_first_block()) {
+    return;
+  }
+  wait_for_previous_kernel();
   if (splits == 1) {
     return;
   }
@@ -168,10 +177,13 @@ __global__ void __launch_bounds__(kRowsPerBlock * 32, 2) combine_few_kernel(cons
 template <int kLatent>
 __global__ void __launch_bounds__(kOrder * 32) combine_many_kernel(const CombineArgs p) {
   __shared__ float4 sums[kOrder][32];
-  wait_for_previous_kernel();
   const int sequence = blockIdx.z;
   const int first = p.num_splits[sequence];
   const int splits = p.num_splits[sequence + 1] - first;
+  if (splits == 1 && !is_first_block()) {
+    return;
+  }
+  wait_for_previous_kernel();
   if (splits == 1) {
     return;
   }
