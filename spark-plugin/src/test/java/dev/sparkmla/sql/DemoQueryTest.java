@@ -136,15 +136,21 @@ class DemoQueryTest {
 
   @Test
   void freesTheCacheAtOnceWhereALimitIsMet() throws Exception {
-    assertThat(
-            spark
-                .sql(
-                    "select id from (select id, llm_generate(p, map('max_tokens', m)).finish_reason r"
-                        + " from (select id, concat('row ', id) p, if(id = 0, 1, 2000) m"
-                        + " from range(0, 40, 1, 1))) where r is not null limit 1")
-                .collectAsList())
-        .extracting(row -> row.getLong(0))
-        .containsExactly(0L);
+    spark.conf().set("spark.mla.batch.rows", 1L); // So that the first row need not wait for others.
+    try {
+      assertThat(
+              spark
+                  .sql(
+                      "select id from (select id,"
+                          + " llm_generate(p, map('max_tokens', m)).finish_reason r"
+                          + " from (select id, concat('row ', id) p, if(id = 0, 1, 2000) m"
+                          + " from range(0, 40, 1, 1))) where r is not null limit 1")
+                  .collectAsList())
+          .extracting(row -> row.getLong(0))
+          .containsExactly(0L);
+    } finally {
+      spark.conf().unset("spark.mla.batch.rows");
+    }
     TextGenerator generator = ExecutorEngine.current();
     // It comes after the cancellations, and the engine frees what is cancelled before a step.
     generator
