@@ -3,16 +3,17 @@
 Passes in classic PySpark and, with --connect, over Spark Connect.
 """
 
+import pathlib
 import subprocess
 import sys
 import zipfile
 
 import pytest
 import spark_mla
-from conftest import ROOT
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions
 
+ROOT = pathlib.Path(__file__).resolve().parents[4]
 PACKAGE = ROOT / "python"
 
 
