@@ -26,6 +26,9 @@ final class Products {
   /** Floats of a panel of widened parameters, about what a second-level cache holds. */
   private static final int PANEL = 1 << 18;
 
+  /** Rows of a panel at most, so that there is a panel for every thread. */
+  private static final int MOST_PANEL_ROWS = 512;
+
   private static final int ROW_MAJOR = openblas_nolapack.CblasRowMajor;
   private static final int AS_IS = openblas_nolapack.CblasNoTrans;
   private static final int TRANSPOSED = openblas_nolapack.CblasTrans;
@@ -153,7 +156,7 @@ final class Products {
 
   /** Rows of a weight of {@code k} columns that are widened at once. */
   static int panelRows(int k) {
-    return Math.max(64, PANEL / k / 64 * 64);
+    return Math.min(MOST_PANEL_ROWS, Math.max(64, PANEL / k / 64 * 64));
   }
 
   /** Copies {@code rows} rows of {@code columns} floats. */
