@@ -4,10 +4,9 @@
 // spark_mla.h, and back. The header that javac writes holds their signatures and the positions of
 // the fields, so that a difference between the two sides does not compile.
 
-#include <cstring>
-
 #include "cublas_lt.h"
 #include "dev_sparkmla_cuda_NativeLibrary.h"
+#include "jni_arguments.h"
 #include "spark_mla.h"
 
 #define FIELD(name) fields[dev_sparkmla_cuda_NativeLibrary_##name]
@@ -22,22 +21,12 @@ static_assert(dev_sparkmla_cuda_NativeLibrary_STATUS_OK == SPARK_MLA_OK &&
 
 namespace {
 
-constexpr jsize kFields = dev_sparkmla_cuda_NativeLibrary_FIELD_COUNT;
+using spark_mla::Fields;
+using spark_mla::pointer;
+using spark_mla::real;
 
-template <typename T>
-T* pointer(jlong address) {
-  return reinterpret_cast<T*>(address);
-}
-
-// False where the array is missing or of another length.
-bool read(JNIEnv* environment, jlongArray array, spark_mla_decode_args* a) {
-  if (array == nullptr || environment->GetArrayLength(array) != kFields) {
-    return false;
-  }
-  jlong fields[kFields];
-  environment->GetLongArrayRegion(array, 0, kFields, fields);
-  *a = spark_mla_decode_args{};
-  a->struct_size = sizeof(*a);
+void fill_decode(const Fields<dev_sparkmla_cuda_NativeLibrary_FIELD_COUNT>& fields,
+                 spark_mla_decode_args* a) {
   a->flags = static_cast<uint32_t>(FIELD(FLAGS));
   a->batch = static_cast<int32_t>(FIELD(BATCH));
   a->s_q = static_cast<int32_t>(FIELD(S_Q));
@@ -49,9 +38,7 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_decode_args* a) {
   a->cache_blocks = static_cast<int32_t>(FIELD(CACHE_BLOCKS));
   a->fixed_split_tokens = static_cast<int32_t>(FIELD(FIXED_SPLIT_TOKENS));
   a->num_sm_parts = static_cast<int32_t>(FIELD(NUM_SM_PARTS));
-  const int32_t scale_bits = static_cast<int32_t>(FIELD(SOFTMAX_SCALE));
-  static_assert(sizeof(scale_bits) == sizeof(a->softmax_scale));
-  std::memcpy(&a->softmax_scale, &scale_bits, sizeof(scale_bits));
+  a->softmax_scale = real(FIELD(SOFTMAX_SCALE));
   a->q = pointer<void>(FIELD(Q));
   a->q_stride_batch = FIELD(Q_STRIDE_BATCH);
   a->q_stride_token = FIELD(Q_STRIDE_TOKEN);
@@ -73,7 +60,6 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_decode_args* a) {
   a->workspace = pointer<void>(FIELD(WORKSPACE));
   a->workspace_bytes = static_cast<size_t>(FIELD(WORKSPACE_BYTES));
   a->stream = pointer<void>(FIELD(STREAM));
-  return true;
 }
 
 }  // namespace
@@ -102,12 +88,9 @@ JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decodeSmParts(JNIEnv
                                                                           jclass,
                                                                           jlongArray fields,
                                                                           jintArray result) {
-  spark_mla_decode_args args;
-  if (!read(environment, fields, &args)) {
-    return SPARK_MLA_INVALID_STRUCT;
-  }
   int32_t parts = 0;
-  const int32_t status = spark_mla_decode_sm_parts(&args, &parts);
+  const jint status =
+      spark_mla::call(environment, fields, fill_decode, spark_mla_decode_sm_parts, &parts);
   const jint value = parts;
   environment->SetIntArrayRegion(result, 0, 1, &value);
   return status;
@@ -115,37 +98,28 @@ JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decodeSmParts(JNIEnv
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decodeWorkspaceSize(
     JNIEnv* environment, jclass, jlongArray fields, jlongArray result) {
-  spark_mla_decode_args args;
-  if (!read(environment, fields, &args)) {
-    return SPARK_MLA_INVALID_STRUCT;
-  }
   size_t bytes = 0;
-  const int32_t status = spark_mla_decode_workspace_size(&args, &bytes);
-  const jlong value = static_cast<jlong>(bytes);
-  environment->SetLongArrayRegion(result, 0, 1, &value);
+  const jint status =
+      spark_mla::call(environment, fields, fill_decode, spark_mla_decode_workspace_size, &bytes);
+  spark_mla::put(environment, result, static_cast<jlong>(bytes));
   return status;
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decodeMetadata(JNIEnv* environment,
                                                                            jclass,
                                                                            jlongArray fields) {
-  spark_mla_decode_args args;
-  return read(environment, fields, &args) ? spark_mla_decode_metadata(&args)
-                                          : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_decode, spark_mla_decode_metadata);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decode(JNIEnv* environment, jclass,
                                                                    jlongArray fields) {
-  spark_mla_decode_args args;
-  return read(environment, fields, &args) ? spark_mla_decode(&args) : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_decode, spark_mla_decode);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_decodeReference(JNIEnv* environment,
                                                                             jclass,
                                                                             jlongArray fields) {
-  spark_mla_decode_args args;
-  return read(environment, fields, &args) ? spark_mla_decode_reference(&args)
-                                          : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_decode, spark_mla_decode_reference);
 }
 
 JNIEXPORT jstring JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtOpen(JNIEnv* environment,
@@ -163,8 +137,7 @@ JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtCreate(JNIEn
                                                                            jlongArray result) {
   void* handle = nullptr;
   const int status = spark_mla::cublas_lt_create(&handle);
-  const jlong value = reinterpret_cast<jlong>(handle);
-  environment->SetLongArrayRegion(result, 0, 1, &value);
+  spark_mla::put(environment, result, reinterpret_cast<jlong>(handle));
   return status;
 }
 
@@ -186,8 +159,7 @@ JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_cublasLtPlan(
   spark_mla::ProductPlan* plan = nullptr;
   const int status =
       spark_mla::cublas_lt_plan(pointer<void>(handle), product, typical_rows, &plan);
-  const jlong value = reinterpret_cast<jlong>(plan);
-  environment->SetLongArrayRegion(result, 0, 1, &value);
+  spark_mla::put(environment, result, reinterpret_cast<jlong>(plan));
   return status;
 }
 

@@ -2,9 +2,8 @@
 //
 // The functions of dev.sparkmla.cuda.NativeLibrary over spark_mla_experts.h; see jni.cpp.
 
-#include <cstring>
-
 #include "dev_sparkmla_cuda_NativeLibrary.h"
+#include "jni_arguments.h"
 #include "spark_mla_experts.h"
 
 #define FIELD(name) fields[dev_sparkmla_cuda_NativeLibrary_##name]
@@ -14,28 +13,12 @@ static_assert(dev_sparkmla_cuda_NativeLibrary_ROUTE_NORMALIZED == SPARK_MLA_NORM
 
 namespace {
 
-template <typename T>
-T* pointer(jlong address) {
-  return reinterpret_cast<T*>(address);
-}
+using spark_mla::Fields;
+using spark_mla::pointer;
+using spark_mla::real;
 
-// False where the array is missing or of another length.
-template <jsize kCount>
-bool copy(JNIEnv* environment, jlongArray array, jlong (&fields)[kCount]) {
-  if (array == nullptr || environment->GetArrayLength(array) != kCount) {
-    return false;
-  }
-  environment->GetLongArrayRegion(array, 0, kCount, fields);
-  return true;
-}
-
-bool read(JNIEnv* environment, jlongArray array, spark_mla_route_args* a) {
-  jlong fields[dev_sparkmla_cuda_NativeLibrary_ROUTE_FIELD_COUNT];
-  if (!copy(environment, array, fields)) {
-    return false;
-  }
-  *a = spark_mla_route_args{};
-  a->struct_size = sizeof(*a);
+void fill_route(const Fields<dev_sparkmla_cuda_NativeLibrary_ROUTE_FIELD_COUNT>& fields,
+                spark_mla_route_args* a) {
   a->flags = static_cast<uint32_t>(FIELD(ROUTE_FLAGS));
   a->method = static_cast<int32_t>(FIELD(ROUTE_METHOD));
   a->rows = static_cast<int32_t>(FIELD(ROUTE_ROWS));
@@ -43,25 +26,17 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_route_args* a) {
   a->per_token = static_cast<int32_t>(FIELD(ROUTE_PER_TOKEN));
   a->groups = static_cast<int32_t>(FIELD(ROUTE_GROUPS));
   a->groups_per_token = static_cast<int32_t>(FIELD(ROUTE_GROUPS_PER_TOKEN));
-  const int32_t scale_bits = static_cast<int32_t>(FIELD(ROUTE_SCALE));
-  static_assert(sizeof(scale_bits) == sizeof(a->scale));
-  std::memcpy(&a->scale, &scale_bits, sizeof(scale_bits));
+  a->scale = real(FIELD(ROUTE_SCALE));
   a->logits = pointer<float>(FIELD(ROUTE_LOGITS));
   a->logits_stride = FIELD(ROUTE_LOGITS_STRIDE);
   a->bias = pointer<float>(FIELD(ROUTE_BIAS));
   a->ids = pointer<int32_t>(FIELD(ROUTE_IDS));
   a->weights = pointer<float>(FIELD(ROUTE_WEIGHTS));
   a->stream = pointer<void>(FIELD(ROUTE_STREAM));
-  return true;
 }
 
-bool read(JNIEnv* environment, jlongArray array, spark_mla_experts_args* a) {
-  jlong fields[dev_sparkmla_cuda_NativeLibrary_EXPERTS_FIELD_COUNT];
-  if (!copy(environment, array, fields)) {
-    return false;
-  }
-  *a = spark_mla_experts_args{};
-  a->struct_size = sizeof(*a);
+void fill_experts(const Fields<dev_sparkmla_cuda_NativeLibrary_EXPERTS_FIELD_COUNT>& fields,
+                  spark_mla_experts_args* a) {
   a->rows = static_cast<int32_t>(FIELD(EXPERTS_ROWS));
   a->experts = static_cast<int32_t>(FIELD(EXPERTS_EXPERTS));
   a->per_token = static_cast<int32_t>(FIELD(EXPERTS_PER_TOKEN));
@@ -79,7 +54,6 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_experts_args* a) {
   a->workspace = pointer<void>(FIELD(EXPERTS_WORKSPACE));
   a->workspace_bytes = static_cast<size_t>(FIELD(EXPERTS_WORKSPACE_BYTES));
   a->stream = pointer<void>(FIELD(EXPERTS_STREAM));
-  return true;
 }
 
 }  // namespace
@@ -88,35 +62,27 @@ extern "C" {
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_route(JNIEnv* environment, jclass,
                                                                   jlongArray fields) {
-  spark_mla_route_args args;
-  return read(environment, fields, &args) ? spark_mla_route(&args) : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_route, spark_mla_route);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_expertsWorkspaceSize(
     JNIEnv* environment, jclass, jlongArray fields, jlongArray result) {
-  spark_mla_experts_args args;
-  if (!read(environment, fields, &args)) {
-    return SPARK_MLA_INVALID_STRUCT;
-  }
   size_t bytes = 0;
-  const int32_t status = spark_mla_experts_workspace_size(&args, &bytes);
-  const jlong value = static_cast<jlong>(bytes);
-  environment->SetLongArrayRegion(result, 0, 1, &value);
+  const jint status =
+      spark_mla::call(environment, fields, fill_experts, spark_mla_experts_workspace_size, &bytes);
+  spark_mla::put(environment, result, static_cast<jlong>(bytes));
   return status;
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_experts(JNIEnv* environment, jclass,
                                                                     jlongArray fields) {
-  spark_mla_experts_args args;
-  return read(environment, fields, &args) ? spark_mla_experts(&args) : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_experts, spark_mla_experts);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_NativeLibrary_expertsReference(JNIEnv* environment,
                                                                              jclass,
                                                                              jlongArray fields) {
-  spark_mla_experts_args args;
-  return read(environment, fields, &args) ? spark_mla_experts_reference(&args)
-                                          : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_experts, spark_mla_experts_reference);
 }
 
 }  // extern "C"

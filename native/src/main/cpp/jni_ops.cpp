@@ -4,6 +4,7 @@
 // spark_mla_ops.h, field by field. The header that javac writes holds their signatures.
 
 #include "dev_sparkmla_cuda_OperationsLibrary.h"
+#include "jni_arguments.h"
 #include "spark_mla_ops.h"
 
 static_assert(dev_sparkmla_cuda_OperationsLibrary_BFLOAT16 == SPARK_MLA_BFLOAT16 &&
@@ -14,16 +15,11 @@ static_assert(dev_sparkmla_cuda_OperationsLibrary_BFLOAT16 == SPARK_MLA_BFLOAT16
 
 namespace {
 
+using spark_mla::empty;
+
 template <typename T>
 void point(T** field, jlong address) {
-  *field = reinterpret_cast<T*>(address);
-}
-
-template <typename Args>
-Args empty() {
-  Args a = {};
-  a.struct_size = sizeof(a);
-  return a;
+  *field = spark_mla::pointer<T>(address);
 }
 
 }  // namespace

@@ -4,9 +4,8 @@
 // spark_mla.h. The header that javac writes holds their signatures and the positions of the fields,
 // so that a difference between the two sides does not compile.
 
-#include <cstring>
-
 #include "dev_sparkmla_cuda_PrefillLibrary.h"
+#include "jni_arguments.h"
 #include "spark_mla.h"
 
 #define FIELD(name) fields[dev_sparkmla_cuda_PrefillLibrary_##name]
@@ -16,28 +15,12 @@ static_assert(dev_sparkmla_cuda_PrefillLibrary_MERGE == SPARK_MLA_MERGE,
 
 namespace {
 
-template <typename T>
-T* pointer(jlong address) {
-  return reinterpret_cast<T*>(address);
-}
+using spark_mla::Fields;
+using spark_mla::pointer;
+using spark_mla::real;
 
-// False where the array is missing or of another length.
-template <jsize kCount>
-bool copy(JNIEnv* environment, jlongArray array, jlong (&fields)[kCount]) {
-  if (array == nullptr || environment->GetArrayLength(array) != kCount) {
-    return false;
-  }
-  environment->GetLongArrayRegion(array, 0, kCount, fields);
-  return true;
-}
-
-bool read(JNIEnv* environment, jlongArray array, spark_mla_prefill_args* a) {
-  jlong fields[dev_sparkmla_cuda_PrefillLibrary_FIELD_COUNT];
-  if (!copy(environment, array, fields)) {
-    return false;
-  }
-  *a = spark_mla_prefill_args{};
-  a->struct_size = sizeof(*a);
+void fill_attention(const Fields<dev_sparkmla_cuda_PrefillLibrary_FIELD_COUNT>& fields,
+                    spark_mla_prefill_args* a) {
   a->flags = static_cast<uint32_t>(FIELD(FLAGS));
   a->segments = static_cast<int32_t>(FIELD(SEGMENTS));
   a->heads = static_cast<int32_t>(FIELD(HEADS));
@@ -46,9 +29,7 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_prefill_args* a) {
   a->nope_dim = static_cast<int32_t>(FIELD(NOPE_DIM));
   a->rope_dim = static_cast<int32_t>(FIELD(ROPE_DIM));
   a->value_dim = static_cast<int32_t>(FIELD(VALUE_DIM));
-  const int32_t scale_bits = static_cast<int32_t>(FIELD(SOFTMAX_SCALE));
-  static_assert(sizeof(scale_bits) == sizeof(a->softmax_scale));
-  std::memcpy(&a->softmax_scale, &scale_bits, sizeof(scale_bits));
+  a->softmax_scale = real(FIELD(SOFTMAX_SCALE));
   a->q = pointer<void>(FIELD(Q));
   a->q_stride_token = FIELD(Q_STRIDE_TOKEN);
   a->q_stride_head = FIELD(Q_STRIDE_HEAD);
@@ -65,16 +46,10 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_prefill_args* a) {
   a->out_stride_head = FIELD(OUT_STRIDE_HEAD);
   a->lse = pointer<float>(FIELD(LSE));
   a->stream = pointer<void>(FIELD(STREAM));
-  return true;
 }
 
-bool read(JNIEnv* environment, jlongArray array, spark_mla_gather_cache_args* a) {
-  jlong fields[dev_sparkmla_cuda_PrefillLibrary_GATHER_FIELD_COUNT];
-  if (!copy(environment, array, fields)) {
-    return false;
-  }
-  *a = spark_mla_gather_cache_args{};
-  a->struct_size = sizeof(*a);
+void fill_gather(const Fields<dev_sparkmla_cuda_PrefillLibrary_GATHER_FIELD_COUNT>& fields,
+                 spark_mla_gather_cache_args* a) {
   a->segments = static_cast<int32_t>(FIELD(GATHER_SEGMENTS));
   a->total_k = static_cast<int32_t>(FIELD(GATHER_TOTAL_K));
   a->latent_dim = static_cast<int32_t>(FIELD(GATHER_LATENT_DIM));
@@ -93,7 +68,6 @@ bool read(JNIEnv* environment, jlongArray array, spark_mla_gather_cache_args* a)
   a->rope = pointer<void>(FIELD(GATHER_ROPE));
   a->rope_stride = FIELD(GATHER_ROPE_STRIDE);
   a->stream = pointer<void>(FIELD(GATHER_STREAM));
-  return true;
 }
 
 }  // namespace
@@ -102,23 +76,18 @@ extern "C" {
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_PrefillLibrary_attention(JNIEnv* environment, jclass,
                                                                        jlongArray fields) {
-  spark_mla_prefill_args args;
-  return read(environment, fields, &args) ? spark_mla_prefill(&args) : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_attention, spark_mla_prefill);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_PrefillLibrary_attentionReference(
     JNIEnv* environment, jclass, jlongArray fields) {
-  spark_mla_prefill_args args;
-  return read(environment, fields, &args) ? spark_mla_prefill_reference(&args)
-                                          : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_attention, spark_mla_prefill_reference);
 }
 
 JNIEXPORT jint JNICALL Java_dev_sparkmla_cuda_PrefillLibrary_gatherCache(JNIEnv* environment,
                                                                          jclass,
                                                                          jlongArray fields) {
-  spark_mla_gather_cache_args args;
-  return read(environment, fields, &args) ? spark_mla_gather_cache(&args)
-                                          : SPARK_MLA_INVALID_STRUCT;
+  return spark_mla::call(environment, fields, fill_gather, spark_mla_gather_cache);
 }
 
 }  // extern "C"
