@@ -14,7 +14,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.api.plugin.PluginContext;
 
@@ -54,8 +57,8 @@ final class Engines implements TextGenerator {
   private Engines() {}
 
   /**
-   * Claims the executor's GPUs and loads the model on each. Whatever fails, what was opened before
-   * it is closed.
+   * Claims the executor's GPUs and loads the model on all of them at once. Where one fails, all are
+   * closed, and the failure that came first is thrown; later ones are suppressed in it.
    *
    * @throws InvalidConfigurationException when the settings do not fit the executor or the model
    * @throws GpuRefusedException when a GPU will not do, is claimed by another process, or has too
@@ -84,16 +87,51 @@ final class Engines implements TextGenerator {
     return engines;
   }
 
+  /**
+   * Loads on all GPUs at once, each on a thread of its own. No load can be broken off, so all are
+   * waited for, and what they opened is closed again where one has failed.
+   */
   private void openOn(List<GpuClaim> claims, MlaConf conf, GpuHost host) {
-    try {
-      for (GpuClaim claim : claims) {
-        slots.add(new Slot(openOn(claim.device(), conf, host), Optional.of(claim)));
+    Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    List<CompletableFuture<TextGenerator>> loads =
+        claims.stream().map(claim -> load(claim.device(), conf, host, failures)).toList();
+    List<GpuClaim> unused = new ArrayList<>();
+    for (int i = 0; i < claims.size(); i++) {
+      try {
+        slots.add(new Slot(loads.get(i).join(), Optional.of(claims.get(i))));
+      } catch (CompletionException failed) {
+        unused.add(claims.get(i));
       }
-    } catch (RuntimeException | Error problem) {
-      claims.subList(slots.size(), claims.size()).forEach(GpuClaim::close);
-      close();
-      throw problem;
     }
+    Throwable first = failures.poll();
+    if (first != null) {
+      failures.forEach(first::addSuppressed);
+      try {
+        unused.forEach(GpuClaim::close);
+        close();
+      } catch (RuntimeException unclosed) {
+        first.addSuppressed(unclosed);
+      }
+      if (first instanceof Error error) {
+        throw error;
+      }
+      throw (RuntimeException) first;
+    }
+  }
+
+  /** Starts to load; a failure is among {@code failures} before the result has it. */
+  private static CompletableFuture<TextGenerator> load(
+      GpuDevice device, MlaConf conf, GpuHost host, Queue<Throwable> failures) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return openOn(device, conf, host);
+          } catch (RuntimeException | Error problem) {
+            failures.add(problem);
+            throw problem;
+          }
+        },
+        task -> new Thread(task, "mla-load-" + device.ordinal()).start());
   }
 
   private static TextGenerator openOn(GpuDevice device, MlaConf conf, GpuHost host) {
@@ -174,7 +212,11 @@ final class Engines implements TextGenerator {
         slot.engine.close();
         slot.claim.ifPresent(GpuClaim::close);
       } catch (RuntimeException problem) {
-        failure = problem;
+        if (failure == null) {
+          failure = problem;
+        } else {
+          failure.addSuppressed(problem);
+        }
       }
     }
     if (failure != null) {

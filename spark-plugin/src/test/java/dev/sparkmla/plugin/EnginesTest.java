@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.Gauge;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
@@ -14,13 +15,18 @@ import dev.sparkmla.engine.OverflowPolicy;
 import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.text.Message;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,7 +46,7 @@ class EnginesTest {
     GoldenCheckpoint.TextCase golden = MODEL.prompts().get(0);
     int rows = 2 * Engines.SLACK + 2;
     try (Engines engines = Engines.open(conf("auto"), context, host)) {
-      assertThat(host.opened()).containsExactly(FakeGpus.hopper(2), FakeGpus.hopper(0));
+      assertThat(host.opened()).containsExactlyInAnyOrder(FakeGpus.hopper(2), FakeGpus.hopper(0));
       List<CompletableFuture<GenerationResult>> results =
           IntStream.range(0, rows)
               .mapToObj(row -> engines.submit(request(golden.prompt().textValue())))
@@ -87,43 +93,68 @@ class EnginesTest {
   }
 
   @Test
-  void givesUpAllWhenOneGpuFails() {
-    FakeGpus gpus = FakeGpus.hoppers(2);
+  void loadsOnAllGpusAtOnce() {
+    CountDownLatch loading = new CountDownLatch(3);
+    FakeGpus gpus = FakeGpus.hoppers(3);
     GpuHost host =
-        new GpuHost() {
-          @Override
-          public List<GpuDevice> devices() {
-            return gpus.devices();
-          }
+        opening(
+            gpus,
+            device -> {
+              loading.countDown();
+              assertThat(await(loading)).as("the others load beside " + device).isTrue();
+              return gpus.open(device);
+            });
+    FakePluginContext context = new FakePluginContext(CLUSTER, "0", "1", "2");
+    try (Engines engines = Engines.open(conf("auto"), context, host)) {
+      assertThat(engines.gpuStatistics()).hasSize(3);
+    }
+    assertThat(claimable(gpus)).containsExactly(0, 1, 2);
+  }
 
-          @Override
-          public ComputeBackend open(GpuDevice device) {
-            if (device.ordinal() == 1) {
-              throw new IllegalStateException("out of order");
-            }
-            return gpus.open(device);
-          }
-        };
-    FakePluginContext context = new FakePluginContext(CLUSTER, "0", "1");
-    assertThatThrownBy(() -> Engines.open(conf("cuda"), context, host)).hasMessage("out of order");
-    assertThat(claimable(gpus)).containsExactly(0, 1);
+  @Test
+  void givesUpAllWhenOneGpuFails() {
+    FakeGpus gpus = FakeGpus.hoppers(4);
+    CompletableFuture<Thread> firstToFail = new CompletableFuture<>();
+    GpuHost host =
+        opening(
+            gpus,
+            device -> {
+              if (device.ordinal() == 2) {
+                firstToFail.complete(Thread.currentThread());
+                throw new IllegalStateException("out of order", new IOException("a cable"));
+              }
+              if (device.ordinal() == 0) {
+                join(firstToFail.join());
+                throw new StackOverflowError("later");
+              }
+              return ComputeBackends.cpu(2);
+            });
+    List<Thread> before = computing();
+    assertThatThrownBy(
+            () ->
+                Engines.open(
+                    conf("cuda"), new FakePluginContext(CLUSTER, "0", "1", "2", "3"), host))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("out of order")
+        .hasRootCauseMessage("a cable")
+        .satisfies(
+            first ->
+                assertThat(first.getSuppressed())
+                    .singleElement()
+                    .isInstanceOf(StackOverflowError.class));
+    assertThat(computing()).as("threads of engines and backends").isEqualTo(before);
+    assertThat(claimable(gpus)).containsExactly(0, 1, 2, 3);
   }
 
   @Test
   void namesAGpuThatIsTooSmall() {
     FakeGpus gpus = FakeGpus.hoppers(1);
     GpuHost host =
-        new GpuHost() {
-          @Override
-          public List<GpuDevice> devices() {
-            return gpus.devices();
-          }
-
-          @Override
-          public ComputeBackend open(GpuDevice device) {
-            throw new ComputeException("the weights take 2 bytes, and 1 is free");
-          }
-        };
+        opening(
+            gpus,
+            device -> {
+              throw new ComputeException("the weights take 2 bytes, and 1 is free");
+            });
     assertThatThrownBy(() -> Engines.open(conf("cuda"), new FakePluginContext(CLUSTER, "0"), host))
         .isInstanceOf(GpuRefusedException.class)
         .hasMessage(
@@ -193,6 +224,45 @@ class EnginesTest {
                 }));
     assertThatThrownBy(engines::close).hasMessage("lost");
     assertThat(events).containsExactly("closed");
+  }
+
+  /** The same GPUs, with backends of its own. */
+  private static GpuHost opening(FakeGpus gpus, Function<GpuDevice, ComputeBackend> opener) {
+    return new GpuHost() {
+      @Override
+      public List<GpuDevice> devices() {
+        return gpus.devices();
+      }
+
+      @Override
+      public ComputeBackend open(GpuDevice device) {
+        return opener.apply(device);
+      }
+    };
+  }
+
+  private static boolean await(CountDownLatch latch) {
+    try {
+      return latch.await(1, TimeUnit.MINUTES);
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
+    }
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
+    }
+  }
+
+  /** Threads of engines and of their backends. */
+  private static List<Thread> computing() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().matches("mla-(engine|cpu-.*|load-.*)"))
+        .sorted(Comparator.comparingLong(Thread::getId))
+        .toList();
   }
 
   private MlaConf conf(String backend) {

@@ -7,13 +7,14 @@ import dev.sparkmla.cuda.GpuDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A host with GPUs that exist as descriptions alone: one thread of the processor computes in each
  * one's place.
  *
  * @param devices the GPUs
- * @param opened those that backends were asked for, in order
+ * @param opened those that backends were asked for
  */
 record FakeGpus(List<GpuDevice> devices, List<GpuDevice> opened) implements GpuHost {
   /** So many H200s. */
@@ -26,7 +27,7 @@ record FakeGpus(List<GpuDevice> devices, List<GpuDevice> opened) implements GpuH
   }
 
   static FakeGpus of(GpuDevice... devices) {
-    return new FakeGpus(List.of(devices), new ArrayList<>());
+    return new FakeGpus(List.of(devices), new CopyOnWriteArrayList<>());
   }
 
   static GpuDevice hopper(int ordinal) {
