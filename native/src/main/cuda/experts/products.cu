@@ -13,7 +13,6 @@
 #include "../tensor_map.h"
 #include "../wgmma.cuh"
 #include "experts.h"
-#include "tokens_product.cuh"
 
 namespace spark_mla {
 namespace {
@@ -357,7 +356,7 @@ __device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>&
       const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage.index][i]), 0);
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        TokensProduct<kTokens>::run(used, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
+        wgmma_ss(used, weights + 2 * k, tokens + 2 * k, box + i + k > 0);
       }
     }
     wgmma_commit();
