@@ -217,27 +217,33 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
   }
 }
 
+// All lanes of a warp call it: each asks for some of the boxes, since one after the other would take
+// longer than the keys need.
 template <class D>
-__device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared) {
+__device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared,
+                                             int lane) {
   const int head = blockIdx.y;
   const int first_row = blockIdx.x * kTileRows;
+  const int copies = D::kBoxes * (kTileRows / p.q_box_rows);
   const uint32_t full = shared_address(&shared.q_full);
-  uint32_t uses = 0;
+  uint32_t parity = 1;
   SegmentWalker walker(p);
   Segment segment;
   while (walker.next(segment)) {
     if (segment.begin == segment.end) {
       continue;
     }
-    mbarrier_wait(shared_address(&shared.q_empty), (uses & 1) ^ 1);
-    ++uses;
-    mbarrier_arrive_expect(full, D::kBoxes * kBoxBytes);
-    for (int box = 0; box < D::kBoxes; ++box) {
-      for (int row = 0; row < kTileRows; row += p.q_box_rows) {
-        tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
-                    box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
-                    (first_row + row) / p.q_rows_per_token, segment.sequence);
-      }
+    mbarrier_wait(shared_address(&shared.q_empty), parity);
+    parity ^= 1;
+    if (lane == 0) {
+      mbarrier_arrive_expect(full, D::kBoxes * kBoxBytes);
+    }
+    for (int i = lane; i < copies; i += 32) {
+      const int box = i % D::kBoxes;
+      const int row = i / D::kBoxes * p.q_box_rows;
+      tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
+                  box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
+                  (first_row + row) / p.q_rows_per_token, segment.sequence);
     }
   }
 }
@@ -744,14 +750,15 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
 
   if (warpgroup == 0) {
     release_registers<40>();
-    if (threadIdx.x % 32 == 0) {
+    const int lane = threadIdx.x % 32;
+    if (warp == 2) {
+      load_queries<D>(p, shared, lane);
+    } else if (lane == 0) {
       const uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
       if (warp == 0) {
         load_keys<D, kCluster, 0>(p, shared, rank);
       } else if (warp == 1) {
         load_keys<D, kCluster, 1>(p, shared, rank);
-      } else if (warp == 2) {
-        load_queries<D>(p, shared);
       }
     }
     __syncwarp();
