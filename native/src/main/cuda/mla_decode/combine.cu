@@ -3,9 +3,10 @@
 // Merges the pieces of each sequence that was cut: out = sum over pieces of exp2(lse_i - lse) out_i.
 // Launched dependent on the decode kernel, so that its blocks move in as that one's leave.
 //
-// Two mappings: with few pieces a warp takes a whole row; with many, a block of 16 warps takes 128
-// columns of one row and each warp every 16th piece. Both add in the same order (pieces 0, 16, 32...
-// then 1, 17, ...; then these sums in order), so a result does not depend on which one ran.
+// Its time is that of a few trips to L2, so all that a warp will need is asked for at once, and work
+// is spread so that every block is resident. A team of 1 to 16 warps takes a row, or 128 columns
+// of one, and each of its warps every so manyth piece. All add in the same order (pieces 0, 16, 32, ...,
+// then 1, 17, ...; then these sums in order), so a result does not depend on the size of teams.
 
 #include <cuda_bf16.h>
 #include <math_constants.h>
@@ -16,10 +17,9 @@
 namespace spark_mla {
 namespace {
 
-constexpr int kOrder = 16;           // pieces that far apart are added first
-constexpr int kRowsPerBlock = 8;     // few pieces: one for each warp
-constexpr int kManySplits = 12;      // from so many expected pieces on, spread them over warps
-constexpr int kColumnsPerBlock = 128;
+constexpr int kOrder = 16;      // pieces that far apart are added first
+constexpr int kColumns = 128;   // of a warp's float4
+constexpr int kResidentWarps = 32;  // of a multiprocessor
 
 struct CombineArgs {
   const float* partial_out;
@@ -111,16 +111,50 @@ struct Target {
   }
 };
 
+// The pieces that one warp of a team adds up, in their order: those of class `group`, then of the
+// class kGroups further on. A class is every kOrder-th piece.
+template <int kGroups>
+class PieceWalker {
+ public:
+  __device__ __forceinline__ PieceWalker(int group, int splits)
+      : piece_(group), class_(group), splits_(splits) {}
+
+  __device__ __forceinline__ bool valid() const { return piece_ < splits_; }
+  __device__ __forceinline__ int piece() const { return piece_; }
+
+  __device__ __forceinline__ void advance() {
+    piece_ += kOrder;
+    if (piece_ >= splits_) {
+      class_ += kGroups;
+      piece_ = class_ < kOrder ? class_ : splits_;
+    }
+  }
+
+ private:
+  int piece_, class_, splits_;
+};
+
 // num_splits is older than the decode kernel, so a block that has nothing to merge need not wait for
 // that one. The first block waits always: this kernel must not end before it.
 __device__ __forceinline__ bool is_first_block() {
-  return blockIdx.x == 0 && blockIdx.y == 0 && blockIdx.z == 0;
+  return blockIdx.x == 0 && blockIdx.y == 0;
 }
 
-// Grid: (ceil(h_kv * rows / kRowsPerBlock), batch); a warp for each row.
-template <int kLatent>
-__global__ void __launch_bounds__(kRowsPerBlock * 32, 2) combine_few_kernel(const CombineArgs p) {
-  constexpr int kChunks = kLatent / 128;  // float4 of a lane
+template <int kGroups>
+constexpr int kWarps = kGroups == 16 ? 16 : kGroups == 2 ? 4 : 8;  // of a block
+
+// Grid: (blocks for h_kv * rows * (kLatent / (kColumns * kFloat4)) teams of kGroups warps, batch).
+template <int kLatent, int kGroups, int kFloat4>
+__global__ void __launch_bounds__(kWarps<kGroups> * 32,
+                                  kGroups == 16 ? 1 : kFloat4 == 1 ? kResidentWarps / kWarps<kGroups> : 2)
+    combine_kernel(const CombineArgs p) {
+  constexpr int kTeams = kWarps<kGroups> / kGroups;
+  constexpr int kParts = kLatent / (kColumns * kFloat4);  // of a row
+  // Pieces asked for at once.
+  constexpr int kBatch = kGroups == 16 ? 9 : kFloat4 == 1 ? 8 : 2;
+  static_assert(kGroups == 1 || kFloat4 == 1);
+  __shared__ float4 class_sums[kGroups > 1 ? kTeams : 1][kOrder][32];
+
   const int sequence = blockIdx.y;
   const int first = p.num_splits[sequence];
   const int splits = p.num_splits[sequence + 1] - first;
@@ -132,109 +166,100 @@ __global__ void __launch_bounds__(kRowsPerBlock * 32, 2) combine_few_kernel(cons
     return;
   }
   const int lane = threadIdx.x % 32;
-  const int flat = blockIdx.x * kRowsPerBlock + threadIdx.x / 32;
+  const int warp = threadIdx.x / 32;
+  const int team = warp / kGroups;
+  const int group = warp % kGroups;
+  const int index = blockIdx.x * kTeams + team;
   const int slots = p.h_kv * p.rows;
-  if (flat >= slots) {
-    return;
-  }
+  const int flat = index / kParts;
+  const int column = index % kParts * kColumns * kFloat4 + lane * 4;
   const float* lse = p.partial_lse + static_cast<int64_t>(first) * slots + flat;
-  const float merged = merged_lse(lse, slots, splits, lane);
   const float* value =
-      p.partial_out + (static_cast<int64_t>(first) * slots + flat) * kLatent + lane * 4;
+      p.partial_out + (static_cast<int64_t>(first) * slots + flat) * kLatent + column;
   const int64_t stride = static_cast<int64_t>(slots) * kLatent;
-  float4 total[kChunks];
-  for (int start = 0; start < min(splits, kOrder); ++start) {
-    float4 sum[kChunks] = {};
-#pragma unroll 2
-    for (int i = start; i < splits; i += kOrder) {
-      const float weight = weight_of(lse[static_cast<int64_t>(i) * slots], merged);
+
+  PieceWalker<kGroups> asked(group, flat < slots ? splits : 0);
+  PieceWalker<kGroups> taken = asked;
+  float4 values[kBatch][kFloat4];
+  const auto ask = [&] {
 #pragma unroll
-      for (int j = 0; j < kChunks; ++j) {
-        add_weighted(sum[j], weight,
-                     __ldcs(reinterpret_cast<const float4*>(value + i * stride + j * 128)));
+    for (int i = 0; i < kBatch; ++i) {
+      if (asked.valid()) {
+#pragma unroll
+        for (int j = 0; j < kFloat4; ++j) {
+          values[i][j] = __ldcs(
+              reinterpret_cast<const float4*>(value + asked.piece() * stride + j * kColumns));
+        }
+        asked.advance();
       }
     }
+  };
+
+  ask();
+  const float merged = flat < slots ? merged_lse(lse, slots, splits, lane) : 0.f;
+  float4 total[kFloat4] = {};  // of the classes before this one; a team of one warp only
+  float4 sum[kFloat4] = {};    // of this class
+  int current = group;
+  const auto close_class = [&] {
 #pragma unroll
-    for (int j = 0; j < kChunks; ++j) {
-      if (start == 0) {
+    for (int j = 0; j < kFloat4; ++j) {
+      if (kGroups > 1) {
+        class_sums[team][current][lane] = sum[j];
+      } else if (current == 0) {
         total[j] = sum[j];
       } else {
         add(total[j], sum[j]);
       }
+      sum[j] = {};
     }
-  }
-  const Target target(p, sequence, flat / p.rows, flat % p.rows);
+  };
+  while (taken.valid()) {
 #pragma unroll
-  for (int j = 0; j < kChunks; ++j) {
-    store(target.out + j * 128 + lane * 4, total[j]);
+    for (int i = 0; i < kBatch; ++i) {
+      if (taken.valid()) {
+        const int piece = taken.piece();
+        if (piece < kOrder && piece != current) {
+          close_class();
+          current = piece;
+        }
+        const float weight = weight_of(lse[static_cast<int64_t>(piece) * slots], merged);
+#pragma unroll
+        for (int j = 0; j < kFloat4; ++j) {
+          add_weighted(sum[j], weight, values[i][j]);
+        }
+        taken.advance();
+      }
+    }
+    ask();
   }
-  if (lane == 0) {
-    target.write_lse(merged);
-  }
-}
+  close_class();
 
-// Grid: (kLatent / kColumnsPerBlock, h_kv * rows, batch); a warp for every kOrder-th piece.
-template <int kLatent>
-__global__ void __launch_bounds__(kOrder * 32) combine_many_kernel(const CombineArgs p) {
-  __shared__ float4 sums[kOrder][32];
-  const int sequence = blockIdx.z;
-  const int first = p.num_splits[sequence];
-  const int splits = p.num_splits[sequence + 1] - first;
-  if (splits == 1 && !is_first_block()) {
-    return;
-  }
-  wait_for_previous_kernel();
-  if (splits == 1) {
-    return;
-  }
-  const int warp = threadIdx.x / 32;
-  const int lane = threadIdx.x % 32;
-  const int flat = blockIdx.y;
-  const int slots = p.h_kv * p.rows;
-  const int column = blockIdx.x * kColumnsPerBlock + lane * 4;
-  const float* lse = p.partial_lse + static_cast<int64_t>(first) * slots + flat;
-  const float* value = p.partial_out + (static_cast<int64_t>(first) * slots + flat) * kLatent + column;
-  const int64_t stride = static_cast<int64_t>(slots) * kLatent;
-  // The loads of values do not wait for the weights.
-  constexpr int kAhead = 9;
-  float4 early[kAhead];
-#pragma unroll
-  for (int i = 0; i < kAhead; ++i) {
-    const int split = warp + i * kOrder;
-    if (split < splits) {
-      early[i] = __ldcs(reinterpret_cast<const float4*>(value + split * stride));
+  if (kGroups > 1) {
+    __syncthreads();
+    if (group > 0) {
+      return;
     }
-  }
-  const float merged = merged_lse(lse, slots, splits, lane);
-  float4 sum = {};
-#pragma unroll
-  for (int i = 0; i < kAhead; ++i) {
-    const int split = warp + i * kOrder;
-    if (split < splits) {
-      add_weighted(sum, weight_of(lse[static_cast<int64_t>(split) * slots], merged), early[i]);
-    }
-  }
-  for (int split = warp + kAhead * kOrder; split < splits; split += kOrder) {
-    add_weighted(sum, weight_of(lse[static_cast<int64_t>(split) * slots], merged),
-                 __ldcs(reinterpret_cast<const float4*>(value + split * stride)));
-  }
-  sums[warp][lane] = sum;
-  __syncthreads();
-  if (warp == 0) {
-    float4 total = sum;
+    total[0] = class_sums[team][0][lane];
     for (int i = 1; i < min(splits, kOrder); ++i) {
-      add(total, sums[i][lane]);
+      add(total[0], class_sums[team][i][lane]);
     }
+  }
+  if (flat < slots) {
     const Target target(p, sequence, flat / p.rows, flat % p.rows);
-    store(target.out + column, total);
-    if (lane == 0 && blockIdx.x == 0) {
+#pragma unroll
+    for (int j = 0; j < kFloat4; ++j) {
+      store(target.out + column + j * kColumns, total[j]);
+    }
+    if (lane == 0 && column == 0) {
       target.write_lse(merged);
     }
   }
 }
 
-template <int kLatent>
-cudaError_t launch(const CombineArgs& combine, int batch, bool many, cudaStream_t stream) {
+template <int kLatent, int kGroups, int kFloat4>
+cudaError_t launch(const CombineArgs& combine, int batch, cudaStream_t stream) {
+  constexpr int kTeams = kWarps<kGroups> / kGroups;
+  const int teams = combine.h_kv * combine.rows * (kLatent / (kColumns * kFloat4));
   cudaLaunchAttribute attribute;
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -242,15 +267,35 @@ cudaError_t launch(const CombineArgs& combine, int batch, bool many, cudaStream_
   config.stream = stream;
   config.attrs = &attribute;
   config.numAttrs = 1;
-  const int slots = combine.h_kv * combine.rows;
-  if (many) {
-    config.gridDim = dim3(kLatent / kColumnsPerBlock, slots, batch);
-    config.blockDim = dim3(kOrder * 32);
-    return cudaLaunchKernelEx(&config, combine_many_kernel<kLatent>, combine);
+  config.gridDim = dim3((teams + kTeams - 1) / kTeams, batch);
+  config.blockDim = dim3(kWarps<kGroups> * 32);
+  return cudaLaunchKernelEx(&config, combine_kernel<kLatent, kGroups, kFloat4>, combine);
+}
+
+// Teams as large as pieces allow, as long as all are resident at once; whole rows where there are
+// so many that blocks themselves would cost.
+template <int kLatent>
+cudaError_t launch(const CombineArgs& combine, int batch, int pieces, int multiprocessors,
+                   cudaStream_t stream) {
+  const int64_t teams =
+      static_cast<int64_t>(combine.h_kv) * combine.rows * batch * (kLatent / kColumns);
+  const int64_t resident = static_cast<int64_t>(multiprocessors) * kResidentWarps;
+  if (pieces >= 16 && teams <= multiprocessors) {
+    return launch<kLatent, 16, 1>(combine, batch, stream);
   }
-  config.gridDim = dim3((slots + kRowsPerBlock - 1) / kRowsPerBlock, batch);
-  config.blockDim = dim3(kRowsPerBlock * 32);
-  return cudaLaunchKernelEx(&config, combine_few_kernel<kLatent>, combine);
+  if (pieces >= 8 && teams * 8 <= resident) {
+    return launch<kLatent, 8, 1>(combine, batch, stream);
+  }
+  if (pieces >= 4 && teams * 4 <= resident) {
+    return launch<kLatent, 4, 1>(combine, batch, stream);
+  }
+  if (pieces >= 2 && teams * 2 <= resident) {
+    return launch<kLatent, 2, 1>(combine, batch, stream);
+  }
+  if (teams <= 2 * resident) {
+    return launch<kLatent, 1, 1>(combine, batch, stream);
+  }
+  return launch<kLatent, 1, kLatent / kColumns>(combine, batch, stream);
 }
 
 }  // namespace
@@ -271,11 +316,12 @@ cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const Decod
   combine.h_kv = args.h_kv;
   combine.group = args.h_q / args.h_kv;
   combine.rows = shape.rows;
-  const bool many =
-      shape.max_splits / args.batch >= kManySplits && combine.h_kv * combine.rows <= 65535;
   const auto stream = static_cast<cudaStream_t>(args.stream);
-  return args.latent_dim == 512 ? launch<512>(combine, args.batch, many, stream)
-                                : launch<256>(combine, args.batch, many, stream);
+  const int pieces = shape.max_splits / args.batch;
+  const int multiprocessors = shape.parts * shape.row_tiles * args.h_kv;
+  return args.latent_dim == 512
+             ? launch<512>(combine, args.batch, pieces, multiprocessors, stream)
+             : launch<256>(combine, args.batch, pieces, multiprocessors, stream);
 }
 
 }  // namespace spark_mla

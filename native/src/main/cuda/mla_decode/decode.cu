@@ -33,14 +33,7 @@ constexpr int kConsumerThreads = 256;
 constexpr int kWarpgroup = 128;
 constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
 
-// Named barriers; 0 is __syncthreads'.
-enum NamedBarrier {
-  kWeights0Ready = 1,
-  kFirstWeights1Ready = 2,
-  kLastWeights1Ready = 3,
-  kSumsReady = 4,
-  kZeroed = 5 /* and 6 */
-};
+constexpr int kZeroed = 1;  // and 2: named barriers; 0 is __syncthreads'
 
 template <int kLatentDim, int kRopeDim>
 struct Dimensions {
@@ -71,6 +64,9 @@ struct alignas(1024) SharedStorage {
   uint64_t q_empty;
   uint64_t k_full[2][D::kBoxes];
   uint64_t k_empty[2][2];  // [page][half]; the rope box goes with the left half
+  // Between the consumers. Every thread arrives for itself: racecheck sees no order otherwise.
+  uint64_t weights_ready[2][2];  // [page][half of its tokens]; the first comes with the statistics
+  uint64_t sums_ready;
 };
 
 struct DecodeParams {
@@ -221,27 +217,33 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
   }
 }
 
+// All lanes of a warp call it: each asks for some of the boxes, since one after the other would take
+// longer than the keys need.
 template <class D>
-__device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared) {
+__device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared,
+                                             int lane) {
   const int head = blockIdx.y;
   const int first_row = blockIdx.x * kTileRows;
+  const int copies = D::kBoxes * (kTileRows / p.q_box_rows);
   const uint32_t full = shared_address(&shared.q_full);
-  uint32_t uses = 0;
+  uint32_t parity = 1;
   SegmentWalker walker(p);
   Segment segment;
   while (walker.next(segment)) {
     if (segment.begin == segment.end) {
       continue;
     }
-    mbarrier_wait(shared_address(&shared.q_empty), (uses & 1) ^ 1);
-    ++uses;
-    mbarrier_arrive_expect(full, D::kBoxes * kBoxBytes);
-    for (int box = 0; box < D::kBoxes; ++box) {
-      for (int row = 0; row < kTileRows; row += p.q_box_rows) {
-        tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
-                    box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
-                    (first_row + row) / p.q_rows_per_token, segment.sequence);
-      }
+    mbarrier_wait(shared_address(&shared.q_empty), parity);
+    parity ^= 1;
+    if (lane == 0) {
+      mbarrier_arrive_expect(full, D::kBoxes * kBoxBytes);
+    }
+    for (int i = lane; i < copies; i += 32) {
+      const int box = i % D::kBoxes;
+      const int row = i / D::kBoxes * p.q_box_rows;
+      tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
+                  box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
+                  (first_row + row) / p.q_rows_per_token, segment.sequence);
     }
   }
 }
@@ -453,10 +455,10 @@ __device__ __forceinline__ void multiply_own(SharedStorage<D>& shared,
   wgmma_commit();
 }
 
-// out += weights * values, the other consumer's weights and page. The left consumer starts on the
-// first half of the right one's weights while the last is being made.
+// out += weights * values, the other consumer's weights and page, of which the first half is there:
+// starts on it while the last is being made.
 template <class D, int kSide>
-__device__ __forceinline__ void multiply_other(SharedStorage<D>& shared,
+__device__ __forceinline__ void multiply_other(SharedStorage<D>& shared, uint32_t parity,
                                                float (&out)[D::kAccumulators]) {
   constexpr int kOther = 1 - kSide;
   const uint64_t weights = wgmma_descriptor(
@@ -467,8 +469,8 @@ __device__ __forceinline__ void multiply_other(SharedStorage<D>& shared,
   wgmma_fence();
 #pragma unroll
   for (int step = 0; step < 4; ++step) {
-    if (kOther == 1 && step == 2) {
-      named_barrier_sync(kLastWeights1Ready, kConsumerThreads);
+    if (step == 2) {
+      mbarrier_wait(shared_address(&shared.weights_ready[kOther][1]), parity);
     }
     wgmma_ss_t(out, weights + ((step * 32) >> 4), v + ((step * 16 * kBoxColumns * 2) >> 4));
   }
@@ -490,7 +492,7 @@ __device__ __forceinline__ void give_back(uint64_t& empty, int lane) {
 template <class D, int kSide>
 __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segment& segment,
                                               SharedStorage<D>& shared, Consumer<D>& consumer,
-                                              int turn, int lane) {
+                                              uint32_t turn, int lane) {
   float total[2];
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -499,7 +501,8 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
       shared.sums[turn][kSide][consumer.row[h]] = total[h];
     }
   }
-  named_barrier_meet(kSumsReady, kConsumerThreads);
+  mbarrier_arrive(shared_address(&shared.sums_ready));
+  mbarrier_wait(shared_address(&shared.sums_ready), turn);
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     total[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
@@ -564,8 +567,7 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
   Consumer<D> consumer;
   consumer.row[0] = thread / 32 * 16 + lane / 4;
   consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0;
-  int turn = 0;
+  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, turn = 0;
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
@@ -597,12 +599,14 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
       largest_scores(scores, top);
       consumer.settle(top, p.scale_log2, factor, base);
       consumer.template soften<0>(scores, p.scale_log2, base, weights);
-      consumer.template soften<1>(scores, p.scale_log2, base, weights);
       publish<D, 0>(consumer, lane, weights, shared.weights0);
-      publish<D, 1>(consumer, lane, weights, shared.weights0);
       publish(consumer, lane, factor, shared.statistics[0]);
       fence_proxy_async();
-      named_barrier_arrive(kWeights0Ready, kConsumerThreads);
+      mbarrier_arrive(shared_address(&shared.weights_ready[0][0]));
+      consumer.template soften<1>(scores, p.scale_log2, base, weights);
+      publish<D, 1>(consumer, lane, weights, shared.weights0);
+      fence_proxy_async();
+      mbarrier_arrive(shared_address(&shared.weights_ready[0][1]));
       consumer.rescale(factor);
       multiply_own<D, 0>(shared, consumer.out, weights);
     };
@@ -612,10 +616,11 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
       wgmma_wait<0>();
       pin(consumer.out);
       give_back<kCluster>(shared.k_empty[0][0], lane);
-      named_barrier_sync(kFirstWeights1Ready, kConsumerThreads);
+      mbarrier_wait(shared_address(&shared.weights_ready[1][0]), other_parity);
       consumer.follow(shared.statistics[1], factor);
       consumer.rescale(factor);
-      multiply_other<D, 0>(shared, consumer.out);
+      multiply_other<D, 0>(shared, other_parity, consumer.out);
+      other_parity ^= 1;
       wgmma_wait<0>();
       pin(consumer.out);
       give_back<kCluster>(shared.k_empty[1][0], lane);
@@ -639,8 +644,7 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
   Consumer<D> consumer;
   consumer.row[0] = thread / 32 * 16 + lane / 4;
   consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0;
-  int turn = 0;
+  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, turn = 0;
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
@@ -657,10 +661,11 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
     }
     // The even page's weights, once there, and the right half of its values.
     const auto other_page = [&] {
-      named_barrier_sync(kWeights0Ready, kConsumerThreads);
+      mbarrier_wait(shared_address(&shared.weights_ready[0][0]), other_parity);
       consumer.follow(shared.statistics[0], factor);
       consumer.rescale(factor);
-      multiply_other<D, 1>(shared, consumer.out);
+      multiply_other<D, 1>(shared, other_parity, consumer.out);
+      other_parity ^= 1;
     };
     int page = segment.begin;
     for (; page + 1 < segment.end; page += 2) {
@@ -683,11 +688,11 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
       publish<D, 0>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
       publish(consumer, lane, factor, shared.statistics[1]);
       fence_proxy_async();
-      named_barrier_arrive(kFirstWeights1Ready, kConsumerThreads);
+      mbarrier_arrive(shared_address(&shared.weights_ready[1][0]));
       consumer.template soften<1>(scores, p.scale_log2, base, weights);
       publish<D, 1>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
       fence_proxy_async();
-      named_barrier_arrive(kLastWeights1Ready, kConsumerThreads);
+      mbarrier_arrive(shared_address(&shared.weights_ready[1][1]));
       wgmma_wait<0>();
       pin(consumer.out);
       give_back<kCluster>(shared.k_empty[0][1], lane);
@@ -729,8 +734,10 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
       }
       for (int half = 0; half < 2; ++half) {
         mbarrier_init(shared_address(&shared.k_empty[slot][half]), kCluster * kWarpgroup / 32);
+        mbarrier_init(shared_address(&shared.weights_ready[slot][half]), kWarpgroup);
       }
     }
+    mbarrier_init(shared_address(&shared.sums_ready), kConsumerThreads);
     fence_mbarrier_init();
   }
   if (kCluster > 1) {
@@ -743,14 +750,15 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
 
   if (warpgroup == 0) {
     release_registers<40>();
-    if (threadIdx.x % 32 == 0) {
+    const int lane = threadIdx.x % 32;
+    if (warp == 2) {
+      load_queries<D>(p, shared, lane);
+    } else if (lane == 0) {
       const uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
       if (warp == 0) {
         load_keys<D, kCluster, 0>(p, shared, rank);
       } else if (warp == 1) {
         load_keys<D, kCluster, 1>(p, shared, rank);
-      } else if (warp == 2) {
-        load_queries<D>(p, shared);
       }
     }
     __syncwarp();

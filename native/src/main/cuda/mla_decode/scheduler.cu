@@ -35,6 +35,7 @@ __device__ int pages_of(const SchedulerArgs& p, int sequence) {
 // Fills parts of the given capacity in order and returns how many it took.
 template <bool kWrite>
 __device__ int fill_parts(const SchedulerArgs& p, int capacity) {
+  const int slack = p.spare_cuts ? capacity / 24 : 0;
   int part = 0;
   int room = capacity;
   int splits = 0;
@@ -83,13 +84,22 @@ __device__ int fill_parts(const SchedulerArgs& p, int capacity) {
         }
       } else {
         const int rest = pages - done;
-        if (rest + p.overhead <= room + (p.spare_cuts ? capacity / 24 : 0)) {
+        if (rest + p.overhead <= room + slack) {
           room -= rest + p.overhead;
           ++split;
           break;
         }
-        // An even number of pages, because the decode kernel works on pairs.
-        const int take = (room - p.overhead) / 2 * 2;
+        // An even number of pages, because the decode kernel works on pairs. Equal pieces, each in a
+        // part of its own, where they come out near the capacity.
+        int take = (room - p.overhead) / 2 * 2;
+        if (room == capacity) {
+          const int most = room + slack - p.overhead;
+          const int pieces = (rest + most - 1) / most;
+          const int equal = ((rest + pieces - 1) / pieces + 1) / 2 * 2;
+          if (equal >= take - slack && equal <= most) {
+            take = equal;
+          }
+        }
         if (take >= kLeastPiece) {
           done += take;
           ++split;
@@ -127,10 +137,13 @@ __global__ void __launch_bounds__(32) scheduler_kernel(const SchedulerArgs p) {
     longest_piece = max(longest_piece, __shfl_xor_sync(0xffffffffu, longest_piece, offset));
   }
   // With `slack` more than the mean, every part does at least a mean part's work: enough parts.
-  const int slack = p.overhead + (p.fixed_pages > 0 ? longest_piece : p.overhead + kLeastPiece + 2);
+  const int mean = static_cast<int>((cost + p.parts - 1) / p.parts);
+  int slack = p.overhead + (p.fixed_pages > 0 ? longest_piece : p.overhead + kLeastPiece + 2);
+  if (p.spare_cuts) {
+    slack = (24 * slack + mean) / 23 + 1;  // equal pieces may be 1/24 short of the capacity
+  }
   const int step = (slack + 30) / 31;
-  const int least = max(static_cast<int>((cost + p.parts - 1) / p.parts),
-                        p.overhead + max(longest_piece, p.fixed_pages > 0 ? 0 : kLeastPiece));
+  const int least = max(mean, p.overhead + max(longest_piece, p.fixed_pages > 0 ? 0 : kLeastPiece));
   const bool fits = fill_parts<false>(p, least + lane * step) <= p.parts;
   const unsigned fitting = __ballot_sync(0xffffffffu, fits);
   int used = 0;

@@ -466,10 +466,8 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
       mbarrier_arrive(shared_address(&empty));
     }
   };
-  const auto give_back_queries = [&] {
-    __syncwarp();  // each lane has read which tile it is
-    give_back(shared.q_empty);
-  };
+  // Each lane for itself, since each has read which tile it is.
+  const auto give_back_queries = [&] { mbarrier_arrive(shared_address(&shared.q_empty)); };
   Consumer<D> consumer;
   consumer.row[0] = threadIdx.x / 32 % 4 * 16 + lane / 4 + side * kConsumerRows;
   consumer.row[1] = consumer.row[0] + 8;
@@ -569,7 +567,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     prefetch_tensor_map(&p.kv_map);
     prefetch_tensor_map(&p.rope_map);
     mbarrier_init(shared_address(&shared.q_full), 1);
-    mbarrier_init(shared_address(&shared.q_empty), kConsumerWarps);
+    mbarrier_init(shared_address(&shared.q_empty), kConsumerThreads);
     for (int stage = 0; stage < kStages; ++stage) {
       mbarrier_init(shared_address(&shared.k_full[stage]), 1);
       mbarrier_init(shared_address(&shared.k_empty[stage]), kConsumerWarps);
