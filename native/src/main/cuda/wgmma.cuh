@@ -125,12 +125,6 @@ SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
 SPARK_MLA_WGMMA_RS_T(128, 64, "%64, %65, %66, %67", 68, 69)
 SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 
-// The scores of a decode block, by the name of their shape.
-__device__ __forceinline__ void wgmma_m64n64k16_ss(float (&d)[32], uint64_t a, uint64_t b,
-                                                   int accumulate) {
-  wgmma_ss(d, a, b, accumulate);
-}
-
 #undef SPARK_MLA_PLACES_128
 #undef SPARK_MLA_SUMS_128
 #undef SPARK_MLA_PLACES_112

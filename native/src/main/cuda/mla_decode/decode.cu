@@ -277,7 +277,7 @@ __device__ __forceinline__ void score_page(SharedStorage<D>& shared, uint32_t pa
 #pragma unroll
     for (int step = 0; step < steps; ++step) {
       const uint64_t offset = (box * kBoxBytes + step * 32) >> 4;
-      wgmma_m64n64k16_ss(scores, q + offset, k + offset, i + step > 0);
+      wgmma_ss(scores, q + offset, k + offset, i + step > 0);
     }
   }
   wgmma_commit();

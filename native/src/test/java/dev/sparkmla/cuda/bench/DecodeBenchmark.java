@@ -46,7 +46,7 @@ public final class DecodeBenchmark {
   private record Options(Path json, List<SplitPolicy> fixedSplits) {}
 
   /** Milliseconds of a call, as {@link Timer} measures them. */
-  private record Times(double onDevice, double fromIdle) {}
+  private record Times(double rested, double sustained, double fromIdle) {}
 
   private DecodeBenchmark() {}
 
@@ -128,11 +128,12 @@ public final class DecodeBenchmark {
       System.out.println();
       System.out.println(
           "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | % of limit | FlashMLA ms | × |"
+              + " sustained ms |"
               + options.fixedSplits.stream()
                   .map(splits -> " fixed " + splits.fixedTokens() + " ms |")
                   .collect(Collectors.joining())
               + " call ms |");
-      System.out.println("|" + "---|".repeat(12 + options.fixedSplits.size()));
+      System.out.println("|" + "---|".repeat(13 + options.fixedSplits.size()));
 
       long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
       List<DecodeResult> results = new ArrayList<>();
@@ -145,10 +146,11 @@ public final class DecodeBenchmark {
               time(row, SplitPolicy.BALANCED, decode, context, stream, pool, kCache, timer);
           List<Double> fixed = new ArrayList<>();
           for (SplitPolicy splits : options.fixedSplits) {
-            fixed.add(time(row, splits, decode, context, stream, pool, kCache, timer).onDevice());
+            fixed.add(time(row, splits, decode, context, stream, pool, kCache, timer).rested());
           }
           DecodeResult result =
-              new DecodeResult(row, balanced.onDevice(), fixed, balanced.fromIdle());
+              new DecodeResult(
+                  row, balanced.rested(), balanced.sustained(), fixed, balanced.fromIdle());
           results.add(result);
           System.out.println(line(result, ceilings));
         }
@@ -237,7 +239,7 @@ public final class DecodeBenchmark {
                   outTensor,
                   logSumExpTensor,
                   stream);
-      return new Times(timer.median(call), timer.medianFromIdle(call));
+      return new Times(timer.median(call), timer.sustainedMedian(call), timer.medianFromIdle(call));
     }
   }
 
@@ -270,7 +272,7 @@ public final class DecodeBenchmark {
     DecodeRow row = result.row();
     return String.format(
         Locale.ROOT,
-        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %s | %.4f |",
+        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %.4f | %s | %.4f |",
         row.batch(),
         row.queryTokens(),
         row.queryHeads(),
@@ -288,6 +290,7 @@ public final class DecodeBenchmark {
             ? String.format(
                 Locale.ROOT, "%.2f", row.flashMla().getAsDouble() / result.milliseconds())
             : "",
+        result.sustainedMilliseconds(),
         result.fixedMilliseconds().stream()
             .map(milliseconds -> String.format(Locale.ROOT, "%.4f", milliseconds))
             .collect(Collectors.joining(" | ")),
@@ -335,8 +338,8 @@ public final class DecodeBenchmark {
               Locale.ROOT,
               "    {\"b\": %d, \"s_q\": %d, \"h_q\": %d, \"s_k\": %d, \"varied\": %b, \"causal\":"
                   + " %b, \"ms\": %.5f, \"tflops\": %.1f, \"gb_per_s\": %.1f,"
-                  + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"fixed_splits_ms\": %s,"
-                  + " \"call_ms\": %.5f}",
+                  + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"sustained_ms\": %.5f,"
+                  + " \"fixed_splits_ms\": %s, \"call_ms\": %.5f}",
               row.batch(),
               row.queryTokens(),
               row.queryHeads(),
@@ -348,6 +351,7 @@ public final class DecodeBenchmark {
               result.gigabytesPerSecond(),
               result.percentOfLimit(ceilings),
               row.flashMla().isPresent() ? row.flashMla().getAsDouble() : "null",
+              result.sustainedMilliseconds(),
               result.fixedMilliseconds(),
               result.callMilliseconds()));
     }
