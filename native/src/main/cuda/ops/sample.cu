@@ -20,7 +20,9 @@ constexpr int kBins = 1 << kDigitBits;
 constexpr float kOne = 0x1p40f;
 
 struct Shared {
-  unsigned long long bins[kBins];
+  // Sums in two halves, since shared memory adds 32 bits in one instruction and 64 bits in a loop.
+  uint32_t low[kBins];
+  uint32_t high[kBins];
   unsigned long long sums[kWarps];
   float largest[kWarps];
   int at[kWarps];
@@ -143,6 +145,22 @@ __device__ unsigned long long sum_row(Shared& s, const Row& row, Weight weight) 
   return total;
 }
 
+__device__ __forceinline__ void add_to_bin(Shared& s, int bin, unsigned long long amount) {
+  const uint32_t low = static_cast<uint32_t>(amount);
+  uint32_t high = static_cast<uint32_t>(amount >> 32);
+  if (low != 0) {
+    const uint32_t before = atomicAdd(&s.low[bin], low);
+    high += before + low < low ? 1 : 0;  // whoever makes the low half overflow carries
+  }
+  if (high != 0) {
+    atomicAdd(&s.high[bin], high);
+  }
+}
+
+__device__ __forceinline__ unsigned long long bin_sum(const Shared& s, int bin) {
+  return static_cast<unsigned long long>(s.high[bin]) << 32 | s.low[bin];
+}
+
 // Where the running sum over the row's logits, best first, first exceeds a target.
 struct Crossing {
   uint32_t key;                  // of the logit there
@@ -172,7 +190,8 @@ __device__ Crossing cross(Shared& s, const Row& row, unsigned long long target,
     const int below = shift - bits;
     __syncthreads();
     for (int i = threadIdx.x; i < kBins; i += kThreads) {
-      s.bins[i] = 0;
+      s.low[i] = 0;
+      s.high[i] = 0;
     }
     __syncthreads();
     for (int i = threadIdx.x; i < row.columns; i += kThreads) {
@@ -180,16 +199,13 @@ __device__ Crossing cross(Shared& s, const Row& row, unsigned long long target,
       const uint32_t key = key_of(logit);
       const int here = interval(logit);
       if (pass == 0 || (here == chosen_interval && (shift == 32 || key >> shift == known))) {
-        const unsigned long long amount = weight(logit);
-        if (amount > 0) {
-          atomicAdd(&s.bins[pass == 0 ? here : (key >> below) & ((1 << bits) - 1)], amount);
-        }
+        add_to_bin(s, pass == 0 ? here : (key >> below) & ((1 << bits) - 1), weight(logit));
       }
     }
     __syncthreads();
     const int upper = kBins - 1 - 2 * static_cast<int>(threadIdx.x);
-    const unsigned long long first = s.bins[upper];
-    const unsigned long long second = s.bins[upper - 1];
+    const unsigned long long first = bin_sum(s, upper);
+    const unsigned long long second = bin_sum(s, upper - 1);
     unsigned long long total;
     const unsigned long long before = result.above + exclusive_scan(s, first + second, &total);
     if (before <= target && target < before + first) {
