@@ -263,7 +263,7 @@ public final class CpuBackend implements ComputeBackend {
           turns.turn(values, LatentCache.LATENT, angles);
           int slot = tokens.slot(row) * LatentCache.WIDTH;
           for (int i = 0; i < LatentCache.WIDTH; i++) {
-            target.layer(layer).put(slot + i, BFloat16.round(values[i]));
+            target.layer(layer).shorts().put(slot + i, BFloat16.round(values[i]));
           }
         });
   }
