@@ -110,17 +110,18 @@ final class Products {
 
   /**
    * Rows of a task where {@code rows} and {@code panels} make a grid of tasks: whole steps, of
-   * about the same number, and as many tasks as occupy every thread equally long.
+   * about the same number, and as many tasks as occupy every thread equally long. At least one
+   * step, even of no rows.
    */
   static int taskRows(int rows, int panels, int threads) {
-    int least = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    int least = Math.max(1, (rows + MOST_ROWS - 1) / MOST_ROWS);
     int best = least;
     for (int tiles = least + 1; tiles <= rows / LEAST_ROWS; tiles++) {
       if (rounds(tiles, panels, threads) * best < rounds(best, panels, threads) * tiles) {
         best = tiles;
       }
     }
-    return wholeSteps((rows + best - 1) / best);
+    return wholeSteps(Math.max(1, (rows + best - 1) / best));
   }
 
   /** Tasks that one thread computes. */
