@@ -17,8 +17,11 @@ final class Products {
   /** A multiple of the rows of every kernel's register tile. */
   static final int ROW_STEP = 24;
 
-  /** Rows of one call at most: few enough for every kernel to take them in one piece. */
-  private static final int MOST_ROWS = 43 * ROW_STEP;
+  /**
+   * Rows of one call at most: few enough for every kernel to take them in one piece, and for a
+   * thread that is held up to leave the others something to do.
+   */
+  private static final int MOST_ROWS = 22 * ROW_STEP;
 
   /** Rows of one call at least, where there are as many. */
   private static final int LEAST_ROWS = 10 * ROW_STEP;

@@ -18,11 +18,11 @@ class ProductsTest {
     "0, 1, 2, 24", // Nothing to do, in no tasks.
     "24, 1, 8, 24",
     "528, 6, 2, 528", // The panels occupy both threads.
-    "2064, 1, 2, 1032",
-    "2064, 3, 2, 1032",
+    "2064, 1, 2, 528",
+    "1584, 1, 2, 408", // Three tiles alone would let one thread wait.
     "528, 5, 2, 264", // Five panels alone would let one thread wait.
     "2064, 2, 8, 528",
-    "4800, 1, 1, 960"
+    "4800, 1, 1, 480"
   })
   void tasksOccupyEveryThread(int rows, int panels, int threads, int taskRows) {
     assertThat(Products.taskRows(rows, panels, threads)).isEqualTo(taskRows);
