@@ -2,8 +2,6 @@ package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Segment;
-import java.nio.FloatBuffer;
-import java.nio.ShortBuffer;
 
 /** Reads a sequence's tokens out of the paged cache. */
 final class CachedTokens {
@@ -11,7 +9,7 @@ final class CachedTokens {
 
   /** Widens {@code count} tokens from a position on to {@code [count, 576]} at {@code at}. */
   static void widen(
-      ShortBuffer cache, Segment segment, int position, int count, FloatBuffer to, int at) {
+      HostBuffer cache, Segment segment, int position, int count, HostBuffer to, int at) {
     int done = 0;
     while (done < count) {
       int tokens =
@@ -19,9 +17,9 @@ final class CachedTokens {
               count - done,
               LatentCache.BLOCK_TOKENS - (position + done) % LatentCache.BLOCK_TOKENS);
       BFloat16.widen(
-          cache,
+          cache.view(),
           CpuPlan.slot(segment, position + done) * LatentCache.WIDTH,
-          to,
+          to.view(),
           at + done * LatentCache.WIDTH,
           tokens * LatentCache.WIDTH);
       done += tokens;

@@ -3,7 +3,11 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
 
-/** Float32 rows outside the heap, whatever their precision; of a part, with gaps between them. */
+/**
+ * Float32 rows outside the heap, whatever their precision; of a part, with gaps between them.
+ * Behind the last one there is room up to a whole {@link Products#ROW_STEP}, which products read
+ * and write and nothing else looks at.
+ */
 final class CpuActivation implements Activation {
   private final HostMemory memory;
   private final CpuActivation whole;
@@ -20,7 +24,8 @@ final class CpuActivation implements Activation {
     this.rows = rows;
     this.columns = columns;
     this.offset = 0;
-    this.buffer = memory.borrow(Math.max(1, (long) rows * columns) * Float.BYTES);
+    this.buffer =
+        memory.borrow(Math.max(1, (long) Products.wholeSteps(rows) * columns) * Float.BYTES);
   }
 
   private CpuActivation(CpuActivation whole, int offset, int columns) {

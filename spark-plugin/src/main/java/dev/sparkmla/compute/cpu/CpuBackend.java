@@ -166,18 +166,20 @@ public final class CpuBackend implements ComputeBackend {
   private void product(
       Activation in, Weight weight, Optional<Weight> bias, Activation out, boolean add) {
     CpuWeight parameters = CpuWeight.of(weight);
-    int width = Products.panelRows(parameters.columns());
+    int rows = Products.wholeSteps(in.rows());
+    int width = Products.panelRows(parameters.rows(), parameters.columns());
     int panels = (parameters.rows() + width - 1) / width;
-    int tiles = (in.rows() + Products.ROWS - 1) / Products.ROWS;
+    int height = Products.taskRows(rows, panels, workers.count());
+    int tiles = (rows + height - 1) / height;
     Products.View left = Products.View.of(CpuActivation.of(in));
     Products.View result = Products.View.of(CpuActivation.of(out));
     workers.run(
         panels * tiles,
         (index, scratch) -> {
           int column = index % panels * width;
-          int row = index / panels * Products.ROWS;
+          int row = index / panels * height;
           Products.independent(
-              Math.min(Products.ROWS, in.rows() - row),
+              Math.min(height, rows - row),
               left.from(row, 0),
               parameters,
               column,
@@ -263,7 +265,7 @@ public final class CpuBackend implements ComputeBackend {
           turns.turn(values, LatentCache.LATENT, angles);
           int slot = tokens.slot(row) * LatentCache.WIDTH;
           for (int i = 0; i < LatentCache.WIDTH; i++) {
-            target.layer(layer).put(slot + i, BFloat16.round(values[i]));
+            target.layer(layer).shorts().put(slot + i, BFloat16.round(values[i]));
           }
         });
   }

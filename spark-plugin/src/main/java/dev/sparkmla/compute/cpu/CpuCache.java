@@ -1,7 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
-import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,8 +28,8 @@ final class CpuCache implements LatentCache {
   }
 
   /** A layer, bf16 {@code [blocks][64][576]}. */
-  ShortBuffer layer(int layer) {
-    return layers.get(layer).shorts();
+  HostBuffer layer(int layer) {
+    return layers.get(layer);
   }
 
   @Override

@@ -53,11 +53,10 @@ final class CpuWeight implements Weight {
     int elements = (int) part.elements();
     switch (part.type()) {
       case BF16 -> {
-        ShortBuffer shorts = source.asShortBuffer();
         if (narrow) {
-          buffer.shorts().put(at, shorts, 0, elements);
+          buffer.shorts().put(at, source.asShortBuffer(), 0, elements);
         } else {
-          BFloat16.widen(shorts, 0, buffer.floats(), at, elements);
+          BFloat16.widen(source, 0, buffer.view(), at, elements);
         }
       }
       case F32 -> buffer.floats().put(at, source.asFloatBuffer(), 0, elements);
@@ -132,7 +131,7 @@ final class CpuWeight implements Weight {
       return buffer().at((long) firstRow * columns);
     }
     HostBuffer wide = scratch.buffer(Scratch.Use.PANEL, (long) count * columns);
-    BFloat16.widen(buffer().shorts(), firstRow * columns, wide.floats(), 0, count * columns);
+    BFloat16.widen(buffer().view(), firstRow * columns, wide.view(), 0, count * columns);
     return wide.at(0);
   }
 

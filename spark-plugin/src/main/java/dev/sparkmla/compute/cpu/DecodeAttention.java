@@ -3,7 +3,6 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Segment;
-import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -21,7 +20,7 @@ final class DecodeAttention {
   private final Products.View queries;
   private final int heads;
   private final float scale;
-  private final ShortBuffer cache;
+  private final HostBuffer cache;
   private final CpuActivation out;
   private final List<Run> runs = new ArrayList<>();
   private final int[] firstRuns;
@@ -42,7 +41,7 @@ final class DecodeAttention {
       int heads,
       float scale,
       CpuPlan plan,
-      ShortBuffer cache,
+      HostBuffer cache,
       CpuActivation out) {
     this.queries = Products.View.of(queries);
     this.heads = heads;
@@ -83,7 +82,7 @@ final class DecodeAttention {
         new Products.View(queries.buffer(), run.row() * queries.stride(), LatentCache.WIDTH);
     for (int begin = run.begin(); begin < run.end(); begin += TILE) {
       int count = Math.min(TILE, run.end() - begin);
-      CachedTokens.widen(cache, segment, begin, count, keys.floats(), 0);
+      CachedTokens.widen(cache, segment, begin, count, keys, 0);
       Products.transposed(
           heads,
           count,

@@ -79,10 +79,10 @@ final class ExpertProducts {
     CpuWeight down = experts.down(expert);
     int hidden = in.columns();
     int width = down.columns();
-    int rows = places.length;
+    int rows = Products.wholeSteps(places.length);
     HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * hidden);
     Products.View input = new Products.View(gathered, 0, hidden);
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < places.length; i++) {
       gathered
           .floats()
           .put(
@@ -97,7 +97,7 @@ final class ExpertProducts {
     Products.independent(rows, input, gateUp, 0, 2 * width, gates, false, scratch);
     float[] values = scratch.array(Scratch.Use.GATE, 2 * width);
     float[] factors = scratch.array(Scratch.Use.UP, width);
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < places.length; i++) {
       gateUps.floats().get(i * 2 * width, values, 0, width);
       gateUps.floats().get(i * 2 * width + width, factors, 0, width);
       Vectors.gate(values, factors, width, scratch);
@@ -105,7 +105,7 @@ final class ExpertProducts {
     }
     Products.View output = new Products.View(products, 0, hidden);
     Products.independent(rows, gates, down, 0, hidden, output, false, scratch);
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < places.length; i++) {
       results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);
     }
   }

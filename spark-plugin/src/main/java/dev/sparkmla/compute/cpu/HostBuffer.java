@@ -16,6 +16,7 @@ final class HostBuffer {
 
   private final Pointer base;
   private final FloatPointer pointer;
+  private final ByteBuffer view;
   private final FloatBuffer floats;
   private final ShortBuffer shorts;
   private final long bytes;
@@ -23,6 +24,7 @@ final class HostBuffer {
   private HostBuffer(Pointer base, FloatPointer pointer, ByteBuffer view, long bytes) {
     this.base = base;
     this.pointer = pointer;
+    this.view = view;
     this.floats = view.asFloatBuffer();
     this.shorts = view.asShortBuffer();
     this.bytes = bytes;
@@ -55,6 +57,11 @@ final class HostBuffer {
   /** The address of a float, for OpenBLAS. */
   FloatPointer at(long index) {
     return index == 0 ? pointer : pointer.getPointer(index);
+  }
+
+  /** All of it. */
+  ByteBuffer view() {
+    return view;
   }
 
   /** All of it as float32. */

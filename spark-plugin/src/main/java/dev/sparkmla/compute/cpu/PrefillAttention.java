@@ -3,7 +3,6 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Segment;
 import java.nio.FloatBuffer;
-import java.nio.ShortBuffer;
 import java.util.Arrays;
 
 /**
@@ -32,7 +31,7 @@ final class PrefillAttention {
   private final Segment segment;
   private final int firstRow;
   private final int count;
-  private final ShortBuffer cache;
+  private final HostBuffer cache;
   private final CpuActivation out;
   private final int tasks;
   private final Softmax[] softmax;
@@ -46,7 +45,7 @@ final class PrefillAttention {
       float scale,
       Segment segment,
       int firstRow,
-      ShortBuffer cache,
+      HostBuffer cache,
       CpuActivation out) {
     this.queries = Products.View.of(queries);
     this.keyValue = keyValue;
@@ -104,7 +103,7 @@ final class PrefillAttention {
   private void widen(int first, int tile, int context, HostBuffer latents) {
     int tokens = Math.min(TILE, context - first - tile * TILE);
     int at = tile * TILE * LatentCache.WIDTH;
-    CachedTokens.widen(cache, segment, first + tile * TILE, tokens, latents.floats(), at);
+    CachedTokens.widen(cache, segment, first + tile * TILE, tokens, latents, at);
     Products.zero(
         latents.floats(), at + tokens * LatentCache.WIDTH, (TILE - tokens) * LatentCache.WIDTH);
   }

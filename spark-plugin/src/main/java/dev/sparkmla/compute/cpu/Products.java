@@ -17,17 +17,26 @@ final class Products {
   /** A multiple of the rows of every kernel's register tile. */
   static final int ROW_STEP = 24;
 
-  /** Rows of one call at most. */
-  static final int ROWS = 480;
+  /**
+   * Rows of one call at most: few enough for every kernel to take them in one piece, and for a
+   * thread that is held up to leave the others something to do.
+   */
+  private static final int MOST_ROWS = 22 * ROW_STEP;
+
+  /** Rows of one call at least, where there are as many. */
+  private static final int LEAST_ROWS = 10 * ROW_STEP;
 
   /** Products of at most so many multiplications are small to OpenBLAS. */
   private static final long SMALL = 1_000_000;
 
-  /** Floats of a panel of widened parameters, about what a second-level cache holds. */
-  private static final int PANEL = 1 << 18;
+  /** Floats of a panel of widened parameters at most, so that caches hold it. */
+  private static final int PANEL = 1 << 20;
 
   /** Rows of a panel at most, so that there is a panel for every thread. */
   private static final int MOST_PANEL_ROWS = 512;
+
+  /** A multiple of the weight's rows of every kernel's register tile. */
+  private static final int PANEL_STEP = 32;
 
   private static final int ROW_MAJOR = openblas_nolapack.CblasRowMajor;
   private static final int AS_IS = openblas_nolapack.CblasNoTrans;
@@ -94,7 +103,33 @@ final class Products {
   /** Rows to compute so that {@code m} rows come out as in any other company. */
   static int paddedRows(int m, int n, int k) {
     long least = SMALL / ((long) n * k) + 1;
-    return (int) ((Math.max(m, least) + ROW_STEP - 1) / ROW_STEP * ROW_STEP);
+    return wholeSteps((int) Math.max(m, least));
+  }
+
+  /** The next multiple of {@link #ROW_STEP}. */
+  static int wholeSteps(int rows) {
+    return (rows + ROW_STEP - 1) / ROW_STEP * ROW_STEP;
+  }
+
+  /**
+   * Rows of a task where {@code rows} and {@code panels} make a grid of tasks: whole steps, of
+   * about the same number, and as many tasks as occupy every thread equally long. At least one
+   * step, even of no rows.
+   */
+  static int taskRows(int rows, int panels, int threads) {
+    int least = Math.max(1, (rows + MOST_ROWS - 1) / MOST_ROWS);
+    int best = least;
+    for (int tiles = least + 1; tiles <= rows / LEAST_ROWS; tiles++) {
+      if (rounds(tiles, panels, threads) * best < rounds(best, panels, threads) * tiles) {
+        best = tiles;
+      }
+    }
+    return wholeSteps(Math.max(1, (rows + best - 1) / best));
+  }
+
+  /** Tasks that one thread computes. */
+  private static int rounds(int tiles, int panels, int threads) {
+    return (tiles * panels + threads - 1) / threads;
   }
 
   /** {@code c = a · bᵀ} or {@code c += a · bᵀ}, rows independent of each other. */
@@ -134,13 +169,13 @@ final class Products {
   static void independent(
       int m, View a, CpuWeight weight, int firstRow, int n, View c, boolean add, Scratch scratch) {
     int k = weight.columns();
-    int width = panelRows(k);
+    int width = panelRows(n, k);
     for (int column = 0; column < n; column += width) {
       int count = Math.min(width, n - column);
       FloatPointer panel = weight.panel(firstRow + column, count, scratch);
-      for (int row = 0; row < m; row += ROWS) {
+      for (int row = 0; row < m; row += MOST_ROWS) {
         independent(
-            Math.min(ROWS, m - row),
+            Math.min(MOST_ROWS, m - row),
             count,
             k,
             a.from(row, 0),
@@ -154,9 +189,14 @@ final class Products {
     }
   }
 
-  /** Rows of a weight of {@code k} columns that are widened at once. */
-  static int panelRows(int k) {
-    return Math.min(MOST_PANEL_ROWS, Math.max(64, PANEL / k / 64 * 64));
+  /**
+   * Rows that are widened at once, of {@code n} rows of a weight of {@code k} columns: about the
+   * same number in every panel.
+   */
+  static int panelRows(int n, int k) {
+    int most = Math.min(MOST_PANEL_ROWS, Math.max(1, PANEL / k / PANEL_STEP) * PANEL_STEP);
+    int panels = (n + most - 1) / most;
+    return (n + panels * PANEL_STEP - 1) / (panels * PANEL_STEP) * PANEL_STEP;
   }
 
   /** Copies {@code rows} rows of {@code columns} floats. */

@@ -45,6 +45,11 @@ final class Workers implements AutoCloseable {
     }
   }
 
+  /** Threads that share the tasks, the calling one among them. */
+  int count() {
+    return scratches.size();
+  }
+
   /**
    * Runs tasks 0 to {@code tasks - 1} and returns when all have ended; throws what the first that
    * failed threw.
