@@ -185,8 +185,8 @@ def main(flash_mla, paths):
                 table[sequence, :n] = free[at:at + n]
                 at += n
             tables.append(table.cuda())
-        queries = [(torch.randn(b, s_q, h_q, DIM, device="cuda", dtype=torch.bfloat16) / 10).clamp_(-1, 1)
-                   for _ in range(sets)]
+        queries = [torch.randn(b, s_q, h_q, DIM, device="cuda", dtype=torch.bfloat16)
+                   .div_(10).clamp_(-1, 1) for _ in range(sets)]
         lengths = torch.tensor(sizes, device="cuda", dtype=torch.int32)
         inputs = (queries, cache, tables, lengths, causal)
         calls = [FlashMla(*inputs)] + [Ours(library, *inputs) for library in libraries]

@@ -17,8 +17,8 @@
 namespace spark_mla {
 namespace {
 
-constexpr int kOrder = 16;      // pieces that far apart are added first
-constexpr int kColumns = 128;   // of a warp's float4
+constexpr int kOrder = 16;          // pieces that far apart are added first
+constexpr int kColumns = 128;       // of a warp's float4
 constexpr int kResidentWarps = 32;  // of a multiprocessor
 
 struct CombineArgs {
@@ -140,13 +140,17 @@ __device__ __forceinline__ bool is_first_block() {
   return blockIdx.x == 0 && blockIdx.y == 0;
 }
 
+// Warps of a block with teams of kGroups warps: its sums must fit 48 KiB.
 template <int kGroups>
-constexpr int kWarps = kGroups == 16 ? 16 : kGroups == 2 ? 4 : 8;  // of a block
+constexpr int kWarps = kGroups == 16 ? 16 : kGroups == 2 ? 4 : 8;
+
+// Blocks that a multiprocessor shall hold, which bounds their registers.
+template <int kGroups, int kFloat4>
+constexpr int kBlocks = kGroups == 16 ? 1 : kFloat4 == 1 ? kResidentWarps / kWarps<kGroups> : 2;
 
 // Grid: (blocks for h_kv * rows * (kLatent / (kColumns * kFloat4)) teams of kGroups warps, batch).
 template <int kLatent, int kGroups, int kFloat4>
-__global__ void __launch_bounds__(kWarps<kGroups> * 32,
-                                  kGroups == 16 ? 1 : kFloat4 == 1 ? kResidentWarps / kWarps<kGroups> : 2)
+__global__ void __launch_bounds__(kWarps<kGroups> * 32, kBlocks<kGroups, kFloat4>)
     combine_kernel(const CombineArgs p) {
   constexpr int kTeams = kWarps<kGroups> / kGroups;
   constexpr int kParts = kLatent / (kColumns * kFloat4);  // of a row
