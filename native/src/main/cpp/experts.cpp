@@ -10,32 +10,9 @@
 
 namespace {
 
+using spark_mla::aligned;
+using spark_mla::hopper_multiprocessors;
 using spark_mla::status_of;
-
-bool aligned(const void* pointer, uintptr_t bytes) {
-  return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
-}
-
-// The multiprocessors of the current device, which must be one that kernels are built for.
-int32_t hopper_multiprocessors(int* multiprocessors) {
-  int device;
-  int major;
-  int minor;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  }
-  if (error == cudaSuccess) {
-    error = cudaDeviceGetAttribute(multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  }
-  if (error != cudaSuccess) {
-    return status_of(error);
-  }
-  return major == 9 && minor == 0 ? SPARK_MLA_OK : SPARK_MLA_UNSUPPORTED_DEVICE;
-}
 
 int32_t check_route(const spark_mla_route_args* a) {
   if (a == nullptr || a->struct_size != sizeof(spark_mla_route_args)) {

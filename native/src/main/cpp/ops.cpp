@@ -10,9 +10,7 @@
 
 namespace {
 
-bool aligned(const void* pointer, uintptr_t bytes) {
-  return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
-}
+using spark_mla::aligned;
 
 bool all_aligned(uintptr_t bytes, std::initializer_list<const void*> pointers) {
   for (const void* pointer : pointers) {

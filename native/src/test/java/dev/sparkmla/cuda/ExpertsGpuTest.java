@@ -8,46 +8,20 @@ import java.nio.FloatBuffer;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.IntBinaryOperator;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The grouped products against the plain kernel. */
-@Tag("gpu")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class ExpertsGpuTest {
+class ExpertsGpuTest extends GpuFixture {
   private static final byte NAN_BYTE = (byte) 0xFF;
 
-  private CudaContext context;
-  private CudaStream stream;
-  private RandomPool pool;
   private Experts experts;
-  private int openBefore;
 
   @BeforeAll
   void open() {
-    context = CudaContext.open(GpuDevice.at(0));
     experts = Experts.on(context);
-    stream = context.newStream();
-    pool = new RandomPool(context, 1, stream);
-    openBefore = context.openResources();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertThat(context.openResources()).isEqualTo(openBefore);
-  }
-
-  @AfterAll
-  void close() {
-    pool.close();
-    stream.close();
-    context.close();
   }
 
   /** One layer on random data; workspace NaN, outputs zero before a run. */

@@ -13,47 +13,20 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The decode kernel on the grid that FlashMLA tests itself with, and beyond it. */
-@Tag("gpu")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class MlaDecodeGpuTest {
-  private CudaContext context;
-  private CudaStream stream;
-  private RandomPool pool;
+class MlaDecodeGpuTest extends GpuFixture {
   private MlaDecode decode;
-  private int openBefore;
 
   @BeforeAll
   void open() {
-    context = CudaContext.open(GpuDevice.at(0));
     decode = MlaDecode.on(context);
-    stream = context.newStream();
-    pool = new RandomPool(context, 1, stream);
-    openBefore = context.openResources();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertThat(context.openResources()).isEqualTo(openBefore);
-  }
-
-  @AfterAll
-  void close() {
-    pool.close();
-    stream.close();
-    assertThat(context.allocatedBytes()).isZero();
-    context.close();
   }
 
   private DecodeProblem problem(

@@ -9,48 +9,21 @@ import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The prefill kernel against the plain one. */
-@Tag("gpu")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class MlaPrefillGpuTest {
+class MlaPrefillGpuTest extends GpuFixture {
   private static final int ALL_KEYS = 1 << 30;
 
-  private CudaContext context;
-  private CudaStream stream;
-  private RandomPool pool;
   private MlaPrefill prefill;
-  private int openBefore;
 
   @BeforeAll
   void open() {
-    context = CudaContext.open(GpuDevice.at(0));
     prefill = MlaPrefill.on(context);
-    stream = context.newStream();
-    pool = new RandomPool(context, 1, stream);
-    openBefore = context.openResources();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertThat(context.openResources()).isEqualTo(openBefore);
-  }
-
-  @AfterAll
-  void close() {
-    pool.close();
-    stream.close();
-    assertThat(context.allocatedBytes()).isZero();
-    context.close();
   }
 
   private PrefillProblem problem(Shape shape) {

@@ -5,8 +5,12 @@ import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RandomPool;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.Random;
 
@@ -55,5 +59,24 @@ record Ceilings(
     } catch (CudaUnavailableException e) {
       return new Ceilings(copy, OptionalDouble.empty(), "n/a: " + e.getMessage());
     }
+  }
+
+  /** Where, when and with what the run was, and these ceilings. */
+  String heading(GpuDevice device) {
+    int driver = GpuDevice.driverVersion();
+    return String.format(
+        Locale.ROOT,
+        "%s, %s, driver for CUDA %d.%d, Java %s.%nCeilings of this run: copy %.0f GB/s,"
+            + " product %s TFLOPS (%s).",
+        LocalDate.now(ZoneOffset.UTC),
+        device.name(),
+        driver / 1000,
+        driver % 1000 / 10,
+        Runtime.version(),
+        copyGigabytesPerSecond,
+        productTeraflops.isPresent()
+            ? String.format(Locale.ROOT, "%.0f", productTeraflops.getAsDouble())
+            : "n/a",
+        productLibrary);
   }
 }

@@ -18,8 +18,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -107,23 +105,8 @@ public final class DecodeBenchmark {
         RandomPool pool = new RandomPool(context, 1, stream);
         Timer timer = new Timer(context, stream)) {
       MlaDecode decode = MlaDecode.on(context);
-      int driver = GpuDevice.driverVersion();
       Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      String heading =
-          String.format(
-              Locale.ROOT,
-              "%s, %s, driver for CUDA %d.%d, Java %s.%nCeilings of this run: copy %.0f GB/s,"
-                  + " product %s TFLOPS (%s).",
-              LocalDate.now(ZoneOffset.UTC),
-              device.name(),
-              driver / 1000,
-              driver % 1000 / 10,
-              Runtime.version(),
-              ceilings.copyGigabytesPerSecond(),
-              ceilings.productTeraflops().isPresent()
-                  ? String.format(Locale.ROOT, "%.0f", ceilings.productTeraflops().getAsDouble())
-                  : "n/a",
-              ceilings.productLibrary());
+      String heading = ceilings.heading(device);
       System.out.println(heading);
       System.out.println();
       System.out.println(

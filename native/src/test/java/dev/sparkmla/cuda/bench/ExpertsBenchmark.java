@@ -13,8 +13,6 @@ import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RandomPool;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -58,22 +56,9 @@ public final class ExpertsBenchmark {
         RandomPool pool = new RandomPool(context, 1, stream);
         Timer timer = new Timer(context, stream)) {
       Experts experts = Experts.on(context);
-      int driver = GpuDevice.driverVersion();
       Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      System.out.printf(
-          Locale.ROOT,
-          "%s, %s, driver for CUDA %d.%d, Java %s.%n"
-              + "Ceilings of this run: copy %.0f GB/s, product %s TFLOPS (%s).%n%n",
-          LocalDate.now(ZoneOffset.UTC),
-          device.name(),
-          driver / 1000,
-          driver % 1000 / 10,
-          Runtime.version(),
-          ceilings.copyGigabytesPerSecond(),
-          ceilings.productTeraflops().isPresent()
-              ? String.format(Locale.ROOT, "%.0f", ceilings.productTeraflops().getAsDouble())
-              : "n/a",
-          ceilings.productLibrary());
+      System.out.println(ceilings.heading(device));
+      System.out.println();
       System.out.println(
           "| experts | top | hidden | width | tokens | used | ms | weights GB/s | TFLOPS |"
               + " % of limit |");

@@ -12,8 +12,6 @@ import dev.sparkmla.cuda.MlaPrefill;
 import dev.sparkmla.cuda.RandomPool;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.Locale;
 import java.util.Random;
 import java.util.function.IntConsumer;
@@ -32,6 +30,7 @@ public final class PrefillBenchmark {
     if (arguments.length > 0) {
       System.err.println("usage: bin/bench prefill");
       System.exit(2);
+      return;
     }
     try {
       run();
@@ -51,23 +50,10 @@ public final class PrefillBenchmark {
         RandomPool pool = new RandomPool(context, 1, stream);
         Timer timer = new Timer(context, stream)) {
       MlaPrefill prefill = MlaPrefill.on(context);
-      int driver = GpuDevice.driverVersion();
       Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
       boolean product = ceilings.productTeraflops().isPresent();
-      System.out.printf(
-          Locale.ROOT,
-          "%s, %s, driver for CUDA %d.%d, Java %s.%nCeilings of this run: copy %.0f GB/s,"
-              + " product %s TFLOPS (%s).%n%n",
-          LocalDate.now(ZoneOffset.UTC),
-          device.name(),
-          driver / 1000,
-          driver % 1000 / 10,
-          Runtime.version(),
-          ceilings.copyGigabytesPerSecond(),
-          product
-              ? String.format(Locale.ROOT, "%.0f", ceilings.productTeraflops().getAsDouble())
-              : "n/a",
-          ceilings.productLibrary());
+      System.out.println(ceilings.heading(device));
+      System.out.println();
       System.out.println(
           "| heads | tokens | key | value | ms | TFLOPS | % of product | cuDNN TFLOPS | × |");
       System.out.println("|" + "---|".repeat(9));
