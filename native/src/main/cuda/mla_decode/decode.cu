@@ -47,8 +47,8 @@ struct Dimensions {
   static_assert(kLatent % 128 == 0 && kRope % 16 == 0 && kRope <= kBoxColumns);
 };
 
-// What the consumers tell each other of a row: the maximum that its weights are relative to, and the
-// factor by which sums and outputs so far must be multiplied for it.
+// What the consumers tell each other of a row: the maximum that its weights are relative to, and
+// the factor by which sums and outputs so far must be multiplied for it.
 struct RowStatistics {
   float maximum;
   float factor;
