@@ -136,10 +136,6 @@ int32_t shape_on_device(const spark_mla_decode_args* a, spark_mla::DecodeShape* 
   return SPARK_MLA_OK;
 }
 
-size_t workspace_bytes(const spark_mla_decode_args& a, const spark_mla::DecodeShape& shape) {
-  return sizeof(float) * shape.max_splits * a.h_kv * shape.rows * (a.latent_dim + 1);
-}
-
 }  // namespace
 
 extern "C" {
@@ -206,7 +202,7 @@ int32_t spark_mla_decode_workspace_size(const spark_mla_decode_args* args, size_
   if (bytes == nullptr) {
     return SPARK_MLA_INVALID_POINTER;
   }
-  *bytes = workspace_bytes(*args, shape);
+  *bytes = spark_mla::decode_workspace_bytes(*args, shape);
   return SPARK_MLA_OK;
 }
 
@@ -244,7 +240,7 @@ int32_t spark_mla_decode(const spark_mla_decode_args* args) {
     return SPARK_MLA_INVALID_POINTER;
   }
   if (args->num_sm_parts != shape.parts ||
-      args->workspace_bytes < workspace_bytes(*args, shape)) {
+      args->workspace_bytes < spark_mla::decode_workspace_bytes(*args, shape)) {
     return SPARK_MLA_WORKSPACE_TOO_SMALL;
   }
   const cudaError_t error = spark_mla::launch_decode_parts(*args, shape);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 
 #include <cstdint>
 #include <cstring>
@@ -24,6 +25,13 @@ __device__ __forceinline__ float quad_sum(float value) {
 
 __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
   const __nv_bfloat162 packed = __floats2bfloat162_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &packed, sizeof(bits));
+  return bits;
+}
+
+__device__ __forceinline__ uint32_t pack_half(float low, float high) {
+  const __half2 packed = __floats2half2_rn(low, high);
   uint32_t bits;
   memcpy(&bits, &packed, sizeof(bits));
   return bits;

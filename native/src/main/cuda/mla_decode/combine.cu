@@ -3,38 +3,43 @@
 // Merges the pieces of each sequence that was cut: out = sum over pieces of exp2(lse_i - lse) out_i.
 // Launched dependent on the decode kernel, so that its blocks move in as that one's leave.
 //
-// Its time is that of a few trips to L2, so all that a warp will need is asked for at once, and work
-// is spread so that every block is resident. A team of 1 to 16 warps takes a row, or 128 columns
-// of one, and each of its warps every so manyth piece. All add in the same order (pieces 0, 16, 32, ...,
-// then 1, 17, ...; then these sums in order), so a result does not depend on the size of teams.
+// Its time is that of a few trips to L2 and of fetching its own instructions, so it has few of these,
+// and work is spread so that every block is resident. A team of 1 to 16 warps takes 256 columns of a
+// row, or one warp all of them. Pieces are taken in bundles of four; the bundles form 16 classes, each
+// of every 16th bundle, which a team's warps share out. All add in the same order (a bundle's pieces,
+// a class's bundles, the classes), so a result does not depend on the size of teams.
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <math_constants.h>
 
+#include "../fragments.cuh"
 #include "../hopper.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
 namespace {
 
-constexpr int kOrder = 16;          // pieces that far apart are added first
-constexpr int kColumns = 128;       // of a warp's float4
-constexpr int kResidentWarps = 32;  // of a multiprocessor
+constexpr int kBundle = 4;
+constexpr int kClasses = 16;
+constexpr int kLaneColumns = 8;  // of one 16-byte load
+constexpr int kColumns = 32 * kLaneColumns;
 
 struct CombineArgs {
-  const float* partial_out;
-  const float* partial_lse;
+  Pieces pieces;
   const int32_t* num_splits;
   __nv_bfloat16* out;
   int64_t out_stride_batch;
   int64_t out_stride_token;
   int64_t out_stride_head;
   float* lse;
+  int batch;
   int s_q;
   int h_q;
   int h_kv;
   int group;
   int rows;
+  int max_splits;
 };
 
 __device__ __forceinline__ float warp_max(float value) {
@@ -51,47 +56,117 @@ __device__ __forceinline__ float warp_sum(float value) {
   return value;
 }
 
-// Base-2 log-sum-exp over all pieces of a row, the same in every lane; -infinity where the row sees
-// no key.
-__device__ __forceinline__ float merged_lse(const float* lse, int64_t stride, int splits, int lane) {
-  float top = -CUDART_INF_F;
-  for (int i = lane; i < splits; i += 32) {
-    top = fmaxf(top, lse[i * stride]);
+// Eight neighbouring columns of a row.
+struct Columns {
+  float value[kLaneColumns];
+
+  __device__ __forceinline__ void add_weighted(float weight, const uint4& halves) {
+    const uint32_t words[4] = {halves.x, halves.y, halves.z, halves.w};
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      __half2 pair;
+      memcpy(&pair, &words[i], sizeof(pair));
+      const float2 wide = __half22float2(pair);
+      value[2 * i] = __fmaf_rn(weight, wide.x, value[2 * i]);
+      value[2 * i + 1] = __fmaf_rn(weight, wide.y, value[2 * i + 1]);
+    }
   }
-  top = warp_max(top);
-  if (top == -CUDART_INF_F) {
-    return top;
+
+  __device__ __forceinline__ void add(const Columns& other) {
+#pragma unroll
+    for (int i = 0; i < kLaneColumns; ++i) {
+      value[i] = __fadd_rn(value[i], other.value[i]);
+    }
   }
-  float sum = 0.f;
-  for (int i = lane; i < splits; i += 32) {
-    sum += exp2f(lse[i * stride] - top);
+
+  __device__ __forceinline__ void store(__nv_bfloat16* out) const {
+    *reinterpret_cast<uint4*>(out) =
+        make_uint4(pack_bf16(value[0], value[1]), pack_bf16(value[2], value[3]),
+                   pack_bf16(value[4], value[5]), pack_bf16(value[6], value[7]));
   }
-  return top + log2f(warp_sum(sum));
-}
+};
 
-__device__ __forceinline__ float weight_of(float lse, float merged) {
-  return merged == -CUDART_INF_F ? 0.f : exp2f(lse - merged);
-}
+// The pieces of one row, from a lane's columns on.
+struct RowPieces {
+  const __half* values;
+  int64_t stride;  // from piece to piece
+  const PieceNote* notes;
+  int splits;
 
-__device__ __forceinline__ void add_weighted(float4& sum, float weight, float4 value) {
-  sum.x = __fmaf_rn(weight, value.x, sum.x);
-  sum.y = __fmaf_rn(weight, value.y, sum.y);
-  sum.z = __fmaf_rn(weight, value.z, sum.z);
-  sum.w = __fmaf_rn(weight, value.w, sum.w);
-}
+  // Base-2 log-sum-exp over all of them, the same in every lane; -infinity where the row sees no key.
+  __device__ __forceinline__ float merged_lse(int lane) const {
+    // Few pieces: each quad of lanes for itself.
+    const bool few = splits <= kBundle;
+    const int step = few ? kBundle : 32;
+    float top = -CUDART_INF_F;
+    float sum = 0.f;  // of 2^(lse - top) over this lane's
+#pragma unroll 1
+    for (int base = lane % step; base < splits; base += kBundle * step) {
+      float lse[kBundle];
+      float next = top;
+#pragma unroll
+      for (int i = 0; i < kBundle; ++i) {
+        lse[i] = base + i * step < splits ? notes[base + i * step].lse : -CUDART_INF_F;
+        next = fmaxf(next, lse[i]);
+      }
+      if (next != -CUDART_INF_F) {
+        sum *= exp2_approximate(top - next);
+#pragma unroll
+        for (int i = 0; i < kBundle; ++i) {
+          sum += exp2_approximate(lse[i] - next);
+        }
+        top = next;
+      }
+    }
+    const float merged = few ? quad_max(top) : warp_max(top);
+    if (merged == -CUDART_INF_F) {
+      return merged;
+    }
+    sum *= exp2_approximate(top - merged);
+    return merged + log2f(few ? quad_sum(sum) : warp_sum(sum));
+  }
 
-__device__ __forceinline__ void add(float4& sum, float4 value) {
-  sum.x = __fadd_rn(sum.x, value.x);
-  sum.y = __fadd_rn(sum.y, value.y);
-  sum.z = __fadd_rn(sum.z, value.z);
-  sum.w = __fadd_rn(sum.w, value.w);
-}
-
-__device__ __forceinline__ void store(__nv_bfloat16* out, float4 value) {
-  const __nv_bfloat162 pair[2] = {__floats2bfloat162_rn(value.x, value.y),
-                                  __floats2bfloat162_rn(value.z, value.w)};
-  *reinterpret_cast<uint2*>(out) = *reinterpret_cast<const uint2*>(pair);
-}
+  // sum += the pieces from `first` on, a bundle, weighted. `merged` is +infinity while it is not known.
+  template <int kLoads>
+  __device__ __forceinline__ void add_bundle(int first, int lane, float& merged,
+                                             Columns (&sum)[kLoads]) const {
+    constexpr int kAsked = kBundle / kLoads;  // pieces asked for at once
+    const PieceNote note = notes[min(first + lane % kBundle, splits - 1)];
+    float weight = 0.f;
+#pragma unroll 1
+    for (int asked = 0; asked < kBundle && first + asked < splits; asked += kAsked) {
+      uint4 halves[kAsked][kLoads];
+#pragma unroll
+      for (int i = 0; i < kAsked; ++i) {
+        const int piece = first + asked + i;
+#pragma unroll
+        for (int j = 0; j < kLoads; ++j) {
+          halves[i][j] = make_uint4(0, 0, 0, 0);
+          if (piece < splits) {
+            halves[i][j] =
+                __ldcs(reinterpret_cast<const uint4*>(values + piece * stride + j * kColumns));
+          }
+        }
+      }
+      if (asked == 0) {
+        if (merged == CUDART_INF_F) {
+          merged = merged_lse(lane);
+        }
+        if (merged != -CUDART_INF_F) {
+          weight = exp2_approximate(note.lse - merged) * note.unit;
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kAsked; ++i) {
+        const float weight_i = __shfl_sync(0xffffffffu, weight, asked + i);
+#pragma unroll
+        for (int j = 0; j < kLoads; ++j) {
+          sum[j].add_weighted(weight_i, halves[i][j]);
+        }
+      }
+    }
+  }
+};
 
 // Where row `row` of head group `head_kv` goes.
 struct Target {
@@ -111,64 +186,39 @@ struct Target {
   }
 };
 
-// The pieces that one warp of a team adds up, in their order: those of class `group`, then of the
-// class kGroups further on. A class is every kOrder-th piece.
-template <int kGroups>
-class PieceWalker {
- public:
-  __device__ __forceinline__ PieceWalker(int group, int splits)
-      : piece_(group), class_(group), splits_(splits) {}
-
-  __device__ __forceinline__ bool valid() const { return piece_ < splits_; }
-  __device__ __forceinline__ int piece() const { return piece_; }
-
-  __device__ __forceinline__ void advance() {
-    piece_ += kOrder;
-    if (piece_ >= splits_) {
-      class_ += kGroups;
-      piece_ = class_ < kOrder ? class_ : splits_;
+// The k-th of the sequences that were cut, or -1 where there are fewer; all lanes of a warp ask alike.
+// num_splits is older than the decode kernel: this need not wait for that one.
+__device__ __forceinline__ int cut_sequence(const CombineArgs& p, int k, int lane) {
+#pragma unroll 4
+  for (int base = 0; base < p.batch; base += 32) {
+    const int sequence = base + lane;
+    const bool cut = sequence < p.batch && p.num_splits[sequence + 1] - p.num_splits[sequence] > 1;
+    const unsigned mask = __ballot_sync(0xffffffffu, cut);
+    const int count = __popc(mask);
+    if (k < count) {
+      const bool kth = cut && __popc(mask & ((1u << lane) - 1)) == k;
+      return base + __ffs(__ballot_sync(0xffffffffu, kth)) - 1;
     }
+    k -= count;
   }
-
- private:
-  int piece_, class_, splits_;
-};
-
-// num_splits is older than the decode kernel, so a block that has nothing to merge need not wait for
-// that one. The first block waits always: this kernel must not end before it.
-__device__ __forceinline__ bool is_first_block() {
-  return blockIdx.x == 0 && blockIdx.y == 0;
+  return -1;
 }
 
-// Warps of a block with teams of kGroups warps: its sums must fit 48 KiB.
 template <int kGroups>
-constexpr int kWarps = kGroups == 16 ? 16 : kGroups == 2 ? 4 : 8;
+constexpr int kWarps = kGroups == 16 ? 16 : 8;  // of a block
+constexpr int kResidentWarps = 32;              // of a multiprocessor
 
-// Blocks that a multiprocessor shall hold, which bounds their registers.
-template <int kGroups, int kFloat4>
-constexpr int kBlocks = kGroups == 16 ? 1 : kFloat4 == 1 ? kResidentWarps / kWarps<kGroups> : 2;
-
-// Grid: (blocks for h_kv * rows * (kLatent / (kColumns * kFloat4)) teams of kGroups warps, batch).
-template <int kLatent, int kGroups, int kFloat4>
-__global__ void __launch_bounds__(kWarps<kGroups> * 32, kBlocks<kGroups, kFloat4>)
+// Grid: (blocks for h_kv * rows * (kLatent / (kColumns * kLoads)) teams of kGroups warps, cut
+// sequences at a time).
+template <int kLatent, int kGroups, int kLoads>
+__global__ void __launch_bounds__(kWarps<kGroups> * 32,
+                                  kLoads > 1 ? 3 : kResidentWarps / kWarps<kGroups>)
     combine_kernel(const CombineArgs p) {
   constexpr int kTeams = kWarps<kGroups> / kGroups;
-  constexpr int kParts = kLatent / (kColumns * kFloat4);  // of a row
-  // Pieces asked for at once.
-  constexpr int kBatch = kGroups == 16 ? 9 : kFloat4 == 1 ? 8 : 2;
-  static_assert(kGroups == 1 || kFloat4 == 1);
-  __shared__ float4 class_sums[kGroups > 1 ? kTeams : 1][kOrder][32];
+  constexpr int kParts = kLatent / (kColumns * kLoads);  // of a row
+  static_assert(kGroups == 1 || kLoads == 1);
+  __shared__ Columns class_sums[kGroups > 1 ? kTeams : 1][kClasses][32];
 
-  const int sequence = blockIdx.y;
-  const int first = p.num_splits[sequence];
-  const int splits = p.num_splits[sequence + 1] - first;
-  if (splits == 1 && !is_first_block()) {
-    return;
-  }
-  wait_for_previous_kernel();
-  if (splits == 1) {
-    return;
-  }
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
   const int team = warp / kGroups;
@@ -176,94 +226,85 @@ __global__ void __launch_bounds__(kWarps<kGroups> * 32, kBlocks<kGroups, kFloat4
   const int index = blockIdx.x * kTeams + team;
   const int slots = p.h_kv * p.rows;
   const int flat = index / kParts;
-  const int column = index % kParts * kColumns * kFloat4 + lane * 4;
-  const float* lse = p.partial_lse + static_cast<int64_t>(first) * slots + flat;
-  const float* value =
-      p.partial_out + (static_cast<int64_t>(first) * slots + flat) * kLatent + column;
+  const bool exists = flat < slots;
+  const int column = index % kParts * kColumns + lane * kLaneColumns;
   const int64_t stride = static_cast<int64_t>(slots) * kLatent;
 
-  PieceWalker<kGroups> asked(group, flat < slots ? splits : 0);
-  PieceWalker<kGroups> taken = asked;
-  float4 values[kBatch][kFloat4];
-  const auto ask = [&] {
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      if (asked.valid()) {
-#pragma unroll
-        for (int j = 0; j < kFloat4; ++j) {
-          values[i][j] = __ldcs(
-              reinterpret_cast<const float4*>(value + asked.piece() * stride + j * kColumns));
-        }
-        asked.advance();
-      }
+#pragma unroll 1
+  for (int k = blockIdx.y;; k += gridDim.y) {
+    const int sequence = cut_sequence(p, k, lane);
+    // A block without work need not wait, but this kernel must not end before the decode kernel.
+    if (sequence >= 0 || (blockIdx.x == 0 && blockIdx.y == 0)) {
+      wait_for_previous_kernel();
     }
-  };
-
-  ask();
-  const float merged = flat < slots ? merged_lse(lse, slots, splits, lane) : 0.f;
-  float4 total[kFloat4] = {};  // of the classes before this one; a team of one warp only
-  float4 sum[kFloat4] = {};    // of this class
-  int current = group;
-  const auto close_class = [&] {
-#pragma unroll
-    for (int j = 0; j < kFloat4; ++j) {
-      if (kGroups > 1) {
-        class_sums[team][current][lane] = sum[j];
-      } else if (current == 0) {
-        total[j] = sum[j];
-      } else {
-        add(total[j], sum[j]);
-      }
-      sum[j] = {};
-    }
-  };
-  while (taken.valid()) {
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      if (taken.valid()) {
-        const int piece = taken.piece();
-        if (piece < kOrder && piece != current) {
-          close_class();
-          current = piece;
-        }
-        const float weight = weight_of(lse[static_cast<int64_t>(piece) * slots], merged);
-#pragma unroll
-        for (int j = 0; j < kFloat4; ++j) {
-          add_weighted(sum[j], weight, values[i][j]);
-        }
-        taken.advance();
-      }
-    }
-    ask();
-  }
-  close_class();
-
-  if (kGroups > 1) {
-    __syncthreads();
-    if (group > 0) {
+    if (sequence < 0) {
       return;
     }
-    total[0] = class_sums[team][0][lane];
-    for (int i = 1; i < min(splits, kOrder); ++i) {
-      add(total[0], class_sums[team][i][lane]);
-    }
-  }
-  if (flat < slots) {
-    const Target target(p, sequence, flat / p.rows, flat % p.rows);
+    const int first = p.num_splits[sequence];
+    const int splits = p.num_splits[sequence + 1] - first;
+    const RowPieces pieces = {
+        p.pieces.values + first * stride + static_cast<int64_t>(flat) * kLatent + column, stride,
+        p.pieces.notes + static_cast<int64_t>(flat) * p.max_splits + first, splits};
+    const int bundles = exists ? (splits + kBundle - 1) / kBundle : 0;
+
+    float merged = CUDART_INF_F;
+    Columns total[kLoads] = {};
+#pragma unroll 1
+    for (int of = group; of < min(bundles, kClasses); of += kGroups) {
+      Columns sum[kLoads] = {};
+#pragma unroll 1
+      for (int bundle = of; bundle < bundles; bundle += kClasses) {
+        pieces.add_bundle(bundle * kBundle, lane, merged, sum);
+      }
 #pragma unroll
-    for (int j = 0; j < kFloat4; ++j) {
-      store(target.out + column + j * kColumns, total[j]);
+      for (int j = 0; j < kLoads; ++j) {
+        if (kGroups > 1) {
+          class_sums[team][of][lane] = sum[j];
+        } else {
+          total[j].add(sum[j]);
+        }
+      }
     }
-    if (lane == 0 && column == 0) {
-      target.write_lse(merged);
+
+    if (kGroups > 1) {
+      __syncthreads();
+    }
+    if (exists) {
+      const Target target(p, sequence, flat / p.rows, flat % p.rows);
+      if (kGroups == 1) {
+#pragma unroll
+        for (int j = 0; j < kLoads; ++j) {
+          total[j].store(target.out + column + j * kColumns);
+        }
+      } else if (group < 4) {
+        // Four warps of the team, two columns a thread.
+        const int pair = group * 32 + lane;
+        float2 pair_total = {};
+#pragma unroll 4
+        for (int of = 0; of < min(bundles, kClasses); ++of) {
+          const float2 add = reinterpret_cast<const float2*>(class_sums[team][of])[pair];
+          pair_total.x = __fadd_rn(pair_total.x, add.x);
+          pair_total.y = __fadd_rn(pair_total.y, add.y);
+        }
+        *reinterpret_cast<uint32_t*>(target.out + index % kParts * kColumns + pair * 2) =
+            pack_bf16(pair_total.x, pair_total.y);
+      }
+      if (group == 0 && lane == 0 && column == 0) {
+        target.write_lse(merged);
+      }
+    }
+    if (kGroups > 1) {
+      __syncthreads();
     }
   }
 }
 
-template <int kLatent, int kGroups, int kFloat4>
-cudaError_t launch(const CombineArgs& combine, int batch, cudaStream_t stream) {
+template <int kLatent, int kGroups, int kLoads>
+cudaError_t launch(const CombineArgs& combine, int cut, int multiprocessors, cudaStream_t stream) {
   constexpr int kTeams = kWarps<kGroups> / kGroups;
-  const int teams = combine.h_kv * combine.rows * (kLatent / (kColumns * kFloat4));
+  const int teams = combine.h_kv * combine.rows * (kLatent / (kColumns * kLoads));
+  const int blocks = (teams + kTeams - 1) / kTeams;
+  const int resident = multiprocessors * (kResidentWarps / kWarps<kGroups>);
   cudaLaunchAttribute attribute;
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -271,61 +312,60 @@ cudaError_t launch(const CombineArgs& combine, int batch, cudaStream_t stream) {
   config.stream = stream;
   config.attrs = &attribute;
   config.numAttrs = 1;
-  config.gridDim = dim3((teams + kTeams - 1) / kTeams, batch);
+  config.gridDim = dim3(blocks, min(cut, max(1, resident / blocks)));
   config.blockDim = dim3(kWarps<kGroups> * 32);
-  return cudaLaunchKernelEx(&config, combine_kernel<kLatent, kGroups, kFloat4>, combine);
+  return cudaLaunchKernelEx(&config, combine_kernel<kLatent, kGroups, kLoads>, combine);
 }
 
-// Teams as large as pieces allow, as long as all are resident at once; whole rows where there are
-// so many that blocks themselves would cost.
+// `cut` sequences at most are cut, into about `pieces` each. Teams of as many warps as there are bundles,
+// as long as all are resident at once; whole rows where even single warps would not be.
 template <int kLatent>
-cudaError_t launch(const CombineArgs& combine, int batch, int pieces, int multiprocessors,
+cudaError_t launch(const CombineArgs& combine, int cut, int pieces, int multiprocessors,
                    cudaStream_t stream) {
   const int64_t teams =
-      static_cast<int64_t>(combine.h_kv) * combine.rows * batch * (kLatent / kColumns);
-  const int64_t resident = static_cast<int64_t>(multiprocessors) * kResidentWarps;
-  if (pieces >= 16 && teams <= multiprocessors) {
-    return launch<kLatent, 16, 1>(combine, batch, stream);
+      static_cast<int64_t>(combine.h_kv) * combine.rows * cut * (kLatent / kColumns);
+  const auto fits = [&](int warps) {
+    return teams * warps <= static_cast<int64_t>(multiprocessors) * kResidentWarps;
+  };
+  if (pieces > 8 * kBundle && fits(16)) {
+    return launch<kLatent, 16, 1>(combine, cut, multiprocessors, stream);
   }
-  if (pieces >= 8 && teams * 8 <= resident) {
-    return launch<kLatent, 8, 1>(combine, batch, stream);
+  if (pieces > 4 * kBundle && fits(8)) {
+    return launch<kLatent, 8, 1>(combine, cut, multiprocessors, stream);
   }
-  if (pieces >= 4 && teams * 4 <= resident) {
-    return launch<kLatent, 4, 1>(combine, batch, stream);
+  if (pieces > 2 * kBundle && fits(4)) {
+    return launch<kLatent, 4, 1>(combine, cut, multiprocessors, stream);
   }
-  if (pieces >= 2 && teams * 2 <= resident) {
-    return launch<kLatent, 2, 1>(combine, batch, stream);
-  }
-  if (teams <= 2 * resident) {
-    return launch<kLatent, 1, 1>(combine, batch, stream);
-  }
-  return launch<kLatent, 1, kLatent / kColumns>(combine, batch, stream);
+  return fits(1) ? launch<kLatent, 1, 1>(combine, cut, multiprocessors, stream)
+                 : launch<kLatent, 1, kLatent / kColumns>(combine, cut, multiprocessors, stream);
 }
 
 }  // namespace
 
 cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const DecodeShape& shape) {
   CombineArgs combine;
-  combine.partial_out = static_cast<const float*>(args.workspace);
-  combine.partial_lse = combine.partial_out + static_cast<int64_t>(shape.max_splits) * args.h_kv *
-                                                  shape.rows * args.latent_dim;
+  combine.pieces = pieces_of(args, shape);
+  combine.max_splits = shape.max_splits;
   combine.num_splits = args.num_splits;
   combine.out = static_cast<__nv_bfloat16*>(args.out);
   combine.out_stride_batch = args.out_stride_batch;
   combine.out_stride_token = args.out_stride_token;
   combine.out_stride_head = args.out_stride_head;
   combine.lse = args.lse;
+  combine.batch = args.batch;
   combine.s_q = args.s_q;
   combine.h_q = args.h_q;
   combine.h_kv = args.h_kv;
   combine.group = args.h_q / args.h_kv;
   combine.rows = shape.rows;
   const auto stream = static_cast<cudaStream_t>(args.stream);
+  // A part's end cuts one sequence at most.
+  const int cut =
+      args.fixed_split_tokens > 0 ? args.batch : min(args.batch, max(1, shape.parts - 1));
   const int pieces = shape.max_splits / args.batch;
   const int multiprocessors = shape.parts * shape.row_tiles * args.h_kv;
-  return args.latent_dim == 512
-             ? launch<512>(combine, args.batch, pieces, multiprocessors, stream)
-             : launch<256>(combine, args.batch, pieces, multiprocessors, stream);
+  return args.latent_dim == 512 ? launch<512>(combine, cut, pieces, multiprocessors, stream)
+                                : launch<256>(combine, cut, pieces, multiprocessors, stream);
 }
 
 }  // namespace spark_mla

@@ -4,6 +4,7 @@
 // kernels agree on among themselves. Arguments arrive checked.
 #pragma once
 
+#include <cuda_fp16.h>
 #include <cuda_runtime_api.h>
 
 #include "spark_mla.h"
@@ -33,7 +34,23 @@ struct DecodeShape {
   int max_splits;  // of the whole batch
 };
 
+// What goes with a row of a piece.
+struct PieceNote {
+  float lse;   // base 2, over the piece's tokens; -infinity where the row sees none of them
+  float unit;  // what 1 of its 16-bit numbers stands for
+};
+
+// The workspace: what decode leaves of each piece of a sequence that was cut. 16 bits are enough: a
+// row's largest number uses all of a half's 11, and the weights that went into it had bfloat16's 8.
+struct Pieces {
+  __half* values;    // [max_splits, h_kv, rows, latent_dim]
+  PieceNote* notes;  // [h_kv, rows, max_splits]: those of a row side by side
+};
+
 DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors);
+
+size_t decode_workspace_bytes(const spark_mla_decode_args& args, const DecodeShape& shape);
+Pieces pieces_of(const spark_mla_decode_args& args, const DecodeShape& shape);
 
 // True where decode kernels are built for these dimensions.
 bool decode_dimensions_supported(int latent_dim, int rope_dim);
@@ -41,9 +58,7 @@ bool decode_dimensions_supported(int latent_dim, int rope_dim);
 // Lengths -> metadata and num_splits: scheduler.cu.
 cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const DecodeShape& shape);
 
-// Attention over each part; whole sequences go to out and lse, pieces to the workspace as
-// float32 [max_splits, h_kv, rows, latent_dim], then their base-2 log-sum-exp [max_splits, h_kv,
-// rows]: decode.cu.
+// Attention over each part; whole sequences go to out and lse, pieces to the workspace: decode.cu.
 cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape);
 
 // Pieces in the workspace -> out and lse: combine.cu.
