@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -193,6 +194,42 @@ class MlaDecodeGpuTest extends GpuFixture {
         }
       }
     }
+  }
+
+  /**
+   * Powers of two change no rounding: keys times 2^k and queries times 2^-k score alike, and give
+   * 2^k times the output, bit for bit. Pieces of cut sequences, 16 bits a number, must hold that.
+   */
+  @ParameterizedTest(name = "h_q {0}, 2^{1}")
+  @CsvSource({"16, 40", "16, -60", "128, 40", "128, -60"})
+  void followsThePowerOfTwoOfItsValues(int queryHeads, int exponent) {
+    int[] lengths = {9000, 3001};
+    try (DecodeProblem problem = problem(MlaShape.of(2, 1, queryHeads, 1), lengths, false)) {
+      IntBuffer splits =
+          DecodeProblem.read(problem.metadata.numSplits().buffer(), stream).asIntBuffer();
+      assertThat(splits.get(1)).isGreaterThan(1);
+      assertThat(splits.get(2)).isGreaterThan(splits.get(1) + 1);
+      problem.run();
+      ByteBuffer out = problem.outBytes();
+      ByteBuffer logSumExp = problem.logSumExpBytes();
+      multiply(problem.kCache.buffer(), exponent);
+      multiply(problem.q.buffer(), -exponent);
+      problem.poison();
+      problem.run();
+      multiply(problem.out.buffer(), -exponent);
+      assertThat(problem.outBytes()).isEqualTo(out);
+      assertThat(problem.logSumExpBytes()).isEqualTo(logSumExp);
+    }
+  }
+
+  private void multiply(DeviceBuffer buffer, int exponent) {
+    ByteBuffer bytes = DecodeProblem.read(buffer, stream);
+    ShortBuffer values = bytes.asShortBuffer();
+    for (int i = 0; i < values.capacity(); i++) {
+      float value = RandomPool.fromBfloat16(values.get(i));
+      values.put(i, RandomPool.toBfloat16(Math.scalb(value, exponent)));
+    }
+    buffer.copyFromHost(0, bytes, stream);
   }
 
   private static Offset<Double> within(double offset) {
