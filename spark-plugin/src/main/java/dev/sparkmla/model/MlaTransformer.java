@@ -5,6 +5,7 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
@@ -139,7 +140,7 @@ public final class MlaTransformer implements LanguageModel {
     try {
       return new MlaTransformer(config, backend, source, size, owned);
     } catch (RuntimeException | Error e) {
-      owned.close();
+      owned.closeAfter(e);
       throw e;
     }
   }

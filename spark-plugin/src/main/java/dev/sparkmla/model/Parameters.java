@@ -4,6 +4,7 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;

@@ -9,6 +9,7 @@ import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.RoutingPolicy;
@@ -47,6 +48,7 @@ import java.util.function.Supplier;
  * <p>Any number of instances may be open in a process, one or more for each device.
  */
 public final class CudaBackend implements ComputeBackend {
+  private final Resources owned = new Resources();
   private final CudaContext context;
   private final CudaStream stream;
   private final MatrixProducts products;
@@ -69,17 +71,28 @@ public final class CudaBackend implements ComputeBackend {
    */
   public CudaBackend(GpuDevice device) {
     device.requireHopper();
-    this.context = CudaContext.open(device);
-    this.stream = context.newStream();
-    this.products = MatrixProducts.open(context);
-    this.rows = RowOperations.on(context);
-    this.router = Router.on(context);
-    this.experts = Experts.on(context);
-    this.arena = new Arena(context);
-    this.plans = new PlanMemory(context, stream);
-    this.attention = new CudaAttention(context, stream, products, arena);
-    this.graphs = new StepGraphs(stream);
-    this.loader = new WeightLoader(context, stream);
+    try {
+      this.context = owned.own(CudaContext.open(device));
+      this.stream = owned.own(context.newStream());
+      this.products = owned.own(MatrixProducts.open(context));
+      this.rows = RowOperations.on(context);
+      this.router = Router.on(context);
+      this.experts = Experts.on(context);
+      this.arena = owned.own(new Arena(context));
+      this.plans = owned.own(new PlanMemory(context, stream));
+      this.attention = owned.own(new CudaAttention(context, stream, products, arena));
+      this.graphs = owned.own(new StepGraphs(stream));
+      this.loader = owned.own(new WeightLoader(context, stream));
+    } catch (CudaException failed) {
+      owned.closeAfter(failed);
+      throw failed instanceof CudaFatalException lost
+          ? lost(device, lost)
+          : new ComputeException(
+              "%s could not be opened: %s".formatted(device, failed.getMessage()), failed);
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
   }
 
   /** Turns what failed into this room's exceptions. */
@@ -87,16 +100,16 @@ public final class CudaBackend implements ComputeBackend {
     try {
       return work.get();
     } catch (CudaFatalException lost) {
-      throw lost(lost);
+      throw lost(context.device(), lost);
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s failed while %s: %s".formatted(context.device(), doing, failed.getMessage()), failed);
     }
   }
 
-  private DeviceLostException lost(CudaFatalException cause) {
+  private static DeviceLostException lost(GpuDevice device, CudaFatalException cause) {
     return new DeviceLostException(
-        "%s is lost to this process: %s".formatted(context.device(), cause.getMessage()), cause);
+        "%s is lost to this process: %s".formatted(device, cause.getMessage()), cause);
   }
 
   private void guarded(String doing, Runnable work) {
@@ -132,7 +145,7 @@ public final class CudaBackend implements ComputeBackend {
     try {
       return context.allocate(bytes);
     } catch (CudaFatalException lost) {
-      throw lost(lost);
+      throw lost(context.device(), lost);
     } catch (CudaException failed) {
       throw new ComputeException(
           "%s has no memory for %s: %d bytes are needed, %d are free"
@@ -499,13 +512,6 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void close() {
     stream.synchronize();
-    loader.close();
-    graphs.close();
-    attention.close();
-    plans.close();
-    arena.close();
-    products.close();
-    stream.close();
-    context.close();
+    owned.close();
   }
 }

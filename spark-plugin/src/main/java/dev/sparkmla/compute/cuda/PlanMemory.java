@@ -69,7 +69,12 @@ final class PlanMemory implements AutoCloseable {
     this.context = context;
     this.stream = stream;
     this.plan = context.allocate((long) FIRST_WORDS * Integer.BYTES);
-    this.tokens = context.allocate((long) FIRST_TOKENS * Integer.BYTES);
+    try {
+      this.tokens = context.allocate((long) FIRST_TOKENS * Integer.BYTES);
+    } catch (RuntimeException | Error e) {
+      plan.close();
+      throw e;
+    }
   }
 
   /** A slot with room for a plan; its copies of before are done. */

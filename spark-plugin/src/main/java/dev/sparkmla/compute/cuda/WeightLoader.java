@@ -1,5 +1,6 @@
 package dev.sparkmla.compute.cuda;
 
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.WeightSource;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaEvent;
@@ -20,6 +21,7 @@ final class WeightLoader implements AutoCloseable {
   private static final int PIECE = 32 << 20;
   private static final int SLICE = 4 << 20;
 
+  private final Resources owned = new Resources();
   private final CudaStream stream;
   private final ElementOperations operations;
   private final PinnedBuffer[] pieces = new PinnedBuffer[2];
@@ -30,11 +32,16 @@ final class WeightLoader implements AutoCloseable {
   WeightLoader(CudaContext context, CudaStream stream) {
     this.stream = stream;
     this.operations = ElementOperations.on(context);
-    for (int i = 0; i < pieces.length; i++) {
-      pieces[i] = PinnedBuffer.allocate(context, PIECE);
-      copied[i] = context.newEvent();
+    try {
+      for (int i = 0; i < pieces.length; i++) {
+        pieces[i] = owned.own(PinnedBuffer.allocate(context, PIECE));
+        copied[i] = owned.own(context.newEvent());
+      }
+      this.unconverted = owned.own(context.allocate(PIECE));
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
     }
-    this.unconverted = context.allocate(PIECE);
   }
 
   /** Enqueues a source's elements as {@code type} into {@code to} from byte {@code offset} on. */
@@ -95,10 +102,6 @@ final class WeightLoader implements AutoCloseable {
   /** Work that uses it must be done. */
   @Override
   public void close() {
-    for (int i = 0; i < pieces.length; i++) {
-      pieces[i].close();
-      copied[i].close();
-    }
-    unconverted.close();
+    owned.close();
   }
 }

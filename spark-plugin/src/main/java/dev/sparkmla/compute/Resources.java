@@ -1,18 +1,32 @@
-package dev.sparkmla.model;
+package dev.sparkmla.compute;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Closes what it was given, last first. */
-final class Resources implements AutoCloseable {
+/** Closes what it was given, last first. One thread at a time. */
+public final class Resources implements AutoCloseable {
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
 
   /** Takes over a resource and returns it. */
-  <T extends AutoCloseable> T own(T resource) {
+  public <T extends AutoCloseable> T own(T resource) {
     owned.push(resource);
     return resource;
   }
 
+  /** Closes all after a failure, to which it adds what fails meanwhile. */
+  public void closeAfter(Throwable failure) {
+    try {
+      close();
+    } catch (RuntimeException unclosed) {
+      failure.addSuppressed(unclosed);
+    }
+  }
+
+  /**
+   * Closes all, the rest too where one cannot be closed.
+   *
+   * @throws IllegalStateException with the first failure as its cause, the others suppressed
+   */
   @Override
   public void close() {
     RuntimeException failure = null;
