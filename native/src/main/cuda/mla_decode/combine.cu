@@ -126,7 +126,7 @@ struct RowPieces {
     return merged + log2f(few ? quad_sum(sum) : warp_sum(sum));
   }
 
-  // sum += the pieces from `first` on, a bundle, weighted. `merged` is +infinity while it is not known.
+  // sum += the pieces from `first` on, a bundle, weighted. `merged` is +infinity until it is known.
   template <int kLoads>
   __device__ __forceinline__ void add_bundle(int first, int lane, float& merged,
                                              Columns (&sum)[kLoads]) const {
@@ -186,8 +186,8 @@ struct Target {
   }
 };
 
-// The k-th of the sequences that were cut, or -1 where there are fewer; all lanes of a warp ask alike.
-// num_splits is older than the decode kernel: this need not wait for that one.
+// The k-th of the sequences that were cut, or -1 where there are fewer; all lanes of a warp ask
+// alike. num_splits is older than the decode kernel: this need not wait for that one.
 __device__ __forceinline__ int cut_sequence(const CombineArgs& p, int k, int lane) {
 #pragma unroll 4
   for (int base = 0; base < p.batch; base += 32) {
@@ -317,8 +317,8 @@ cudaError_t launch(const CombineArgs& combine, int cut, int multiprocessors, cud
   return cudaLaunchKernelEx(&config, combine_kernel<kLatent, kGroups, kLoads>, combine);
 }
 
-// `cut` sequences at most are cut, into about `pieces` each. Teams of as many warps as there are bundles,
-// as long as all are resident at once; whole rows where even single warps would not be.
+// `cut` sequences at most are cut, into about `pieces` each. Teams of as many warps as there are
+// bundles, as long as all are resident at once; whole rows where even single warps would not be.
 template <int kLatent>
 cudaError_t launch(const CombineArgs& combine, int cut, int pieces, int multiprocessors,
                    cudaStream_t stream) {
