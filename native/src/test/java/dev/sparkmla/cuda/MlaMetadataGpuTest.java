@@ -29,12 +29,10 @@ class MlaMetadataGpuTest extends GpuFixture {
     decode = MlaDecode.on(context);
   }
 
-  @ParameterizedTest(name = "h_q {0}, every {1} tokens")
-  @CsvSource({"16, 0", "128, 0", "256, 0", "16, 128", "128, 1024", "16, 4096"})
-  void everyPageIsInOnePiece(int queryHeads, int splitTokens) {
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, every {2} tokens")
+  @CsvSource({"16, 1, 0", "128, 1, 0", "128, 2, 0", "16, 1, 128", "128, 1, 1024", "16, 1, 4096"})
+  void everyPageIsInOnePiece(int queryHeads, int queryTokens, int splitTokens) {
     Random random = new Random(29);
-    int rows = Math.min(queryHeads, 128);
-    int queryTokens = queryHeads / rows;
     for (int i = 0; i < BATCHES; i++) {
       int batch = 1 + random.nextInt(1 << random.nextInt(9));
       int[] lengths = new int[batch];
@@ -44,7 +42,7 @@ class MlaMetadataGpuTest extends GpuFixture {
       }
       SplitPolicy splits = splitTokens == 0 ? SplitPolicy.BALANCED : SplitPolicy.fixed(splitTokens);
       MlaShape shape =
-          MlaShape.of(batch, queryTokens, rows, (longest + 63) / 64).withSplits(splits);
+          MlaShape.of(batch, queryTokens, queryHeads, (longest + 63) / 64).withSplits(splits);
       try (MlaMetadata metadata = decode.metadata(shape)) {
         metadata.update(lengths, stream);
         check(metadata, lengths, splitTokens / 64);
