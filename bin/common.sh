@@ -39,8 +39,8 @@ finish_build() {
 # Whether the jars are there and as new as their sources.
 is_built() {
   [ -f "$built" ] && [ -f "$root/jobs/target/spark.classpath" ] || return 1
-  [ -z "$(find "$root/pom.xml" "$root"/{native,spark-plugin,jobs}/pom.xml "$root"/native/*.sh \
-    "$root"/{native,spark-plugin,jobs}/src/main "$root/jobs/demo-model/model" \
+  [ -z "$(find "$root/pom.xml" "$root"/{foundation,native,spark-plugin,jobs}/pom.xml "$root"/native/*.sh \
+    "$root"/{foundation,native,spark-plugin,jobs}/src/main "$root/jobs/demo-model/model" \
     "$root/jobs/sample-data" -newer "$built" -type f | head -n 1)" ]
 }
 

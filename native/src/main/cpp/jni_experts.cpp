@@ -8,6 +8,11 @@
 
 #define FIELD(name) fields[dev_sparkmla_cuda_NativeLibrary_##name]
 
+static_assert(dev_sparkmla_cuda_NativeLibrary_ROUTE_SOFTMAX_GREEDY == SPARK_MLA_SOFTMAX_GREEDY &&
+                  dev_sparkmla_cuda_NativeLibrary_ROUTE_SOFTMAX_GROUP_LIMITED ==
+                      SPARK_MLA_SOFTMAX_GROUP_LIMITED &&
+                  dev_sparkmla_cuda_NativeLibrary_ROUTE_SIGMOID_BIASED == SPARK_MLA_SIGMOID_BIASED,
+              "NativeLibrary.java and spark_mla_experts.h number the router's methods alike");
 static_assert(dev_sparkmla_cuda_NativeLibrary_ROUTE_NORMALIZED == SPARK_MLA_NORMALIZED,
               "NativeLibrary.java and spark_mla_experts.h disagree");
 

@@ -34,15 +34,17 @@ class ArchitectureTest {
           .definedBy("dev.sparkmla.arrow..")
           .layer("engine")
           .definedBy("dev.sparkmla.engine..")
-          .optionalLayer("kvcache")
+          .layer("kvcache")
           .definedBy("dev.sparkmla.kvcache..")
+          .layer("policy")
+          .definedBy("dev.sparkmla.policy..")
           .layer("text")
           .definedBy("dev.sparkmla.text..")
           .layer("model")
           .definedBy("dev.sparkmla.model..")
           .layer("compute")
           .definedBy("dev.sparkmla.compute..")
-          .optionalLayer("cuda")
+          .layer("cuda")
           .definedBy("dev.sparkmla.cuda..")
           .whereLayer("sql")
           .mayNotBeAccessedByAnyLayer()
@@ -53,7 +55,9 @@ class ArchitectureTest {
           .whereLayer("engine")
           .mayOnlyBeAccessedByLayers("sql", "plugin", "arrow")
           .whereLayer("kvcache")
-          .mayOnlyBeAccessedByLayers("engine")
+          .mayNotAccessAnyLayer()
+          .whereLayer("policy")
+          .mayNotAccessAnyLayer()
           .whereLayer("text")
           .mayOnlyBeAccessedByLayers("sql", "plugin", "arrow", "engine")
           .whereLayer("model")
@@ -92,7 +96,8 @@ class ArchitectureTest {
   }
 
   private static boolean isOfThisModule(JavaClass type) {
-    return !type.getPackageName().startsWith("dev.sparkmla.cuda");
+    return Stream.of("cuda", "kvcache", "policy")
+        .noneMatch(room -> type.getPackageName().startsWith("dev.sparkmla." + room));
   }
 
   private static Set<String> documentedPackages() throws IOException, URISyntaxException {

@@ -92,6 +92,11 @@ final class NativeLibrary {
   /** Bit of ROUTE_FLAGS. */
   static final int ROUTE_NORMALIZED = 1;
 
+  // Values of ROUTE_METHOD.
+  static final int ROUTE_SOFTMAX_GREEDY = 0;
+  static final int ROUTE_SOFTMAX_GROUP_LIMITED = 1;
+  static final int ROUTE_SIGMOID_BIASED = 2;
+
   // Positions in the array that experts calls take.
   static final int EXPERTS_ROWS = 0;
   static final int EXPERTS_EXPERTS = 1;

@@ -1,5 +1,6 @@
 package dev.sparkmla.cuda;
 
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,8 @@ import java.util.Optional;
  * <p>Immutable and thread-safe.
  */
 public final class Router {
+  private static final int MOST_GROUPS = 32;
+
   private final CudaContext context;
 
   /** For tests of argument checks, which need neither device nor library. */
@@ -38,6 +41,7 @@ public final class Router {
    * @param logits float32 [n, experts], columns contiguous
    * @param bias float32 [experts], contiguous, with {@link RouterPolicy.Method#SIGMOID_BIASED}
    *     alone
+   * @param policy at most 512 experts, 32 experts a token and 32 groups
    * @param ids gets int32 [n, perToken], contiguous, the best first
    * @param weights gets float32 [n, perToken], contiguous
    * @param stream of the context this object was made on
@@ -58,6 +62,14 @@ public final class Router {
     NativeLibrary.check(NativeLibrary.route(fields), "spark_mla_route", context.device());
   }
 
+  private static int code(RouterPolicy.Method method) {
+    return switch (method) {
+      case SOFTMAX_GREEDY -> NativeLibrary.ROUTE_SOFTMAX_GREEDY;
+      case SOFTMAX_GROUP_LIMITED -> NativeLibrary.ROUTE_SOFTMAX_GROUP_LIMITED;
+      case SIGMOID_BIASED -> NativeLibrary.ROUTE_SIGMOID_BIASED;
+    };
+  }
+
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */
   long[] check(
       DeviceTensor logits,
@@ -65,6 +77,21 @@ public final class Router {
       RouterPolicy policy,
       DeviceTensor ids,
       DeviceTensor weights) {
+    CudaArgumentException.require(
+        policy.experts() <= ExpertsShape.MOST_EXPERTS,
+        "experts must be at most %d, are %d",
+        ExpertsShape.MOST_EXPERTS,
+        policy.experts());
+    CudaArgumentException.require(
+        policy.perToken() <= ExpertsShape.MOST_PER_TOKEN,
+        "experts per token must be at most %d, are %d",
+        ExpertsShape.MOST_PER_TOKEN,
+        policy.perToken());
+    CudaArgumentException.require(
+        policy.groups() <= MOST_GROUPS,
+        "groups must be at most %d, are %d",
+        MOST_GROUPS,
+        policy.groups());
     long rows = logits.dimension(0);
     CudaArgumentException.require(
         rows <= Integer.MAX_VALUE, "logits must have at most 2^31 - 1 rows, are %s", logits);
@@ -84,7 +111,7 @@ public final class Router {
         "weights", weights, ElementType.FLOAT32, context, rows, policy.perToken());
 
     long[] fields = new long[NativeLibrary.ROUTE_FIELD_COUNT];
-    fields[NativeLibrary.ROUTE_METHOD] = policy.method().ordinal();
+    fields[NativeLibrary.ROUTE_METHOD] = code(policy.method());
     fields[NativeLibrary.ROUTE_FLAGS] = policy.normalized() ? NativeLibrary.ROUTE_NORMALIZED : 0;
     fields[NativeLibrary.ROUTE_ROWS] = rows;
     fields[NativeLibrary.ROUTE_EXPERTS] = policy.experts();

@@ -2,7 +2,8 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sparkmla.cuda.RouterPolicy.Method;
+import dev.sparkmla.policy.RouterPolicy;
+import dev.sparkmla.policy.RouterPolicy.Method;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.sparkmla.compute;
 
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -236,9 +237,9 @@ public interface ComputeBackend extends AutoCloseable {
    * Chooses experts.
    *
    * @param logits float32 {@code [plan.rows(), experts]}
-   * @param bias {@code [1, experts]}, for {@link RoutingPolicy.Method#SIGMOID_BIASED} alone
+   * @param bias {@code [1, experts]}, for {@link RouterPolicy.Method#SIGMOID_BIASED} alone
    */
-  Routing route(Activation logits, Optional<Weight> bias, RoutingPolicy policy, StepPlan plan);
+  Routing route(Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan);
 
   /**
    * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}.

@@ -1,5 +1,6 @@
 package dev.sparkmla.compute;
 
+import dev.sparkmla.policy.Sampling;
 import java.util.Optional;
 import java.util.OptionalInt;
 

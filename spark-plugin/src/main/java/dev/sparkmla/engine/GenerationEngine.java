@@ -2,8 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.Sampling;
-import dev.sparkmla.kvcache.BlockPool;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
@@ -12,6 +11,7 @@ import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.model.StepRow;
+import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
 import java.nio.file.Path;
@@ -100,7 +100,7 @@ public final class GenerationEngine implements AutoCloseable {
             tokenizer,
             template,
             model.config().contextWindow(),
-            (long) model.cacheBlocks() * BlockPool.BLOCK_TOKENS);
+            (long) model.cacheBlocks() * CacheShape.PAGE);
     this.scheduler = newScheduler();
     publishStatistics();
     this.thread = new Thread(this::run, "mla-engine");

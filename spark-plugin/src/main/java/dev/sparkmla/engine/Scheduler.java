@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.kvcache.BlockTable;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.kvcache.PrefixIndex;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.StepBatch;
@@ -52,7 +53,7 @@ final class Scheduler {
 
   private final int maxBatchedTokens;
   private final int maxRunning;
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index = new PrefixIndex(CacheShape.PAGE);
   private final BlockPool pool;
 
   private final Deque<Sequence> waiting = new ArrayDeque<>();
@@ -115,11 +116,11 @@ final class Scheduler {
    */
   void add(Sequence sequence) {
     long tokens = (long) sequence.promptTokens() + sequence.maxTokens();
-    if (tokens > (long) pool.size() * BlockPool.BLOCK_TOKENS) {
+    if (tokens > (long) pool.size() * pool.page()) {
       throw new IllegalArgumentException(
           tokens + " tokens do not fit into " + pool.size() + " blocks");
     }
-    sequence.start(new BlockTable(pool, index));
+    sequence.start(new BlockTable(pool, index, sequence.promptTokens()));
     waiting.addLast(sequence);
   }
 
@@ -175,14 +176,14 @@ final class Scheduler {
     return Optional.of(new StepBatch(rows));
   }
 
-  private static StepRow row(Part part) {
+  private StepRow row(Part part) {
     Sequence sequence = part.sequence();
     int from = sequence.scheduled();
     boolean known = from < sequence.length();
     return new StepRow(
         known ? sequence.tokens(from, part.computed()) : UNKNOWN,
         from,
-        Arrays.copyOf(sequence.table().blocks(), BlockPool.blocksFor(part.computed())),
+        sequence.table().blocks(pool.blocksFor(part.computed())),
         part.wanted() ? Optional.of(sequence.nextSampling()) : Optional.empty(),
         known ? OptionalInt.empty() : OptionalInt.of(sequence.row()));
   }
@@ -274,8 +275,7 @@ final class Scheduler {
       BlockTable table = sequence.table();
       int computed = sequence.scheduled();
       long room;
-      while ((room = (long) (table.size() + pool.available()) * BlockPool.BLOCK_TOKENS - computed)
-          <= 0) {
+      while ((room = (long) (table.size() + pool.available()) * pool.page() - computed) <= 0) {
         Sequence youngest = running.get(running.size() - 1);
         if (youngest == sequence) {
           return 0;
@@ -322,19 +322,19 @@ final class Scheduler {
 
     /** Blocks that a sequence still needs to compute its tokens. */
     private int missingBlocks(Sequence sequence) {
-      return BlockPool.blocksFor(sequence.expectedLength()) - sequence.table().size();
+      return pool.blocksFor(sequence.expectedLength()) - sequence.table().size();
     }
 
     /** The block a sequence computes next, if the first {@code limit} of its tokens fill it. */
     private Optional<NextBlock> nextBlock(Sequence sequence, int limit) {
       BlockTable table = sequence.table();
-      int from = table.computedTokens() / BlockPool.BLOCK_TOKENS * BlockPool.BLOCK_TOKENS;
-      int to = from + BlockPool.BLOCK_TOKENS;
+      int from = table.computedTokens() / pool.page() * pool.page();
+      int to = from + pool.page();
       return to > limit
           ? Optional.empty()
           : Optional.of(
               new NextBlock(
-                  table.lastFullBlock(),
+                  table.lastSharedBlock(),
                   Arrays.stream(sequence.tokens(), from, to).boxed().toList()));
     }
   }

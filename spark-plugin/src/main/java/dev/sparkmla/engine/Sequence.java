@@ -1,7 +1,7 @@
 package dev.sparkmla.engine;
 
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.kvcache.BlockTable;
+import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 
 /**

@@ -3,8 +3,8 @@ package dev.sparkmla.model;
 import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
-import dev.sparkmla.model.ModelConfig.Router;
 import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.policy.RouterPolicy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
@@ -193,12 +193,10 @@ final class ConfigReader {
     int perToken = fields.integer("num_experts_per_tok", 1, routed);
     return Optional.of(
         new Experts(
-            routed,
+            router(routed, perToken),
             fields.integer("n_shared_experts", 0, 0, 1 << 10),
-            perToken,
             size("moe_intermediate_size"),
-            firstDense,
-            router(routed, perToken)));
+            firstDense));
   }
 
   private int firstDenseLayers(int layers) {
@@ -231,12 +229,13 @@ final class ConfigReader {
     return dense;
   }
 
-  private Router router(int routed, int perToken) {
+  private RouterPolicy router(int routed, int perToken) {
     boolean softmax = architecture == Architecture.DeepseekV2ForCausalLM;
     expect("scoring_func", softmax ? "softmax" : "sigmoid");
     float scale = (float) fields.number("routed_scaling_factor", defaultScale(), 0, 1e6);
     if (softmax && fields.string("topk_method", "greedy").equals("greedy")) {
-      return new Router(Router.Method.SOFTMAX_GREEDY, 1, 1, false, scale);
+      return new RouterPolicy(
+          RouterPolicy.Method.SOFTMAX_GREEDY, routed, perToken, 1, 1, false, scale);
     }
     expect("topk_method", softmax ? "group_limited_greedy" : "noaux_tc");
     boolean grouped = architecture == Architecture.DeepseekV3ForCausalLM;
@@ -259,14 +258,14 @@ final class ConfigReader {
           perToken,
           "at most topk_group * n_routed_experts / n_group = " + groupsPerToken * groupSize);
     }
-    return softmax
-        ? new Router(Router.Method.SOFTMAX_GROUP_LIMITED, groups, groupsPerToken, false, scale)
-        : new Router(
-            Router.Method.SIGMOID_BIASED,
-            groups,
-            groupsPerToken,
-            fields.flag("norm_topk_prob", true),
-            scale);
+    return new RouterPolicy(
+        softmax ? RouterPolicy.Method.SOFTMAX_GROUP_LIMITED : RouterPolicy.Method.SIGMOID_BIASED,
+        routed,
+        perToken,
+        groups,
+        groupsPerToken,
+        !softmax && fields.flag("norm_topk_prob", true),
+        scale);
   }
 
   private double defaultScale() {

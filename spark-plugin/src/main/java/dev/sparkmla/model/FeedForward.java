@@ -6,9 +6,9 @@ import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Routing;
-import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 
 /**
@@ -24,8 +24,7 @@ record FeedForward(
     Weight norm, float epsilon, Optional<GatedWeights> common, Optional<Mixture> mixture) {
 
   /** Routed experts, and how they are chosen. */
-  record Mixture(
-      Weight router, Optional<Weight> bias, RoutingPolicy policy, ExpertWeights experts) {
+  record Mixture(Weight router, Optional<Weight> bias, RouterPolicy policy, ExpertWeights experts) {
     private void addTo(Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
       try (Activation logits = backend.allocate(input.rows(), router.rows(), Precision.FLOAT32)) {
         backend.linear(input, router, Optional.empty(), logits);

@@ -1,5 +1,6 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.policy.RouterPolicy;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -98,46 +99,13 @@ public record ModelConfig(
   /**
    * Mixture of experts.
    *
-   * @param routed number of routed experts
+   * @param router how the routed experts are chosen and weighted, and how many there are
    * @param shared number of shared experts, fused into one of their summed width; 0 for none
-   * @param perToken experts chosen for a token
    * @param intermediateSize width of one expert's gated activation
    * @param firstDenseLayers leading layers that are dense
-   * @param router how experts are chosen and weighted
    */
   public record Experts(
-      int routed,
-      int shared,
-      int perToken,
-      int intermediateSize,
-      int firstDenseLayers,
-      Router router) {}
-
-  /**
-   * The router. A chosen expert's weight is its score (without bias), divided by the sum of the
-   * chosen scores plus 1e-20 where {@code normalized}, then multiplied by {@code scale}.
-   *
-   * @param method how experts are chosen
-   * @param groups number of expert groups; 1 for none
-   * @param groupsPerToken groups a token may choose experts from
-   * @param normalized whether the chosen weights are divided by their sum; never with softmax
-   * @param scale {@code routed_scaling_factor}
-   */
-  public record Router(
-      Method method, int groups, int groupsPerToken, boolean normalized, float scale) {
-    /** How experts are chosen. */
-    public enum Method {
-      /** Softmax over all experts, the largest win. */
-      SOFTMAX_GREEDY,
-      /** Softmax; groups ranked by their largest member, then the largest of the chosen groups. */
-      SOFTMAX_GROUP_LIMITED,
-      /**
-       * Sigmoid plus a correction bias for the choice; groups ranked by the sum of their two
-       * largest, members of the other groups never win ({@code noaux_tc}).
-       */
-      SIGMOID_BIASED
-    }
-  }
+      RouterPolicy router, int shared, int intermediateSize, int firstDenseLayers) {}
 
   /**
    * Reads config.json.
@@ -152,13 +120,13 @@ public record ModelConfig(
 
   /** Number of parameters, without norms and biases. */
   public long parameters() {
-    long routed = experts.map(Experts::routed).orElse(0);
+    long routed = experts.map(mixture -> mixture.router().experts()).orElse(0);
     return matrices(routed) + (tiedEmbedding ? 1L : 2L) * vocabularySize * hiddenSize;
   }
 
   /** Number of parameters that take part in computing one token, without the embedding. */
   public long activeParameters() {
-    long chosen = experts.map(Experts::perToken).orElse(0);
+    long chosen = experts.map(mixture -> mixture.router().perToken()).orElse(0);
     return matrices(chosen) + (long) vocabularySize * hiddenSize;
   }
 
@@ -178,7 +146,7 @@ public record ModelConfig(
       if (isSparse(layer)) {
         Experts mixture = experts.orElseThrow();
         width = (routed + mixture.shared()) * mixture.intermediateSize();
-        sum += (long) mixture.routed() * hiddenSize;
+        sum += (long) mixture.router().experts() * hiddenSize;
       }
       sum += 3 * width * hiddenSize;
     }

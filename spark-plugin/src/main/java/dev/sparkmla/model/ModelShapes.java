@@ -3,8 +3,8 @@ package dev.sparkmla.model;
 import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
-import dev.sparkmla.model.ModelConfig.Router;
 import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -36,7 +36,10 @@ public enum ModelShapes {
                   new Yarn(40, 4096, 32, 1, true, 1, Math.pow(0.0707 * Math.log(40) + 1, 2)))),
           Optional.of(
               new Experts(
-                  64, 2, 6, 1408, 1, new Router(Router.Method.SOFTMAX_GREEDY, 1, 1, false, 1))))),
+                  new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 64, 6, 1, 1, false, 1),
+                  2,
+                  1408,
+                  1)))),
 
   /** moonshotai/Moonlight-16B-A3B: 16 billion parameters. */
   MOONLIGHT_16B_A3B(
@@ -60,12 +63,10 @@ public enum ModelShapes {
           new Rope(50_000, true, Optional.empty()),
           Optional.of(
               new Experts(
-                  64,
+                  new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 6, 1, 1, true, 2.446f),
                   2,
-                  6,
                   1408,
-                  1,
-                  new Router(Router.Method.SIGMOID_BIASED, 1, 1, true, 2.446f))))),
+                  1)))),
 
   /** zai-org/GLM-4.7-Flash: 30 billion parameters. */
   GLM_4_7_FLASH(
@@ -89,7 +90,10 @@ public enum ModelShapes {
           new Rope(1e6, true, Optional.empty()),
           Optional.of(
               new Experts(
-                  64, 1, 4, 1536, 1, new Router(Router.Method.SIGMOID_BIASED, 1, 1, true, 1.8f))))),
+                  new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 4, 1, 1, true, 1.8f),
+                  1,
+                  1536,
+                  1)))),
 
   /** tencent/Youtu-LLM-2B: 2 billion parameters. */
   YOUTU_LLM_2B(

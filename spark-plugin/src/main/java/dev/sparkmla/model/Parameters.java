@@ -5,9 +5,9 @@ import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
 import dev.sparkmla.compute.Resources;
-import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -154,10 +154,10 @@ final class Parameters {
             : Optional.of(
                 gated(
                     prefix + "mlp.shared_experts.", experts.shared() * experts.intermediateSize()));
-    ModelConfig.Router router = experts.router();
+    RouterPolicy router = experts.router();
     Optional<Weight> correction =
-        router.method() == ModelConfig.Router.Method.SIGMOID_BIASED
-            ? Optional.of(vector(prefix + "mlp.gate.e_score_correction_bias", experts.routed()))
+        router.method() == RouterPolicy.Method.SIGMOID_BIASED
+            ? Optional.of(vector(prefix + "mlp.gate.e_score_correction_bias", router.experts()))
             : Optional.empty();
     return new FeedForward(
         gain,
@@ -165,34 +165,19 @@ final class Parameters {
         shared,
         Optional.of(
             new FeedForward.Mixture(
-                matrix(prefix + "mlp.gate.weight", experts.routed(), config.hiddenSize()),
+                matrix(prefix + "mlp.gate.weight", router.experts(), config.hiddenSize()),
                 correction,
-                policy(experts),
+                router,
                 routed(prefix + "mlp.experts.", experts))));
   }
 
   private ExpertWeights routed(String prefix, ModelConfig.Experts experts) {
     int width = experts.intermediateSize();
     List<ExpertSource> sources = new ArrayList<>();
-    for (int expert = 0; expert < experts.routed(); expert++) {
+    for (int expert = 0; expert < experts.router().experts(); expert++) {
       sources.add(gatedSource(prefix + expert + ".", width));
     }
     return owned.own(backend.uploadExperts(config.hiddenSize(), width, sources));
-  }
-
-  private static RoutingPolicy policy(ModelConfig.Experts experts) {
-    ModelConfig.Router router = experts.router();
-    return new RoutingPolicy(
-        switch (router.method()) {
-          case SOFTMAX_GREEDY -> RoutingPolicy.Method.SOFTMAX_GREEDY;
-          case SOFTMAX_GROUP_LIMITED -> RoutingPolicy.Method.SOFTMAX_GROUP_LIMITED;
-          case SIGMOID_BIASED -> RoutingPolicy.Method.SIGMOID_BIASED;
-        },
-        experts.perToken(),
-        router.groups(),
-        router.groupsPerToken(),
-        router.normalized(),
-        router.scale());
   }
 
   private ExpertSource gatedSource(String prefix, int width) {

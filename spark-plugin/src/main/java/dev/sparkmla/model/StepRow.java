@@ -1,6 +1,6 @@
 package dev.sparkmla.model;
 
-import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.policy.Sampling;
 import java.util.Optional;
 import java.util.OptionalInt;
 

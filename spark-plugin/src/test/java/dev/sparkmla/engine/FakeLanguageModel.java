@@ -1,11 +1,11 @@
 package dev.sparkmla.engine;
 
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.model.StepRow;
+import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Optional;

@@ -4,7 +4,6 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.Precision;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
@@ -13,7 +12,7 @@ import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.kvcache.BlockPool;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.CacheFiller;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
@@ -22,6 +21,7 @@ import dev.sparkmla.model.ModelShapes;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.model.StepRow;
+import dev.sparkmla.policy.Sampling;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -66,6 +66,7 @@ public final class GenerateBenchmark {
       none leaves a part out.
       """;
 
+  private static final CacheShape CACHE = CacheShape.of(512, 64);
   private static final int WARM_UP_STEPS = 8;
   private static final int STEPS = 32;
   private static final Pattern SIZE = Pattern.compile("(\\d+)x(\\d+)(?:\\+(\\d+))?");
@@ -90,7 +91,7 @@ public final class GenerateBenchmark {
     }
 
     int blocks() {
-      return sequences * BlockPool.blocksFor(tokens + Math.max(newTokens, WARM_UP_STEPS + STEPS));
+      return sequences * CACHE.blocksFor(tokens + Math.max(newTokens, WARM_UP_STEPS + STEPS));
     }
 
     @Override
@@ -282,7 +283,7 @@ public final class GenerateBenchmark {
     return new Segment(
         IntStream.range(0, count).toArray(),
         0,
-        IntStream.range(0, BlockPool.blocksFor(count)).toArray(),
+        IntStream.range(0, CACHE.blocksFor(count)).toArray(),
         Optional.empty(),
         OptionalInt.empty());
   }
@@ -418,11 +419,11 @@ public final class GenerateBenchmark {
     double weights = config.activeParameters();
     if (config.experts().isPresent()) {
       ModelConfig.Experts experts = config.experts().get();
-      double chosen = (double) experts.perToken() / experts.routed();
+      double chosen = (double) experts.router().perToken() / experts.router().experts();
       double touched = 1 - Math.pow(1 - chosen, size.sequences());
       weights +=
           (config.layers() - experts.firstDenseLayers())
-              * (touched * experts.routed() - experts.perToken())
+              * (touched * experts.router().experts() - experts.router().perToken())
               * 3.0
               * experts.intermediateSize()
               * config.hiddenSize();

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.DeviceLostException;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.Tokenizer;

@@ -3,10 +3,10 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.StepBatch;
 import dev.sparkmla.model.StepRow;
+import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;

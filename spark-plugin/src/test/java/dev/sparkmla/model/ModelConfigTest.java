@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sparkmla.model.ModelConfig.Architecture;
-import dev.sparkmla.model.ModelConfig.Router;
 import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.policy.RouterPolicy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,9 +32,10 @@ class ModelConfigTest {
     assertThat(config.queryRank()).hasValue(24);
     assertThat(config.rope().interleaved()).isTrue();
     assertThat(config.experts().orElseThrow().router())
-        .isEqualTo(new Router(Router.Method.SOFTMAX_GROUP_LIMITED, 4, 2, false, 4));
+        .isEqualTo(
+            new RouterPolicy(RouterPolicy.Method.SOFTMAX_GROUP_LIMITED, 8, 3, 4, 2, false, 4));
     assertThat(golden("deepseek-v2-greedy").experts().orElseThrow().router())
-        .isEqualTo(new Router(Router.Method.SOFTMAX_GREEDY, 1, 1, false, 1.3f));
+        .isEqualTo(new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 8, 2, 1, 1, false, 1.3f));
     assertThat(golden("deepseek-v2-greedy").queryRank()).isEmpty();
   }
 
@@ -47,7 +48,7 @@ class ModelConfigTest {
     assertThat(config.isSparse(0)).isFalse();
     assertThat(config.isSparse(1)).isTrue();
     assertThat(config.experts().orElseThrow().router())
-        .isEqualTo(new Router(Router.Method.SIGMOID_BIASED, 4, 2, true, 2.5f));
+        .isEqualTo(new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 8, 3, 4, 2, true, 2.5f));
     assertThat(golden("deepseek-v3-yarn-parameters").rope().interleaved()).isFalse();
     assertThat(golden("deepseek-v3-yarn-parameters").attentionBias()).isTrue();
   }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.LatentCache;
-import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;

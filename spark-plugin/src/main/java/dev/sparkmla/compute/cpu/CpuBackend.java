@@ -9,11 +9,11 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
-import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -393,7 +393,7 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<Weight> bias, RoutingPolicy policy, StepPlan plan) {
+      Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
     int experts = logits.columns();
     float[] biases = bias.map(values -> CpuWeight.of(values).vector()).orElse(new float[experts]);

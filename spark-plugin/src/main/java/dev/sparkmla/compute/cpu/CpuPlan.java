@@ -1,9 +1,9 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,11 +1,11 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.RoutingPolicy;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.Arrays;
 
 /** One token's choice of experts. */
 final class ExpertChoice {
-  private final RoutingPolicy policy;
+  private final RouterPolicy policy;
   private final int count;
   private final float[] scores;
   private final float[] ranks;
@@ -16,7 +16,7 @@ final class ExpertChoice {
    * @param logits {@code [count]} and perhaps more
    * @param bias {@code [count]}
    */
-  ExpertChoice(RoutingPolicy policy, float[] logits, float[] bias, int count) {
+  ExpertChoice(RouterPolicy policy, float[] logits, float[] bias, int count) {
     this.policy = policy;
     this.count = count;
     this.scores = new float[count];
@@ -29,12 +29,12 @@ final class ExpertChoice {
       }
     }
     this.ranks = scores.clone();
-    if (policy.method() == RoutingPolicy.Method.SIGMOID_BIASED) {
+    if (policy.method() == RouterPolicy.Method.SIGMOID_BIASED) {
       for (int i = 0; i < count; i++) {
         ranks[i] += bias[i];
       }
     }
-    if (policy.method() != RoutingPolicy.Method.SOFTMAX_GREEDY) {
+    if (policy.method() != RouterPolicy.Method.SOFTMAX_GREEDY) {
       refuseOtherGroups();
     }
   }
@@ -68,7 +68,7 @@ final class ExpertChoice {
         }
       }
       groups[group] =
-          policy.method() == RoutingPolicy.Method.SIGMOID_BIASED ? first + second : first;
+          policy.method() == RouterPolicy.Method.SIGMOID_BIASED ? first + second : first;
     }
     boolean[] open = new boolean[groups.length];
     for (int i = 0; i < policy.groupsPerToken(); i++) {

@@ -1,7 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 
 /**

@@ -12,7 +12,6 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
-import dev.sparkmla.compute.RoutingPolicy;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
@@ -30,8 +29,8 @@ import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.cuda.Router;
-import dev.sparkmla.cuda.RouterPolicy;
 import dev.sparkmla.cuda.RowOperations;
+import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -420,23 +419,12 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<Weight> bias, RoutingPolicy policy, StepPlan plan) {
+      Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan) {
     CudaRouting routing = CudaRouting.take(arena, logits.rows(), policy.perToken(), on(plan));
     router.route(
         CudaActivation.of(logits).tensor(),
         bias.map(values -> CudaWeight.of(values).vector()),
-        new RouterPolicy(
-            switch (policy.method()) {
-              case SOFTMAX_GREEDY -> RouterPolicy.Method.SOFTMAX_GREEDY;
-              case SOFTMAX_GROUP_LIMITED -> RouterPolicy.Method.SOFTMAX_GROUP_LIMITED;
-              case SIGMOID_BIASED -> RouterPolicy.Method.SIGMOID_BIASED;
-            },
-            logits.columns(),
-            policy.perToken(),
-            policy.groups(),
-            policy.groupsPerToken(),
-            policy.normalized(),
-            policy.scale()),
+        policy,
         routing.idTensor(),
         routing.weightTensor(),
         stream);

@@ -1,10 +1,10 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.LatentCache;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;

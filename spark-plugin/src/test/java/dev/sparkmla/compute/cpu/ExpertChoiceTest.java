@@ -3,8 +3,8 @@ package dev.sparkmla.compute.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.sparkmla.compute.RoutingPolicy;
-import dev.sparkmla.compute.RoutingPolicy.Method;
+import dev.sparkmla.policy.RouterPolicy;
+import dev.sparkmla.policy.RouterPolicy.Method;
 import org.junit.jupiter.api.Test;
 
 class ExpertChoiceTest {
@@ -13,7 +13,7 @@ class ExpertChoiceTest {
   private final int[] experts = new int[2];
   private final float[] weights = new float[2];
 
-  private void choose(RoutingPolicy policy, float[] logits, float[] bias) {
+  private void choose(RouterPolicy policy, float[] logits, float[] bias) {
     new ExpertChoice(policy, logits, bias, logits.length).write(experts, weights, 0);
   }
 
@@ -24,7 +24,7 @@ class ExpertChoiceTest {
   @Test
   void greedyWeighsByTheSoftmaxOverAll() {
     choose(
-        new RoutingPolicy(Method.SOFTMAX_GREEDY, 2, 1, 1, false, 16),
+        new RouterPolicy(Method.SOFTMAX_GREEDY, 6, 2, 1, 1, false, 16),
         new float[] {0, 3, 1, 2, 0, 0},
         NO_BIAS);
 
@@ -37,7 +37,7 @@ class ExpertChoiceTest {
   @Test
   void normalizedWeightsSumToTheScale() {
     choose(
-        new RoutingPolicy(Method.SOFTMAX_GREEDY, 2, 1, 1, true, 2.5f),
+        new RouterPolicy(Method.SOFTMAX_GREEDY, 6, 2, 1, 1, true, 2.5f),
         new float[] {0, 3, 1, 2, 0, 0},
         NO_BIAS);
 
@@ -48,7 +48,7 @@ class ExpertChoiceTest {
   @Test
   void theLowerIdWinsAmongEquals() {
     choose(
-        new RoutingPolicy(Method.SOFTMAX_GREEDY, 2, 1, 1, true, 1),
+        new RouterPolicy(Method.SOFTMAX_GREEDY, 6, 2, 1, 1, true, 1),
         new float[] {1, 1, 1, 1, 1, 1},
         NO_BIAS);
 
@@ -59,7 +59,7 @@ class ExpertChoiceTest {
   void groupsAreRankedByTheirLargestMember() {
     // Groups {5, 0}, {4, 4}, {0, 0}: the first alone may be chosen from.
     choose(
-        new RoutingPolicy(Method.SOFTMAX_GROUP_LIMITED, 2, 3, 1, true, 1),
+        new RouterPolicy(Method.SOFTMAX_GROUP_LIMITED, 6, 2, 3, 1, true, 1),
         new float[] {5, 0, 4, 4, 0, 0},
         NO_BIAS);
 
@@ -70,7 +70,7 @@ class ExpertChoiceTest {
   void biasedGroupsAreRankedByTheirTwoLargest() {
     // Sums of scores: 0.99 + 0.5, 0.98 + 0.98, 1: the second.
     choose(
-        new RoutingPolicy(Method.SIGMOID_BIASED, 2, 3, 1, true, 1),
+        new RouterPolicy(Method.SIGMOID_BIASED, 6, 2, 3, 1, true, 1),
         new float[] {5, 0, 4, 4, 0, 0},
         NO_BIAS);
 
@@ -80,7 +80,7 @@ class ExpertChoiceTest {
   @Test
   void theBiasChoosesAndDoesNotWeigh() {
     choose(
-        new RoutingPolicy(Method.SIGMOID_BIASED, 2, 1, 1, false, 1),
+        new RouterPolicy(Method.SIGMOID_BIASED, 6, 2, 1, 1, false, 1),
         new float[] {2, 1, 0, -1, -2, -3},
         new float[] {0, 0, 0, 0, 0, 5});
 
@@ -92,7 +92,7 @@ class ExpertChoiceTest {
   @Test
   void largeLogitsDoNotOverflow() {
     choose(
-        new RoutingPolicy(Method.SOFTMAX_GREEDY, 2, 1, 1, true, 1),
+        new RouterPolicy(Method.SOFTMAX_GREEDY, 6, 2, 1, 1, true, 1),
         new float[] {500, 499, -500, 0, 0, 0},
         NO_BIAS);
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.Sampling;
+import dev.sparkmla.policy.Sampling;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;

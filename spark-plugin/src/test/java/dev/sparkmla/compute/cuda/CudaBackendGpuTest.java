@@ -12,13 +12,13 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
-import dev.sparkmla.compute.RoutingPolicy;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
 import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.policy.RouterPolicy;
+import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,7 +53,7 @@ class CudaBackendGpuTest {
       int nope,
       int value,
       boolean interleaved,
-      RoutingPolicy policy,
+      RouterPolicy policy,
       int[] lengths,
       int[] prompts) {
     private static final int EXPERTS = 8;
@@ -182,7 +182,7 @@ class CudaBackendGpuTest {
             backend.linear(input, router, Optional.empty(), scores);
             keep(results, "router", backend, scores);
             Optional<Weight> biased =
-                policy.method() == RoutingPolicy.Method.SIGMOID_BIASED
+                policy.method() == RouterPolicy.Method.SIGMOID_BIASED
                     ? Optional.of(correction)
                     : Optional.empty();
             try (Routing routing = backend.route(scores, biased, policy, plan)) {
@@ -222,8 +222,10 @@ class CudaBackendGpuTest {
     }
   }
 
-  private static final RoutingPolicy GREEDY =
-      new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GREEDY, 3, 1, 1, false, 1);
+  private static final int EXPERTS = 8;
+
+  private static final RouterPolicy GREEDY =
+      new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 3, 1, 1, false, 1);
 
   private static void assertSame(Problem problem) {
     Map<String, float[][]> expected;
@@ -295,7 +297,7 @@ class CudaBackendGpuTest {
             128,
             128,
             true,
-            new RoutingPolicy(RoutingPolicy.Method.SIGMOID_BIASED, 2, 4, 2, true, 2.5f),
+            new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, EXPERTS, 2, 4, 2, true, 2.5f),
             new int[] {130, 5, 64},
             new int[] {2, 129, 700, 64}));
   }
@@ -309,7 +311,8 @@ class CudaBackendGpuTest {
             192,
             256,
             true,
-            new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GROUP_LIMITED, 2, 4, 2, false, 1.5f),
+            new RouterPolicy(
+                RouterPolicy.Method.SOFTMAX_GROUP_LIMITED, EXPERTS, 2, 4, 2, false, 1.5f),
             new int[] {65, 3},
             new int[] {200, 3}));
   }

@@ -2,10 +2,10 @@ package dev.sparkmla.compute.cpu.bench;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.policy.Sampling;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;

@@ -9,12 +9,12 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
-import dev.sparkmla.compute.RoutingPolicy;
-import dev.sparkmla.compute.Sampling;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.policy.RouterPolicy;
+import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -50,8 +50,8 @@ public class OperationBenchmark {
   private static final int EXPERTS = 8;
   private static final int VOCABULARY = 896;
   private static final float SCALE = 0.07f;
-  private static final RoutingPolicy POLICY =
-      new RoutingPolicy(RoutingPolicy.Method.SOFTMAX_GREEDY, 2, 1, 1, true, 1);
+  private static final RouterPolicy POLICY =
+      new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 2, 1, 1, true, 1);
 
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
   private ComputeBackend backend;

@@ -9,9 +9,6 @@ import java.util.Arrays;
  * <p>Not thread-safe; see the package's description for the states of a block.
  */
 public final class BlockPool {
-  /** Tokens whose keys and values one block holds. */
-  public static final int BLOCK_TOKENS = 64;
-
   private static final int NONE = -1;
 
   private final PrefixIndex index;
@@ -57,9 +54,14 @@ public final class BlockPool {
     freeCount = blocks;
   }
 
+  /** Tokens in a block. */
+  public int page() {
+    return index.page();
+  }
+
   /** The number of blocks that hold {@code tokens} tokens. */
-  public static int blocksFor(int tokens) {
-    return (int) (((long) tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS);
+  public int blocksFor(int tokens) {
+    return CacheShape.blocksFor(tokens, page());
   }
 
   /** All blocks, whatever their state. */

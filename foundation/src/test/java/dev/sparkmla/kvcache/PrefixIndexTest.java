@@ -7,7 +7,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class PrefixIndexTest {
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index = new PrefixIndex(64);
   private final int[] tokens = IntStream.range(0, 200).toArray();
 
   @Test

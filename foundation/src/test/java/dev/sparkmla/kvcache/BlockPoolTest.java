@@ -8,15 +8,17 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class BlockPoolTest {
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index = new PrefixIndex(64);
 
   @Test
   void countsTheBlocksThatHoldTokens() {
-    assertThat(BlockPool.blocksFor(0)).isZero();
-    assertThat(BlockPool.blocksFor(1)).isEqualTo(1);
-    assertThat(BlockPool.blocksFor(64)).isEqualTo(1);
-    assertThat(BlockPool.blocksFor(65)).isEqualTo(2);
-    assertThat(BlockPool.blocksFor(Integer.MAX_VALUE)).isEqualTo(1 << 25);
+    BlockPool pool = new BlockPool(1, index);
+
+    assertThat(pool.blocksFor(0)).isZero();
+    assertThat(pool.blocksFor(1)).isEqualTo(1);
+    assertThat(pool.blocksFor(64)).isEqualTo(1);
+    assertThat(pool.blocksFor(65)).isEqualTo(2);
+    assertThat(pool.blocksFor(Integer.MAX_VALUE)).isEqualTo(1 << 25);
   }
 
   @Test
@@ -119,7 +121,7 @@ class BlockPoolTest {
   }
 
   private static int[] tokens(int content) {
-    int[] tokens = new int[BlockPool.BLOCK_TOKENS];
+    int[] tokens = new int[64];
     tokens[0] = content;
     return tokens;
   }

@@ -1,4 +1,4 @@
-package dev.sparkmla.compute;
+package dev.sparkmla.policy;
 
 /**
  * How one row of logits becomes a token. The random number is a function of {@code seed} and {@code

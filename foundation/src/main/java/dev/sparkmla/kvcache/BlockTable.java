@@ -1,7 +1,5 @@
 package dev.sparkmla.kvcache;
 
-import static dev.sparkmla.kvcache.BlockPool.BLOCK_TOKENS;
-
 import java.util.Arrays;
 import java.util.OptionalInt;
 
@@ -14,14 +12,24 @@ import java.util.OptionalInt;
 public final class BlockTable implements AutoCloseable {
   private final BlockPool pool;
   private final PrefixIndex index;
+  private final int page;
+  private final int shared;
   private int[] blocks = new int[4];
   private int size;
   private int computed;
 
-  /** Makes an empty table over {@code pool}, whose index is {@code index}. */
-  public BlockTable(BlockPool pool, PrefixIndex index) {
+  /**
+   * Makes an empty table over {@code pool}, whose index is {@code index}.
+   *
+   * @param shared how many of the sequence's first tokens other sequences may find in the index:
+   *     its prompt. Later tokens are computed in another form, whose bits differ, so a block that
+   *     holds one stays the sequence's own
+   */
+  public BlockTable(BlockPool pool, PrefixIndex index, int shared) {
     this.pool = pool;
     this.index = index;
+    this.page = index.page();
+    this.shared = shared;
   }
 
   /** Number of blocks. */
@@ -29,9 +37,16 @@ public final class BlockTable implements AutoCloseable {
     return size;
   }
 
-  /** The blocks, in order: a copy. */
-  public int[] blocks() {
-    return Arrays.copyOf(blocks, size);
+  /**
+   * The first {@code count} blocks, in order: a copy.
+   *
+   * @throws IndexOutOfBoundsException if the table has fewer
+   */
+  public int[] blocks(int count) {
+    if (count > size) {
+      throw new IndexOutOfBoundsException(count + " blocks of a table of " + size);
+    }
+    return Arrays.copyOf(blocks, count);
   }
 
   /** How many of the sequence's first tokens are computed in these blocks. */
@@ -40,11 +55,11 @@ public final class BlockTable implements AutoCloseable {
   }
 
   /**
-   * The last full computed block, {@link PrefixIndex#ROOT} if there is none: the predecessor of the
-   * one that is computed next.
+   * The last full computed block of the shared tokens, {@link PrefixIndex#ROOT} if there is none:
+   * the predecessor of the shared one that is computed next.
    */
-  public int lastFullBlock() {
-    int full = computed / BLOCK_TOKENS;
+  public int lastSharedBlock() {
+    int full = Math.min(computed, shared) / page;
     return full == 0 ? PrefixIndex.ROOT : blocks[full - 1];
   }
 
@@ -54,7 +69,7 @@ public final class BlockTable implements AutoCloseable {
    * @throws IllegalStateException if the pool does not have it; then nothing was allocated
    */
   public void reserve(int tokens) {
-    int missing = BlockPool.blocksFor(tokens) - size;
+    int missing = pool.blocksFor(tokens) - size;
     if (missing > pool.available()) {
       throw new IllegalStateException(
           missing + " blocks are missing and " + pool.available() + " available");
@@ -70,38 +85,40 @@ public final class BlockTable implements AutoCloseable {
    *
    * @param tokens the sequence's token ids, of which the first {@link #computedTokens} are those
    *     computed here
-   * @param limit how many of the tokens may be taken up at most
+   * @param limit how many of the tokens may be taken up at most; no more than the shared ones are
    * @return by how many {@link #computedTokens} grew
    */
   public int adopt(int[] tokens, int limit) {
     int before = computed;
-    for (int full = computed / BLOCK_TOKENS; (full + 1) * BLOCK_TOKENS <= limit; full++) {
-      OptionalInt known = index.find(lastFullBlock(), tokens, full * BLOCK_TOKENS);
+    int most = Math.min(limit, shared);
+    for (int full = computed / page; (full + 1) * page <= most; full++) {
+      OptionalInt known = index.find(lastSharedBlock(), tokens, full * page);
       if (known.isEmpty()) {
         break;
       }
       place(full, known.getAsInt());
-      computed = (full + 1) * BLOCK_TOKENS;
+      computed = (full + 1) * page;
     }
     return computed - before;
   }
 
   /**
    * Notes that the sequence's first {@code newComputed} tokens are computed, and makes the blocks
-   * that became full known to the index.
+   * of shared tokens that became full known to the index.
    *
    * @param tokens the sequence's token ids
    * @param newComputed how many of them are computed now
    * @throws IllegalArgumentException if that is fewer than before, or more than the blocks hold
    */
   public void advance(int[] tokens, int newComputed) {
-    if (newComputed < computed || newComputed > (long) size * BLOCK_TOKENS) {
+    if (newComputed < computed || newComputed > (long) size * page) {
       throw new IllegalArgumentException(
           newComputed + " tokens computed after " + computed + ", in " + size + " blocks");
     }
-    for (int full = computed / BLOCK_TOKENS; (full + 1) * BLOCK_TOKENS <= newComputed; full++) {
-      place(full, index.add(lastFullBlock(), tokens, full * BLOCK_TOKENS, blocks[full]));
-      computed = (full + 1) * BLOCK_TOKENS;
+    int indexed = Math.min(newComputed, shared);
+    for (int full = computed / page; (full + 1) * page <= indexed; full++) {
+      place(full, index.add(lastSharedBlock(), tokens, full * page, blocks[full]));
+      computed = (full + 1) * page;
     }
     computed = newComputed;
   }

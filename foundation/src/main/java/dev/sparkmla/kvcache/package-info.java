@@ -1,9 +1,10 @@
 /**
- * Which 64-token block of the paged cache holds what, and for whom.
+ * The shape of the paged cache, and which of its blocks holds what for whom.
  *
- * <p>Here live the pool of blocks, the table of one sequence's blocks, and the index of computed
- * prefixes. Block numbers and token ids are all it knows: the memory behind a block belongs to the
- * model, requests and their order to the engine. Start at {@link dev.sparkmla.kvcache.BlockTable}.
+ * <p>Here live the cache's shape ({@link dev.sparkmla.kvcache.CacheShape}), the pool of blocks, the
+ * table of one sequence's blocks, and the index of computed prefixes. Sizes, block numbers and
+ * token ids are all it knows: the memory behind a block belongs to the model, requests and their
+ * order to the engine. Start at {@link dev.sparkmla.kvcache.BlockTable}.
  *
  * <h2>Ownership</h2>
  *
@@ -27,12 +28,13 @@
  *
  * <h2>Sharing and eviction</h2>
  *
- * <p>Only full blocks are shared, and a full block is never written again; so sharing needs no
- * copy. The index finds a block by the block before it and the 64 token ids in it. The ids are
- * compared, not merely hashed: two prefixes that share a block are equal, token by token. When a
- * sequence fills a block that the index already knows, the sequence takes the known one and gives
- * its own back; hence a prefix is in the cache once, and the predecessor of an indexed block is
- * always indexed too.
+ * <p>Only full blocks of prompt tokens are shared, and a full block is never written again; so
+ * sharing needs no copy. Blocks that hold generated tokens are never shared: they are computed in
+ * absorbed form, a prompt in expanded form, and the two round differently. The index finds a block
+ * by the block before it and the token ids in it. The ids are compared, not merely hashed: two
+ * prefixes that share a block are equal, token by token. When a sequence fills a prompt block that
+ * the index already knows, the sequence takes the known one and gives its own back; hence a prefix
+ * is in the cache once, and the predecessor of an indexed block is always indexed too.
  *
  * <p>A table gives its blocks back from the last to the first, and whoever takes up a prefix takes
  * it up from its first block. The cached blocks, ordered by when they were given back, therefore

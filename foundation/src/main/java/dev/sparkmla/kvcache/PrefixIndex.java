@@ -1,28 +1,45 @@
 package dev.sparkmla.kvcache;
 
-import static dev.sparkmla.kvcache.BlockPool.BLOCK_TOKENS;
-
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalInt;
 
 /**
- * Finds the block that was computed from 64 tokens after a given block: a chain of such steps from
- * {@link #ROOT} finds a prefix. What it finds holds exactly these tokens after exactly that prefix:
- * the ids are compared, hashes only lead to them.
+ * Finds the block that was computed from a page of tokens after a given block: a chain of such
+ * steps from {@link #ROOT} finds a prefix. What it finds holds exactly these tokens after exactly
+ * that prefix: the ids are compared, hashes only lead to them.
  *
- * <p>Not thread-safe. It holds 64 token ids for each block it knows.
+ * <p>Not thread-safe. It holds a page of token ids for each block it knows.
  */
 public final class PrefixIndex {
   /** The predecessor of a sequence's first block. */
   public static final int ROOT = -1;
 
+  private final int page;
   private final Map<Key, Integer> blocks = new HashMap<>();
   private final Map<Integer, Key> keys = new HashMap<>();
 
   /** How many indexed blocks follow an indexed block; absent where none does. */
   private final Map<Integer, Integer> followers = new HashMap<>();
+
+  /**
+   * Makes an empty index.
+   *
+   * @param page tokens in a block, ≥ 1
+   * @throws IllegalArgumentException if {@code page} is less than 1
+   */
+  public PrefixIndex(int page) {
+    if (page < 1) {
+      throw new IllegalArgumentException("a block needs at least 1 token, not " + page);
+    }
+    this.page = page;
+  }
+
+  /** Tokens in a block. */
+  public int page() {
+    return page;
+  }
 
   /** How many blocks the index knows. */
   public int size() {
@@ -35,14 +52,14 @@ public final class PrefixIndex {
   }
 
   /**
-   * The block that holds a run of 64 tokens after {@code predecessor}.
+   * The block that holds a page of tokens after {@code predecessor}.
    *
    * @param predecessor an indexed block, or {@link #ROOT}
-   * @param tokens ids of which the 64 from {@code from} on are looked for
+   * @param tokens ids of which the page from {@code from} on is looked for
    * @param from index of the first of them
    */
   public OptionalInt find(int predecessor, int[] tokens, int from) {
-    Integer block = blocks.get(Key.of(predecessor, tokens, from));
+    Integer block = blocks.get(key(predecessor, tokens, from));
     return block == null ? OptionalInt.empty() : OptionalInt.of(block);
   }
 
@@ -50,7 +67,7 @@ public final class PrefixIndex {
    * Makes a full, computed block known, unless an equal one is.
    *
    * @param predecessor the indexed block before it, or {@link #ROOT}
-   * @param tokens ids of which the 64 from {@code from} on are in the block
+   * @param tokens ids of which the page from {@code from} on is in the block
    * @param from index of the first of them
    * @param block the block
    * @return the block that the index knows for these tokens: {@code block}, or the equal one that
@@ -63,7 +80,7 @@ public final class PrefixIndex {
       throw new IllegalStateException(
           "block " + block + " follows block " + predecessor + ", which is not indexed");
     }
-    Key key = Key.of(predecessor, tokens, from);
+    Key key = key(predecessor, tokens, from);
     Integer known = blocks.get(key);
     if (known != null) {
       return known;
@@ -97,6 +114,14 @@ public final class PrefixIndex {
         key.predecessor, (predecessor, count) -> count == 1 ? null : count - 1);
   }
 
+  private Key key(int predecessor, int[] tokens, int from) {
+    if (from < 0 || from + page > tokens.length) {
+      throw new IndexOutOfBoundsException(
+          "no " + page + " tokens from " + from + " on, of " + tokens.length);
+    }
+    return new Key(predecessor, Arrays.copyOfRange(tokens, from, from + page));
+  }
+
   /** A block's place in the chain; equal by content. */
   private static final class Key {
     private final int predecessor;
@@ -107,14 +132,6 @@ public final class PrefixIndex {
       this.predecessor = predecessor;
       this.tokens = tokens;
       this.hash = 31 * predecessor + Arrays.hashCode(tokens);
-    }
-
-    static Key of(int predecessor, int[] tokens, int from) {
-      if (from < 0 || from + BLOCK_TOKENS > tokens.length) {
-        throw new IndexOutOfBoundsException(
-            "no " + BLOCK_TOKENS + " tokens from " + from + " on, of " + tokens.length);
-      }
-      return new Key(predecessor, Arrays.copyOfRange(tokens, from, from + BLOCK_TOKENS));
     }
 
     @Override

@@ -15,19 +15,47 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BlockTableTest {
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index = new PrefixIndex(64);
   private final BlockPool pool = new BlockPool(8, index);
   private final int[] tokens = IntStream.range(0, 300).toArray();
 
   @Test
+  void keepsBlocksThatHoldOtherThanSharedTokensToItself() {
+    int[] tokens = IntStream.range(0, 256).toArray();
+    try (BlockTable first = new BlockTable(pool, index, 100);
+        BlockTable second = new BlockTable(pool, index, 256)) {
+      first.reserve(256);
+      first.advance(tokens, 100);
+      first.advance(tokens, 256);
+
+      assertThat(index.size()).isEqualTo(1);
+      assertThat(first.lastSharedBlock()).isEqualTo(first.blocks(1)[0]);
+      assertThat(second.adopt(tokens, 256)).isEqualTo(64);
+    }
+  }
+
+  @Test
+  void takesUpNoMoreThanItsSharedTokens() {
+    int[] tokens = IntStream.range(0, 256).toArray();
+    try (BlockTable first = new BlockTable(pool, index, 256);
+        BlockTable second = new BlockTable(pool, index, 100)) {
+      first.reserve(256);
+      first.advance(tokens, 256);
+
+      assertThat(second.adopt(tokens, 255)).isEqualTo(64);
+    }
+  }
+
+  @Test
   void takesUpFullBlocksOfAnEqualPrefix() {
-    try (BlockTable first = new BlockTable(pool, index);
-        BlockTable second = new BlockTable(pool, index)) {
+    try (BlockTable first = new BlockTable(pool, index, Integer.MAX_VALUE);
+        BlockTable second = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       first.reserve(200);
       first.advance(tokens, 200);
 
       assertThat(second.adopt(tokens, 299)).isEqualTo(192);
-      assertThat(second.blocks()).isEqualTo(Arrays.copyOf(first.blocks(), 3));
+      assertThat(second.blocks(second.size()))
+          .isEqualTo(Arrays.copyOf(first.blocks(first.size()), 3));
       assertThat(second.computedTokens()).isEqualTo(192);
       assertThat(pool.available()).isEqualTo(4);
     }
@@ -37,8 +65,8 @@ class BlockTableTest {
 
   @Test
   void takesUpNoMoreThanTheLimit() {
-    try (BlockTable first = new BlockTable(pool, index);
-        BlockTable second = new BlockTable(pool, index)) {
+    try (BlockTable first = new BlockTable(pool, index, Integer.MAX_VALUE);
+        BlockTable second = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       first.reserve(128);
       first.advance(tokens, 128);
 
@@ -49,8 +77,8 @@ class BlockTableTest {
 
   @Test
   void stopsAtTheFirstDifferentToken() {
-    try (BlockTable first = new BlockTable(pool, index);
-        BlockTable second = new BlockTable(pool, index)) {
+    try (BlockTable first = new BlockTable(pool, index, Integer.MAX_VALUE);
+        BlockTable second = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       first.reserve(192);
       first.advance(tokens, 192);
       int[] different = tokens.clone();
@@ -62,37 +90,37 @@ class BlockTableTest {
 
   @Test
   void sharesABlockThatTwoComputedAlike() {
-    try (BlockTable first = new BlockTable(pool, index);
-        BlockTable second = new BlockTable(pool, index)) {
+    try (BlockTable first = new BlockTable(pool, index, Integer.MAX_VALUE);
+        BlockTable second = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       first.reserve(70);
       second.reserve(70);
       first.advance(tokens, 70);
       second.advance(tokens, 70);
 
-      assertThat(second.blocks()[0]).isEqualTo(first.blocks()[0]);
-      assertThat(second.blocks()[1]).isNotEqualTo(first.blocks()[1]);
+      assertThat(second.blocks(second.size())[0]).isEqualTo(first.blocks(first.size())[0]);
+      assertThat(second.blocks(second.size())[1]).isNotEqualTo(first.blocks(first.size())[1]);
       assertThat(pool.available()).isEqualTo(5);
     }
   }
 
   @Test
   void aPartlyComputedBlockGivesWayToTheKnownOne() {
-    try (BlockTable first = new BlockTable(pool, index);
-        BlockTable second = new BlockTable(pool, index)) {
+    try (BlockTable first = new BlockTable(pool, index, Integer.MAX_VALUE);
+        BlockTable second = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       second.reserve(40);
       second.advance(tokens, 40);
       first.reserve(128);
       first.advance(tokens, 128);
 
       assertThat(second.adopt(tokens, 299)).isEqualTo(88);
-      assertThat(second.blocks()).isEqualTo(first.blocks());
+      assertThat(second.blocks(second.size())).isEqualTo(first.blocks(first.size()));
       assertThat(pool.available()).isEqualTo(6);
     }
   }
 
   @Test
   void reservesAllOrNothing() {
-    try (BlockTable table = new BlockTable(pool, index)) {
+    try (BlockTable table = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       table.reserve(65);
       assertThatThrownBy(() -> table.reserve(9 * 64))
           .isInstanceOf(IllegalStateException.class)
@@ -105,7 +133,7 @@ class BlockTableTest {
 
   @Test
   void refusesToComputeBackwardsOrBeyondItsBlocks() {
-    try (BlockTable table = new BlockTable(pool, index)) {
+    try (BlockTable table = new BlockTable(pool, index, Integer.MAX_VALUE)) {
       table.reserve(64);
       table.advance(tokens, 10);
       assertThatThrownBy(() -> table.advance(tokens, 9))
@@ -123,7 +151,7 @@ class BlockTableTest {
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
   void keepsItsLawsUnderRandomUse(long seed) {
     SplittableRandom random = new SplittableRandom(seed);
-    PrefixIndex index = new PrefixIndex();
+    PrefixIndex index = new PrefixIndex(64);
     BlockPool pool = new BlockPool(24, index);
     List<BlockTable> tables = new ArrayList<>();
     List<int[]> contents = new ArrayList<>();
@@ -135,7 +163,7 @@ class BlockTableTest {
       switch (random.nextInt(4)) {
         case 0 -> {
           if (tables.size() < 6) {
-            tables.add(new BlockTable(pool, index));
+            tables.add(new BlockTable(pool, index, Integer.MAX_VALUE));
             contents.add(prompt(random));
           }
         }
@@ -186,12 +214,12 @@ class BlockTableTest {
       Map<Integer, int[]> written) {
     int from = table.computedTokens();
     int to = Math.min(tokens.length, from + random.nextInt(1, 200));
-    if (BlockPool.blocksFor(to) - table.size() > pool.available()) {
+    if (pool.blocksFor(to) - table.size() > pool.available()) {
       return;
     }
     table.reserve(to);
-    for (int i = from / 64; i < BlockPool.blocksFor(to); i++) {
-      int block = table.blocks()[i];
+    for (int i = from / 64; i < pool.blocksFor(to); i++) {
+      int block = table.blocks(table.size())[i];
       assertThat(pool.references(block)).as("only one may write a block").isEqualTo(1);
       written.put(block, Arrays.copyOf(tokens, Math.min(to, (i + 1) * 64)));
     }
@@ -207,7 +235,7 @@ class BlockTableTest {
     int[] references = new int[pool.size()];
     for (int t = 0; t < tables.size(); t++) {
       BlockTable table = tables.get(t);
-      int[] blocks = table.blocks();
+      int[] blocks = table.blocks(table.size());
       for (int i = 0; i < blocks.length; i++) {
         references[blocks[i]]++;
         int end = Math.min(table.computedTokens(), (i + 1) * 64);
