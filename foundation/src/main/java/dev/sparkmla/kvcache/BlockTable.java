@@ -49,6 +49,11 @@ public final class BlockTable implements AutoCloseable {
     return Arrays.copyOf(blocks, count);
   }
 
+  /** The number of blocks that hold {@code tokens} tokens. */
+  public int blocksFor(int tokens) {
+    return CacheShape.blocksFor(tokens, page);
+  }
+
   /** How many of the sequence's first tokens are computed in these blocks. */
   public int computedTokens() {
     return computed;
@@ -69,7 +74,7 @@ public final class BlockTable implements AutoCloseable {
    * @throws IllegalStateException if the pool does not have it; then nothing was allocated
    */
   public void reserve(int tokens) {
-    int missing = pool.blocksFor(tokens) - size;
+    int missing = blocksFor(tokens) - size;
     if (missing > pool.available()) {
       throw new IllegalStateException(
           missing + " blocks are missing and " + pool.available() + " available");

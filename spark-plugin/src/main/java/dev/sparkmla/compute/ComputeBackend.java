@@ -1,5 +1,6 @@
 package dev.sparkmla.compute;
 
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
@@ -12,13 +13,13 @@ import java.util.OptionalLong;
  *
  * <p>A step goes {@link #plan}, {@link #run}, {@link #tokens}. The first two only enqueue work
  * where the machine has a queue, so that the next step can be planned and run before the tokens of
- * this one are known: its rows may name them by {@link Segment#previousRow}. Steps are computed in
- * the order they were run.
+ * this one are known: its segments may name them by {@link Segment.Tokens.Sampled}. Steps are
+ * computed in the order they were run.
  *
- * <p>Arithmetic is float32 or better, sums of products among it; weights and cache hold bf16, and
- * activations what their {@link Precision} says, which every operation expects as its parameters
- * say. A row's result does not depend on the other rows of a call, up to the rounding of the
- * products. Matrices are row-major; {@code n} is the number of rows of the activation named first.
+ * <p>Arithmetic is float32 or better, the sums of a GEMM among it; weights and cache hold what
+ * their formats say, and activations what their {@link Precision} says, which every operation
+ * expects as its parameters say. A row's result is the same, bit for bit, whatever other rows a
+ * call has. Matrices are row-major; {@code n} is the number of rows of the activation named first.
  * One thread at a time may call a backend's operations.
  *
  * <p>Operations called outside {@link #run} are computed as they come and never recorded. What is
@@ -31,6 +32,13 @@ public interface ComputeBackend extends AutoCloseable {
 
   /** Whether {@link #run} returns before the step is computed. */
   boolean runsAhead();
+
+  /**
+   * Refuses attention that this backend cannot compute.
+   *
+   * @throws ComputeException naming the sizes and those that are supported
+   */
+  void requireSupported(AttentionShape shape);
 
   /** Bytes of the device's memory that are free; empty where the host's is used. */
   OptionalLong freeMemory();
@@ -66,27 +74,27 @@ public interface ComputeBackend extends AutoCloseable {
    *
    * @throws ComputeException when there is no memory for it
    */
-  LatentCache allocateCache(int layers, int blocks);
+  LatentCache allocateCache(CacheShape shape, int layers, int blocks);
 
   /**
    * The angles of rotary embedding: pair i of a token at position p turns by {@code p *
    * inverseFrequencies[i]} (Su et al. 2021, arXiv:2104.09864).
    *
-   * @param inverseFrequencies {@code [32]}
+   * @param inverseFrequencies {@code [n]}, n pairs of the rope's 2n elements
    * @param factor multiplies cosine and sine
-   * @param interleaved whether pair i is elements (2i, 2i + 1), or (i, i + 32)
+   * @param interleaved whether pair i is elements (2i, 2i + 1), or (i, i + n)
    * @param positions number of positions, from 0
    */
   Rotation rotation(double[] inverseFrequencies, double factor, boolean interleaved, int positions);
 
   /**
    * Lays out a step: the tokens of all segments, one after the other, are the rows of its
-   * activations. The segments' arrays are read before this returns.
+   * activations. The segments are read before this returns.
    *
-   * @param decoding segments of one token each, attended in absorbed form
-   * @param prefilling segments attended in expanded form
+   * @param segments at least one, those that decode before those that prefill; no two write the
+   *     same place of the cache
    */
-  StepPlan plan(List<Segment> decoding, List<Segment> prefilling);
+  StepPlan plan(List<Segment> segments);
 
   /**
    * Computes a step.
@@ -101,11 +109,10 @@ public interface ComputeBackend extends AutoCloseable {
    * Waits for a step that was run, and returns the tokens it sampled. To be called once for a plan,
    * and for earlier plans first.
    *
-   * @return int32 {@code [segments that want one]}, in the order of {@link StepPlan#sampledRows}
-   * @throws ComputeException when a row of logits held NaN or positive infinity
+   * @throws ComputeException when the step failed; the steps run after it may have failed with it
    * @throws DeviceLostException when the device has failed for good
    */
-  int[] tokens(StepPlan plan);
+  SampledTokens tokens(StepPlan plan);
 
   /**
    * {@code out[i] = table[token of row i]}.
@@ -150,9 +157,8 @@ public interface ComputeBackend extends AutoCloseable {
    * Normalizes each row's latent as {@link #normalize} does, turns its rope key, rounds both to
    * bf16 and writes them to the row's slot of the cache.
    *
-   * @param latents bf16 {@code [plan.rows(), 576]}: 512 latents, 64 rope key elements; may be
-   *     replaced
-   * @param gain {@code [1, 512]}
+   * @param latents bf16 {@code [plan.rows(), latent + rope]}; may be replaced
+   * @param gain {@code [latent]}
    */
   void writeCache(
       Activation latents,
@@ -167,15 +173,14 @@ public interface ComputeBackend extends AutoCloseable {
    * Moves the decoding rows' queries into the latent space: {@code out[h] = [q_nope[h] · W_UK[h],
    * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope turned by the row's position.
    *
-   * @param queries bf16 {@code [plan.rows(), heads * (nope + 64)]}
-   * @param keyValue {@code [heads * (nope + value), 512]}: W_UK and W_UV by head
-   * @param out bf16 {@code [plan.decodeRows(), heads * 576]}
+   * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
+   * @param keyValue {@code [heads * (nope + value), latent]}: W_UK and W_UV by head
+   * @param out bf16 {@code [plan.decodeRows(), heads * (latent + rope)]}
    */
   void absorbQueries(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       Activation out);
@@ -184,14 +189,12 @@ public interface ComputeBackend extends AutoCloseable {
    * Attention of the decoding rows over the cached tokens up to and with their own: {@code out[h] =
    * softmax(scale * q[h] · cacheᵀ) · latents}.
    *
-   * @param absorbed bf16 {@code [plan.decodeRows(), heads * 576]}
-   * @param scale multiplies the scores
-   * @param out bf16 {@code [plan.decodeRows(), heads * 512]}
+   * @param absorbed bf16 {@code [plan.decodeRows(), heads * (latent + rope)]}
+   * @param out bf16 {@code [plan.decodeRows(), heads * latent]}
    */
   void decodeAttention(
       Activation absorbed,
-      int heads,
-      float scale,
+      AttentionShape shape,
       StepPlan plan,
       LatentCache cache,
       int layer,
@@ -201,32 +204,29 @@ public interface ComputeBackend extends AutoCloseable {
    * Moves attended latents to values: {@code out[row, h] = W_UV[h] · latents[row, h]} for the
    * decoding rows.
    *
-   * @param latents bf16 {@code [plan.decodeRows(), heads * 512]}
-   * @param keyValue {@code [heads * (nope + value), 512]}
+   * @param latents bf16 {@code [plan.decodeRows(), heads * latent]}
+   * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the prefilling rows are left alone
    */
   void projectValues(
-      Activation latents, Weight keyValue, int heads, int nope, StepPlan plan, Activation out);
+      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out);
 
   /**
    * Causal attention of the prefilling rows in expanded form: cached tokens, this step's among
    * them, are expanded to keys {@code [W_UK[h] · latent, rope key]} and values {@code W_UV[h] ·
-   * latent} a run at a time, and the runs' softmax is merged as it goes (Dao et al. 2022,
-   * arXiv:2205.14135). The result does not depend on how a prompt was cut into steps, up to
-   * rounding.
+   * latent}, a part of the context at a time, and the parts' softmax is merged as it goes (Dao et
+   * al. 2022, arXiv:2205.14135). The context is cut at absolute positions: the result is the same,
+   * bit for bit, however a prompt was cut into steps.
    *
-   * @param queries bf16 {@code [plan.rows(), heads * (nope + 64)]}; the last 64 elements of every
+   * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}; the last elements of every
    *     head are to be turned by the row's position, and may be replaced
-   * @param keyValue {@code [heads * (nope + value), 512]}
-   * @param scale multiplies the scores
+   * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the decoding rows are left alone
    */
   void prefillAttention(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       LatentCache cache,

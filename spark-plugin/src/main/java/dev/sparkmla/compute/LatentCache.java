@@ -1,22 +1,14 @@
 package dev.sparkmla.compute;
 
+import dev.sparkmla.kvcache.CacheShape;
+
 /**
- * The paged cache of all layers, bf16 {@code [layers][blocks][64][576]}: of each token 512 latents
- * after their norm, then 64 rope key elements, shared by all heads (DeepSeek-V2, arXiv:2405.04434,
- * section 2.1). Its owner is who allocated it.
+ * The paged cache of all layers, {@code [layers][blocks][page]} tokens of the cache's shape. Its
+ * owner is who allocated it.
  */
 public interface LatentCache extends AutoCloseable {
-  /** Tokens in a block. */
-  int BLOCK_TOKENS = 64;
-
-  /** Width of a token's latent. */
-  int LATENT = 512;
-
-  /** Width of a token's rope key. */
-  int ROPE = 64;
-
-  /** Elements of a token. */
-  int WIDTH = LATENT + ROPE;
+  /** What is held of a token, and how many tokens a block has. */
+  CacheShape shape();
 
   /** Number of layers. */
   int layers();

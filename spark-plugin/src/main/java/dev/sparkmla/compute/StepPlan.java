@@ -12,12 +12,12 @@ public interface StepPlan extends AutoCloseable {
   /** Number of rows of the step's activations: its tokens, and rows that were added. */
   int rows();
 
-  /** How many of the rows, from the first on, decode; the others prefill. */
+  /** How many of the rows, from the first on, decode (absorbed); the others prefill (expanded). */
   int decodeRows();
 
   /**
-   * Number of rows that a token is sampled from, and rows that were added: of the decoding segments
-   * that want one, in order, then of the prefilling ones, each its last.
+   * Number of rows that a token is sampled from, in the order of the segments and of their samples,
+   * and rows that were added.
    */
   int sampledRows();
 

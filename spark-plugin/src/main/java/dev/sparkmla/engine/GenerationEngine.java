@@ -2,15 +2,12 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.PendingStep;
-import dev.sparkmla.model.StepBatch;
-import dev.sparkmla.model.StepRow;
 import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
@@ -100,7 +97,7 @@ public final class GenerationEngine implements AutoCloseable {
             tokenizer,
             template,
             model.config().contextWindow(),
-            (long) model.cacheBlocks() * CacheShape.PAGE);
+            (long) model.cacheBlocks() * model.config().cacheShape().page());
     this.scheduler = newScheduler();
     publishStatistics();
     this.thread = new Thread(this::run, "mla-engine");
@@ -357,21 +354,20 @@ public final class GenerationEngine implements AutoCloseable {
    * the model does not run ahead.
    */
   private void step() {
-    Optional<StepBatch> batch = scheduler.plan();
-    if (batch.isPresent()) {
-      for (StepRow row : batch.get().rows()) {
-        computedTokens += row.tokens().length;
-      }
-      pending.addLast(model.submit(batch.get()));
+    Optional<PlannedStep> planned = scheduler.plan();
+    if (planned.isPresent()) {
+      pending.addLast(model.submit(planned.get().segments()));
+      scheduler.submitted(planned.get());
+      computedTokens += planned.get().tokens();
       steps++;
     }
-    if (!pending.isEmpty() && (batch.isEmpty() || pending.size() > stepsAhead)) {
+    if (!pending.isEmpty() && (planned.isEmpty() || pending.size() > stepsAhead)) {
       takeResults(pending.removeFirst());
     }
   }
 
   private void takeResults(PendingStep step) {
-    List<Sequence> grown = scheduler.complete(step.tokens());
+    List<Sequence> grown = scheduler.complete(step.tokens()).grown();
     outputTokens += grown.size();
     Map<Generation, GenerationResult> results = new HashMap<>();
     Set<Sequence> ended = new HashSet<>();
@@ -404,7 +400,11 @@ public final class GenerationEngine implements AutoCloseable {
   }
 
   private Scheduler newScheduler() {
-    return new Scheduler(options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks());
+    return new Scheduler(
+        options.maxBatchedTokens(),
+        options.maxSequences(),
+        model.cacheBlocks(),
+        model.config().cacheShape().page());
   }
 
   /**

@@ -1,12 +1,10 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.SampledTokens;
+import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.kvcache.BlockTable;
-import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.kvcache.PrefixIndex;
-import dev.sparkmla.model.LanguageModel;
-import dev.sparkmla.model.StepBatch;
-import dev.sparkmla.model.StepRow;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,7 +22,7 @@ import java.util.function.Predicate;
  * <p>Sequences wait in order of arrival, and are served in that order:
  *
  * <ol>
- *   <li>Every decoding sequence gets its one token of the budget.
+ *   <li>Every decoding sequence gets one token of the budget.
  *   <li>What is left of the budget goes to prompts, the first arrived first, in chunks.
  *   <li>When budget is left, waiting sequences are admitted while blocks for their whole prompts
  *       are available, with one to spare for every running sequence. The first that does not fit
@@ -32,9 +30,15 @@ import java.util.function.Predicate;
  * </ol>
  *
  * <p>A sequence that gets no block takes those of the youngest running one, if that is younger than
- * itself: the younger is preempted, waits again at the head, and later computes its tokens anew, as
- * far as they are no longer cached. Otherwise it sits the step out. So the oldest running sequence
- * is never preempted and advances in every step. Hence every sequence finishes.
+ * itself: the younger is preempted, waits again at the head, and later computes its tokens anew,
+ * the prompt as far as it is no longer cached. Otherwise it sits the step out. So the oldest
+ * running sequence is never preempted and advances in every step. Hence every sequence finishes.
+ *
+ * <p>Tokens of a prompt are always computed in expanded form and generated tokens always in
+ * absorbed form, also when they are computed anew: so a sequence's numbers are the same, bit for
+ * bit, whatever it is batched with and whether or not it is preempted. Several generated tokens of
+ * a sequence may be computed anew in one step; a step has no more rows that decode than sequences
+ * may run.
  *
  * <p>A shared prefix is computed once: a sequence takes up the blocks the cache has, at every step
  * of its prompt, and sits a step out in which an older one computes its very next block.
@@ -48,31 +52,30 @@ import java.util.function.Predicate;
  * <p>Not thread-safe.
  */
 final class Scheduler {
-  /** Stands for the token of a row that goes on with what the step before has chosen. */
-  private static final int[] UNKNOWN = {0};
-
   private final int maxBatchedTokens;
   private final int maxRunning;
-  private final PrefixIndex index = new PrefixIndex(CacheShape.PAGE);
-  private final BlockPool pool;
+  private final int cacheBlocks;
+  private final int page;
+  private PrefixIndex index;
+  private BlockPool pool;
 
   private final Deque<Sequence> waiting = new ArrayDeque<>();
 
   /** In order of arrival. */
   private final List<Sequence> running = new ArrayList<>();
 
-  /** What the steps compute whose results are not in, in the order they were planned. */
-  private final Deque<List<Part>> pending = new ArrayDeque<>();
+  /** The submitted steps whose results are not in, in their order. */
+  private final Deque<PlannedStep> pending = new ArrayDeque<>();
 
   private long preemptions;
 
   /**
-   * A sequence's part of a step.
+   * What a step's results did.
    *
-   * @param computed its tokens up to here are computed after it
-   * @param wanted whether a token is chosen after them
+   * @param grown the sequences that got a token, in the order of the step
+   * @param failed the sequences whose logits were not numbers
    */
-  private record Part(Sequence sequence, int computed, boolean wanted) {}
+  record Completed(List<Sequence> grown, List<Sequence> failed) {}
 
   /** The block a prompt computes next: {@code tokens} after {@code predecessor}. */
   private record NextBlock(int predecessor, List<Integer> tokens) {}
@@ -81,11 +84,19 @@ final class Scheduler {
    * @param maxBatchedTokens tokens of a step at most
    * @param maxSequences running sequences at most; no more than {@code maxBatchedTokens} count
    * @param cacheBlocks blocks to hand out
+   * @param page tokens in a block
    */
-  Scheduler(int maxBatchedTokens, int maxSequences, int cacheBlocks) {
+  Scheduler(int maxBatchedTokens, int maxSequences, int cacheBlocks, int page) {
     this.maxBatchedTokens = maxBatchedTokens;
     this.maxRunning = Math.min(maxSequences, maxBatchedTokens);
-    this.pool = new BlockPool(cacheBlocks, index);
+    this.cacheBlocks = cacheBlocks;
+    this.page = page;
+    emptyCache();
+  }
+
+  private void emptyCache() {
+    index = new PrefixIndex(page);
+    pool = new BlockPool(cacheBlocks, index);
   }
 
   BlockPool pool() {
@@ -116,11 +127,11 @@ final class Scheduler {
    */
   void add(Sequence sequence) {
     long tokens = (long) sequence.promptTokens() + sequence.maxTokens();
-    if (tokens > (long) pool.size() * pool.page()) {
+    if (tokens > (long) pool.size() * page) {
       throw new IllegalArgumentException(
           tokens + " tokens do not fit into " + pool.size() + " blocks");
     }
-    sequence.start(new BlockTable(pool, index, sequence.promptTokens()));
+    sequence.start(newTable(sequence));
     waiting.addLast(sequence);
   }
 
@@ -145,90 +156,115 @@ final class Scheduler {
   }
 
   /**
-   * Plans the next step, to be computed after those planned before. Its results must come back
-   * through {@link #complete}; two steps may be without theirs.
+   * Goes on with an empty cache after the results of submitted steps were lost: every running
+   * sequence waits again, in its order, and computes its tokens anew. What the lost steps chose is
+   * chosen again.
+   */
+  void restart() {
+    pending.clear();
+    for (int i = running.size() - 1; i >= 0; i--) {
+      running.get(i).preempt();
+      waiting.addFirst(running.get(i));
+    }
+    running.clear();
+    waiting.forEach(Sequence::forget);
+    emptyCache();
+    waiting.forEach(sequence -> sequence.start(newTable(sequence)));
+  }
+
+  private BlockTable newTable(Sequence sequence) {
+    return new BlockTable(pool, index, sequence.promptTokens());
+  }
+
+  /**
+   * Plans the next step, to be computed after those submitted before. Until {@link #submitted} is
+   * told of it, it may be thrown away, and another planned.
    *
    * @return empty when nothing can be computed before results are in, or nothing is left to do
    */
-  Optional<StepBatch> plan() {
+  Optional<PlannedStep> plan() {
     if (pending.size() == 2) {
       throw new IllegalStateException("the results of two steps are not in");
     }
     Planner planner = new Planner();
     planner.plan();
-    List<Part> planned = planner.planned;
-    if (planned.isEmpty()) {
+    if (planner.isEmpty()) {
       if (!isIdle() && pending.isEmpty()) {
         throw new IllegalStateException(
             "no step for " + running.size() + " running and " + waiting.size() + " waiting");
       }
       return Optional.empty();
     }
-    List<StepRow> rows = new ArrayList<>(planned.size());
-    for (Part part : planned) {
-      rows.add(row(part));
-    }
-    // After all rows are made: a sequence may now count on blocks that this step computes.
-    for (int i = 0; i < planned.size(); i++) {
-      planned.get(i).sequence().submitted(i, planned.get(i).computed());
-    }
-    pending.addLast(planned);
-    return Optional.of(new StepBatch(rows));
-  }
-
-  private StepRow row(Part part) {
-    Sequence sequence = part.sequence();
-    int from = sequence.scheduled();
-    boolean known = from < sequence.length();
-    return new StepRow(
-        known ? sequence.tokens(from, part.computed()) : UNKNOWN,
-        from,
-        sequence.table().blocks(pool.blocksFor(part.computed())),
-        part.wanted() ? Optional.of(sequence.nextSampling()) : Optional.empty(),
-        known ? OptionalInt.empty() : OptionalInt.of(sequence.row()));
+    return Optional.of(planner.step());
   }
 
   /**
-   * Takes in the results of the first of the steps whose results are not in.
-   *
-   * @param tokens one for each row of the step
-   * @return the sequences that got a token, in order of arrival
+   * Notes that a planned step is submitted: its tokens count as computed, and its full blocks of
+   * prompt tokens may be shared. Its results must come back through {@link #complete}; two steps
+   * may be without theirs.
    */
-  List<Sequence> complete(int[] tokens) {
-    List<Part> planned = pending.peekFirst();
-    int rows = planned == null ? 0 : planned.size();
-    if (tokens.length != rows) {
-      throw new IllegalArgumentException(
-          tokens.length + " results for a step of " + rows + " rows");
+  void submitted(PlannedStep step) {
+    int sampledRow = 0;
+    for (int i = 0; i < step.segments().size(); i++) {
+      Segment segment = step.segments().get(i);
+      step.sequences().get(i).submitted(segment, sampledRow);
+      sampledRow += segment.samples().size();
     }
-    List<Sequence> grown = new ArrayList<>(rows);
-    for (int row = 0; row < rows; row++) {
-      Part part = planned.get(row);
-      if (part.wanted() == (tokens[row] == LanguageModel.NO_TOKEN)) {
-        throw new IllegalArgumentException(
-            "token " + tokens[row] + " for a row that wanted " + (part.wanted() ? "one" : "none"));
-      }
-      if (part.wanted() && !part.sequence().isDropped()) {
-        part.sequence().append(tokens[row]);
-        grown.add(part.sequence());
-      }
-    }
-    pending.removeFirst();
-    return grown;
+    pending.addLast(step);
   }
 
-  /** Whether a sequence gets one token of the next step's budget. */
+  /**
+   * Takes in the results of the first of the submitted steps whose results are not in.
+   *
+   * @param tokens what it chose
+   */
+  Completed complete(SampledTokens tokens) {
+    PlannedStep step = pending.peekFirst();
+    int rows =
+        step == null
+            ? 0
+            : step.segments().stream().mapToInt(segment -> segment.samples().size()).sum();
+    if (tokens.rows() != rows) {
+      throw new IllegalArgumentException(
+          tokens.rows() + " tokens for a step of " + rows + " sampled rows");
+    }
+    pending.removeFirst();
+    Completed completed = new Completed(new ArrayList<>(), new ArrayList<>());
+    int row = 0;
+    for (int i = 0; row < rows; i++) {
+      Sequence sequence = step.sequences().get(i);
+      for (int sample = 0; sample < step.segments().get(i).samples().size(); sample++) {
+        OptionalInt token = tokens.token(row++);
+        if (sequence.isDropped()) {
+          continue;
+        }
+        if (token.isPresent()) {
+          sequence.append(token.getAsInt());
+          completed.grown().add(sequence);
+        } else {
+          completed.failed().add(sequence);
+        }
+      }
+    }
+    return completed;
+  }
+
+  /** Whether one token of the next step's budget is kept for a sequence. */
   private static boolean decodes(Sequence sequence) {
     return sequence.isDecoding() && !sequence.isEnding();
   }
 
   /** Plans one step. */
   private final class Planner {
-    private final List<Part> planned = new ArrayList<>(running.size() + 1);
+    private final List<Segment> decoding = new ArrayList<>(running.size() + 1);
+    private final List<Sequence> decodingSequences = new ArrayList<>(running.size() + 1);
+    private final List<Segment> prefilling = new ArrayList<>();
+    private final List<Sequence> prefillingSequences = new ArrayList<>();
     private final Set<NextBlock> beingComputed = new HashSet<>();
     private int budget = maxBatchedTokens;
+    private int decodeRows = maxRunning;
 
-    /** Decoding sequences that come later in this plan: their tokens of the budget are theirs. */
+    /** Decoding sequences that come later in this plan: one token of the budget each is theirs. */
     private int reserved = (int) running.stream().filter(Scheduler::decodes).count();
 
     private boolean preempting;
@@ -242,7 +278,7 @@ final class Scheduler {
         }
         if (sequence.isDecoding()) {
           reserved--;
-          schedule(sequence, 1);
+          decode(sequence);
         } else {
           prefill(sequence);
         }
@@ -252,13 +288,34 @@ final class Scheduler {
       }
     }
 
+    boolean isEmpty() {
+      return decoding.isEmpty() && prefilling.isEmpty();
+    }
+
+    PlannedStep step() {
+      decoding.addAll(prefilling);
+      decodingSequences.addAll(prefillingSequences);
+      return new PlannedStep(decoding, decodingSequences);
+    }
+
+    /** Plans the last generated token, or several where they are computed anew. */
+    private void decode(Sequence sequence) {
+      int most = Math.min(budget, decodeRows) - reserved;
+      decodeRows -= schedule(sequence, Math.min(most, sequence.remaining()));
+    }
+
     private void prefill(Sequence sequence) {
       sequence.adopt();
-      if (nextBlock(sequence, sequence.length() - 1).filter(beingComputed::contains).isPresent()) {
+      if (sequence.isDecoding()) {
+        decode(sequence); // It was preempted, and the cache still has its prompt.
         return;
       }
-      Optional<NextBlock> next = nextBlock(sequence, sequence.length());
-      if (schedule(sequence, Math.min(budget - reserved, sequence.remaining())) > 0) {
+      int adoptable = Math.min(sequence.length() - 1, sequence.promptTokens());
+      if (nextBlock(sequence, adoptable).filter(beingComputed::contains).isPresent()) {
+        return;
+      }
+      Optional<NextBlock> next = nextBlock(sequence, sequence.promptTokens());
+      if (schedule(sequence, Math.min(budget - reserved, sequence.remainingPrompt())) > 0) {
         next.ifPresent(beingComputed::add);
       }
     }
@@ -269,13 +326,13 @@ final class Scheduler {
      * @return how many were planned
      */
     private int schedule(Sequence sequence, int wanted) {
-      if (wanted == 0) {
+      if (wanted <= 0) {
         return 0;
       }
       BlockTable table = sequence.table();
       int computed = sequence.scheduled();
       long room;
-      while ((room = (long) (table.size() + pool.available()) * pool.page() - computed) <= 0) {
+      while ((room = (long) (table.size() + pool.available()) * page - computed) <= 0) {
         Sequence youngest = running.get(running.size() - 1);
         if (youngest == sequence) {
           return 0;
@@ -284,8 +341,10 @@ final class Scheduler {
       }
       int tokens = (int) Math.min(wanted, room);
       table.reserve(computed + tokens);
-      planned.add(
-          new Part(sequence, computed + tokens, computed + tokens == sequence.expectedLength()));
+      Segment segment = sequence.segment(tokens);
+      boolean decodes = segment.role() == Segment.Role.DECODE;
+      (decodes ? decoding : prefilling).add(segment);
+      (decodes ? decodingSequences : prefillingSequences).add(sequence);
       budget -= tokens;
       return tokens;
     }
@@ -328,8 +387,8 @@ final class Scheduler {
     /** The block a sequence computes next, if the first {@code limit} of its tokens fill it. */
     private Optional<NextBlock> nextBlock(Sequence sequence, int limit) {
       BlockTable table = sequence.table();
-      int from = table.computedTokens() / pool.page() * pool.page();
-      int to = from + pool.page();
+      int from = table.computedTokens() / page * page;
+      int to = from + page;
       return to > limit
           ? Optional.empty()
           : Optional.of(

@@ -1,8 +1,10 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockTable;
 import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * One prompt with the tokens generated for it, and its place in the cache. Once scheduled, it
@@ -28,8 +30,8 @@ final class Sequence {
   /** Tokens that are computed when all submitted steps are done, unknown ones among them. */
   private int scheduled;
 
-  /** Its row in the step that was planned last for it. */
-  private int row;
+  /** Which sampled row of the step submitted last for it chooses its token. */
+  private int sampledRow;
 
   /**
    * @param prompt the prompt's token ids, at least one
@@ -104,9 +106,14 @@ final class Sequence {
     return expectedLength() - scheduled;
   }
 
-  /** Whether it computes only the token it generated last. */
+  /** Whether its whole prompt is computed, so that what remains is generated tokens. */
   boolean isDecoding() {
-    return expectedLength() > promptTokens && remaining() == 1;
+    return expectedLength() > promptTokens && scheduled >= promptTokens;
+  }
+
+  /** Prompt tokens that are not computed yet. */
+  int remainingPrompt() {
+    return Math.max(0, promptTokens - scheduled);
   }
 
   /** Whether submitted steps choose the last token it may have. */
@@ -119,8 +126,27 @@ final class Sequence {
     return dropped;
   }
 
-  /** How the next token is chosen. */
-  Sampling nextSampling() {
+  /**
+   * Its part of the next step: the tokens from the first that is not computed.
+   *
+   * @param count how many of them; either all of the prompt or all generated
+   */
+  Segment segment(int count) {
+    int end = scheduled + count;
+    boolean known = scheduled < length;
+    return new Segment(
+        scheduled < promptTokens ? Segment.Role.PREFILL : Segment.Role.DECODE,
+        known
+            ? new Segment.Tokens.Known(tokens(scheduled, end))
+            : new Segment.Tokens.Sampled(sampledRow),
+        scheduled,
+        table.blocks(table.blocksFor(end)),
+        end == expectedLength()
+            ? List.of(new Segment.Sample(count - 1, nextSampling()))
+            : List.of());
+  }
+
+  private Sampling nextSampling() {
     return new Sampling(
         sampling.temperature(),
         sampling.topK(),
@@ -129,18 +155,15 @@ final class Sequence {
         sampling.index() + expectedLength() - promptTokens);
   }
 
-  /** Its row in the step that was planned last for it. */
-  int row() {
-    return row;
-  }
-
-  /** Notes that a step is submitted that computes its tokens up to {@code computed}. */
-  void submitted(int stepRow, int computed) {
-    if (computed == expectedLength()) {
-      inFlight++;
-    }
-    row = stepRow;
-    scheduled = computed;
+  /**
+   * Notes that its part of a step is submitted.
+   *
+   * @param firstSampledRow which of the step's sampled rows its samples begin at
+   */
+  void submitted(Segment segment, int firstSampledRow) {
+    inFlight += segment.samples().size();
+    sampledRow = firstSampledRow;
+    scheduled = segment.end();
     table.advance(tokens, Math.min(scheduled, length));
   }
 
@@ -150,9 +173,9 @@ final class Sequence {
   }
 
   /**
-   * Takes up what the cache holds of its tokens already; never the last one, which must be computed
-   * to choose its successor. Tokens count as cached until the sequence is preempted: after that it
-   * finds its own.
+   * Takes up what the cache holds of its prompt already; never the last known token, which must be
+   * computed to choose its successor. Tokens count as cached until the sequence is preempted: after
+   * that it finds its own.
    */
   void adopt() {
     int adopted = table.adopt(tokens, length - 1);
@@ -178,6 +201,11 @@ final class Sequence {
   void preempt() {
     giveBack();
     preempted = true;
+  }
+
+  /** Forgets the tokens that lost steps would have chosen. */
+  void forget() {
+    inFlight = 0;
   }
 
   /** Gives its blocks back; what it counted as cached counts no more. */

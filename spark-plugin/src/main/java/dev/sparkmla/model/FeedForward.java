@@ -12,16 +12,14 @@ import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 
 /**
- * The feed-forward part of one layer: a gated product for all tokens, a mixture of experts, or
- * their sum (DeepSeekMoE, arXiv:2401.06066).
+ * The feed-forward part of one layer: a gated MLP for all tokens, a mixture of experts, or their
+ * sum (DeepSeekMoE, arXiv:2401.06066).
  *
- * @param norm gain of the norm before it
- * @param epsilon epsilon of the norm
+ * @param norm the norm before it
  * @param common what every token passes: a dense layer's, or the shared experts'
  * @param mixture the routed experts
  */
-record FeedForward(
-    Weight norm, float epsilon, Optional<GatedWeights> common, Optional<Mixture> mixture) {
+record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> mixture) {
 
   /** Routed experts, and how they are chosen. */
   record Mixture(Weight router, Optional<Weight> bias, RouterPolicy policy, ExpertWeights experts) {
@@ -38,7 +36,7 @@ record FeedForward(
   /** Adds the layer's feed-forward part to the residual stream. */
   void addTo(Activation hidden, StepPlan plan, ComputeBackend backend) {
     try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), Precision.BFLOAT16)) {
-      backend.normalize(hidden, norm, epsilon, input);
+      norm.apply(hidden, input, backend);
       common.ifPresent(weights -> addGated(input, weights, backend, hidden));
       mixture.ifPresent(experts -> experts.addTo(input, plan, backend, hidden));
     }

@@ -2,7 +2,7 @@ package dev.sparkmla.model;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.kvcache.CacheShape;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,9 +56,10 @@ final class MemoryPlan {
    */
   int blocks(CacheSize.MemoryFraction share) {
     long left = free();
-    int block = MlaTransformer.blockBytes(config);
+    CacheShape shape = config.cacheShape();
+    long block = config.cacheBlockBytes();
     long blocks = (long) (left * share.fraction()) / block;
-    long least = (share.stepTokens() + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+    long least = shape.blocksFor(share.stepTokens());
     String taken =
         "of "
             + gigabytes(before)
@@ -85,7 +86,7 @@ final class MemoryPlan {
         "Memory: {}; the cache gets {}, {} tokens",
         taken,
         gigabytes(blocks * block),
-        blocks * LatentCache.BLOCK_TOKENS);
+        blocks * shape.page());
     return (int) blocks;
   }
 

@@ -1,28 +1,30 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.policy.Sampling;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 
 /**
  * The forward pass of every supported architecture (DeepSeek-V2, arXiv:2405.04434; DeepSeek-V3,
- * arXiv:2412.19437), over any backend. Rows of one token decode in absorbed form, longer rows
- * prefill in expanded form. Owns its weights and its cache; the backend stays the caller's.
+ * arXiv:2412.19437), over any backend. Owns its weights and its cache; the backend stays the
+ * caller's.
  */
 public final class MlaTransformer implements LanguageModel {
   /** Cached tokens of the step that is measured; backends expand fewer of them at once. */
@@ -30,14 +32,12 @@ public final class MlaTransformer implements LanguageModel {
 
   private final ModelConfig config;
   private final ComputeBackend backend;
-  private final float softmaxScale;
   private final Resources resources;
   private final Parameters parameters;
-  private final Rotation rotation;
   private LatentCache cache;
   private final Forward forward = this::compute;
   private final Deque<Step> pending = new ArrayDeque<>();
-  private int[] sampledRowsBefore = {};
+  private int sampledRowsBefore;
   private boolean closed;
 
   private MlaTransformer(
@@ -49,19 +49,17 @@ public final class MlaTransformer implements LanguageModel {
     this.config = config;
     this.backend = backend;
     this.resources = owned;
-    this.softmaxScale =
-        (float)
-            (Math.pow(config.nopeSize() + config.ropeSize(), -0.5)
-                * config.rope().yarn().map(ModelConfig.Yarn::softmaxFactor).orElse(1.0));
+    AttentionShape shape = config.attentionShape();
+    backend.requireSupported(shape);
     MemoryPlan memory = new MemoryPlan(config, backend);
-    this.parameters = new Parameters(config, backend, source, owned);
-    this.rotation =
+    Rotation rotation =
         owned.own(
             backend.rotation(
-                RopeFrequencies.inverse(config.rope(), config.ropeSize()),
+                RopeFrequencies.inverse(config.rope(), shape.cache().rope()),
                 config.rope().yarn().map(ModelConfig.Yarn::attentionFactor).orElse(1.0),
                 config.rope().interleaved(),
                 config.contextWindow()));
+    this.parameters = new Parameters(config, shape, rotation, backend, source, owned);
     int blocks;
     if (size instanceof CacheSize.MemoryFraction share) {
       memory.loaded();
@@ -70,7 +68,7 @@ public final class MlaTransformer implements LanguageModel {
     } else {
       blocks = ((CacheSize.Blocks) size).count();
     }
-    this.cache = owned.own(backend.allocateCache(config.layers(), blocks));
+    this.cache = owned.own(backend.allocateCache(shape.cache(), config.layers(), blocks));
   }
 
   /**
@@ -82,16 +80,18 @@ public final class MlaTransformer implements LanguageModel {
     Forward measured = this::compute;
     int most = Math.min(share.stepTokens(), config.contextWindow());
     int decoding = Math.max(0, Math.min(share.stepSequences(), most) - 1);
-    try (LatentCache one = backend.allocateCache(config.layers(), 1)) {
+    try (LatentCache one = backend.allocateCache(config.cacheShape(), config.layers(), 1)) {
       cache = one;
       for (int decodes : new int[] {0, decoding}) {
         int prefills = most - decodes;
         int context = Math.min(config.contextWindow(), prefills + MEASURED_CONTEXT);
         // A short step leaves slots of the block unwritten, and must not read them.
-        int position = prefills < LatentCache.BLOCK_TOKENS ? 0 : context - prefills;
-        Segment prompt = segment(prefills, position);
-        Segment token = segment(1, position);
-        try (StepPlan plan = backend.plan(Collections.nCopies(decodes, token), List.of(prompt))) {
+        int position = prefills < config.cacheShape().page() ? 0 : context - prefills;
+        List<Segment> segments =
+            new ArrayList<>(
+                Collections.nCopies(decodes, segment(Segment.Role.DECODE, 1, position)));
+        segments.add(segment(Segment.Role.PREFILL, prefills, position));
+        try (StepPlan plan = backend.plan(segments)) {
           backend.run(plan, measured);
           backend.tokens(plan);
         }
@@ -99,14 +99,13 @@ public final class MlaTransformer implements LanguageModel {
     }
   }
 
-  private static Segment segment(int tokens, int position) {
-    int blocks = (position + tokens + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+  private Segment segment(Segment.Role role, int tokens, int position) {
     return new Segment(
-        new int[tokens],
+        role,
+        new Segment.Tokens.Known(new int[tokens]),
         position,
-        new int[blocks],
-        Optional.of(Sampling.GREEDY),
-        OptionalInt.empty());
+        new int[config.cacheShape().blocksFor(position + tokens)],
+        List.of(new Segment.Sample(tokens - 1, Sampling.GREEDY)));
   }
 
   /**
@@ -145,11 +144,6 @@ public final class MlaTransformer implements LanguageModel {
     }
   }
 
-  /** Bytes of one 64-token block of the cache, over all layers. */
-  public static int blockBytes(ModelConfig config) {
-    return config.layers() * LatentCache.BLOCK_TOKENS * LatentCache.WIDTH * Short.BYTES;
-  }
-
   @Override
   public ModelConfig config() {
     return config;
@@ -166,75 +160,61 @@ public final class MlaTransformer implements LanguageModel {
   }
 
   @Override
-  public PendingStep submit(StepBatch batch) {
+  public PendingStep submit(List<Segment> segments) {
     refuseClosed();
     if (pending.size() == 2) {
       throw new IllegalStateException("two steps are pending; take the tokens of the first");
     }
-    Layout layout = layout(batch, false);
-    StepPlan plan = backend.plan(layout.decoding(), layout.prefilling());
+    segments.forEach(this::check);
+    StepPlan plan = backend.plan(segments);
     try {
       backend.run(plan, forward);
     } catch (RuntimeException | Error e) {
       plan.close();
       throw e;
     }
-    Step step = new Step(plan, layout.sampledRows());
+    Step step = new Step(plan);
     pending.addLast(step);
-    sampledRowsBefore = step.sampledRows;
+    sampledRowsBefore = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
     return step;
   }
 
   /** A step between {@link #submit} and the return of its tokens. */
   private final class Step implements PendingStep {
     private final StepPlan plan;
-    private final int[] sampledRows;
 
-    /**
-     * @param sampledRows by row of the batch, which sampled row of the plan it is; {@link
-     *     #NO_TOKEN} for none
-     */
-    Step(StepPlan plan, int[] sampledRows) {
+    Step(StepPlan plan) {
       this.plan = plan;
-      this.sampledRows = sampledRows;
     }
 
     @Override
-    public int[] tokens() {
+    public SampledTokens tokens() {
       if (pending.peekFirst() != this) {
         throw new IllegalStateException("the step is not the first that is pending");
       }
       pending.removeFirst();
       try (plan) {
-        int[] sampled = backend.tokens(plan);
-        int[] tokens = new int[sampledRows.length];
-        for (int i = 0; i < tokens.length; i++) {
-          tokens[i] = sampledRows[i] == NO_TOKEN ? NO_TOKEN : sampled[sampledRows[i]];
-        }
-        return tokens;
+        return backend.tokens(plan);
       }
     }
   }
 
   /**
-   * Computes a step, and returns the logits after every row's last token. No step may be pending.
+   * Computes a step, and returns the logits at the samples of its segments, in order. No step may
+   * be pending.
    *
-   * @return float32 {@code [rows][vocabulary]}
+   * @return float32 {@code [samples][vocabulary]}
    */
-  public float[][] logits(StepBatch batch) {
+  public float[][] logits(List<Segment> segments) {
     refuseClosed();
     if (!pending.isEmpty()) {
       throw new IllegalStateException("a step is pending");
     }
-    Layout layout = layout(batch, true);
-    try (StepPlan plan = backend.plan(layout.decoding(), layout.prefilling());
+    segments.forEach(this::check);
+    int samples = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
+    try (StepPlan plan = backend.plan(segments);
         Resources step = new Resources()) {
-      float[][] rows = backend.read(logits(plan, step).orElseThrow());
-      float[][] byBatch = new float[batch.rows().size()][];
-      for (int i = 0; i < byBatch.length; i++) {
-        byBatch[i] = rows[layout.sampledRows()[i]];
-      }
-      return byBatch;
+      return Arrays.copyOf(backend.read(logits(plan, step).orElseThrow()), samples);
     }
   }
 
@@ -250,9 +230,9 @@ public final class MlaTransformer implements LanguageModel {
     Activation hidden =
         step.own(backend.allocate(plan.rows(), config.hiddenSize(), Precision.FLOAT32));
     backend.embed(parameters.embedding(), plan, hidden);
-    for (int layer = 0; layer < config.layers(); layer++) {
-      parameters.layer(layer).attention().addTo(hidden, layer, plan, this);
-      parameters.layer(layer).feedForward().addTo(hidden, plan, backend);
+    for (Layer layer : parameters.layers()) {
+      layer.mixer().addTo(hidden, plan, cache, backend);
+      layer.feedForward().addTo(hidden, plan, backend);
     }
     int rows = plan.sampledRows();
     if (rows == 0) {
@@ -263,93 +243,40 @@ public final class MlaTransformer implements LanguageModel {
     try (Activation last = backend.allocate(rows, config.hiddenSize(), Precision.FLOAT32);
         Activation normed = backend.allocate(rows, config.hiddenSize(), Precision.BFLOAT16)) {
       backend.gatherSampled(hidden, plan, last);
-      backend.normalize(last, parameters.norm(), config.normEpsilon(), normed);
+      parameters.norm().apply(last, normed, backend);
       backend.linear(normed, parameters.output(), Optional.empty(), logits);
     }
     return Optional.of(logits);
   }
 
-  /**
-   * A batch as a backend takes it.
-   *
-   * @param sampledRows by row of the batch, which sampled row it is; {@link #NO_TOKEN} for none
-   */
-  private record Layout(List<Segment> decoding, List<Segment> prefilling, int[] sampledRows) {}
-
-  private Layout layout(StepBatch batch, boolean sampleAll) {
-    List<StepRow> rows = batch.rows();
-    List<Segment> decoding = new ArrayList<>(rows.size());
-    List<Segment> prefilling = new ArrayList<>();
-    int[] sampledRows = new int[rows.size()];
-    int sampled = 0;
-    for (boolean decodes : new boolean[] {true, false}) {
-      for (int i = 0; i < rows.size(); i++) {
-        StepRow row = rows.get(i);
-        if (decodes(row) != decodes) {
-          continue;
-        }
-        Optional<Sampling> sampling = sampleAll ? Optional.of(Sampling.GREEDY) : row.sampling();
-        (decodes ? decoding : prefilling).add(checked(row, sampling));
-        sampledRows[i] = sampling.isPresent() ? sampled++ : NO_TOKEN;
-      }
-    }
-    return new Layout(decoding, prefilling, sampledRows);
-  }
-
-  private static boolean decodes(StepRow row) {
-    return row.tokens().length == 1;
-  }
-
-  private Segment checked(StepRow row, Optional<Sampling> sampling) {
-    int needed =
-        (row.position() + row.tokens().length + LatentCache.BLOCK_TOKENS - 1)
-            / LatentCache.BLOCK_TOKENS;
-    if (row.tokens().length == 0 || row.position() < 0 || row.blocks().length < needed) {
+  /** Refuses a segment that would read or write what is not there. */
+  private void check(Segment segment) {
+    int needed = cache.shape().blocksFor(segment.end());
+    if (segment.blocks().length < needed) {
       throw new IllegalArgumentException(
-          "a row of "
-              + row.tokens().length
-              + " tokens at position "
-              + row.position()
-              + " with "
-              + row.blocks().length
-              + " blocks; expected ≥ 1 tokens and ≥ "
-              + needed
-              + " blocks");
+          "a segment of %d tokens at position %d with %d blocks; expected at least %d"
+              .formatted(segment.count(), segment.position(), segment.blocks().length, needed));
     }
     for (int i = 0; i < needed; i++) {
-      if (row.blocks()[i] < 0 || row.blocks()[i] >= cache.blocks()) {
+      if (segment.blocks()[i] < 0 || segment.blocks()[i] >= cache.blocks()) {
         throw new IllegalArgumentException(
-            "block " + row.blocks()[i] + " of a cache of " + cache.blocks() + " blocks");
+            "block " + segment.blocks()[i] + " of a cache of " + cache.blocks() + " blocks");
       }
     }
-    if (row.previousRow().isPresent()) {
-      return new Segment(
-          row.tokens(), row.position(), row.blocks(), sampling, OptionalInt.of(previous(row)));
-    }
-    for (int token : row.tokens()) {
-      if (token < 0 || token >= config.vocabularySize()) {
+    if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
+      if (sampled.row() < 0 || sampled.row() >= sampledRowsBefore) {
         throw new IllegalArgumentException(
-            "token " + token + " of a vocabulary of " + config.vocabularySize() + " tokens");
+            "a segment goes on with sampled row %d of the step before, which had %d"
+                .formatted(sampled.row(), sampledRowsBefore));
+      }
+    } else if (segment.tokens() instanceof Segment.Tokens.Known known) {
+      for (int token : known.ids()) {
+        if (token < 0 || token >= config.vocabularySize()) {
+          throw new IllegalArgumentException(
+              "token " + token + " of a vocabulary of " + config.vocabularySize() + " tokens");
+        }
       }
     }
-    return new Segment(row.tokens(), row.position(), row.blocks(), sampling, OptionalInt.empty());
-  }
-
-  /** The sampled row of the step before that a row names. */
-  private int previous(StepRow row) {
-    int previous = row.previousRow().orElseThrow();
-    if (row.tokens().length != 1
-        || previous < 0
-        || previous >= sampledRowsBefore.length
-        || sampledRowsBefore[previous] == NO_TOKEN) {
-      throw new IllegalArgumentException(
-          "a row of "
-              + row.tokens().length
-              + " tokens goes on with row "
-              + previous
-              + " of the step before; expected 1 token, and a row that wanted one");
-    }
-    return sampledRowsBefore[previous];
   }
 
   private void refuseClosed() {
@@ -358,20 +285,9 @@ public final class MlaTransformer implements LanguageModel {
     }
   }
 
-  ComputeBackend backend() {
-    return backend;
-  }
-
-  Rotation rotation() {
-    return rotation;
-  }
-
+  /** For benchmarks, which fill it at once. */
   LatentCache cache() {
     return cache;
-  }
-
-  float softmaxScale() {
-    return softmaxScale;
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -116,6 +118,23 @@ public record ModelConfig(
    */
   public static ModelConfig read(Path folder) {
     return ConfigReader.read(folder.resolve("config.json"));
+  }
+
+  /** What the cache holds of a token. */
+  public CacheShape cacheShape() {
+    return CacheShape.of(latentSize, ropeSize);
+  }
+
+  /** Bytes of one block of the cache, over all layers. */
+  public long cacheBlockBytes() {
+    return (long) layers * cacheShape().bytesPerBlock();
+  }
+
+  /** The sizes of every layer's attention. */
+  public AttentionShape attentionShape() {
+    double scale = Math.pow(nopeSize + ropeSize, -0.5);
+    double factor = rope.yarn().map(Yarn::softmaxFactor).orElse(1.0);
+    return new AttentionShape(heads, nopeSize, valueSize, (float) (scale * factor), cacheShape());
   }
 
   /** Number of parameters, without norms and biases. */

@@ -1,10 +1,12 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedWeights;
 import dev.sparkmla.compute.Resources;
+import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
 import dev.sparkmla.policy.RouterPolicy;
@@ -30,15 +32,23 @@ final class Parameters {
   private final ParameterSource source;
   private final Resources owned;
   private final Weight embedding;
-  private final Weight norm;
+  private final Norm norm;
   private final Weight output;
   private final List<Layer> layers = new ArrayList<>();
 
-  /** One decoder layer. */
-  record Layer(Attention attention, FeedForward feedForward) {}
-
-  /** Uploads everything; {@code owned} closes it. */
-  Parameters(ModelConfig config, ComputeBackend backend, ParameterSource source, Resources owned) {
+  /**
+   * Uploads everything; {@code owned} closes it.
+   *
+   * @param shape of every layer's attention
+   * @param rotation of every layer's queries and keys
+   */
+  Parameters(
+      ModelConfig config,
+      AttentionShape shape,
+      Rotation rotation,
+      ComputeBackend backend,
+      ParameterSource source,
+      Resources owned) {
     this.config = config;
     this.backend = backend;
     this.source = source;
@@ -48,13 +58,16 @@ final class Parameters {
     long reported = System.nanoTime();
     for (int layer = 0; layer < config.layers(); layer++) {
       String prefix = "model.layers." + layer + ".";
-      layers.add(new Layer(attention(prefix), feedForward(prefix, config.isSparse(layer))));
+      layers.add(
+          new Layer(
+              attention(layer, shape, rotation, prefix),
+              feedForward(prefix, config.isSparse(layer))));
       if (System.nanoTime() - reported > REPORT_NANOSECONDS) {
         LOGGER.info("Loaded {} of {} layers", layer + 1, config.layers());
         reported = System.nanoTime();
       }
     }
-    norm = vector("model.norm.weight", hidden);
+    norm = norm("model.norm.weight", hidden, config.normEpsilon());
     output =
         config.tiedEmbedding()
             ? embedding
@@ -70,52 +83,54 @@ final class Parameters {
     return upload(1, size, source.tensor(name, size));
   }
 
+  private Norm norm(String name, int size, float epsilon) {
+    return new Norm(vector(name, size), epsilon);
+  }
+
   private Weight upload(int rows, int columns, WeightSource... parts) {
     return owned.own(backend.upload(rows, columns, List.of(parts)));
   }
 
-  private Attention attention(String prefix) {
+  private MlaAttention attention(
+      int layer, AttentionShape shape, Rotation rotation, String prefix) {
     String self = prefix + "self_attn.";
     int hidden = config.hiddenSize();
-    return new Attention(
-        vector(prefix + "input_layernorm.weight", hidden),
+    return new MlaAttention(
+        layer,
+        shape,
+        rotation,
+        norm(prefix + "input_layernorm.weight", hidden, config.normEpsilon()),
         config.queryRank().isPresent()
-            ? latentQueries(self, config.queryRank().getAsInt())
-            : directQueries(self),
-        vector(self + "kv_a_layernorm.weight", config.latentSize()),
-        matrix(
-            self + "kv_b_proj.weight",
-            config.heads() * (config.nopeSize() + config.valueSize()),
-            config.latentSize()),
-        matrix(self + "o_proj.weight", hidden, config.heads() * config.valueSize()),
+            ? latentQueries(self, shape, config.queryRank().getAsInt())
+            : directQueries(self, shape),
+        norm(self + "kv_a_layernorm.weight", shape.cache().latent(), config.latentNormEpsilon()),
+        matrix(self + "kv_b_proj.weight", shape.keyValueRows(), shape.cache().latent()),
+        matrix(self + "o_proj.weight", hidden, shape.valueWidth()),
         config.attentionBias()
             ? Optional.of(vector(self + "o_proj.bias", hidden))
             : Optional.empty());
   }
 
-  private int queryWidth() {
-    return config.heads() * (config.nopeSize() + config.ropeSize());
+  private MlaAttention.Queries directQueries(String self, AttentionShape shape) {
+    int width = shape.queryWidth();
+    return new MlaAttention.DirectQueries(
+        downward(self + "q_proj.weight", width, shape, self),
+        downwardBias(new WeightSource.Drawn("no bias", width, 0, 0, 0), shape, self));
   }
 
-  private Attention.Queries directQueries(String self) {
-    return new Attention.DirectQueries(
-        downward(self + "q_proj.weight", queryWidth(), self),
-        downwardBias(new WeightSource.Drawn("no bias", queryWidth(), 0, 0, 0), self));
-  }
-
-  private Attention.Queries latentQueries(String self, int rank) {
-    return new Attention.LatentQueries(
-        downward(self + "q_a_proj.weight", rank, self),
+  private MlaAttention.Queries latentQueries(String self, AttentionShape shape, int rank) {
+    return new MlaAttention.LatentQueries(
+        downward(self + "q_a_proj.weight", rank, shape, self),
         config.attentionBias()
-            ? downwardBias(source.tensor(self + "q_a_proj.bias", rank), self)
+            ? downwardBias(source.tensor(self + "q_a_proj.bias", rank), shape, self)
             : Optional.empty(),
-        vector(self + "q_a_layernorm.weight", rank),
-        matrix(self + "q_b_proj.weight", queryWidth(), rank));
+        norm(self + "q_a_layernorm.weight", rank, config.latentNormEpsilon()),
+        matrix(self + "q_b_proj.weight", shape.queryWidth(), rank));
   }
 
   /** The rows of a query projection, then those of {@code kv_a_proj_with_mqa}. */
-  private Weight downward(String queries, int rows, String self) {
-    int latents = config.latentSize() + config.ropeSize();
+  private Weight downward(String queries, int rows, AttentionShape shape, String self) {
+    int latents = shape.cache().width();
     int hidden = config.hiddenSize();
     return upload(
         rows + latents,
@@ -124,12 +139,12 @@ final class Parameters {
         source.tensor(self + "kv_a_proj_with_mqa.weight", latents, hidden));
   }
 
-  /** The bias of {@link #downward}'s product. */
-  private Optional<Weight> downwardBias(WeightSource queries, String self) {
+  /** The bias of {@link #downward}'s GEMM. */
+  private Optional<Weight> downwardBias(WeightSource queries, AttentionShape shape, String self) {
     if (!config.attentionBias()) {
       return Optional.empty();
     }
-    int latents = config.latentSize() + config.ropeSize();
+    int latents = shape.cache().width();
     return Optional.of(
         upload(
             1,
@@ -139,13 +154,11 @@ final class Parameters {
   }
 
   private FeedForward feedForward(String prefix, boolean sparse) {
-    Weight gain = vector(prefix + "post_attention_layernorm.weight", config.hiddenSize());
+    Norm before =
+        norm(prefix + "post_attention_layernorm.weight", config.hiddenSize(), config.normEpsilon());
     if (!sparse) {
       return new FeedForward(
-          gain,
-          config.normEpsilon(),
-          Optional.of(gated(prefix + "mlp.", config.intermediateSize())),
-          Optional.empty());
+          before, Optional.of(gated(prefix + "mlp.", config.intermediateSize())), Optional.empty());
     }
     ModelConfig.Experts experts = config.experts().orElseThrow();
     Optional<GatedWeights> shared =
@@ -160,8 +173,7 @@ final class Parameters {
             ? Optional.of(vector(prefix + "mlp.gate.e_score_correction_bias", router.experts()))
             : Optional.empty();
     return new FeedForward(
-        gain,
-        config.normEpsilon(),
+        before,
         shared,
         Optional.of(
             new FeedForward.Mixture(
@@ -199,7 +211,7 @@ final class Parameters {
     return embedding;
   }
 
-  Weight norm() {
+  Norm norm() {
     return norm;
   }
 
@@ -207,7 +219,7 @@ final class Parameters {
     return output;
   }
 
-  Layer layer(int layer) {
-    return layers.get(layer);
+  List<Layer> layers() {
+    return layers;
   }
 }

@@ -1,15 +1,15 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.SampledTokens;
+
 /** A step that was submitted and perhaps is not computed yet. */
 public interface PendingStep {
   /**
    * Waits for the step. To be called once, and for the steps submitted before it first.
    *
-   * @return int32 {@code [rows]}: the token chosen for each row, {@link LanguageModel#NO_TOKEN}
-   *     where none was wanted
-   * @throws dev.sparkmla.compute.ComputeException when a row's logits are no numbers, or the step
-   *     failed otherwise
+   * @return the tokens chosen at the samples of its segments, in order
+   * @throws dev.sparkmla.compute.ComputeException when the step failed
    * @throws dev.sparkmla.compute.DeviceLostException when the device failed for good
    */
-  int[] tokens();
+  SampledTokens tokens();
 }

@@ -7,7 +7,6 @@ import dev.sparkmla.engine.GenerationEngine;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.model.CacheSize;
-import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,13 +70,15 @@ final class ModelGenerator implements TextGenerator {
   }
 
   private static CacheSize cacheBlocks(MlaConf conf, ModelConfig model) {
-    long blockBytes = MlaTransformer.blockBytes(model);
+    long blockBytes = model.cacheBlockBytes();
     long blocks = conf.get(MlaConf.CACHE_SIZE) / blockBytes;
     if (blocks < 1 || blocks > Integer.MAX_VALUE) {
       throw new InvalidConfigurationException(
           MlaConf.CACHE_SIZE.key(),
           String.valueOf(conf.get(MlaConf.CACHE_SIZE)),
-          "room for 1 to 2147483647 blocks of 64 tokens, "
+          "room for 1 to 2147483647 blocks of "
+              + model.cacheShape().page()
+              + " tokens, "
               + blockBytes
               + " bytes each with this model");
     }

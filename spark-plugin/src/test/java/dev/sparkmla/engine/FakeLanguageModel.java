@@ -1,21 +1,24 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.SampledTokens;
+import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
-import dev.sparkmla.model.StepBatch;
-import dev.sparkmla.model.StepRow;
 import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
 /**
  * A small deterministic language model over a real paged cache: a position's cache entry is the
- * token that was computed there, and the next token is a hash of all entries that the row's block
- * table leads to. A wrong table, position, chunk or shared block is a wrong token.
+ * token that was computed there and in which form, and the next token is a hash of all entries that
+ * the row's block table leads to. A wrong table, position, chunk, form or shared block is a wrong
+ * token.
  */
 final class FakeLanguageModel implements LanguageModel {
   private static final int BLOCK = 64;
@@ -24,6 +27,7 @@ final class FakeLanguageModel implements LanguageModel {
   private final long[] cache;
   private long steps;
   private int largestStep;
+  private int mostDecodeRows;
   private int closed;
   private boolean runsAhead;
   private int pending;
@@ -60,11 +64,11 @@ final class FakeLanguageModel implements LanguageModel {
     int[] tokens = Arrays.copyOf(prompt, prompt.length + count);
     long hash = 0;
     for (int i = 0; i < prompt.length; i++) {
-      hash = mix(hash, entry(tokens[i], i));
+      hash = mix(hash, entry(tokens[i], i, Segment.Role.PREFILL));
     }
     for (int i = 0; i < count; i++) {
       tokens[prompt.length + i] = choose(hash, sampling, sampling.index() + i, vocabularySize);
-      hash = mix(hash, entry(tokens[prompt.length + i], prompt.length + i));
+      hash = mix(hash, entry(tokens[prompt.length + i], prompt.length + i, Segment.Role.DECODE));
     }
     return Arrays.copyOfRange(tokens, prompt.length, tokens.length);
   }
@@ -94,6 +98,11 @@ final class FakeLanguageModel implements LanguageModel {
     return largestStep;
   }
 
+  /** Rows that decode in the step that has most of them. */
+  synchronized int mostDecodeRows() {
+    return mostDecodeRows;
+  }
+
   synchronized int closed() {
     return closed;
   }
@@ -109,74 +118,85 @@ final class FakeLanguageModel implements LanguageModel {
   }
 
   @Override
-  public PendingStep submit(StepBatch batch) {
+  public PendingStep submit(List<Segment> segments) {
     beforeStep.run();
-    return compute(batch);
+    return compute(segments);
   }
 
-  private synchronized PendingStep compute(StepBatch batch) {
+  private synchronized PendingStep compute(List<Segment> segments) {
     if (++pending > (runsAhead ? 2 : 1)) {
       throw new AssertionError(pending + " steps are pending");
     }
     steps++;
-    int stepTokens = 0;
     Set<Integer> writtenBlocks = new HashSet<>();
-    for (StepRow row : batch.rows()) {
-      stepTokens += row.tokens().length;
-      int first = row.position() / BLOCK;
-      int last = (row.position() + row.tokens().length - 1) / BLOCK;
-      for (int i = first; i <= last; i++) {
-        if (!writtenBlocks.add(row.blocks()[i])) {
-          throw new AssertionError("two rows write block " + row.blocks()[i]);
+    boolean prefilling = false;
+    for (Segment segment : segments) {
+      boolean prefills = segment.role() == Segment.Role.PREFILL;
+      if (prefilling && !prefills) {
+        throw new AssertionError("a segment decodes after one that prefills");
+      }
+      prefilling = prefills;
+      for (int i = segment.position() / BLOCK; i <= (segment.end() - 1) / BLOCK; i++) {
+        if (!writtenBlocks.add(segment.blocks()[i])) {
+          throw new AssertionError("two segments write block " + segment.blocks()[i]);
         }
       }
     }
-    for (StepRow row : batch.rows()) {
-      for (int i = 0; i < first(row); i++) {
-        if (writtenBlocks.contains(row.blocks()[i])) {
-          throw new AssertionError("a row reads block " + row.blocks()[i] + ", another writes it");
+    int stepTokens = 0;
+    int decodeRows = 0;
+    for (Segment segment : segments) {
+      stepTokens += segment.count();
+      decodeRows += segment.role() == Segment.Role.DECODE ? segment.count() : 0;
+      for (int i = 0; i < segment.position() / BLOCK; i++) {
+        if (writtenBlocks.contains(segment.blocks()[i])) {
+          throw new AssertionError(
+              "a segment reads block " + segment.blocks()[i] + ", another writes it");
         }
       }
-      for (int i = 0; i < row.tokens().length; i++) {
-        int position = row.position() + i;
-        int token =
-            row.previousRow().isPresent() ? before[row.previousRow().getAsInt()] : row.tokens()[i];
-        cache[slot(row, position)] = entry(token, position);
+      for (int i = 0; i < segment.count(); i++) {
+        int position = segment.position() + i;
+        cache[slot(segment, position)] = entry(token(segment, i), position, segment.role());
       }
     }
     largestStep = Math.max(largestStep, stepTokens);
-    int[] chosen = new int[batch.rows().size()];
-    for (int r = 0; r < chosen.length; r++) {
-      StepRow row = batch.rows().get(r);
-      chosen[r] = row.sampling().map(sampling -> next(row, sampling)).orElse(NO_TOKEN);
+    mostDecodeRows = Math.max(mostDecodeRows, decodeRows);
+    List<Integer> chosen = new ArrayList<>();
+    for (Segment segment : segments) {
+      for (Segment.Sample sample : segment.samples()) {
+        chosen.add(next(segment, sample));
+      }
     }
-    before = chosen;
-    return () -> taken(chosen);
+    int[] tokens = chosen.stream().mapToInt(Integer::intValue).toArray();
+    before = tokens;
+    return () -> taken(tokens);
   }
 
-  private synchronized int[] taken(int[] chosen) {
+  private synchronized SampledTokens taken(int[] tokens) {
     pending--;
-    return chosen.clone();
+    return SampledTokens.of(tokens);
   }
 
-  private int next(StepRow row, Sampling sampling) {
+  private int token(Segment segment, int index) {
+    return segment.tokens() instanceof Segment.Tokens.Sampled sampled
+        ? before[sampled.row()]
+        : ((Segment.Tokens.Known) segment.tokens()).ids()[index];
+  }
+
+  private int next(Segment segment, Segment.Sample sample) {
     long hash = 0;
-    for (int position = 0; position < row.position() + row.tokens().length; position++) {
-      hash = mix(hash, cache[slot(row, position)]);
+    for (int position = 0; position <= segment.position() + sample.offset(); position++) {
+      hash = mix(hash, cache[slot(segment, position)]);
     }
-    return choose(hash, sampling, sampling.index(), config.vocabularySize());
+    return choose(hash, sample.sampling(), sample.sampling().index(), config.vocabularySize());
   }
 
-  private static int first(StepRow row) {
-    return row.position() / BLOCK;
+  private static int slot(Segment segment, int position) {
+    return segment.blocks()[position / BLOCK] * BLOCK + position % BLOCK;
   }
 
-  private static int slot(StepRow row, int position) {
-    return row.blocks()[position / BLOCK] * BLOCK + position % BLOCK;
-  }
-
-  private static long entry(int token, int position) {
-    return ((long) position << 32) | token;
+  /** What a token leaves in the cache: also the form it is computed in changes its bits. */
+  private static long entry(int token, int position, Segment.Role role) {
+    return ((long) role.ordinal() << 62) | ((long) position << 32) | token;
   }
 
   private static int choose(long hash, Sampling sampling, int index, int vocabularySize) {

@@ -4,7 +4,9 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
@@ -19,8 +21,6 @@ import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelShapes;
 import dev.sparkmla.model.PendingStep;
-import dev.sparkmla.model.StepBatch;
-import dev.sparkmla.model.StepRow;
 import dev.sparkmla.policy.Sampling;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -33,7 +33,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -160,14 +159,20 @@ public final class GenerateBenchmark {
   }
 
   private final Options options;
+  private final ComputeBackend backend;
   private final MlaTransformer model;
   private final OptionalDouble copyRate;
   private final double productRate;
   private final SplittableRandom random = new SplittableRandom(1);
 
   private GenerateBenchmark(
-      Options options, MlaTransformer model, OptionalDouble copyRate, double productRate) {
+      Options options,
+      ComputeBackend backend,
+      MlaTransformer model,
+      OptionalDouble copyRate,
+      double productRate) {
     this.options = options;
+    this.backend = backend;
     this.model = model;
     this.copyRate = copyRate;
     this.productRate = productRate;
@@ -202,7 +207,7 @@ public final class GenerateBenchmark {
             64L * model.cacheBlocks(),
             copyRate.isPresent() ? Math.round(copyRate.getAsDouble() / 1e9) : "n/a",
             productRate / 1e12);
-        new GenerateBenchmark(options, model, copyRate, productRate).run();
+        new GenerateBenchmark(options, backend, model, copyRate, productRate).run();
       }
     }
   }
@@ -259,7 +264,7 @@ public final class GenerateBenchmark {
         Activation out = backend.allocate(size, size, Precision.BFLOAT16);
         Activation one = backend.allocate(1, 64, Precision.FLOAT32)) {
       // Rows of random numbers: the embedding of as many tokens.
-      try (StepPlan plan = backend.plan(List.of(), List.of(tokens(size)))) {
+      try (StepPlan plan = backend.plan(List.of(tokens(size)))) {
         backend.embed(table, plan, wide);
         backend.normalize(wide, gain, 1e-6f, in);
       }
@@ -280,12 +285,10 @@ public final class GenerateBenchmark {
   }
 
   private static Segment tokens(int count) {
-    return new Segment(
+    return Segments.chunk(
         IntStream.range(0, count).toArray(),
         0,
-        IntStream.range(0, CACHE.blocksFor(count)).toArray(),
-        Optional.empty(),
-        OptionalInt.empty());
+        IntStream.range(0, CACHE.blocksFor(count)).toArray());
   }
 
   private void run() {
@@ -338,7 +341,7 @@ public final class GenerateBenchmark {
     if (!fits(size, STEPS)) {
       return;
     }
-    CacheFiller.fill(model, size.blocks(), 1);
+    CacheFiller.fill(model, backend, size.blocks(), 1);
     int[][] tables = tables(size);
     int position = Math.max(0, size.tokens() - 1 - WARM_UP_STEPS - STEPS / 2);
     Deque<PendingStep> pending = new ArrayDeque<>();
@@ -399,18 +402,16 @@ public final class GenerateBenchmark {
         .toArray(int[][]::new);
   }
 
-  private StepBatch decodeStep(int[][] tables, int position, boolean first) {
-    List<StepRow> rows = new ArrayList<>(tables.length);
+  private List<Segment> decodeStep(int[][] tables, int position, boolean first) {
+    List<Segment> segments = new ArrayList<>(tables.length);
     for (int i = 0; i < tables.length; i++) {
-      rows.add(
-          new StepRow(
-              new int[] {first ? random.nextInt(model.config().vocabularySize()) : 0},
-              position,
-              tables[i],
-              Optional.of(Sampling.GREEDY),
-              first ? OptionalInt.empty() : OptionalInt.of(i)));
+      int[] token = {random.nextInt(model.config().vocabularySize())};
+      segments.add(
+          first
+              ? Segments.decode(token, position, tables[i])
+              : Segments.goesOn(i, position, tables[i]));
     }
-    return new StepBatch(rows);
+    return segments;
   }
 
   /** Bytes that a decode step reads at least: weights of the experts that are chosen, and cache. */
@@ -429,7 +430,10 @@ public final class GenerateBenchmark {
               * config.hiddenSize();
     }
     double cache =
-        (double) size.sequences() * size.tokens() * MlaTransformer.blockBytes(config) / 64;
+        (double) size.sequences()
+            * size.tokens()
+            * config.layers()
+            * config.cacheShape().bytesPerToken();
     return 2 * weights + cache;
   }
 
@@ -497,7 +501,8 @@ public final class GenerateBenchmark {
 
   /** Runs random prompts to their end, as the engine does. */
   private Run schedule(Size size) {
-    Scheduler scheduler = new Scheduler(options.stepTokens, size.sequences(), model.cacheBlocks());
+    Scheduler scheduler =
+        new Scheduler(options.stepTokens, size.sequences(), model.cacheBlocks(), CACHE.page());
     for (int i = 0; i < size.sequences(); i++) {
       int[] prompt = random.ints(size.tokens(), 0, model.config().vocabularySize()).toArray();
       scheduler.add(new Sequence(prompt, size.newTokens(), Sampling.GREEDY));
@@ -511,24 +516,24 @@ public final class GenerateBenchmark {
     long start = System.nanoTime();
     while (!scheduler.isIdle() || !pending.isEmpty()) {
       long begin = System.nanoTime();
-      Optional<StepBatch> batch = scheduler.plan();
-      boolean decoding =
-          batch.isPresent()
-              && batch.get().rows().stream().allMatch(row -> row.tokens().length == 1);
-      if (batch.isPresent()) {
-        pending.add(model.submit(batch.get()));
-        decodes.add(decoding);
+      Optional<PlannedStep> step = scheduler.plan();
+      if (step.isPresent()) {
+        pending.add(model.submit(step.get().segments()));
+        scheduler.submitted(step.get());
+        decodes.add(
+            step.get().segments().stream()
+                .allMatch(segment -> segment.role() == Segment.Role.DECODE));
       }
       double work = secondsSince(begin);
-      if (batch.isPresent() && pending.size() <= ahead) {
+      if (step.isPresent() && pending.size() <= ahead) {
         continue;
       }
       begin = System.nanoTime();
-      int[] tokens = pending.remove().tokens();
+      SampledTokens tokens = pending.remove().tokens();
       boolean there = System.nanoTime() - begin < 20_000;
       boolean wasDecoding = decodes.remove();
       begin = System.nanoTime();
-      List<Sequence> grown = scheduler.complete(tokens);
+      List<Sequence> grown = scheduler.complete(tokens).grown();
       grown.removeIf(sequence -> sequence.outputTokens() < sequence.maxTokens());
       if (!grown.isEmpty()) {
         scheduler.removeIf(grown::contains);

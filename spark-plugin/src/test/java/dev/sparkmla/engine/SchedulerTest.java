@@ -3,9 +3,9 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.compute.SampledTokens;
+import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.PendingStep;
-import dev.sparkmla.model.StepBatch;
-import dev.sparkmla.model.StepRow;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -14,7 +14,6 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -36,12 +35,24 @@ class SchedulerTest {
 
   /** Runs a step and drops what is finished. */
   private static List<Sequence> step(Scheduler scheduler, FakeLanguageModel model) {
-    StepBatch batch = scheduler.plan().orElseThrow();
-    List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
+    List<Sequence> grown = complete(scheduler, submit(scheduler, model));
     Set<Sequence> finished = new HashSet<>(grown);
     finished.removeIf(sequence -> sequence.outputTokens() < sequence.maxTokens());
     scheduler.removeIf(finished::contains);
     return grown;
+  }
+
+  private static PendingStep submit(Scheduler scheduler, FakeLanguageModel model) {
+    PlannedStep step = scheduler.plan().orElseThrow();
+    PendingStep pending = model.submit(step.segments());
+    scheduler.submitted(step);
+    return pending;
+  }
+
+  private static List<Sequence> complete(Scheduler scheduler, PendingStep pending) {
+    Scheduler.Completed completed = scheduler.complete(pending.tokens());
+    assertThat(completed.failed()).isEmpty();
+    return completed.grown();
   }
 
   private static void runToTheEnd(Scheduler scheduler, FakeLanguageModel model) {
@@ -59,7 +70,7 @@ class SchedulerTest {
 
   @Test
   void computesAPromptInChunksOfTheBudget() {
-    Scheduler scheduler = new Scheduler(100, 4, 16);
+    Scheduler scheduler = new Scheduler(100, 4, 16, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
     int[] prompt = prompt(1, 250);
     Sequence sequence = sequence(prompt, 2);
@@ -67,9 +78,8 @@ class SchedulerTest {
 
     List<List<Integer>> sizes = new ArrayList<>();
     while (!scheduler.isIdle()) {
-      StepBatch batch = scheduler.plan().orElseThrow();
-      sizes.add(batch.rows().stream().map(row -> row.tokens().length).toList());
-      List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
+      sizes.add(scheduler.plan().orElseThrow().segments().stream().map(Segment::count).toList());
+      List<Sequence> grown = complete(scheduler, submit(scheduler, model));
       scheduler.removeIf(s -> grown.contains(s) && s.outputTokens() == 2);
     }
 
@@ -79,7 +89,7 @@ class SchedulerTest {
 
   @Test
   void decodesBeforeItPrefillsAndServesInOrderOfArrival() {
-    Scheduler scheduler = new Scheduler(64, 4, 64);
+    Scheduler scheduler = new Scheduler(64, 4, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 10), 5);
     Sequence second = sequence(prompt(2, 100), 5);
@@ -94,7 +104,7 @@ class SchedulerTest {
 
   @Test
   void runsNoMoreThanMaxSequences() {
-    Scheduler scheduler = new Scheduler(1000, 2, 64);
+    Scheduler scheduler = new Scheduler(1000, 2, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     for (int i = 0; i < 5; i++) {
       scheduler.add(sequence(prompt(i, 10), 3));
@@ -108,7 +118,7 @@ class SchedulerTest {
 
   @Test
   void computesASharedPrefixOnceAlsoWhenAllArriveTogether() {
-    Scheduler scheduler = new Scheduler(128, 8, 64);
+    Scheduler scheduler = new Scheduler(128, 8, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     List<int[]> prompts = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
@@ -121,9 +131,8 @@ class SchedulerTest {
     }
     int computed = 0;
     while (!scheduler.isIdle()) {
-      StepBatch batch = scheduler.plan().orElseThrow();
-      computed += batch.rows().stream().mapToInt(row -> row.tokens().length).sum();
-      List<Sequence> grown = scheduler.complete(model.submit(batch).tokens());
+      computed += scheduler.plan().orElseThrow().tokens();
+      List<Sequence> grown = complete(scheduler, submit(scheduler, model));
       scheduler.removeIf(s -> grown.contains(s) && s.outputTokens() == 3);
     }
 
@@ -137,7 +146,7 @@ class SchedulerTest {
 
   @Test
   void doesOtherWorkWhileASharedPrefixIsComputed() {
-    Scheduler scheduler = new Scheduler(256, 8, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 100), 1);
     Sequence same = sequence(prompt(1, 100), 1);
@@ -151,7 +160,7 @@ class SchedulerTest {
 
   @Test
   void neverTakesTheLastTokenFromTheCache() {
-    Scheduler scheduler = new Scheduler(256, 8, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     for (int length : new int[] {128, 128, 129}) {
       Sequence sequence = sequence(prompt(1, length), 2);
@@ -166,27 +175,124 @@ class SchedulerTest {
   }
 
   @Test
-  void findsGeneratedTokensInTheCacheToo() {
-    Scheduler scheduler = new Scheduler(256, 8, 64);
+  void computesInItsPromptWhatAnotherHasGenerated() {
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
-    Sequence first = sequence(prompt(1, 60), 100);
+    Sequence first = sequence(prompt(1, 70), 100);
     scheduler.add(first);
     runToTheEnd(scheduler, model);
-    int[] conversation = Arrays.copyOf(prompt(1, 60), 200);
-    System.arraycopy(first.output(), 0, conversation, 60, 100);
+    int[] conversation = Arrays.copyOf(prompt(1, 70), 200);
+    System.arraycopy(first.output(), 0, conversation, 70, 100);
 
     Sequence second = sequence(conversation, 1);
     scheduler.add(second);
     runToTheEnd(scheduler, model);
 
-    assertThat(second.cachedTokens()).isEqualTo(128);
+    assertThat(second.cachedTokens()).as("the block of prompt tokens alone").isEqualTo(64);
     assertGenerated(second, conversation);
+  }
+
+  @Test
+  void computesGeneratedTokensAnewInAbsorbedForm() {
+    Scheduler scheduler = new Scheduler(256, 8, 6, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 6);
+    Sequence older = sequence(prompt(1, 64), 200);
+    Sequence younger = sequence(prompt(2, 64), 200);
+    scheduler.add(older);
+    scheduler.add(younger);
+    runToTheEnd(scheduler, model);
+
+    assertThat(scheduler.preemptions()).isPositive();
+    assertThat(model.mostDecodeRows()).as("several tokens of one sequence at once").isEqualTo(8);
+    assertGenerated(older, prompt(1, 64));
+    assertGenerated(younger, prompt(2, 64));
+  }
+
+  @Test
+  void startsAgainWithAnEmptyCacheAndTheTokensItHas() {
+    Scheduler scheduler = new Scheduler(256, 2, 32, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 32).runningAhead(true);
+    List<Sequence> sequences = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      sequences.add(sequence(prompt(i, 70), 5));
+      scheduler.add(sequences.get(i));
+    }
+    complete(scheduler, submit(scheduler, model));
+    submit(scheduler, model).tokens();
+
+    scheduler.restart();
+
+    assertThat(scheduler.running()).isZero();
+    assertThat(scheduler.pool().available()).isEqualTo(32);
+    runToTheEnd(scheduler, model);
+    for (int i = 0; i < 3; i++) {
+      assertGenerated(sequences.get(i), prompt(i, 70));
+    }
+  }
+
+  @Test
+  void aPlanThatIsThrownAwayChangesNothing() {
+    Scheduler scheduler = new Scheduler(100, 4, 16, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
+    Sequence first = sequence(prompt(1, 130), 3);
+    Sequence same = sequence(prompt(1, 130), 3);
+    scheduler.add(first);
+    scheduler.add(same);
+    while (!scheduler.isIdle()) {
+      scheduler.plan();
+      step(scheduler, model);
+    }
+    assertGenerated(first, prompt(1, 130));
+    assertGenerated(same, prompt(1, 130));
+  }
+
+  @Test
+  void halvesAStepDownToItsSequences() {
+    Scheduler scheduler = new Scheduler(256, 8, 16, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
+    List<Sequence> sequences = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      sequences.add(sequence(prompt(i, 20), 4));
+      scheduler.add(sequences.get(i));
+    }
+    step(scheduler, model);
+    scheduler.removeIf(sequence -> sequence == sequences.get(1));
+    PlannedStep whole = scheduler.plan().orElseThrow();
+
+    List<PlannedStep> halves = whole.halves();
+    assertThat(halves).hasSize(2);
+    for (PlannedStep half : halves) {
+      assertThat(half.sequences()).hasSize(1);
+      PendingStep pending = model.submit(half.segments());
+      scheduler.submitted(half);
+      assertThat(complete(scheduler, pending)).isEqualTo(half.sequences());
+    }
+    runToTheEnd(scheduler, model);
+    assertGenerated(sequences.get(0), prompt(0, 20));
+    assertGenerated(sequences.get(2), prompt(2, 20));
+  }
+
+  @Test
+  void namesTheSequencesWhoseLogitsAreNoNumbers() {
+    Scheduler scheduler = new Scheduler(256, 8, 16, 64);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
+    Sequence first = sequence(prompt(1, 20), 4);
+    Sequence second = sequence(prompt(2, 20), 4);
+    scheduler.add(first);
+    scheduler.add(second);
+    submit(scheduler, model).tokens();
+
+    Scheduler.Completed completed = scheduler.complete(SampledTokens.of(-1, 7));
+
+    assertThat(completed.failed()).containsExactly(first);
+    assertThat(completed.grown()).containsExactly(second);
+    assertThat(second.output()).containsExactly(7);
   }
 
   @Test
   void preemptsTheYoungestWhenBlocksRunOut() {
     // Each needs 1 block at first and 3 at the end; there are 4.
-    Scheduler scheduler = new Scheduler(256, 8, 4);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 4);
     Sequence older = sequence(prompt(1, 60), 120);
     Sequence younger = sequence(prompt(2, 60), 120);
@@ -209,7 +315,7 @@ class SchedulerTest {
 
   @Test
   void keepsTheBudgetOfYoungerDecodingSequences() {
-    Scheduler scheduler = new Scheduler(100, 8, 64);
+    Scheduler scheduler = new Scheduler(100, 8, 64, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 90), 5);
     int[] sharing = prompt(1, 364);
@@ -220,13 +326,14 @@ class SchedulerTest {
 
     // The second waits for the first's block, so that the third is ahead of it.
     assertThat(step(scheduler, model)).containsExactly(first, third);
-    StepBatch batch = scheduler.plan().orElseThrow();
-    assertThat(batch.rows().stream().map(row -> row.tokens().length)).containsExactly(1, 98, 1);
+    PlannedStep step = scheduler.plan().orElseThrow();
+    assertThat(step.segments().stream().map(Segment::count)).containsExactly(1, 1, 98);
+    assertThat(step.sequences()).containsExactly(first, third, second);
   }
 
   @Test
   void admitsWithABlockToSpareForEveryRunningSequence() {
-    Scheduler scheduler = new Scheduler(1000, 8, 6);
+    Scheduler scheduler = new Scheduler(1000, 8, 6, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 6);
     for (int i = 0; i < 4; i++) {
       scheduler.add(sequence(prompt(i, 64), 64));
@@ -240,7 +347,7 @@ class SchedulerTest {
 
   @Test
   void refusesASequenceThatCanNeverFit() {
-    Scheduler scheduler = new Scheduler(256, 8, 4);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
 
     assertThatThrownBy(() -> scheduler.add(sequence(prompt(1, 200), 57)))
         .isInstanceOf(IllegalArgumentException.class)
@@ -251,17 +358,15 @@ class SchedulerTest {
 
   @Test
   void refusesResultsThatDoNotFitThePlan() {
-    Scheduler scheduler = new Scheduler(256, 8, 4);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
     scheduler.add(sequence(prompt(1, 20), 5));
-    scheduler.plan();
-    scheduler.plan();
+    scheduler.submitted(scheduler.plan().orElseThrow());
+    scheduler.submitted(scheduler.plan().orElseThrow());
 
     assertThatThrownBy(scheduler::plan).isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> scheduler.complete(new int[2]))
-        .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> scheduler.complete(new int[] {-1}))
+    assertThatThrownBy(() -> scheduler.complete(SampledTokens.of(1, 2)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("wanted one");
+        .hasMessageContaining("2 tokens for a step of 1 sampled rows");
   }
 
   /** The sizes of a random run. */
@@ -289,7 +394,8 @@ class SchedulerTest {
   @MethodSource("settings")
   void everySequenceGeneratesWhatItWouldAlone(Setting setting) {
     SplittableRandom random = new SplittableRandom(setting.seed());
-    Scheduler scheduler = new Scheduler(setting.budget(), setting.maxSequences(), setting.blocks());
+    Scheduler scheduler =
+        new Scheduler(setting.budget(), setting.maxSequences(), setting.blocks(), 64);
     FakeLanguageModel model =
         new FakeLanguageModel(VOCABULARY, 100_000, setting.blocks()).runningAhead(setting.ahead());
     int capacity = setting.blocks() * 64;
@@ -322,23 +428,25 @@ class SchedulerTest {
         cancelled.add(victim);
         scheduler.removeIf(sequence -> sequence == victim);
       }
-      Optional<StepBatch> batch = scheduler.plan();
-      if (batch.isPresent()) {
-        assertThat(batch.get().rows().stream().mapToInt((StepRow row) -> row.tokens().length).sum())
-            .isBetween(1, setting.budget());
+      Optional<PlannedStep> step = scheduler.plan();
+      if (step.isPresent()) {
+        assertThat(step.get().tokens()).isBetween(1, setting.budget());
         assertThat(scheduler.running()).isBetween(1, setting.maxSequences());
-        pending.add(model.submit(batch.get()));
+        pending.add(model.submit(step.get().segments()));
+        scheduler.submitted(step.get());
       }
-      if (pending.isEmpty() || (batch.isPresent() && setting.ahead() && pending.size() == 1)) {
+      if (pending.isEmpty() || (step.isPresent() && setting.ahead() && pending.size() == 1)) {
         continue;
       }
-      Set<Sequence> finished = new HashSet<>(scheduler.complete(pending.remove().tokens()));
+      Set<Sequence> finished = new HashSet<>(complete(scheduler, pending.remove()));
       finished.removeIf(sequence -> !hasEnded(sequence));
       scheduler.removeIf(finished::contains);
       alive.removeAll(finished);
       // Far above what is needed: a run that goes round in circles ends here.
       assertThat(++steps).isLessThan(100_000);
     }
+    assertThat(model.mostDecodeRows())
+        .isLessThanOrEqualTo(Math.min(setting.maxSequences(), setting.budget()));
     assertThat(scheduler.pool().available()).isEqualTo(setting.blocks());
     for (int i = 0; i < total; i++) {
       Sequence sequence = all.get(i);
@@ -363,28 +471,26 @@ class SchedulerTest {
 
   @Test
   void goesOnWithATokenThatIsNotKnownYet() {
-    Scheduler scheduler = new Scheduler(256, 8, 8);
+    Scheduler scheduler = new Scheduler(256, 8, 8, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 8).runningAhead(true);
     Sequence first = sequence(prompt(1, 63), 4);
     Sequence second = sequence(prompt(2, 10), 2);
     scheduler.add(first);
     scheduler.add(second);
 
-    PendingStep prefill = model.submit(scheduler.plan().orElseThrow());
-    StepBatch ahead = scheduler.plan().orElseThrow();
-    PendingStep decode = model.submit(ahead);
-    assertThat(ahead.rows().stream().map(StepRow::previousRow))
-        .containsExactly(OptionalInt.of(0), OptionalInt.of(1));
-    assertThat(scheduler.complete(prefill.tokens())).containsExactly(first, second);
+    PendingStep prefill = submit(scheduler, model);
+    assertThat(scheduler.plan().orElseThrow().segments().stream().map(Segment::tokens))
+        .containsExactly(new Segment.Tokens.Sampled(0), new Segment.Tokens.Sampled(1));
+    PendingStep decode = submit(scheduler, model);
+    assertThat(complete(scheduler, prefill)).containsExactly(first, second);
 
     // The second's last token is on its way: it computes no more.
-    StepBatch third = scheduler.plan().orElseThrow();
-    assertThat(third.rows()).hasSize(1);
-    PendingStep last = model.submit(third);
+    assertThat(scheduler.plan().orElseThrow().segments()).hasSize(1);
+    PendingStep last = submit(scheduler, model);
     // The first is dropped while two of its rows are pending.
     scheduler.removeIf(sequence -> sequence == first);
-    assertThat(scheduler.complete(decode.tokens())).containsExactly(second);
-    assertThat(scheduler.complete(last.tokens())).isEmpty();
+    assertThat(complete(scheduler, decode)).containsExactly(second);
+    assertThat(complete(scheduler, last)).isEmpty();
     assertGenerated(second, prompt(2, 10));
     scheduler.removeIf(sequence -> true);
     assertThat(scheduler.pool().available()).isEqualTo(8);
@@ -392,7 +498,7 @@ class SchedulerTest {
 
   @Test
   void tinyPoolsDoPreempt() {
-    Scheduler scheduler = new Scheduler(64, 16, 12);
+    Scheduler scheduler = new Scheduler(64, 16, 12, 64);
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 12);
     List<Sequence> sequences = new ArrayList<>();
     for (int i = 0; i < 16; i++) {

@@ -59,7 +59,7 @@ class MemoryPlanTest {
 
   @Test
   void givesTheCacheItsPartOfWhatIsLeft() {
-    long block = MlaTransformer.blockBytes(ModelConfig.read(CHECKPOINT.folder()));
+    long block = ModelConfig.read(CHECKPOINT.folder()).cacheBlockBytes();
     for (int stepTokens : new int[] {1, 20, 100}) {
       try (MlaTransformer model = load(withFree(1L << 40, 1L << 39, 30 * block + 10), stepTokens)) {
         assertThat(model.cacheBlocks()).isEqualTo(15);
@@ -72,7 +72,7 @@ class MemoryPlanTest {
     assertThatThrownBy(() -> load(withFree(1000), 100))
         .isInstanceOf(ComputeException.class)
         .hasMessageContaining("the weights alone need");
-    long block = MlaTransformer.blockBytes(ModelConfig.read(CHECKPOINT.folder()));
+    long block = ModelConfig.read(CHECKPOINT.folder()).cacheBlockBytes();
     assertThatThrownBy(() -> load(withFree(3_000_000_000L, 2_000_000_000L, 3 * block), 100))
         .isInstanceOf(ComputeException.class)
         .hasMessageContaining("of 3.00 GB free the weights took 1.00 GB")

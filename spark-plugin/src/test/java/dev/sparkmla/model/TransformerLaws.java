@@ -4,14 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.SampledTokens;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -60,25 +60,24 @@ abstract class TransformerLaws {
     }
 
     int[] take(int tokens) {
-      int count = (tokens + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+      int count = (tokens + 63) / 64;
       return IntStream.range(0, count).map(i -> free.remove(free.size() - 1)).toArray();
     }
   }
 
-  private static StepRow row(int[] tokens, int begin, int end, int[] blocks, boolean wanted) {
-    return new StepRow(
-        Arrays.copyOfRange(tokens, begin, end),
-        begin,
-        blocks,
-        wanted ? Optional.of(Sampling.GREEDY) : Optional.empty(),
-        OptionalInt.empty());
+  private static Segment prompt(int[] tokens, int begin, int end, int[] blocks) {
+    return Segments.prompt(Arrays.copyOfRange(tokens, begin, end), begin, blocks);
+  }
+
+  private static Segment decode(int[] tokens, int begin, int end, int[] blocks) {
+    return Segments.decode(Arrays.copyOfRange(tokens, begin, end), begin, blocks);
   }
 
   private static float[] prefill(MlaTransformer model, int[] tokens, int[] blocks, int chunk) {
     float[] logits = null;
     for (int begin = 0; begin < tokens.length; begin += chunk) {
       int end = Math.min(tokens.length, begin + chunk);
-      logits = model.logits(new StepBatch(List.of(row(tokens, begin, end, blocks, true))))[0];
+      logits = model.logits(List.of(prompt(tokens, begin, end, blocks)))[0];
     }
     return logits;
   }
@@ -100,10 +99,12 @@ abstract class TransformerLaws {
         int[] tokens = golden.tokens();
         float[] whole = prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length);
         assertClose(whole, golden);
-        for (int chunk : new int[] {64, 100, 512}) {
-          if (chunk < tokens.length) {
+        for (int chunk : new int[] {1, 7, 64, 333}) {
+          if (chunk < tokens.length && tokens.length < 100 * chunk) {
             int[] blocks = new Blocks(chunk).take(tokens.length);
-            assertClose(prefill(model, tokens, blocks, chunk), golden);
+            assertThat(prefill(model, tokens, blocks, chunk))
+                .as("%d tokens in chunks of %d", tokens.length, chunk)
+                .isEqualTo(whole);
           }
         }
       }
@@ -116,8 +117,54 @@ abstract class TransformerLaws {
     try (MlaTransformer model =
         MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
       GoldenCheckpoint.Case golden = checkpoint.cases().get(3);
-      int[] blocks = new Blocks(2).take(golden.tokens().length);
-      assertClose(prefill(model, golden.tokens(), blocks, 1), golden);
+      int[] tokens = golden.tokens();
+      int[] blocks = new Blocks(2).take(tokens.length);
+      float[] single = null;
+      for (int i = 0; i < tokens.length; i++) {
+        single = model.logits(List.of(decode(tokens, i, i + 1, blocks)))[0];
+      }
+      assertClose(single, golden);
+
+      int[] others = new Blocks(3).take(tokens.length);
+      float[] several = null;
+      for (int i = 0; i < tokens.length; i += 13) {
+        int end = Math.min(tokens.length, i + 13);
+        several = model.logits(List.of(decode(tokens, i, end, others)))[0];
+      }
+      assertThat(several).as("several generated tokens in one step").isEqualTo(single);
+    }
+  }
+
+  /** A segment may have its next tokens chosen at several places. */
+  @ParameterizedTest
+  @MethodSource("checkpoints")
+  void givesLogitsAtEverySample(GoldenCheckpoint checkpoint) {
+    try (MlaTransformer model =
+        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+      int[] tokens = checkpoint.cases().get(2).tokens();
+      int[] blocks = new Blocks(2).take(tokens.length);
+      for (Segment.Role role : Segment.Role.values()) {
+        List<Segment.Sample> samples =
+            List.of(
+                new Segment.Sample(0, Sampling.GREEDY),
+                new Segment.Sample(tokens.length - 1, Sampling.GREEDY));
+        float[][] logits =
+            model.logits(
+                List.of(new Segment(role, new Segment.Tokens.Known(tokens), 0, blocks, samples)));
+        float[] first =
+            model
+                .logits(
+                    List.of(
+                        new Segment(
+                            role,
+                            new Segment.Tokens.Known(Arrays.copyOf(tokens, 1)),
+                            0,
+                            new Blocks(4).take(1),
+                            samples.subList(0, 1))))[0];
+        assertThat(logits).hasDimensions(2, first.length);
+        assertThat(logits[0]).isEqualTo(first);
+        assertClose(logits[1], checkpoint.cases().get(2));
+      }
     }
   }
 
@@ -131,40 +178,38 @@ abstract class TransformerLaws {
       int length = prompt.length;
       Blocks free = new Blocks(5);
       int[] alone = free.take(length + 2);
-      int first = submit(model, row(prompt, 0, length, alone, true))[0];
-      int second =
-          submit(model, row(new int[length + 1], length, length + 1, alone, true, first))[0];
+      int first = submit(model, prompt(prompt, 0, length, alone));
+      int second = submit(model, Segments.decode(new int[] {first}, length, alone));
 
       int[] blocks = free.take(length + 2);
       int[] others = free.take(length + 2);
-      StepRow other = row(prompt, 0, length, others, true);
-      StepRow chunk = row(prompt, 0, 7, free.take(7), false);
+      Segment chunk = Segments.chunk(Arrays.copyOf(prompt, 7), 0, free.take(7));
       PendingStep before =
-          model.submit(new StepBatch(List.of(chunk, row(prompt, 0, length, blocks, true), other)));
-      StepRow goesOn =
-          new StepRow(new int[1], length, blocks, Optional.of(Sampling.GREEDY), OptionalInt.of(1));
-      StepRow otherPrompt = row(prompt, 0, length, free.take(length), true);
-      PendingStep ahead = model.submit(new StepBatch(List.of(otherPrompt, goesOn)));
+          model.submit(
+              List.of(chunk, prompt(prompt, 0, length, blocks), prompt(prompt, 0, length, others)));
+      PendingStep ahead =
+          model.submit(
+              List.of(
+                  Segments.goesOn(0, length, blocks),
+                  prompt(prompt, 0, length, free.take(length))));
 
       assertThatThrownBy(ahead::tokens).isInstanceOf(IllegalStateException.class);
-      assertThat(before.tokens()).containsExactly(LanguageModel.NO_TOKEN, first, first);
-      assertThat(ahead.tokens()).containsExactly(first, second);
-      StepRow unknown =
-          new StepRow(new int[1], length, others, Optional.of(Sampling.GREEDY), OptionalInt.of(2));
-      assertThatThrownBy(() -> model.submit(new StepBatch(List.of(unknown))))
+      assertTokens(before, first, first);
+      assertTokens(ahead, second, first);
+      assertThatThrownBy(() -> model.submit(List.of(Segments.goesOn(2, length, others))))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("row 2 of the step before");
+          .hasMessageContaining("row 2 of the step before, which had 2");
     }
   }
 
-  private static StepRow row(
-      int[] tokens, int begin, int end, int[] blocks, boolean wanted, int last) {
-    tokens[end - 1] = last;
-    return row(tokens, begin, end, blocks, wanted);
+  private static void assertTokens(PendingStep step, int... expected) {
+    SampledTokens tokens = step.tokens();
+    assertThat(IntStream.range(0, tokens.rows()).map(row -> tokens.token(row).orElseThrow()))
+        .containsExactly(IntStream.of(expected).boxed().toArray(Integer[]::new));
   }
 
-  private static int[] submit(MlaTransformer model, StepRow row) {
-    return model.submit(new StepBatch(List.of(row))).tokens();
+  private static int submit(MlaTransformer model, Segment segment) {
+    return model.submit(List.of(segment)).tokens().token(0).orElseThrow();
   }
 
   @ParameterizedTest
@@ -211,14 +256,17 @@ abstract class TransformerLaws {
       while (continuations.stream().anyMatch(Continuation::isRunning)) {
         List<Continuation> running =
             continuations.stream().filter(Continuation::isRunning).toList();
-        int[] chosen =
-            model
-                .submit(
-                    new StepBatch(
-                        running.stream().map(one -> one.next(random, largestChunk)).toList()))
-                .tokens();
-        for (int i = 0; i < chosen.length; i++) {
-          running.get(i).accept(chosen[i]);
+        running.forEach(one -> one.advance(random, largestChunk));
+        List<Continuation> ordered =
+            Stream.concat(
+                    running.stream().filter(Continuation::decodes),
+                    running.stream().filter(one -> !one.decodes()))
+                .toList();
+        SampledTokens chosen =
+            model.submit(ordered.stream().map(Continuation::segment).toList()).tokens();
+        int row = 0;
+        for (Continuation one : ordered) {
+          row += one.accept(chosen, row);
         }
       }
       for (Continuation continuation : continuations) {
@@ -248,19 +296,32 @@ abstract class TransformerLaws {
       return chosen.size() < golden.greedy().length;
     }
 
-    StepRow next(Random random, int largestChunk) {
-      int prompt = golden.tokens().length;
-      end = done < prompt ? Math.min(prompt, done + 1 + random.nextInt(largestChunk)) : done + 1;
-      return row(tokens, done, end, blocks, end >= prompt);
+    boolean decodes() {
+      return done >= golden.tokens().length;
     }
 
-    void accept(int token) {
+    void advance(Random random, int largestChunk) {
+      int prompt = golden.tokens().length;
+      end = decodes() ? done + 1 : Math.min(prompt, done + 1 + random.nextInt(largestChunk));
+    }
+
+    Segment segment() {
+      if (decodes()) {
+        return decode(tokens, done, end, blocks);
+      }
+      return end == golden.tokens().length
+          ? prompt(tokens, done, end, blocks)
+          : Segments.chunk(Arrays.copyOfRange(tokens, done, end), done, blocks);
+    }
+
+    /** Takes its token, if it asked for one; returns how many it asked for. */
+    int accept(SampledTokens sampled, int row) {
       done = end;
       if (done < golden.tokens().length) {
-        assertThat(token).isEqualTo(LanguageModel.NO_TOKEN);
-      } else {
-        chosen.add(token);
+        return 0;
       }
+      chosen.add(sampled.token(row).orElseThrow());
+      return 1;
     }
 
     void assertGreedy() {

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
@@ -9,10 +10,12 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
@@ -26,11 +29,14 @@ public final class CpuBackend implements ComputeBackend {
   /** Rows of a task of an operation that goes row by row. */
   private static final int TASK_ROWS = 64;
 
+  /** Says to {@link SampledTokens} that a row has no token. */
+  private static final int NO_TOKEN = -1;
+
   private final HostMemory memory = new HostMemory();
   private final Workers workers;
 
   /** The tokens of the last step. */
-  private int[] sampled = new int[0];
+  private SampledTokens sampled = SampledTokens.of();
 
   /**
    * Starts the threads.
@@ -60,6 +66,12 @@ public final class CpuBackend implements ComputeBackend {
     return false;
   }
 
+  /** Every size is computed. */
+  @Override
+  public void requireSupported(AttentionShape shape) {
+    // Loops and GEMMs take any size.
+  }
+
   @Override
   public OptionalLong freeMemory() {
     return OptionalLong.empty();
@@ -81,8 +93,8 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public LatentCache allocateCache(int layers, int blocks) {
-    return new CpuCache(memory, layers, blocks);
+  public LatentCache allocateCache(CacheShape shape, int layers, int blocks) {
+    return new CpuCache(memory, shape, layers, blocks);
   }
 
   @Override
@@ -92,8 +104,8 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public StepPlan plan(List<Segment> decoding, List<Segment> prefilling) {
-    return new CpuPlan(decoding, prefilling);
+  public StepPlan plan(List<Segment> segments) {
+    return new CpuPlan(segments);
   }
 
   @Override
@@ -103,7 +115,7 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public int[] tokens(StepPlan plan) {
+  public SampledTokens tokens(StepPlan plan) {
     return CpuPlan.of(plan).chosen();
   }
 
@@ -132,8 +144,7 @@ public final class CpuBackend implements ComputeBackend {
         plan.rows(),
         (row, scratch) -> {
           float[] values = scratch.array(Scratch.Use.ROWS, columns);
-          int token = tokens.token(row);
-          rows.readRow(token < 0 ? sampled[~token] : token, values);
+          rows.readRow(tokens.row(row).token(sampled), values);
           result.writeRow(row, values, 0);
         });
   }
@@ -222,19 +233,19 @@ public final class CpuBackend implements ComputeBackend {
         });
   }
 
-  /** Turns the last 64 elements of every head of some rows by their positions. */
+  /** Turns the last elements of every head of some rows by their positions. */
   private void turn(
       CpuActivation queries, int head, int firstRow, int rows, CpuRotation turns, CpuPlan plan) {
     forRows(
         rows,
         (index, scratch) -> {
           int row = firstRow + index;
-          float[] angles = scratch.array(Scratch.Use.SCORES, LatentCache.ROPE);
-          turns.angles(plan.position(row), angles);
+          float[] angles = scratch.array(Scratch.Use.SCORES, turns.size());
+          turns.angles(plan.row(row).position(), angles);
           float[] part = scratch.array(Scratch.Use.ROWS, queries.columns());
           queries.readRow(row, part, 0);
           for (int end = head; end <= queries.columns(); end += head) {
-            turns.turn(part, end - LatentCache.ROPE, angles);
+            turns.turn(part, end - turns.size(), angles);
           }
           queries.writeRow(row, part, 0);
         });
@@ -253,18 +264,20 @@ public final class CpuBackend implements ComputeBackend {
     CpuRotation turns = CpuRotation.of(rotation);
     CpuPlan tokens = CpuPlan.of(plan);
     CpuCache target = CpuCache.of(cache);
+    CacheShape shape = cache.shape();
     float[] gains = CpuWeight.of(gain).vector();
     forRows(
         plan.rows(),
         (row, scratch) -> {
-          float[] values = scratch.array(Scratch.Use.ROWS, LatentCache.WIDTH);
-          float[] angles = scratch.array(Scratch.Use.SCORES, LatentCache.ROPE);
+          float[] values = scratch.array(Scratch.Use.ROWS, shape.width());
+          float[] angles = scratch.array(Scratch.Use.SCORES, shape.rope());
           source.readRow(row, values, 0);
           Vectors.normalize(values, gains, epsilon);
-          turns.angles(tokens.position(row), angles);
-          turns.turn(values, LatentCache.LATENT, angles);
-          int slot = tokens.slot(row) * LatentCache.WIDTH;
-          for (int i = 0; i < LatentCache.WIDTH; i++) {
+          CpuPlan.Row token = tokens.row(row);
+          turns.angles(token.position(), angles);
+          turns.turn(values, shape.latent(), angles);
+          int slot = shape.slot(token.segment().blocks(), token.position()) * shape.width();
+          for (int i = 0; i < shape.width(); i++) {
             target.layer(layer).shorts().put(slot + i, BFloat16.round(values[i]));
           }
         });
@@ -274,58 +287,50 @@ public final class CpuBackend implements ComputeBackend {
   public void absorbQueries(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       Activation out) {
     CpuWeight parameters = CpuWeight.of(keyValue);
     Products.View from = Products.View.of(CpuActivation.of(queries));
     Products.View to = Products.View.of(CpuActivation.of(out));
+    CacheShape cache = shape.cache();
     int rows = plan.decodeRows();
     workers.run(
-        rows == 0 ? 0 : heads,
+        rows == 0 ? 0 : shape.heads(),
         (head, scratch) -> {
-          int query = head * (nope + LatentCache.ROPE);
+          int query = head * shape.queryHead();
           Products.independent(
               rows,
-              LatentCache.LATENT,
-              nope,
+              cache.latent(),
+              shape.nope(),
               from.from(0, query),
-              parameters.panel(head * (parameters.rows() / heads), nope, scratch),
-              LatentCache.LATENT,
+              parameters.panel(head * shape.keyValueHead(), shape.nope(), scratch),
+              cache.latent(),
               false,
-              to.from(0, head * LatentCache.WIDTH),
+              to.from(0, head * cache.width()),
               false,
               scratch);
           Products.copy(
-              from.from(0, query + nope),
-              to.from(0, head * LatentCache.WIDTH + LatentCache.LATENT),
+              from.from(0, query + shape.nope()),
+              to.from(0, head * cache.width() + cache.latent()),
               rows,
-              LatentCache.ROPE);
+              cache.rope());
         });
-    turn(
-        CpuActivation.of(out),
-        LatentCache.WIDTH,
-        0,
-        rows,
-        CpuRotation.of(rotation),
-        CpuPlan.of(plan));
+    turn(CpuActivation.of(out), cache.width(), 0, rows, CpuRotation.of(rotation), CpuPlan.of(plan));
   }
 
   @Override
   public void decodeAttention(
       Activation absorbed,
-      int heads,
-      float scale,
+      AttentionShape shape,
       StepPlan plan,
       LatentCache cache,
       int layer,
       Activation out) {
     new DecodeAttention(
             CpuActivation.of(absorbed),
-            heads,
-            scale,
+            shape,
             CpuPlan.of(plan),
             CpuCache.of(cache).layer(layer),
             CpuActivation.of(out))
@@ -334,23 +339,21 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void projectValues(
-      Activation latents, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
     CpuWeight parameters = CpuWeight.of(keyValue);
     Products.View from = Products.View.of(CpuActivation.of(latents));
     Products.View to = Products.View.of(CpuActivation.of(out));
     int rows = plan.decodeRows();
-    int head = parameters.rows() / heads;
-    int value = head - nope;
     workers.run(
-        rows == 0 ? 0 : heads,
-        (index, scratch) ->
+        rows == 0 ? 0 : shape.heads(),
+        (head, scratch) ->
             Products.independent(
                 rows,
-                from.from(0, index * LatentCache.LATENT),
+                from.from(0, head * shape.cache().latent()),
                 parameters,
-                index * head + nope,
-                value,
-                to.from(0, index * value),
+                head * shape.keyValueHead() + shape.nope(),
+                shape.value(),
+                to.from(0, head * shape.value()),
                 false,
                 scratch));
   }
@@ -359,35 +362,33 @@ public final class CpuBackend implements ComputeBackend {
   public void prefillAttention(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       LatentCache cache,
       int layer,
       Activation out) {
-    int row = plan.decodeRows();
+    CpuPlan step = CpuPlan.of(plan);
     turn(
         CpuActivation.of(queries),
-        nope + LatentCache.ROPE,
-        row,
-        plan.rows() - row,
+        shape.queryHead(),
+        plan.decodeRows(),
+        plan.rows() - plan.decodeRows(),
         CpuRotation.of(rotation),
-        CpuPlan.of(plan));
-    for (Segment segment : CpuPlan.of(plan).prefilling()) {
-      new PrefillAttention(
-              CpuActivation.of(queries),
-              CpuWeight.of(keyValue),
-              heads,
-              nope,
-              scale,
-              segment,
-              row,
-              CpuCache.of(cache).layer(layer),
-              CpuActivation.of(out))
-          .run(workers, memory);
-      row += segment.tokens().length;
+        step);
+    for (int i = 0; i < step.segments().size(); i++) {
+      Segment segment = step.segments().get(i);
+      if (segment.role() == Segment.Role.PREFILL) {
+        new PrefillAttention(
+                CpuActivation.of(queries),
+                CpuWeight.of(keyValue),
+                shape,
+                segment,
+                step.firstRow(i),
+                CpuCache.of(cache).layer(layer),
+                CpuActivation.of(out))
+            .run(workers, memory);
+      }
     }
   }
 
@@ -442,9 +443,9 @@ public final class CpuBackend implements ComputeBackend {
         (row, scratch) -> {
           float[] values = new float[logits.columns()];
           source.readRow(row, values, 0);
-          tokens[row] = TokenChoice.choose(values, rows.sampling(row));
+          tokens[row] = TokenChoice.choose(values, rows.sampling(row)).orElse(NO_TOKEN);
         });
-    rows.choose(tokens);
+    rows.choose(SampledTokens.of(tokens));
   }
 
   @Override

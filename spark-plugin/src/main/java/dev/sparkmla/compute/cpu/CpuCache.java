@@ -1,21 +1,24 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.kvcache.CacheShape;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The paged cache, a buffer a layer. */
 final class CpuCache implements LatentCache {
   private final HostMemory memory;
+  private final CacheShape shape;
   private final int blocks;
   private final List<HostBuffer> layers = new ArrayList<>();
 
-  CpuCache(HostMemory memory, int layers, int blocks) {
+  CpuCache(HostMemory memory, CacheShape shape, int layers, int blocks) {
     this.memory = memory;
+    this.shape = shape;
     this.blocks = blocks;
     try {
       for (int i = 0; i < layers; i++) {
-        this.layers.add(memory.take((long) blocks * BLOCK_TOKENS * WIDTH * Short.BYTES));
+        this.layers.add(memory.take((long) blocks * shape.bytesPerBlock()));
       }
     } catch (RuntimeException e) {
       this.layers.forEach(memory::free);
@@ -27,9 +30,14 @@ final class CpuCache implements LatentCache {
     return (CpuCache) cache;
   }
 
-  /** A layer, bf16 {@code [blocks][64][576]}. */
+  /** A layer, bf16 {@code [blocks][page][latent + rope]}. */
   HostBuffer layer(int layer) {
     return layers.get(layer);
+  }
+
+  @Override
+  public CacheShape shape() {
+    return shape;
   }
 
   @Override

@@ -1,79 +1,86 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Tokens, positions and cache slots by row, and what is sampled. */
+/** The rows of a step, what is sampled after which of them, and the tokens that were sampled. */
 final class CpuPlan implements StepPlan {
-  private final List<Segment> decoding;
-  private final List<Segment> prefilling;
-  private final int[] tokens;
-  private final int[] positions;
-  private final int[] slots;
+  private final List<Segment> segments;
+  private final int[] firstRows;
+  private final int decodeRows;
+  private final List<Row> rows = new ArrayList<>();
   private final List<Integer> sampledRows = new ArrayList<>();
   private final List<Sampling> sampling = new ArrayList<>();
-  private int[] chosen = new int[0];
+  private SampledTokens chosen = SampledTokens.of();
 
-  CpuPlan(List<Segment> decoding, List<Segment> prefilling) {
-    this.decoding = List.copyOf(decoding);
-    this.prefilling = List.copyOf(prefilling);
-    List<Segment> all = new ArrayList<>(decoding);
-    all.addAll(prefilling);
-    int rows = all.stream().mapToInt(segment -> segment.tokens().length).sum();
-    tokens = new int[rows];
-    positions = new int[rows];
-    slots = new int[rows];
-    int row = 0;
-    for (Segment segment : all) {
-      for (int i = 0; i < segment.tokens().length; i++) {
-        tokens[row] =
-            segment.previousRow().isPresent()
-                ? ~segment.previousRow().getAsInt()
-                : segment.tokens()[i];
-        positions[row] = segment.position() + i;
-        slots[row] = slot(segment, positions[row]);
-        row++;
+  /**
+   * A token of the step.
+   *
+   * @param segment the segment it belongs to
+   * @param index its place in the segment
+   */
+  record Row(Segment segment, int index) {
+    int position() {
+      return segment.position() + index;
+    }
+
+    /** Its id; {@code before} are the tokens that the step before chose. */
+    int token(SampledTokens before) {
+      if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
+        // A row without a token is dropped by whoever asked for it; any token will do until then.
+        return before.token(sampled.row()).orElse(0);
       }
-      if (segment.sampling().isPresent()) {
-        sampledRows.add(row - 1);
-        sampling.add(segment.sampling().get());
+      return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
+    }
+  }
+
+  CpuPlan(List<Segment> segments) {
+    this.segments = List.copyOf(segments);
+    this.firstRows = new int[segments.size()];
+    int decoding = 0;
+    for (int i = 0; i < segments.size(); i++) {
+      Segment segment = segments.get(i);
+      firstRows[i] = rows.size();
+      for (Segment.Sample sample : segment.samples()) {
+        sampledRows.add(rows.size() + sample.offset());
+        sampling.add(sample.sampling());
+      }
+      for (int index = 0; index < segment.count(); index++) {
+        rows.add(new Row(segment, index));
+      }
+      switch (segment.role()) {
+        case DECODE -> {
+          if (decoding != firstRows[i]) {
+            throw new IllegalArgumentException("a segment decodes after one that prefills");
+          }
+          decoding = rows.size();
+        }
+        case PREFILL -> {}
       }
     }
+    this.decodeRows = decoding;
   }
 
   static CpuPlan of(StepPlan plan) {
     return (CpuPlan) plan;
   }
 
-  /** Where in a layer of the cache a position of a sequence lies, in tokens. */
-  static int slot(Segment segment, int position) {
-    return segment.blocks()[position / LatentCache.BLOCK_TOKENS] * LatentCache.BLOCK_TOKENS
-        + position % LatentCache.BLOCK_TOKENS;
+  /** All segments, those that decode first. */
+  List<Segment> segments() {
+    return segments;
   }
 
-  List<Segment> decoding() {
-    return decoding;
+  /** The first row of a segment. */
+  int firstRow(int segment) {
+    return firstRows[segment];
   }
 
-  List<Segment> prefilling() {
-    return prefilling;
-  }
-
-  /** A row's token; {@code ~r} for the one that sampled row r of the step before was given. */
-  int token(int row) {
-    return tokens[row];
-  }
-
-  int position(int row) {
-    return positions[row];
-  }
-
-  int slot(int row) {
-    return slots[row];
+  Row row(int row) {
+    return rows.get(row);
   }
 
   /** The row that a sampled row is. */
@@ -87,23 +94,23 @@ final class CpuPlan implements StepPlan {
   }
 
   /** The tokens that were sampled. */
-  int[] chosen() {
+  SampledTokens chosen() {
     return chosen;
   }
 
   /** Keeps the tokens that were sampled. */
-  void choose(int[] sampledTokens) {
-    chosen = sampledTokens;
+  void choose(SampledTokens tokens) {
+    chosen = tokens;
   }
 
   @Override
   public int rows() {
-    return tokens.length;
+    return rows.size();
   }
 
   @Override
   public int decodeRows() {
-    return decoding.size();
+    return decodeRows;
   }
 
   @Override

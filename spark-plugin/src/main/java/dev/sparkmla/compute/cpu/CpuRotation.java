@@ -1,21 +1,14 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Rotation;
 
 /** Angles, computed in double precision when a token needs them. */
 final class CpuRotation implements Rotation {
-  private static final int PAIRS = LatentCache.ROPE / 2;
-
   private final double[] inverseFrequencies;
   private final double factor;
   private final boolean interleaved;
 
   CpuRotation(double[] inverseFrequencies, double factor, boolean interleaved) {
-    if (inverseFrequencies.length != PAIRS) {
-      throw new IllegalArgumentException(
-          "rotary embedding of " + inverseFrequencies.length + " pairs; expected " + PAIRS);
-    }
     this.inverseFrequencies = inverseFrequencies.clone();
     this.factor = factor;
     this.interleaved = interleaved;
@@ -25,24 +18,31 @@ final class CpuRotation implements Rotation {
     return (CpuRotation) rotation;
   }
 
-  /** Cosines in {@code angles[0 .. 32)}, sines in {@code angles[32 .. 64)}. */
+  /** Elements that are turned: two a pair. */
+  int size() {
+    return 2 * inverseFrequencies.length;
+  }
+
+  /** Cosines of the n pairs in {@code angles[0 .. n)}, sines in {@code angles[n .. 2n)}. */
   void angles(int position, float[] angles) {
-    for (int i = 0; i < PAIRS; i++) {
+    int pairs = inverseFrequencies.length;
+    for (int i = 0; i < pairs; i++) {
       double angle = position * inverseFrequencies[i];
       angles[i] = (float) (Math.cos(angle) * factor);
-      angles[PAIRS + i] = (float) (Math.sin(angle) * factor);
+      angles[pairs + i] = (float) (Math.sin(angle) * factor);
     }
   }
 
-  /** Turns {@code values[at .. at + 64)} by what {@link #angles} gave. */
+  /** Turns {@code values[at .. at + 2n)} by what {@link #angles} gave. */
   void turn(float[] values, int at, float[] angles) {
+    int pairs = inverseFrequencies.length;
     int step = interleaved ? 2 : 1;
-    int other = interleaved ? 1 : PAIRS;
-    for (int i = 0; i < PAIRS; i++) {
+    int other = interleaved ? 1 : pairs;
+    for (int i = 0; i < pairs; i++) {
       float x = values[at + i * step];
       float y = values[at + i * step + other];
-      values[at + i * step] = x * angles[i] - y * angles[PAIRS + i];
-      values[at + i * step + other] = y * angles[i] + x * angles[PAIRS + i];
+      values[at + i * step] = x * angles[i] - y * angles[pairs + i];
+      values[at + i * step + other] = y * angles[i] + x * angles[pairs + i];
     }
   }
 

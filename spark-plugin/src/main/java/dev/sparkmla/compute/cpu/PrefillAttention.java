@@ -1,6 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.Segment;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
@@ -23,11 +23,12 @@ final class PrefillAttention {
 
   private final Products.View queries;
   private final CpuWeight keyValue;
+  private final AttentionShape shape;
   private final int heads;
   private final int nope;
   private final int key;
   private final int value;
-  private final float scale;
+  private final int width;
   private final Segment segment;
   private final int firstRow;
   private final int count;
@@ -40,23 +41,22 @@ final class PrefillAttention {
   PrefillAttention(
       CpuActivation queries,
       CpuWeight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       Segment segment,
       int firstRow,
       HostBuffer cache,
       CpuActivation out) {
     this.queries = Products.View.of(queries);
     this.keyValue = keyValue;
-    this.heads = heads;
-    this.nope = nope;
-    this.key = nope + LatentCache.ROPE;
-    this.value = keyValue.rows() / heads - nope;
-    this.scale = scale;
+    this.shape = shape;
+    this.heads = shape.heads();
+    this.nope = shape.nope();
+    this.key = shape.queryHead();
+    this.value = shape.value();
+    this.width = shape.cache().width();
     this.segment = segment;
     this.firstRow = firstRow;
-    this.count = segment.tokens().length;
+    this.count = segment.count();
     this.cache = cache;
     this.out = out;
     this.tasks = (count + TILE - 1) / TILE;
@@ -65,9 +65,9 @@ final class PrefillAttention {
   }
 
   void run(Workers workers, HostMemory memory) {
-    int context = segment.position() + count;
+    int context = segment.end();
     int length = Math.min(RUN, (context + TILE - 1) / TILE * TILE);
-    HostBuffer latents = memory.borrow((long) length * LatentCache.WIDTH * Float.BYTES);
+    HostBuffer latents = memory.borrow((long) length * width * Float.BYTES);
     HostBuffer keys = memory.borrow((long) heads * length * key * Float.BYTES);
     HostBuffer values = memory.borrow((long) heads * length * value * Float.BYTES);
     try {
@@ -102,10 +102,9 @@ final class PrefillAttention {
 
   private void widen(int first, int tile, int context, HostBuffer latents) {
     int tokens = Math.min(TILE, context - first - tile * TILE);
-    int at = tile * TILE * LatentCache.WIDTH;
-    CachedTokens.widen(cache, segment, first + tile * TILE, tokens, latents, at);
-    Products.zero(
-        latents.floats(), at + tokens * LatentCache.WIDTH, (TILE - tokens) * LatentCache.WIDTH);
+    int at = tile * TILE * width;
+    CachedTokens.widen(cache, shape.cache(), segment, first + tile * TILE, tokens, latents, at);
+    Products.zero(latents.floats(), at + tokens * width, (TILE - tokens) * width);
   }
 
   private void expand(
@@ -116,15 +115,15 @@ final class PrefillAttention {
       HostBuffer keys,
       HostBuffer values,
       Scratch scratch) {
-    Products.View from =
-        new Products.View(latents, tile * TILE * LatentCache.WIDTH, LatentCache.WIDTH);
+    Products.View from = new Products.View(latents, tile * TILE * width, width);
     int row = head * length + tile * TILE;
     Products.View toKeys = new Products.View(keys, row * key, key);
     Products.View toValues = new Products.View(values, row * value, value);
     int first = head * (nope + value);
     Products.independent(TILE, from, keyValue, first, nope, toKeys, false, scratch);
     Products.independent(TILE, from, keyValue, first + nope, value, toValues, false, scratch);
-    Products.copy(from.from(0, LatentCache.LATENT), toKeys.from(0, nope), TILE, LatentCache.ROPE);
+    Products.copy(
+        from.from(0, shape.cache().latent()), toKeys.from(0, nope), TILE, shape.cache().rope());
   }
 
   private void attend(
@@ -177,7 +176,8 @@ final class PrefillAttention {
         int seen = Math.min(TILE, firstPosition + row - (first + tile * TILE) + 1);
         factors[row] = 1;
         if (seen > 0) {
-          factors[row] = running.see(row, scores, row * TILE, seen, scale, scratch.exponential());
+          factors[row] =
+              running.see(row, scores, row * TILE, seen, shape.scale(), scratch.exponential());
         }
         Arrays.fill(scores, row * TILE + Math.max(seen, 0), (row + 1) * TILE, 0f);
       }

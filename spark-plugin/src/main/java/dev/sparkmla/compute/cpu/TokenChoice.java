@@ -1,8 +1,8 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
+import java.util.OptionalInt;
 
 /**
  * A row of logits to a token. The random number comes from a counter, not from a state: the
@@ -11,11 +11,18 @@ import java.util.Arrays;
 final class TokenChoice {
   private TokenChoice() {}
 
-  static int choose(float[] logits, Sampling sampling) {
-    int largest = largest(logits);
-    if (sampling.temperature() == 0) {
-      return largest;
+  /** A token; empty where a logit is NaN or positive infinity. */
+  static OptionalInt choose(float[] logits, Sampling sampling) {
+    for (float logit : logits) {
+      if (Float.isNaN(logit) || logit == Float.POSITIVE_INFINITY) {
+        return OptionalInt.empty();
+      }
     }
+    int largest = largest(logits);
+    return OptionalInt.of(sampling.temperature() == 0 ? largest : draw(logits, largest, sampling));
+  }
+
+  private static int draw(float[] logits, int largest, Sampling sampling) {
     int[] kept = kept(logits, sampling);
     double[] powers = new double[kept.length];
     double sum = 0;
@@ -45,14 +52,6 @@ final class TokenChoice {
   private static int largest(float[] logits) {
     int best = 0;
     for (int i = 0; i < logits.length; i++) {
-      if (Float.isNaN(logits[i]) || logits[i] == Float.POSITIVE_INFINITY) {
-        throw new ComputeException(
-            "the logit of token "
-                + i
-                + " is "
-                + logits[i]
-                + "; the weights are broken or an operation has overflowed");
-      }
       if (logits[i] > logits[best]) {
         best = i;
       }

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cuda;
 
-import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
@@ -12,8 +13,11 @@ import dev.sparkmla.cuda.MlaMetadata;
 import dev.sparkmla.cuda.MlaPrefill;
 import dev.sparkmla.cuda.MlaShape;
 import dev.sparkmla.cuda.RotaryEmbedding;
+import dev.sparkmla.cuda.SplitPolicy;
+import dev.sparkmla.kvcache.CacheShape;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** Attention of a step: absorbed for the rows that decode, expanded for those that prefill. */
 final class CudaAttention implements AutoCloseable {
@@ -32,55 +36,79 @@ final class CudaAttention implements AutoCloseable {
     this.prefill = MlaPrefill.on(context);
   }
 
+  /**
+   * Refuses sizes that no kernel is built for.
+   *
+   * @throws ComputeException naming them and what is supported
+   */
+  void requireSupported(AttentionShape shape) {
+    CacheShape cache = shape.cache();
+    if (cache.latent() != 512 || cache.rope() != 64) {
+      throw new ComputeException(
+          "the CUDA kernels are not built for a latent of %d + %d elements"
+              .formatted(cache.latent(), cache.rope()));
+    }
+  }
+
   void absorb(
       CudaActivation queries,
       CudaWeight keyValue,
-      int heads,
-      int nope,
+      AttentionShape shape,
       RotaryEmbedding rotation,
       CudaPlan plan,
       CudaActivation out) {
     int rows = plan.decodeRows();
-    int width = nope + LatentCache.ROPE;
+    int heads = shape.heads();
+    CacheShape cache = shape.cache();
     rotation.rotate(
-        queries.heads(0, rows, heads, width, nope, LatentCache.ROPE),
+        queries.heads(0, rows, heads, shape.queryHead(), shape.nope(), cache.rope()),
         plan.positions(0, rows),
-        out.heads(0, rows, heads, LatentCache.WIDTH, LatentCache.LATENT, LatentCache.ROPE),
+        out.heads(0, rows, heads, cache.width(), cache.latent(), cache.rope()),
         stream);
     products.multiplyHeads(
-        queries.heads(0, rows, heads, width, 0, nope),
-        keyValue.heads(heads, 0, nope),
+        queries.heads(0, rows, heads, shape.queryHead(), 0, shape.nope()),
+        keyValue.heads(heads, 0, shape.nope()),
         true,
-        out.heads(0, rows, heads, LatentCache.WIDTH, 0, LatentCache.LATENT),
+        out.heads(0, rows, heads, cache.width(), 0, cache.latent()),
         stream);
   }
 
   void decode(
       CudaActivation absorbed,
-      int heads,
-      float scale,
+      AttentionShape shape,
       CudaPlan plan,
       DeviceTensor cache,
       CudaActivation out) {
     // Rows past the plan's lie in the same memory; their length is 0.
     int rows = plan.decodeSlots();
-    MlaShape shape = MlaShape.of(rows, 1, heads, plan.tableWidth());
-    MlaMetadata cut = metadata.computeIfAbsent(shape, decode::metadata);
+    int heads = shape.heads();
+    int latent = shape.cache().latent();
+    MlaShape step =
+        new MlaShape(
+            rows,
+            1,
+            heads,
+            1,
+            latent,
+            shape.cache().rope(),
+            plan.tableWidth(),
+            SplitPolicy.BALANCED);
+    MlaMetadata cut = metadata.computeIfAbsent(step, decode::metadata);
     if (plan.claimScheduling()) {
       cut.update(plan.lengths(), stream);
     }
     long bytes = (long) rows * heads * Float.BYTES;
     try (Arena.Block block = arena.take(bytes)) {
       decode.withKvCache(
-          whole(absorbed, rows, heads, LatentCache.WIDTH),
+          whole(absorbed, rows, heads, shape.cache().width()),
           cache,
           plan.tables(),
           plan.lengths(),
-          LatentCache.LATENT,
+          latent,
           cut,
-          scale,
+          shape.scale(),
           false,
-          whole(out, rows, heads, LatentCache.LATENT),
+          whole(out, rows, heads, latent),
           DeviceTensor.of(block.buffer(), block.offset(), ElementType.FLOAT32, rows, heads, 1),
           stream);
     }
@@ -99,15 +127,16 @@ final class CudaAttention implements AutoCloseable {
   void project(
       CudaActivation latents,
       CudaWeight keyValue,
-      int heads,
-      int nope,
+      AttentionShape shape,
       CudaPlan plan,
       CudaActivation out) {
     int rows = plan.decodeRows();
-    int value = keyValue.rows() / heads - nope;
+    int heads = shape.heads();
+    int latent = shape.cache().latent();
+    int value = shape.value();
     products.multiplyHeads(
-        latents.heads(0, rows, heads, LatentCache.LATENT, 0, LatentCache.LATENT),
-        keyValue.heads(heads, nope, value),
+        latents.heads(0, rows, heads, latent, 0, latent),
+        keyValue.heads(heads, shape.nope(), value),
         false,
         out.heads(0, rows, heads, value, 0, value),
         stream);
@@ -116,30 +145,29 @@ final class CudaAttention implements AutoCloseable {
   void prefill(
       CudaActivation queries,
       CudaWeight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       RotaryEmbedding rotation,
       CudaPlan plan,
       DeviceTensor cache,
       CudaActivation out) {
     int first = plan.decodeRows();
     int rows = plan.rows() - first;
-    int width = nope + LatentCache.ROPE;
-    DeviceTensor turned = queries.heads(first, rows, heads, width, nope, LatentCache.ROPE);
+    int rope = shape.cache().rope();
+    DeviceTensor turned =
+        queries.heads(first, rows, shape.heads(), shape.queryHead(), shape.nope(), rope);
     rotation.rotate(turned, plan.positions(first, rows), turned, stream);
-    Arena.Block sums = null;
-    for (PrefillRun run : plan.runs()) {
-      if (!run.merge()) {
-        if (sums != null) {
-          sums.close();
+    Optional<Arena.Block> logSumExp = Optional.empty();
+    try {
+      for (PrefillRun run : plan.runs()) {
+        if (!run.merge()) {
+          logSumExp.ifPresent(Arena.Block::close);
+          logSumExp = Optional.empty();
+          logSumExp = Optional.of(arena.take((long) shape.heads() * run.rows() * Float.BYTES));
         }
-        sums = arena.take((long) heads * run.rows() * Float.BYTES);
+        attend(queries, keyValue, shape, plan, run, cache, logSumExp.orElseThrow(), out);
       }
-      attend(queries, keyValue, heads, nope, scale, plan, run, cache, sums, out);
-    }
-    if (sums != null) {
-      sums.close();
+    } finally {
+      logSumExp.ifPresent(Arena.Block::close);
     }
   }
 
@@ -147,22 +175,23 @@ final class CudaAttention implements AutoCloseable {
   private void attend(
       CudaActivation queries,
       CudaWeight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       CudaPlan plan,
       PrefillRun run,
       DeviceTensor cache,
-      Arena.Block sums,
+      Arena.Block logSumExp,
       CudaActivation out) {
-    int each = keyValue.rows() / heads;
+    int heads = shape.heads();
+    int each = shape.keyValueHead();
+    int query = shape.queryHead();
+    int value = shape.value();
     int row = plan.decodeRows() + run.firstRow();
     try (CudaActivation latents =
-            new CudaActivation(arena, run.keys(), LatentCache.LATENT, Precision.BFLOAT16);
+            new CudaActivation(arena, run.keys(), shape.cache().latent(), Precision.BFLOAT16);
         CudaActivation rope =
-            new CudaActivation(arena, run.keys(), LatentCache.ROPE, Precision.BFLOAT16);
+            new CudaActivation(arena, run.keys(), shape.cache().rope(), Precision.BFLOAT16);
         CudaActivation expanded =
-            new CudaActivation(arena, run.keys(), keyValue.rows(), Precision.BFLOAT16)) {
+            new CudaActivation(arena, run.keys(), shape.keyValueRows(), Precision.BFLOAT16)) {
       prefill.gatherCache(
           cache,
           plan.tables(run),
@@ -173,18 +202,18 @@ final class CudaAttention implements AutoCloseable {
           stream);
       products.multiply(latents.tensor(), keyValue.matrix(), expanded.tensor(), stream);
       prefill.attention(
-          queries.heads(
-              row, run.rows(), heads, nope + LatentCache.ROPE, 0, nope + LatentCache.ROPE),
+          queries.heads(row, run.rows(), heads, query, 0, query),
           expanded.heads(0, run.keys(), heads, each, 0, each),
           rope.tensor(),
           plan.queryStarts(run),
           plan.keyStarts(run),
           plan.queryOffsets(run),
-          nope,
-          scale,
+          shape.nope(),
+          shape.scale(),
           run.merge(),
-          out.heads(row, run.rows(), heads, each - nope, 0, each - nope),
-          DeviceTensor.of(sums.buffer(), sums.offset(), ElementType.FLOAT32, heads, run.rows()),
+          out.heads(row, run.rows(), heads, value, 0, value),
+          DeviceTensor.of(
+              logSumExp.buffer(), logSumExp.offset(), ElementType.FLOAT32, heads, run.rows()),
           stream);
     }
   }

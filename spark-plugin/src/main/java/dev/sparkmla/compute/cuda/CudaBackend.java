@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.DeviceLostException;
@@ -12,6 +13,7 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
@@ -30,6 +32,7 @@ import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.cuda.Router;
 import dev.sparkmla.cuda.RowOperations;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -136,6 +139,11 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
+  public void requireSupported(AttentionShape shape) {
+    attention.requireSupported(shape);
+  }
+
+  @Override
   public OptionalLong freeMemory() {
     return OptionalLong.of(guarded("asking for its memory", context::freeMemoryBytes));
   }
@@ -214,9 +222,10 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public LatentCache allocateCache(int layers, int blocks) {
+  public LatentCache allocateCache(CacheShape shape, int layers, int blocks) {
     return new CudaCache(
-        allocate("a cache of " + blocks + " blocks", CudaCache.bytes(layers, blocks)),
+        allocate("a cache of " + blocks + " blocks", CudaCache.bytes(shape, layers, blocks)),
+        shape,
         layers,
         blocks);
   }
@@ -233,8 +242,8 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public StepPlan plan(List<Segment> decoding, List<Segment> prefilling) {
-    return guarded("planning a step", () -> new CudaPlan(plans, decoding, prefilling));
+  public StepPlan plan(List<Segment> segments) {
+    return guarded("planning a step", () -> new CudaPlan(plans, segments));
   }
 
   /** The plan, which lies on the device from here on. */
@@ -261,18 +270,8 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public int[] tokens(StepPlan plan) {
-    int[] tokens = guarded("computing a step", () -> CudaPlan.of(plan).await());
-    for (int i = 0; i < tokens.length; i++) {
-      if (tokens[i] == RowOperations.NOT_A_NUMBER) {
-        throw new ComputeException(
-            "row "
-                + i
-                + " of the logits holds NaN or infinity; the weights are broken or an operation"
-                + " has overflowed");
-      }
-    }
-    return tokens;
+  public SampledTokens tokens(StepPlan plan) {
+    return guarded("computing a step", () -> SampledTokens.of(CudaPlan.of(plan).await()));
   }
 
   @Override
@@ -348,16 +347,14 @@ public final class CudaBackend implements ComputeBackend {
   public void absorbQueries(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       Activation out) {
     attention.absorb(
         CudaActivation.of(queries),
         CudaWeight.of(keyValue),
-        heads,
-        nope,
+        shape,
         CudaRotation.of(rotation),
         on(plan),
         CudaActivation.of(out));
@@ -366,16 +363,14 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void decodeAttention(
       Activation absorbed,
-      int heads,
-      float scale,
+      AttentionShape shape,
       StepPlan plan,
       LatentCache cache,
       int layer,
       Activation out) {
     attention.decode(
         CudaActivation.of(absorbed),
-        heads,
-        scale,
+        shape,
         on(plan),
         CudaCache.of(cache).layer(layer),
         CudaActivation.of(out));
@@ -383,12 +378,11 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public void projectValues(
-      Activation latents, Weight keyValue, int heads, int nope, StepPlan plan, Activation out) {
+      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
     attention.project(
         CudaActivation.of(latents),
         CudaWeight.of(keyValue),
-        heads,
-        nope,
+        shape,
         on(plan),
         CudaActivation.of(out));
   }
@@ -397,9 +391,7 @@ public final class CudaBackend implements ComputeBackend {
   public void prefillAttention(
       Activation queries,
       Weight keyValue,
-      int heads,
-      int nope,
-      float scale,
+      AttentionShape shape,
       Rotation rotation,
       StepPlan plan,
       LatentCache cache,
@@ -408,9 +400,7 @@ public final class CudaBackend implements ComputeBackend {
     attention.prefill(
         CudaActivation.of(queries),
         CudaWeight.of(keyValue),
-        heads,
-        nope,
-        scale,
+        shape,
         CudaRotation.of(rotation),
         on(plan),
         CudaCache.of(cache).layer(layer),

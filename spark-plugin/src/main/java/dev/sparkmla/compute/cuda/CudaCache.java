@@ -4,15 +4,18 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.kvcache.CacheShape;
 
 /** The paged cache, one buffer for all layers. */
 final class CudaCache implements LatentCache {
   private final DeviceBuffer buffer;
+  private final CacheShape shape;
   private final int layers;
   private final int blocks;
 
-  CudaCache(DeviceBuffer buffer, int layers, int blocks) {
+  CudaCache(DeviceBuffer buffer, CacheShape shape, int layers, int blocks) {
     this.buffer = buffer;
+    this.shape = shape;
     this.layers = layers;
     this.blocks = blocks;
   }
@@ -21,14 +24,27 @@ final class CudaCache implements LatentCache {
     return (CudaCache) cache;
   }
 
-  static long bytes(int layers, int blocks) {
-    return (long) layers * blocks * BLOCK_TOKENS * WIDTH * ElementType.BFLOAT16.bytes();
+  static long bytes(CacheShape shape, int layers, int blocks) {
+    return (long) layers * blocks * shape.bytesPerBlock();
   }
 
-  /** {@code [blocks, 64, 1, 576]}. */
+  /** A layer, bf16 {@code [blocks, page, 1, latent + rope]}. */
   DeviceTensor layer(int layer) {
     return DeviceTensor.of(
-        buffer, layer * bytes(1, blocks), ElementType.BFLOAT16, blocks, BLOCK_TOKENS, 1, WIDTH);
+        buffer,
+        layer * bytes(shape, 1, blocks),
+        switch (shape.format()) {
+          case BFLOAT16 -> ElementType.BFLOAT16;
+        },
+        blocks,
+        shape.page(),
+        1,
+        shape.width());
+  }
+
+  @Override
+  public CacheShape shape() {
+    return shape;
   }
 
   @Override

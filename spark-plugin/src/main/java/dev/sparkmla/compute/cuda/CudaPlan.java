@@ -1,19 +1,20 @@
 package dev.sparkmla.compute.cuda;
 
-import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.RowOperations;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Everything that a step needs from the host, laid out as int32 words that go to the device in one
  * copy: how many rows are real; token, position and cache slot of every row; which rows are sampled
- * and how; lengths and block tables of the decoding rows; of each run of prefill its starts of
- * queries and keys, offsets and first keys; block tables of the prefilling segments.
+ * and how; lengths and block tables of the decoding rows, each of which attends for itself; of each
+ * run of prefill its starts of queries and keys, offsets and first keys; block tables of the
+ * prefilling segments.
  *
  * <p>Steps that only decode are filled up to the next bucket: a row that was added decodes nothing
  * (length 0) and writes nothing (slot −1). Where words lie depends on {@link Shape} alone.
@@ -43,21 +44,25 @@ final class CudaPlan implements StepPlan {
   private PlanMemory.Slot slot;
   private boolean scheduled;
 
-  CudaPlan(PlanMemory memory, List<Segment> decoding, List<Segment> prefilling) {
+  CudaPlan(PlanMemory memory, List<Segment> segments) {
     this.memory = memory;
-    List<Segment> all = new ArrayList<>(decoding);
-    all.addAll(prefilling);
+    List<Segment> decoding = segments.stream().filter(CudaPlan::decodes).toList();
+    List<Segment> prefilling = segments.subList(decoding.size(), segments.size());
+    if (prefilling.stream().anyMatch(CudaPlan::decodes)) {
+      throw new IllegalArgumentException("a segment decodes after one that prefills");
+    }
     this.runs = PrefillRun.of(prefilling);
     this.prefillSegments = prefilling.size();
-    this.sampled = (int) all.stream().filter(segment -> segment.sampling().isPresent()).count();
+    this.sampled = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
     boolean padded = prefilling.isEmpty();
-    this.decodeSlots = decoding.isEmpty() ? 0 : Buckets.above(decoding.size());
-    this.decodeRows = padded ? decodeSlots : decoding.size();
-    int prefillRows = prefilling.stream().mapToInt(segment -> segment.tokens().length).sum();
+    int realDecodeRows = tokens(decoding);
+    this.decodeSlots = decoding.isEmpty() ? 0 : Buckets.above(realDecodeRows);
+    this.decodeRows = padded ? decodeSlots : realDecodeRows;
+    int prefillRows = tokens(prefilling);
     int width =
         Buckets.width(
-            all.stream()
-                .mapToInt(segment -> blocks(segment))
+            segments.stream()
+                .mapToInt(CudaPlan::blocks)
                 .max()
                 .orElseThrow(() -> new IllegalArgumentException("a step without tokens")));
     this.shape =
@@ -75,7 +80,18 @@ final class CudaPlan implements StepPlan {
     this.prefillTables = runsAt + runs.stream().mapToInt(PrefillRun::words).sum();
     this.words = prefillTables + prefillSegments * width;
     this.slot = memory.take(words, shape.sampledRows);
-    write(slot.words(), decoding, prefilling, all, runsAt);
+    write(slot.words(), decoding, prefilling, runsAt);
+  }
+
+  private static boolean decodes(Segment segment) {
+    return switch (segment.role()) {
+      case DECODE -> true;
+      case PREFILL -> false;
+    };
+  }
+
+  private static int tokens(List<Segment> segments) {
+    return segments.stream().mapToInt(Segment::count).sum();
   }
 
   static CudaPlan of(StepPlan plan) {
@@ -83,29 +99,23 @@ final class CudaPlan implements StepPlan {
   }
 
   private static int blocks(Segment segment) {
-    return (PrefillRun.keys(segment) + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+    return (segment.end() + CacheShape.PAGE - 1) / CacheShape.PAGE;
   }
 
-  private void write(
-      IntBuffer to,
-      List<Segment> decoding,
-      List<Segment> prefilling,
-      List<Segment> all,
-      int runsAt) {
-    to.put(0, decoding.size() + shape.rows - decodeRows);
+  private void write(IntBuffer to, List<Segment> decoding, List<Segment> prefilling, int runsAt) {
+    int realDecodeRows = tokens(decoding);
+    to.put(0, realDecodeRows + shape.rows - decodeRows);
     writeRows(to, decoding, 0);
-    for (int row = decoding.size(); row < decodeRows; row++) {
+    for (int row = realDecodeRows; row < decodeRows; row++) {
       to.put(HEADER_WORDS + row, 0).put(positions + row, 0).put(slots + row, -1);
     }
     writeRows(to, prefilling, decodeRows);
-    writeSampled(to, decoding, all);
-    for (int row = 0; row < decodeSlots; row++) {
-      boolean real = row < decoding.size();
-      to.put(lengths + row, real ? PrefillRun.keys(decoding.get(row)) : 0);
-      if (real) {
-        writeTable(to, tables + row * shape.tableWidth, decoding.get(row));
-      }
+    int written = writeSampled(to, decoding, 0, 0);
+    written = writeSampled(to, prefilling, decodeRows, written);
+    for (; written < shape.sampledRows; written++) {
+      writeSampling(to, written, 0, Sampling.GREEDY);
     }
+    writeDecoding(to, decoding);
     int at = runsAt;
     for (PrefillRun run : runs) {
       writeRun(to, at, run, prefilling);
@@ -119,37 +129,50 @@ final class CudaPlan implements StepPlan {
   private void writeRows(IntBuffer to, List<Segment> segments, int firstRow) {
     int row = firstRow;
     for (Segment segment : segments) {
-      for (int i = 0; i < segment.tokens().length; i++) {
+      for (int i = 0; i < segment.count(); i++) {
         int position = segment.position() + i;
-        int token =
-            segment.previousRow().isPresent()
-                ? ~segment.previousRow().getAsInt()
-                : segment.tokens()[i];
-        to.put(HEADER_WORDS + row, token).put(positions + row, position);
+        to.put(HEADER_WORDS + row, token(segment, i)).put(positions + row, position);
         to.put(
             slots + row,
-            segment.blocks()[position / LatentCache.BLOCK_TOKENS] * LatentCache.BLOCK_TOKENS
-                + position % LatentCache.BLOCK_TOKENS);
+            segment.blocks()[position / CacheShape.PAGE] * CacheShape.PAGE
+                + position % CacheShape.PAGE);
         row++;
       }
     }
   }
 
-  private void writeSampled(IntBuffer to, List<Segment> decoding, List<Segment> all) {
-    int at = 0;
-    int row = 0;
-    for (int i = 0; i < all.size(); i++) {
-      Segment segment = all.get(i);
-      if (i == decoding.size()) {
-        row = decodeRows;
+  /** A token's id, or {@code ~row} for the one that a sampled row of the step before was given. */
+  private static int token(Segment segment, int index) {
+    if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
+      return ~sampled.row();
+    }
+    return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
+  }
+
+  /** Writes the samples of some segments, and returns how many are written then. */
+  private int writeSampled(IntBuffer to, List<Segment> segments, int firstRow, int written) {
+    int row = firstRow;
+    int at = written;
+    for (Segment segment : segments) {
+      for (Segment.Sample sample : segment.samples()) {
+        writeSampling(to, at++, row + sample.offset(), sample.sampling());
       }
-      row += segment.tokens().length;
-      if (segment.sampling().isPresent()) {
-        writeSampling(to, at++, row - 1, segment.sampling().get());
+      row += segment.count();
+    }
+    return at;
+  }
+
+  private void writeDecoding(IntBuffer to, List<Segment> decoding) {
+    int row = 0;
+    for (Segment segment : decoding) {
+      for (int i = 0; i < segment.count(); i++) {
+        to.put(lengths + row, segment.position() + i + 1);
+        writeTable(to, tables + row * shape.tableWidth, segment);
+        row++;
       }
     }
-    for (; at < shape.sampledRows; at++) {
-      writeSampling(to, at, 0, Sampling.GREEDY);
+    for (; row < decodeSlots; row++) {
+      to.put(lengths + row, 0);
     }
   }
 
@@ -178,8 +201,8 @@ final class CudaPlan implements StepPlan {
       Segment segment = prefilling.get(run.firstSegment() + i);
       to.put(at + i, queries).put(keyStarts + i, keys);
       to.put(offsets + i, segment.position() - run.firstKey()).put(firstKeys + i, run.firstKey());
-      queries += segment.tokens().length;
-      keys += run.segments() == 1 ? run.keys() : PrefillRun.keys(segment);
+      queries += segment.count();
+      keys += run.segments() == 1 ? run.keys() : segment.end();
     }
     to.put(at + run.segments(), queries).put(keyStarts + run.segments(), keys);
   }
@@ -241,7 +264,7 @@ final class CudaPlan implements StepPlan {
     memory.download(open(), shape.sampledRows);
   }
 
-  /** Waits for the tokens of the segments that wanted one. */
+  /** Waits for the tokens of the sampled rows; {@link RowOperations#NOT_A_NUMBER} for none. */
   int[] await() {
     return open().await(sampled);
   }

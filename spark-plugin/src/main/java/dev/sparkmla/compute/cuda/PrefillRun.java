@@ -5,8 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Keys that are expanded and attended to in one launch: of neighbouring segments all, or of one
- * long segment a piece.
+ * Keys that are expanded and attended to in one launch: all keys of neighbouring segments, or a
+ * part of those of one long segment. A long context is cut at multiples of {@link #MOST_KEYS} from
+ * its start, so that the cut does not depend on how the prompt was divided into steps.
  *
  * @param segments how many
  * @param firstSegment the first among the prefilling ones
@@ -14,7 +15,7 @@ import java.util.List;
  * @param rows query rows
  * @param firstKey position of the first key of each segment
  * @param keys number of keys
- * @param merge whether pieces of the same segment came before
+ * @param merge whether parts of the same segment came before
  */
 record PrefillRun(
     int segments, int firstSegment, int firstRow, int rows, int firstKey, int keys, boolean merge) {
@@ -34,17 +35,17 @@ record PrefillRun(
       int count = 0;
       int rows = 0;
       int keys = 0;
-      while (at + count < segments.size() && keys + keys(segments.get(at + count)) <= MOST_KEYS) {
-        keys += keys(segments.get(at + count));
-        rows += segments.get(at + count).tokens().length;
+      while (at + count < segments.size() && keys + segments.get(at + count).end() <= MOST_KEYS) {
+        keys += segments.get(at + count).end();
+        rows += segments.get(at + count).count();
         count++;
       }
       if (count > 0) {
         runs.add(new PrefillRun(count, at, row, rows, 0, keys, false));
       } else {
         count = 1;
-        rows = segments.get(at).tokens().length;
-        int all = keys(segments.get(at));
+        rows = segments.get(at).count();
+        int all = segments.get(at).end();
         for (int first = 0; first < all; first += MOST_KEYS) {
           runs.add(
               new PrefillRun(1, at, row, rows, first, Math.min(MOST_KEYS, all - first), first > 0));
@@ -54,9 +55,5 @@ record PrefillRun(
       at += count;
     }
     return runs;
-  }
-
-  static int keys(Segment segment) {
-    return segment.position() + segment.tokens().length;
   }
 }

@@ -5,15 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
-import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
-import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -77,9 +75,7 @@ class CpuProductTest {
   private static StepPlan plan(CpuBackend backend, int[] ids) {
     int[] blocks = new int[ids.length / 64 + 1];
     Arrays.setAll(blocks, i -> i);
-    return backend.plan(
-        List.of(),
-        List.of(new Segment(ids, 0, blocks, Optional.of(Sampling.GREEDY), OptionalInt.empty())));
+    return backend.plan(List.of(Segments.prompt(ids, 0, blocks)));
   }
 
   private static float[][] rowsOf(CpuBackend backend, Weight table, int[] ids) {

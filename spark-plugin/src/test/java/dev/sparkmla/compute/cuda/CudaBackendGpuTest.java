@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ExpertSource;
@@ -12,11 +13,14 @@ import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
 import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
@@ -24,7 +28,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
@@ -56,7 +59,6 @@ class CudaBackendGpuTest {
       RouterPolicy policy,
       int[] lengths,
       int[] prompts) {
-    private static final int EXPERTS = 8;
     private static final int WIDTH = 40;
 
     private Weight drawn(ComputeBackend backend, int rows, int columns, float mean, int seed) {
@@ -73,7 +75,9 @@ class CudaBackendGpuTest {
     Map<String, float[][]> compute(ComputeBackend backend) {
       Map<String, float[][]> results = new LinkedHashMap<>();
       int blocks = 400;
-      int queries = heads * (nope + LatentCache.ROPE);
+      float scale = (float) Math.pow(nope + CACHE.rope(), -0.5);
+      AttentionShape shape = new AttentionShape(heads, nope, value, scale, CACHE);
+      int queries = shape.queryWidth();
       double[] frequencies =
           IntStream.range(0, 32).mapToDouble(i -> Math.pow(10000, -i / 32.0)).toArray();
       List<ExpertSource> sources = new ArrayList<>();
@@ -87,10 +91,10 @@ class CudaBackendGpuTest {
       }
       try (Weight table = drawn(backend, VOCABULARY, hidden, 0, 1);
           Weight gain = drawn(backend, 1, hidden, 1, 2);
-          Weight down = drawn(backend, queries + LatentCache.WIDTH, hidden, 0, 3);
-          Weight bias = drawn(backend, 1, queries + LatentCache.WIDTH, 0.1f, 4);
-          Weight latentGain = drawn(backend, 1, LatentCache.LATENT, 1, 5);
-          Weight keyValue = drawn(backend, heads * (nope + value), LatentCache.LATENT, 0, 6);
+          Weight down = drawn(backend, queries + CACHE.width(), hidden, 0, 3);
+          Weight bias = drawn(backend, 1, queries + CACHE.width(), 0.1f, 4);
+          Weight latentGain = drawn(backend, 1, CACHE.latent(), 1, 5);
+          Weight keyValue = drawn(backend, heads * (nope + value), CACHE.latent(), 0, 6);
           Weight output = drawn(backend, hidden, heads * value, 0, 7);
           Weight gateUp = drawn(backend, 2 * WIDTH, hidden, 0, 8);
           Weight gated = drawn(backend, hidden, WIDTH, 0, 9);
@@ -98,33 +102,31 @@ class CudaBackendGpuTest {
           Weight correction = drawn(backend, 1, EXPERTS, 0.1f, 11);
           ExpertWeights experts = backend.uploadExperts(hidden, WIDTH, sources);
           Rotation rotation = backend.rotation(frequencies, 1.1, interleaved, 5000);
-          LatentCache cache = backend.allocateCache(2, blocks)) {
+          LatentCache cache = backend.allocateCache(CACHE, 2, blocks)) {
         Random random = new Random(12);
         List<Segment> before = new ArrayList<>();
-        List<Segment> decoding = new ArrayList<>();
-        List<Segment> prefilling = new ArrayList<>();
+        List<Segment> after = new ArrayList<>();
         int[] free = {0};
         for (int length : lengths) {
           int[] own = blocks(free, length + 1);
           if (length > 0) {
-            before.add(segment(random, length, 0, own));
+            before.add(Segments.prompt(ids(random, length), 0, own));
           }
-          decoding.add(segment(random, 1, length, own));
+          after.add(Segments.decode(ids(random, 1), length, own));
         }
         for (int prompt : prompts) {
           int[] own = blocks(free, prompt);
           int half = prompt / 2;
           if (half > 0) {
-            before.add(segment(random, half, 0, own));
+            before.add(Segments.prompt(ids(random, half), 0, own));
           }
-          prefilling.add(segment(random, prompt - half, half, own));
+          after.add(Segments.prompt(ids(random, prompt - half), half, own));
         }
         for (boolean filling : new boolean[] {true, false}) {
           if (filling && before.isEmpty()) {
             continue;
           }
-          try (StepPlan plan =
-                  filling ? backend.plan(List.of(), before) : backend.plan(decoding, prefilling);
+          try (StepPlan plan = backend.plan(filling ? before : after);
               Activation stream = backend.allocate(plan.rows(), hidden, Precision.FLOAT32);
               Activation input = backend.allocate(plan.rows(), hidden, Precision.BFLOAT16);
               Activation both = backend.allocate(plan.rows(), down.rows(), Precision.BFLOAT16);
@@ -132,14 +134,10 @@ class CudaBackendGpuTest {
                   backend.allocate(plan.rows(), heads * value, Precision.BFLOAT16);
               Activation absorbed =
                   backend.allocate(
-                      Math.max(1, plan.decodeRows()),
-                      heads * LatentCache.WIDTH,
-                      Precision.BFLOAT16);
+                      Math.max(1, plan.decodeRows()), heads * CACHE.width(), Precision.BFLOAT16);
               Activation latents =
                   backend.allocate(
-                      Math.max(1, plan.decodeRows()),
-                      heads * LatentCache.LATENT,
-                      Precision.BFLOAT16);
+                      Math.max(1, plan.decodeRows()), heads * CACHE.latent(), Precision.BFLOAT16);
               Activation gates = backend.allocate(plan.rows(), 2 * WIDTH, Precision.BFLOAT16);
               Activation active = backend.allocate(plan.rows(), WIDTH, Precision.BFLOAT16);
               Activation scores = backend.allocate(plan.rows(), EXPERTS, Precision.FLOAT32);
@@ -153,24 +151,22 @@ class CudaBackendGpuTest {
             keep(results, "linear", backend, both);
             Activation query = both.columns(0, queries);
             backend.writeCache(
-                both.columns(queries, LatentCache.WIDTH),
+                both.columns(queries, CACHE.width()),
                 latentGain,
                 EPSILON,
                 rotation,
                 plan,
                 cache,
                 1);
-            float scale = (float) Math.pow(nope + LatentCache.ROPE, -0.5);
             if (plan.decodeRows() > 0) {
-              backend.absorbQueries(query, keyValue, heads, nope, rotation, plan, absorbed);
+              backend.absorbQueries(query, keyValue, shape, rotation, plan, absorbed);
               keep(results, "absorbQueries", backend, absorbed);
-              backend.decodeAttention(absorbed, heads, scale, plan, cache, 1, latents);
+              backend.decodeAttention(absorbed, shape, plan, cache, 1, latents);
               keep(results, "decodeAttention", backend, latents);
-              backend.projectValues(latents, keyValue, heads, nope, plan, attended);
+              backend.projectValues(latents, keyValue, shape, plan, attended);
             }
             if (plan.decodeRows() < plan.rows()) {
-              backend.prefillAttention(
-                  query, keyValue, heads, nope, scale, rotation, plan, cache, 1, attended);
+              backend.prefillAttention(query, keyValue, shape, rotation, plan, cache, 1, attended);
             }
             keep(results, "attention", backend, attended);
             backend.linearAdd(attended, output, Optional.empty(), stream);
@@ -200,20 +196,15 @@ class CudaBackendGpuTest {
     }
 
     private static int[] blocks(int[] free, int tokens) {
-      int count = (tokens + LatentCache.BLOCK_TOKENS - 1) / LatentCache.BLOCK_TOKENS;
+      int count = CACHE.blocksFor(tokens);
       // Backwards, so that a table is no run of numbers.
       int first = free[0];
       free[0] += count;
       return IntStream.range(0, count).map(i -> first + count - 1 - i).toArray();
     }
 
-    private static Segment segment(Random random, int tokens, int position, int[] blocks) {
-      return new Segment(
-          random.ints(tokens, 0, VOCABULARY).toArray(),
-          position,
-          blocks,
-          Optional.of(Sampling.GREEDY),
-          OptionalInt.empty());
+    private static int[] ids(Random random, int count) {
+      return random.ints(count, 0, VOCABULARY).toArray();
     }
 
     private static void keep(
@@ -223,6 +214,7 @@ class CudaBackendGpuTest {
   }
 
   private static final int EXPERTS = 8;
+  private static final CacheShape CACHE = CacheShape.of(512, 64);
 
   private static final RouterPolicy GREEDY =
       new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 3, 1, 1, false, 1);
@@ -329,23 +321,23 @@ class CudaBackendGpuTest {
                 List.of(new WeightSource.Drawn("table", VOCABULARY * 64L, 0, 1, 3)));
         Weight gain = backend.upload(1, 64, List.of(new WeightSource.Drawn("gain", 64, 1, 0, 1)))) {
       Forward repeated = plan -> chain(backend, table, gain, plan);
-      List<int[]> steps = new ArrayList<>();
+      List<SampledTokens> steps = new ArrayList<>();
       for (boolean fresh : new boolean[] {true, false}) {
-        OptionalInt previous = OptionalInt.empty();
-        List<int[]> sampled = new ArrayList<>();
+        List<SampledTokens> sampled = new ArrayList<>();
         for (int step = 0; step < 6; step++) {
           List<Segment> segments = new ArrayList<>();
           for (int row = 0; row < rows; row++) {
             segments.add(
                 new Segment(
-                    new int[] {row},
+                    Segment.Role.DECODE,
+                    step == 0
+                        ? new Segment.Tokens.Known(new int[] {row})
+                        : new Segment.Tokens.Sampled(rows - 1 - row),
                     step,
                     new int[] {row},
-                    Optional.of(new Sampling(1, 20, 0.9f, row, step)),
-                    previous.isPresent() ? OptionalInt.of(rows - 1 - row) : previous));
+                    List.of(new Segment.Sample(0, new Sampling(1, 20, 0.9f, row, step)))));
           }
-          previous = OptionalInt.of(0);
-          try (StepPlan plan = backend.plan(segments, List.of())) {
+          try (StepPlan plan = backend.plan(segments)) {
             Forward once = chained -> chain(backend, table, gain, chained);
             backend.run(plan, fresh ? once : repeated);
             sampled.add(backend.tokens(plan));
@@ -355,7 +347,12 @@ class CudaBackendGpuTest {
           steps.addAll(sampled);
         } else {
           for (int step = 0; step < steps.size(); step++) {
-            assertThat(sampled.get(step)).as("step %d", step).containsExactly(steps.get(step));
+            for (int row = 0; row < rows; row++) {
+              assertThat(sampled.get(step).token(row))
+                  .as("row %d of step %d", row, step)
+                  .isPresent()
+                  .isEqualTo(steps.get(step).token(row));
+            }
           }
         }
       }

@@ -3,14 +3,12 @@ package dev.sparkmla.compute.cpu.bench;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.policy.Sampling;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.results.RunResult;
@@ -35,13 +33,9 @@ public final class CpuBenchmark {
   static void fill(ComputeBackend backend, Weight table, Activation out) {
     int rows = table.rows();
     Segment all =
-        new Segment(
-            IntStream.range(0, rows).toArray(),
-            0,
-            IntStream.rangeClosed(0, rows / 64).toArray(),
-            Optional.of(Sampling.GREEDY),
-            OptionalInt.empty());
-    try (StepPlan plan = backend.plan(List.of(), List.of(all))) {
+        Segments.chunk(
+            IntStream.range(0, rows).toArray(), 0, IntStream.rangeClosed(0, rows / 64).toArray());
+    try (StepPlan plan = backend.plan(List.of(all))) {
       backend.embed(table, plan, out);
     }
   }

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cpu.bench;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ExpertSource;
@@ -10,17 +11,17 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
-import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -42,14 +43,13 @@ import org.openjdk.jmh.annotations.TearDown;
 public class OperationBenchmark {
   private static final int TOKENS = 2048;
   private static final int SEQUENCES = 16;
-  private static final int BLOCKS = TOKENS / LatentCache.BLOCK_TOKENS;
+  private static final int BLOCKS = TOKENS / CacheShape.PAGE;
   private static final int HIDDEN = 256;
   private static final int HEADS = 4;
-  private static final int NOPE = 128;
-  private static final int VALUE = 128;
   private static final int EXPERTS = 8;
   private static final int VOCABULARY = 896;
-  private static final float SCALE = 0.07f;
+  private static final AttentionShape SHAPE =
+      new AttentionShape(HEADS, 128, 128, 0.07f, CacheShape.of(512, 64));
   private static final RouterPolicy POLICY =
       new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 2, 1, 1, true, 1);
 
@@ -97,37 +97,23 @@ public class OperationBenchmark {
   @Setup
   public void open() {
     backend = own(ComputeBackends.cpu(CpuBenchmark.threads()));
-    Optional<Sampling> greedy = Optional.of(Sampling.GREEDY);
     int[] ids = IntStream.range(0, TOKENS).map(i -> i % VOCABULARY).toArray();
     prefill =
-        own(
-            backend.plan(
-                List.of(),
-                List.of(
-                    new Segment(
-                        ids,
-                        0,
-                        IntStream.range(0, BLOCKS).toArray(),
-                        greedy,
-                        OptionalInt.empty()))));
+        own(backend.plan(List.of(Segments.prompt(ids, 0, IntStream.range(0, BLOCKS).toArray()))));
     List<Segment> rows = new ArrayList<>();
     for (int i = 0; i < SEQUENCES; i++) {
       rows.add(
-          new Segment(
-              new int[] {i},
-              TOKENS - 1,
-              IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray(),
-              greedy,
-              OptionalInt.empty()));
+          Segments.decode(
+              new int[] {i}, TOKENS - 1, IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray()));
     }
-    decode = own(backend.plan(rows, List.of()));
-    cache = own(backend.allocateCache(1, SEQUENCES * BLOCKS));
+    decode = own(backend.plan(rows));
+    cache = own(backend.allocateCache(SHAPE.cache(), 1, SEQUENCES * BLOCKS));
     double[] frequencies =
         IntStream.range(0, 32).mapToDouble(i -> Math.pow(1e5, -i / 32.0)).toArray();
     rotation = own(backend.rotation(frequencies, 1, true, TOKENS));
-    keyValue = weight(HEADS * (NOPE + VALUE), LatentCache.LATENT);
+    keyValue = weight(SHAPE.keyValueRows(), SHAPE.cache().latent());
     hiddenGain = weight(1, HIDDEN);
-    latentGain = weight(1, LatentCache.LATENT);
+    latentGain = weight(1, SHAPE.cache().latent());
     List<ExpertSource> sources = new ArrayList<>();
     for (int i = 0; i < EXPERTS; i++) {
       WeightSource source = new WeightSource.Drawn("expert", 128L * HIDDEN, 0, 0.05f, i);
@@ -136,25 +122,20 @@ public class OperationBenchmark {
     experts = own(backend.uploadExperts(HIDDEN, 128, sources));
     hidden = activation(TOKENS, HIDDEN, Precision.FLOAT32);
     input = activation(TOKENS, HIDDEN, Precision.BFLOAT16);
-    latents = activation(TOKENS, LatentCache.WIDTH, Precision.BFLOAT16);
-    queries = activation(TOKENS, HEADS * (NOPE + LatentCache.ROPE), Precision.BFLOAT16);
-    attended = activation(TOKENS, HEADS * VALUE, Precision.BFLOAT16);
-    decodeQueries = activation(SEQUENCES, HEADS * (NOPE + LatentCache.ROPE), Precision.BFLOAT16);
-    absorbed = activation(SEQUENCES, HEADS * LatentCache.WIDTH, Precision.BFLOAT16);
-    decoded = activation(SEQUENCES, HEADS * LatentCache.LATENT, Precision.BFLOAT16);
-    decodedValues = activation(SEQUENCES, HEADS * VALUE, Precision.BFLOAT16);
+    latents = activation(TOKENS, SHAPE.cache().width(), Precision.BFLOAT16);
+    queries = activation(TOKENS, SHAPE.queryWidth(), Precision.BFLOAT16);
+    attended = activation(TOKENS, SHAPE.valueWidth(), Precision.BFLOAT16);
+    decodeQueries = activation(SEQUENCES, SHAPE.queryWidth(), Precision.BFLOAT16);
+    absorbed = activation(SEQUENCES, SHAPE.absorbedWidth(), Precision.BFLOAT16);
+    decoded = activation(SEQUENCES, SHAPE.latentWidth(), Precision.BFLOAT16);
+    decodedValues = activation(SEQUENCES, SHAPE.valueWidth(), Precision.BFLOAT16);
     routerLogits = activation(TOKENS, EXPERTS, Precision.FLOAT32);
     logits = activation(SEQUENCES, VOCABULARY, Precision.FLOAT32);
     routing = own(backend.route(routerLogits, Optional.empty(), POLICY, prefill));
     for (int i = 0; i < SEQUENCES; i++) { // Every sequence's pages hold numbers.
       Segment filling =
-          new Segment(
-              ids,
-              0,
-              IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray(),
-              greedy,
-              OptionalInt.empty());
-      try (StepPlan plan = backend.plan(List.of(), List.of(filling))) {
+          Segments.chunk(ids, 0, IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray());
+      try (StepPlan plan = backend.plan(List.of(filling))) {
         backend.writeCache(latents, latentGain, 1e-6f, rotation, plan, cache, 0);
       }
     }
@@ -183,26 +164,25 @@ public class OperationBenchmark {
   /** Causal attention of a prompt of 2,048 tokens, expanded. */
   @Benchmark
   public void prefillAttention() {
-    backend.prefillAttention(
-        queries, keyValue, HEADS, NOPE, SCALE, rotation, prefill, cache, 0, attended);
+    backend.prefillAttention(queries, keyValue, SHAPE, rotation, prefill, cache, 0, attended);
   }
 
   /** Queries of 16 rows into the latent space. */
   @Benchmark
   public void absorbQueries() {
-    backend.absorbQueries(decodeQueries, keyValue, HEADS, NOPE, rotation, decode, absorbed);
+    backend.absorbQueries(decodeQueries, keyValue, SHAPE, rotation, decode, absorbed);
   }
 
   /** Attention of 16 rows over 2,048 tokens each, absorbed. */
   @Benchmark
   public void decodeAttention() {
-    backend.decodeAttention(absorbed, HEADS, SCALE, decode, cache, 0, decoded);
+    backend.decodeAttention(absorbed, SHAPE, decode, cache, 0, decoded);
   }
 
   /** Values of 16 rows out of the latent space. */
   @Benchmark
   public void projectValues() {
-    backend.projectValues(decoded, keyValue, HEADS, NOPE, decode, decodedValues);
+    backend.projectValues(decoded, keyValue, SHAPE, decode, decodedValues);
   }
 
   /** Choice of 2 experts of 8 for 2,048 tokens. */

@@ -1,0 +1,147 @@
+package dev.sparkmla.model;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Weight;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Multi-head latent attention of one layer (DeepSeek-V2, arXiv:2405.04434, section 2.1).
+ *
+ * @param layer the layer's place in the cache
+ * @param shape heads, sizes and scale
+ * @param rotation the rotary embedding of queries and keys
+ * @param norm the norm before it
+ * @param queries how queries and latents are made of the normed rows
+ * @param latentNorm the norm of the latent
+ * @param keyValue {@code kv_b_proj}
+ * @param output {@code o_proj}
+ * @param outputBias its bias
+ */
+record MlaAttention(
+    int layer,
+    AttentionShape shape,
+    Rotation rotation,
+    Norm norm,
+    Queries queries,
+    Norm latentNorm,
+    Weight keyValue,
+    Weight output,
+    Optional<Weight> outputBias)
+    implements Mixer {
+
+  /** How queries and latents are made: both by one GEMM over the layer's input. */
+  sealed interface Queries {
+    /**
+     * Computes the latents and then the queries of {@code in}'s rows, and hands each out as long as
+     * it is there.
+     *
+     * @param shape the attention's sizes
+     * @param latents takes the latents, {@code [n, latent + rope]}
+     * @param queries takes the queries, {@code [n, heads * (nope + rope)]}
+     */
+    void project(
+        Activation in,
+        AttentionShape shape,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries);
+  }
+
+  /** Without a query latent: {@code q_proj} and {@code kv_a_proj_with_mqa}, stacked. */
+  record DirectQueries(Weight weight, Optional<Weight> bias) implements Queries {
+    @Override
+    public void project(
+        Activation in,
+        AttentionShape shape,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries) {
+      try (Activation both = backend.allocate(in.rows(), weight.rows(), Precision.BFLOAT16)) {
+        backend.linear(in, weight, bias, both);
+        latents.accept(both.columns(shape.queryWidth(), shape.cache().width()));
+        queries.accept(both.columns(0, shape.queryWidth()));
+      }
+    }
+  }
+
+  /**
+   * Through a query latent: {@code q_a_proj} and {@code kv_a_proj_with_mqa}, stacked; {@code
+   * q_a_layernorm}, {@code q_b_proj}.
+   */
+  record LatentQueries(Weight down, Optional<Weight> bias, Norm norm, Weight up)
+      implements Queries {
+    @Override
+    public void project(
+        Activation in,
+        AttentionShape shape,
+        ComputeBackend backend,
+        Consumer<Activation> latents,
+        Consumer<Activation> queries) {
+      try (Activation query = backend.allocate(in.rows(), up.rows(), Precision.BFLOAT16)) {
+        try (Activation both = backend.allocate(in.rows(), down.rows(), Precision.BFLOAT16);
+            Activation latent = backend.allocate(in.rows(), up.columns(), Precision.BFLOAT16)) {
+          backend.linear(in, down, bias, both);
+          latents.accept(both.columns(up.columns(), shape.cache().width()));
+          norm.apply(both.columns(0, up.columns()), latent, backend);
+          backend.linear(latent, up, Optional.empty(), query);
+        }
+        queries.accept(query);
+      }
+    }
+  }
+
+  @Override
+  public void addTo(Activation hidden, StepPlan plan, LatentCache cache, ComputeBackend backend) {
+    try (Activation attended =
+        backend.allocate(plan.rows(), shape.valueWidth(), Precision.BFLOAT16)) {
+      try (Activation input = backend.allocate(plan.rows(), hidden.columns(), Precision.BFLOAT16)) {
+        norm.apply(hidden, input, backend);
+        queries.project(
+            input,
+            shape,
+            backend,
+            latents ->
+                backend.writeCache(
+                    latents, latentNorm.gain(), latentNorm.epsilon(), rotation, plan, cache, layer),
+            query -> attend(query, plan, cache, backend, attended));
+      }
+      backend.linearAdd(attended, output, outputBias, hidden);
+    }
+  }
+
+  private void attend(
+      Activation query,
+      StepPlan plan,
+      LatentCache cache,
+      ComputeBackend backend,
+      Activation attended) {
+    if (plan.decodeRows() > 0) {
+      decode(query, plan, cache, backend, attended);
+    }
+    if (plan.decodeRows() < plan.rows()) {
+      backend.prefillAttention(query, keyValue, shape, rotation, plan, cache, layer, attended);
+    }
+  }
+
+  private void decode(
+      Activation query,
+      StepPlan plan,
+      LatentCache cache,
+      ComputeBackend backend,
+      Activation attended) {
+    int rows = plan.decodeRows();
+    try (Activation absorbed = backend.allocate(rows, shape.absorbedWidth(), Precision.BFLOAT16);
+        Activation latents = backend.allocate(rows, shape.latentWidth(), Precision.BFLOAT16)) {
+      backend.absorbQueries(query, keyValue, shape, rotation, plan, absorbed);
+      backend.decodeAttention(absorbed, shape, plan, cache, layer, latents);
+      backend.projectValues(latents, keyValue, shape, plan, attended);
+    }
+  }
+}
