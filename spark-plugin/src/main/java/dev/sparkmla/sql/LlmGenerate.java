@@ -27,7 +27,8 @@ import scala.collection.immutable.Seq;
  * stand wherever SQL allows an expression; and that it is expensive, so that Spark does not copy
  * it.
  */
-public final class LlmGenerate extends Expression implements Unevaluable, Serializable {
+public final class LlmGenerate extends Expression
+    implements CatalystNode, Unevaluable, Serializable {
   private static final long serialVersionUID = 1L;
 
   /** The name that returns the whole result. */
@@ -184,37 +185,13 @@ public final class LlmGenerate extends Expression implements Unevaluable, Serial
   }
 
   @Override
-  public int productArity() {
-    return 6;
-  }
-
-  @Override
-  public Object productElement(int index) {
-    return switch (index) {
-      case 0 -> prompt;
-      case 1 -> params;
-      case 2 -> system;
-      case 3 -> onError;
-      case 4 -> onOverflow;
-      case 5 -> textOnly;
-      default -> throw new IndexOutOfBoundsException(index);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof LlmGenerate;
+  public List<Object> arguments() {
+    return List.of(prompt, params, system, onError, onOverflow, textOnly);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof LlmGenerate call
-        && prompt.equals(call.prompt)
-        && params.equals(call.params)
-        && system.equals(call.system)
-        && onError == call.onError
-        && onOverflow == call.onOverflow
-        && textOnly == call.textOnly;
+    return equalArguments(other);
   }
 
   @Override

@@ -14,7 +14,7 @@ import scala.collection.immutable.Seq;
  * The child's rows, each with the result of one call as a further column. Rows keep their order and
  * their partitions.
  */
-public final class LlmGeneration extends LogicalPlan {
+public final class LlmGeneration extends LogicalPlan implements CatalystNode {
   private final LlmGenerate call;
   private final Attribute column;
   private final LogicalPlan child;
@@ -102,31 +102,13 @@ public final class LlmGeneration extends LogicalPlan {
   }
 
   @Override
-  public int productArity() {
-    return 3;
-  }
-
-  @Override
-  public Object productElement(int index) {
-    return switch (index) {
-      case 0 -> call;
-      case 1 -> column;
-      case 2 -> child;
-      default -> throw new IndexOutOfBoundsException(index);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof LlmGeneration;
+  public List<Object> arguments() {
+    return List.of(call, column, child);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof LlmGeneration node
-        && call.equals(node.call)
-        && column.equals(node.column)
-        && child.equals(node.child);
+    return equalArguments(other);
   }
 
   @Override

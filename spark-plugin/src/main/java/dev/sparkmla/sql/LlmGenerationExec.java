@@ -20,7 +20,7 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** Runs an {@link LlmGeneration}: see {@link GenerationTask}. */
-public final class LlmGenerationExec extends SparkPlan {
+public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
   private static final long serialVersionUID = 1L;
 
   private final LlmGenerate call;
@@ -129,31 +129,13 @@ public final class LlmGenerationExec extends SparkPlan {
   }
 
   @Override
-  public int productArity() {
-    return 3;
-  }
-
-  @Override
-  public Object productElement(int index) {
-    return switch (index) {
-      case 0 -> call;
-      case 1 -> column;
-      case 2 -> child;
-      default -> throw new IndexOutOfBoundsException(index);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof LlmGenerationExec;
+  public List<Object> arguments() {
+    return List.of(call, column, child);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof LlmGenerationExec node
-        && call.equals(node.call)
-        && column.equals(node.column)
-        && child.equals(node.child);
+    return equalArguments(other);
   }
 
   @Override

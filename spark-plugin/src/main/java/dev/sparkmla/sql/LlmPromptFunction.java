@@ -32,7 +32,8 @@ import scala.collection.immutable.Seq;
  * <p>It is not folded in the analysis, since a driver may not see the model's folder; where Spark
  * computes literal rows in the driver, it has to.
  */
-public final class LlmPromptFunction extends Expression implements CodegenFallback, Serializable {
+public final class LlmPromptFunction extends Expression
+    implements CatalystNode, CodegenFallback, Serializable {
   private static final long serialVersionUID = 1L;
 
   /** What is computed. */
@@ -184,27 +185,13 @@ public final class LlmPromptFunction extends Expression implements CodegenFallba
   }
 
   @Override
-  public int productArity() {
-    return 2;
-  }
-
-  @Override
-  public Object productElement(int index) {
-    return switch (index) {
-      case 0 -> kind;
-      case 1 -> child;
-      default -> throw new IndexOutOfBoundsException(index);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof LlmPromptFunction;
+  public List<Object> arguments() {
+    return List.of(kind, child);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof LlmPromptFunction call && kind == call.kind && child.equals(call.child);
+    return equalArguments(other);
   }
 
   @Override

@@ -1,0 +1,33 @@
+package dev.sparkmla.sql;
+
+import java.util.List;
+import scala.Product;
+
+/**
+ * What Catalyst asks of every expression and plan: its constructor's arguments, from which it makes
+ * copies by reflection. A node equals another of its class that has equal arguments.
+ */
+interface CatalystNode extends Product {
+  /** The constructor's arguments, in order. */
+  List<Object> arguments();
+
+  @Override
+  default int productArity() {
+    return arguments().size();
+  }
+
+  @Override
+  default Object productElement(int index) {
+    return arguments().get(index);
+  }
+
+  @Override
+  default boolean canEqual(Object other) {
+    return getClass().isInstance(other);
+  }
+
+  /** Whether {@code other} is a node of the same class with equal arguments. */
+  default boolean equalArguments(Object other) {
+    return canEqual(other) && arguments().equals(((CatalystNode) other).arguments());
+  }
+}
