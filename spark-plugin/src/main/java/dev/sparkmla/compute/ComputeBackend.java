@@ -44,23 +44,28 @@ public interface ComputeBackend extends AutoCloseable {
   OptionalLong freeMemory();
 
   /**
-   * Copies parameters in, or draws them.
+   * Copies matrices in, one below the other; each keeps its format, or gets the one that the
+   * backend holds instead.
    *
-   * @param rows number of rows
-   * @param columns number of columns
-   * @param parts the elements of {@code [rows, columns]}, one part after the other
+   * @param parts at least one, all of as many columns
    * @throws ComputeException when there is no memory for it
    */
-  Weight upload(int rows, int columns, List<WeightSource> parts);
+  Weight uploadMatrix(List<MatrixSource> parts);
 
   /**
-   * Copies the experts of a layer in, or draws them.
+   * Copies vectors in, one after the other.
    *
-   * @param hidden columns of gate and up, rows of down
-   * @param width rows of gate and up, columns of down
    * @throws ComputeException when there is no memory for it
    */
-  ExpertWeights uploadExperts(int hidden, int width, List<ExpertSource> experts);
+  WeightVector uploadVector(List<Tensor> parts);
+
+  /**
+   * Copies the experts of a layer in.
+   *
+   * @param experts at least one, all of the same sizes
+   * @throws ComputeException when there is no memory for it
+   */
+  ExpertWeights uploadExperts(List<GatedSource> experts);
 
   /**
    * An activation whose elements are undefined.
@@ -127,23 +132,23 @@ public interface ComputeBackend extends AutoCloseable {
    * arXiv:1910.07467).
    *
    * @param in {@code [n, columns]}, of either precision
-   * @param gain {@code [1, columns]}
+   * @param gain {@code [columns]}
    * @param out bf16 {@code [n, columns]}; may be {@code in}
    */
-  void normalize(Activation in, Weight gain, float epsilon, Activation out);
+  void normalize(Activation in, WeightVector gain, float epsilon, Activation out);
 
   /**
    * {@code out = in · weightᵀ + bias}.
    *
    * @param in bf16 {@code [n, k]}
    * @param weight {@code [m, k]}
-   * @param bias {@code [1, m]}
+   * @param bias {@code [m]}
    * @param out {@code [n, m]}, of either precision; not {@code in}
    */
-  void linear(Activation in, Weight weight, Optional<Weight> bias, Activation out);
+  void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out);
 
   /** {@code out += in · weightᵀ + bias}; shapes as in {@link #linear}, {@code out} float32. */
-  void linearAdd(Activation in, Weight weight, Optional<Weight> bias, Activation out);
+  void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out);
 
   /**
    * {@code out = silu(gate) * up} (Shazeer 2020, arXiv:2002.05202).
@@ -162,7 +167,7 @@ public interface ComputeBackend extends AutoCloseable {
    */
   void writeCache(
       Activation latents,
-      Weight gain,
+      WeightVector gain,
       float epsilon,
       Rotation rotation,
       StepPlan plan,
@@ -237,9 +242,9 @@ public interface ComputeBackend extends AutoCloseable {
    * Chooses experts.
    *
    * @param logits float32 {@code [plan.rows(), experts]}
-   * @param bias {@code [1, experts]}, for {@link RouterPolicy.Method#SIGMOID_BIASED} alone
+   * @param bias {@code [experts]}, for {@link RouterPolicy.Method#SIGMOID_BIASED} alone
    */
-  Routing route(Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan);
+  Routing route(Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan);
 
   /**
    * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}.

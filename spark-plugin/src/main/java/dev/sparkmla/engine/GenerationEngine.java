@@ -8,6 +8,7 @@ import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.model.Weights;
 import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
@@ -129,12 +130,14 @@ public final class GenerationEngine implements AutoCloseable {
                 + config.vocabularySize()
                 + " tokens; expected a tokenizer of this model");
       }
-      return new GenerationEngine(
-          MlaTransformer.load(folder, backend, options.cacheSize()),
-          tokenizer,
-          template,
-          defaults,
-          options);
+      try (Weights weights = Weights.open(folder)) {
+        return new GenerationEngine(
+            MlaTransformer.load(config, weights, backend, options.cacheSize()),
+            tokenizer,
+            template,
+            defaults,
+            options);
+      }
     } catch (RuntimeException | Error e) {
       tokenizer.close();
       throw e;

@@ -8,6 +8,7 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 
@@ -22,7 +23,8 @@ import java.util.Optional;
 record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> mixture) {
 
   /** Routed experts, and how they are chosen. */
-  record Mixture(Weight router, Optional<Weight> bias, RouterPolicy policy, ExpertWeights experts) {
+  record Mixture(
+      Weight router, Optional<WeightVector> bias, RouterPolicy policy, ExpertWeights experts) {
     private void addTo(Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
       try (Activation logits = backend.allocate(input.rows(), router.rows(), Precision.FLOAT32)) {
         backend.linear(input, router, Optional.empty(), logits);

@@ -8,6 +8,7 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightVector;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -33,7 +34,7 @@ record MlaAttention(
     Norm latentNorm,
     Weight keyValue,
     Weight output,
-    Optional<Weight> outputBias)
+    Optional<WeightVector> outputBias)
     implements Mixer {
 
   /** How queries and latents are made: both by one GEMM over the layer's input. */
@@ -55,7 +56,7 @@ record MlaAttention(
   }
 
   /** Without a query latent: {@code q_proj} and {@code kv_a_proj_with_mqa}, stacked. */
-  record DirectQueries(Weight weight, Optional<Weight> bias) implements Queries {
+  record DirectQueries(Weight weight, Optional<WeightVector> bias) implements Queries {
     @Override
     public void project(
         Activation in,
@@ -75,7 +76,7 @@ record MlaAttention(
    * Through a query latent: {@code q_a_proj} and {@code kv_a_proj_with_mqa}, stacked; {@code
    * q_a_layernorm}, {@code q_b_proj}.
    */
-  record LatentQueries(Weight down, Optional<Weight> bias, Norm norm, Weight up)
+  record LatentQueries(Weight down, Optional<WeightVector> bias, Norm norm, Weight up)
       implements Queries {
     @Override
     public void project(

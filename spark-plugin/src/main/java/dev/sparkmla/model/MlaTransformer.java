@@ -12,7 +12,6 @@ import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.policy.Sampling;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -109,32 +108,16 @@ public final class MlaTransformer implements LanguageModel {
   }
 
   /**
-   * Loads a model folder.
+   * Loads a model.
    *
-   * @throws ModelFormatException when the folder is not a whole model of a supported architecture
+   * @param source its parameters, which are copied; it stays the caller's
+   * @param backend computes; it stays the caller's and must outlive the model
+   * @throws ModelFormatException when the parameters are not all of such a model and no others
    * @throws dev.sparkmla.compute.ComputeException when the backend has no memory for it; nothing is
    *     held then, nor after any other failure
    */
-  public static MlaTransformer load(Path folder, ComputeBackend backend, CacheSize size) {
-    ModelConfig config = ModelConfig.read(folder);
-    try (Weights weights = Weights.open(folder)) {
-      return make(config, backend, weights, size);
-    }
-  }
-
-  /**
-   * Makes a model with random parameters, which are drawn in the backend's memory.
-   *
-   * @param seed the same seed makes the same model
-   * @throws dev.sparkmla.compute.ComputeException when the backend has no memory for it
-   */
-  public static MlaTransformer random(
-      ModelConfig config, long seed, ComputeBackend backend, CacheSize size) {
-    return make(config, backend, new RandomParameters(seed), size);
-  }
-
-  private static MlaTransformer make(
-      ModelConfig config, ComputeBackend backend, ParameterSource source, CacheSize size) {
+  public static MlaTransformer load(
+      ModelConfig config, ParameterSource source, ComputeBackend backend, CacheSize size) {
     Resources owned = new Resources();
     try {
       return new MlaTransformer(config, backend, source, size, owned);

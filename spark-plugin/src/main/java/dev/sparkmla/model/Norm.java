@@ -2,7 +2,7 @@ package dev.sparkmla.model;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightVector;
 
 /**
  * An RMS norm (Zhang and Sennrich 2019, arXiv:1910.07467).
@@ -10,7 +10,7 @@ import dev.sparkmla.compute.Weight;
  * @param gain multiplies the normed elements
  * @param epsilon added to the mean of the squares
  */
-record Norm(Weight gain, float epsilon) {
+record Norm(WeightVector gain, float epsilon) {
   /** Norms {@code in}'s rows into {@code out}, as {@link ComputeBackend#normalize} says. */
   void apply(Activation in, Activation out, ComputeBackend backend) {
     backend.normalize(in, gain, epsilon, out);

@@ -1,16 +1,27 @@
 package dev.sparkmla.model;
 
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.Tensor;
 
-/** A model's parameters by the names of the published checkpoints. */
-interface ParameterSource {
+/**
+ * Where a model's parameters come from, by the names of the published checkpoints. Public for
+ * benchmarks, which make models of random parameters.
+ */
+public interface ParameterSource {
   /**
-   * A tensor that must be there.
+   * A matrix that must be there, with every tensor that belongs to it.
    *
-   * @param shape the dimensions it must have
+   * @param name the name of its values
+   * @throws ModelFormatException when a tensor of it is missing or has another shape
+   */
+  MatrixSource matrix(String name, int rows, int columns);
+
+  /**
+   * A vector that must be there.
+   *
    * @throws ModelFormatException when it is missing or has another shape
    */
-  WeightSource tensor(String name, int... shape);
+  Tensor vector(String name, int size);
 
   /**
    * Refuses tensors nothing has asked for.

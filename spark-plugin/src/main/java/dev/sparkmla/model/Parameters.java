@@ -2,14 +2,18 @@ package dev.sparkmla.model;
 
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.ExpertSource;
+import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
+import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.policy.RouterPolicy;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,9 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The checkpoint's tensors, asked for by the names of the published models and uploaded as the
- * forward pass takes them: what is multiplied by the same rows is one matrix, and so are the
- * experts.
+ * A model's parameters in a backend's memory, asked for by the names of the published models and
+ * uploaded as the forward pass takes them: matrices that are multiplied by the same activations are
+ * fused into one weight, and the experts of a layer into another.
  */
 final class Parameters {
   private static final Logger LOGGER = LoggerFactory.getLogger(Parameters.class);
@@ -76,19 +80,23 @@ final class Parameters {
   }
 
   private Weight matrix(String name, int rows, int columns) {
-    return upload(rows, columns, source.tensor(name, rows, columns));
+    return upload(source.matrix(name, rows, columns));
   }
 
-  private Weight vector(String name, int size) {
-    return upload(1, size, source.tensor(name, size));
+  private Weight upload(MatrixSource... parts) {
+    return owned.own(backend.uploadMatrix(List.of(parts)));
+  }
+
+  private WeightVector vector(String name, int size) {
+    return upload(source.vector(name, size));
+  }
+
+  private WeightVector upload(Tensor... parts) {
+    return owned.own(backend.uploadVector(List.of(parts)));
   }
 
   private Norm norm(String name, int size, float epsilon) {
     return new Norm(vector(name, size), epsilon);
-  }
-
-  private Weight upload(int rows, int columns, WeightSource... parts) {
-    return owned.own(backend.upload(rows, columns, List.of(parts)));
   }
 
   private MlaAttention attention(
@@ -115,14 +123,16 @@ final class Parameters {
     int width = shape.queryWidth();
     return new MlaAttention.DirectQueries(
         downward(self + "q_proj.weight", width, shape, self),
-        downwardBias(new WeightSource.Drawn("no bias", width, 0, 0, 0), shape, self));
+        config.attentionBias()
+            ? Optional.of(downwardBias(zeros(width), shape, self))
+            : Optional.empty());
   }
 
   private MlaAttention.Queries latentQueries(String self, AttentionShape shape, int rank) {
     return new MlaAttention.LatentQueries(
         downward(self + "q_a_proj.weight", rank, shape, self),
         config.attentionBias()
-            ? downwardBias(source.tensor(self + "q_a_proj.bias", rank), shape, self)
+            ? Optional.of(downwardBias(source.vector(self + "q_a_proj.bias", rank), shape, self))
             : Optional.empty(),
         norm(self + "q_a_layernorm.weight", rank, config.latentNormEpsilon()),
         matrix(self + "q_b_proj.weight", shape.queryWidth(), rank));
@@ -130,27 +140,24 @@ final class Parameters {
 
   /** The rows of a query projection, then those of {@code kv_a_proj_with_mqa}. */
   private Weight downward(String queries, int rows, AttentionShape shape, String self) {
-    int latents = shape.cache().width();
     int hidden = config.hiddenSize();
     return upload(
-        rows + latents,
-        hidden,
-        source.tensor(queries, rows, hidden),
-        source.tensor(self + "kv_a_proj_with_mqa.weight", latents, hidden));
+        source.matrix(queries, rows, hidden),
+        source.matrix(self + "kv_a_proj_with_mqa.weight", shape.cache().width(), hidden));
   }
 
   /** The bias of {@link #downward}'s GEMM. */
-  private Optional<Weight> downwardBias(WeightSource queries, AttentionShape shape, String self) {
-    if (!config.attentionBias()) {
-      return Optional.empty();
-    }
-    int latents = shape.cache().width();
-    return Optional.of(
-        upload(
-            1,
-            (int) queries.elements() + latents,
-            queries,
-            source.tensor(self + "kv_a_proj_with_mqa.bias", latents)));
+  private WeightVector downwardBias(Tensor queries, AttentionShape shape, String self) {
+    return upload(queries, source.vector(self + "kv_a_proj_with_mqa.bias", shape.cache().width()));
+  }
+
+  /** The bias of a projection that has none, where it is fused with one that has. */
+  private static Tensor zeros(int size) {
+    return new Tensor(
+        "no bias",
+        DataType.BF16,
+        List.of(size),
+        List.of(ByteBuffer.allocate(size * DataType.BF16.bytes())));
   }
 
   private FeedForward feedForward(String prefix, boolean sparse) {
@@ -168,7 +175,7 @@ final class Parameters {
                 gated(
                     prefix + "mlp.shared_experts.", experts.shared() * experts.intermediateSize()));
     RouterPolicy router = experts.router();
-    Optional<Weight> correction =
+    Optional<WeightVector> correction =
         router.method() == RouterPolicy.Method.SIGMOID_BIASED
             ? Optional.of(vector(prefix + "mlp.gate.e_score_correction_bias", router.experts()))
             : Optional.empty();
@@ -184,27 +191,24 @@ final class Parameters {
   }
 
   private ExpertWeights routed(String prefix, ModelConfig.Experts experts) {
-    int width = experts.intermediateSize();
-    List<ExpertSource> sources = new ArrayList<>();
+    List<GatedSource> sources = new ArrayList<>();
     for (int expert = 0; expert < experts.router().experts(); expert++) {
-      sources.add(gatedSource(prefix + expert + ".", width));
+      sources.add(gatedSource(prefix + expert + ".", experts.intermediateSize()));
     }
-    return owned.own(backend.uploadExperts(config.hiddenSize(), width, sources));
+    return owned.own(backend.uploadExperts(sources));
   }
 
-  private ExpertSource gatedSource(String prefix, int width) {
+  private GatedSource gatedSource(String prefix, int width) {
     int hidden = config.hiddenSize();
-    return new ExpertSource(
-        source.tensor(prefix + "gate_proj.weight", width, hidden),
-        source.tensor(prefix + "up_proj.weight", width, hidden),
-        source.tensor(prefix + "down_proj.weight", hidden, width));
+    return new GatedSource(
+        source.matrix(prefix + "gate_proj.weight", width, hidden),
+        source.matrix(prefix + "up_proj.weight", width, hidden),
+        source.matrix(prefix + "down_proj.weight", hidden, width));
   }
 
   private GatedWeights gated(String prefix, int width) {
-    int hidden = config.hiddenSize();
-    ExpertSource parts = gatedSource(prefix, width);
-    return new GatedWeights(
-        upload(2 * width, hidden, parts.gate(), parts.up()), upload(hidden, width, parts.down()));
+    GatedSource parts = gatedSource(prefix, width);
+    return new GatedWeights(upload(parts.gate(), parts.up()), upload(parts.down()));
   }
 
   Weight embedding() {

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.Tensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,7 +20,8 @@ import java.util.List;
 /**
  * The header of a safetensors file (format: the huggingface/safetensors README): 8 bytes of
  * little-endian length, so many bytes of JSON, then the tensors' bytes without gap or overlap.
- * Everything is checked against the file's size before anything is allocated by it.
+ * Everything is checked against the file's size before anything is allocated by it. Tensors may be
+ * of any size and lie at any byte.
  */
 final class SafetensorsHeader {
   /** The format's own limit. */
@@ -32,22 +34,21 @@ final class SafetensorsHeader {
           .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
           .build();
 
-  /**
-   * One tensor's place.
-   *
-   * @param begin first byte in the file
-   * @param end byte after the last
-   */
-  record Entry(String name, DataType type, int[] shape, long begin, long end) {}
+  /** A tensor, and its first byte, from the first after the header. */
+  private record Placed(long begin, Tensor tensor) {
+    long end() {
+      return begin + tensor.bytes();
+    }
+  }
 
   private final Path file;
-  private final long dataBegin;
-  private final long fileSize;
+  private final long dataSize;
+  private final MappedBytes data;
 
-  private SafetensorsHeader(Path file, long dataBegin, long fileSize) {
+  private SafetensorsHeader(Path file, long dataSize, MappedBytes data) {
     this.file = file;
-    this.dataBegin = dataBegin;
-    this.fileSize = fileSize;
+    this.dataSize = dataSize;
+    this.data = data;
   }
 
   /**
@@ -56,7 +57,7 @@ final class SafetensorsHeader {
    * @return the tensors in the order of their bytes
    * @throws ModelFormatException when anything in it is not as the format says
    */
-  static List<Entry> read(Path file, FileChannel channel) throws IOException {
+  static List<Tensor> read(Path file, FileChannel channel) throws IOException {
     long size = channel.size();
     if (size < 8) {
       throw new ModelFormatException(
@@ -74,7 +75,9 @@ final class SafetensorsHeader {
               + size);
     }
     byte[] json = readFully(file, channel, (int) length, 8).array();
-    return new SafetensorsHeader(file, 8 + length, size).parse(json);
+    long dataBegin = 8 + length;
+    return new SafetensorsHeader(file, size - dataBegin, new MappedBytes(channel, dataBegin))
+        .parse(json);
   }
 
   private static ByteBuffer readFully(Path file, FileChannel channel, int length, long position)
@@ -88,8 +91,8 @@ final class SafetensorsHeader {
     return buffer.flip();
   }
 
-  private List<Entry> parse(byte[] json) throws IOException {
-    List<Entry> entries = new ArrayList<>();
+  private List<Tensor> parse(byte[] json) throws IOException {
+    List<Placed> placed = new ArrayList<>();
     try (JsonParser parser = JSON.createParser(json)) {
       expect(parser.nextToken() == JsonToken.START_OBJECT, "the header", "a JSON object");
       while (parser.nextToken() == JsonToken.FIELD_NAME) {
@@ -97,7 +100,7 @@ final class SafetensorsHeader {
         if (name.equals("__metadata__")) {
           skipMetadata(parser);
         } else {
-          entries.add(parseTensor(name, parser));
+          placed.add(parseTensor(name, parser));
         }
       }
       expect(parser.nextToken() == null, "the header", "nothing after its JSON object");
@@ -105,8 +108,8 @@ final class SafetensorsHeader {
       throw new ModelFormatException(
           file, "has a header that is not JSON: " + e.getOriginalMessage(), e);
     }
-    checkLayout(entries);
-    return entries;
+    checkLayout(placed);
+    return placed.stream().map(Placed::tensor).toList();
   }
 
   private void skipMetadata(JsonParser parser) throws IOException {
@@ -117,7 +120,7 @@ final class SafetensorsHeader {
     expect(strings, "__metadata__", "an object of strings");
   }
 
-  private Entry parseTensor(String name, JsonParser parser) throws IOException {
+  private Placed parseTensor(String name, JsonParser parser) throws IOException {
     String tensor = "tensor " + name;
     expect(parser.nextToken() == JsonToken.START_OBJECT, tensor, "an object");
     DataType type = null;
@@ -129,8 +132,7 @@ final class SafetensorsHeader {
       switch (key) {
         case "dtype" -> type = parseType(tensor, parser);
         case "shape" -> shape = parseNumbers(tensor + "'s shape", Integer.MAX_VALUE, parser);
-        case "data_offsets" ->
-            offsets = parseNumbers(tensor + "'s data_offsets", fileSize - dataBegin, parser);
+        case "data_offsets" -> offsets = parseNumbers(tensor + "'s data_offsets", dataSize, parser);
         default -> expect(false, tensor, "dtype, shape and data_offsets, but found " + key);
       }
     }
@@ -141,9 +143,9 @@ final class SafetensorsHeader {
         tensor,
         "two data_offsets, the first not above the second");
     long bytes = type.bytes();
-    int[] dimensions = new int[shape.length];
+    List<Integer> dimensions = new ArrayList<>();
     for (int i = 0; i < shape.length; i++) {
-      dimensions[i] = (int) shape[i];
+      dimensions.add((int) shape[i]);
       // Dimensions are non-negative ints, so only the product can overflow.
       expect(
           shape[i] == 0 || bytes <= Long.MAX_VALUE / shape[i],
@@ -157,11 +159,12 @@ final class SafetensorsHeader {
         bytes
             + " bytes for "
             + type
-            + Arrays.toString(shape)
+            + dimensions
             + ", but its data_offsets are "
             + Arrays.toString(offsets));
-    expect(bytes <= Integer.MAX_VALUE, tensor, "at most 2^31 - 1 bytes, but it has " + bytes);
-    return new Entry(name, type, dimensions, dataBegin + offsets[0], dataBegin + offsets[1]);
+    return new Placed(
+        offsets[0],
+        new Tensor(name, type, dimensions, data.region(offsets[0], offsets[1], type.bytes())));
   }
 
   private DataType parseType(String tensor, JsonParser parser) throws IOException {
@@ -194,21 +197,23 @@ final class SafetensorsHeader {
     return Arrays.copyOf(numbers, count);
   }
 
-  private void checkLayout(List<Entry> entries) {
-    entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
-    long end = dataBegin;
-    for (Entry entry : entries) {
+  private void checkLayout(List<Placed> placed) {
+    placed.sort(Comparator.comparingLong(Placed::begin).thenComparingLong(Placed::end));
+    long end = 0;
+    for (Placed next : placed) {
       expect(
-          entry.begin() == end,
-          "tensor " + entry.name(),
+          next.begin() == end,
+          "tensor " + next.tensor().name(),
           "to begin where the one before it ends, at byte "
               + end
-              + ", but it begins at "
-              + entry.begin());
-      end = entry.end();
+              + " after the header, but it begins at "
+              + next.begin());
+      end = next.end();
     }
     expect(
-        end == fileSize, "the last tensor", "to end with the file at " + fileSize + ", not " + end);
+        end == dataSize,
+        "the last tensor",
+        "to end with the file, at byte " + dataSize + " after the header, not " + end);
   }
 
   private void expect(boolean condition, String what, String expected) {

@@ -1,54 +1,42 @@
 package dev.sparkmla.model;
 
-import dev.sparkmla.compute.WeightSource;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
+import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.Tensor;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The tensors of a model folder: model.safetensors, or the files that model.safetensors.index.json
- * names. Files are mapped, not copied, in windows of at most {@value #WINDOW} bytes (more where a
- * single tensor is larger), so that neither their size nor the number of their tensors matters.
+ * The parameters of a model folder: model.safetensors, or the files that
+ * model.safetensors.index.json names. Files are mapped, not copied.
  *
- * <p>Opening reads and checks every header and holds no file open afterwards. The operating system
- * keeps a mapping until neither this object nor any {@link Tensor} of it is reachable, so that a
- * tensor can never point to memory that is gone; closing drops this object's share of it.
+ * <p>This is the one place that knows which tensors make a parameter. Opening reads and checks
+ * every header and holds no file open afterwards. Tensors stay readable after closing, which drops
+ * this object's share of the mappings (see {@link Tensor}).
  *
- * <p>Not thread-safe: it remembers what was read. The tensors are (see {@link Tensor}).
+ * <p>Not thread-safe: it remembers what was asked for.
  */
 public final class Weights implements ParameterSource, AutoCloseable {
-  /** Bytes mapped at once. */
-  static final long WINDOW = 1L << 30;
-
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
   private static final Pattern FILE_NAME = Pattern.compile("[^/\\\\:\\p{Cntrl}]+\\.safetensors");
   private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d{1,9})\\..*");
 
   private final Path folder;
-  private final Map<String, Stored> tensors = new HashMap<>();
+
+  /** The file of each tensor. */
+  private final Map<String, SafetensorsFile> files = new HashMap<>();
+
   private final Set<String> unread = new HashSet<>();
   private boolean closed;
-
-  private record Stored(Path file, Tensor tensor) {}
 
   private Weights(Path folder) {
     this.folder = folder;
@@ -58,7 +46,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
    * Maps a folder's tensors.
    *
    * @throws ModelFormatException when a file is missing, is not what its format says or does not
-   *     agree with the index; nothing stays open or mapped then
+   *     agree with the index; nothing stays open then
    */
   public static Weights open(Path folder) {
     Weights weights = new Weights(folder);
@@ -70,7 +58,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
     } else {
       throw new ModelFormatException(folder, "has neither " + SINGLE + " nor " + INDEX);
     }
-    weights.unread.addAll(weights.tensors.keySet());
+    weights.unread.addAll(weights.files.keySet());
     return weights;
   }
 
@@ -108,98 +96,43 @@ public final class Weights implements ParameterSource, AutoCloseable {
   }
 
   /** Maps one file and returns the names of its tensors. */
-  private Set<String> map(Path file) {
-    Set<String> names = new HashSet<>();
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      List<SafetensorsHeader.Entry> entries = SafetensorsHeader.read(file, channel);
-      ByteBuffer window = ByteBuffer.allocate(0);
-      long windowBegin = 0;
-      long windowEnd = 0;
-      for (int i = 0; i < entries.size(); i++) {
-        SafetensorsHeader.Entry entry = entries.get(i);
-        if (entry.end() == entry.begin()) {
-          window = ByteBuffer.allocate(0);
-          windowBegin = entry.begin();
-          windowEnd = entry.begin();
-        } else if (entry.end() > windowEnd) {
-          windowBegin = entry.begin();
-          windowEnd = entry.end();
-          for (int j = i + 1; j < entries.size(); j++) {
-            if (entries.get(j).end() - windowBegin > WINDOW) {
-              break;
-            }
-            windowEnd = entries.get(j).end();
-          }
-          MappedByteBuffer mapped =
-              channel.map(MapMode.READ_ONLY, windowBegin, windowEnd - windowBegin);
-          window = mapped;
-        }
-        ByteBuffer data =
-            window
-                .slice((int) (entry.begin() - windowBegin), (int) (entry.end() - entry.begin()))
-                .order(ByteOrder.LITTLE_ENDIAN);
-        Tensor tensor = new Tensor(entry.name(), entry.type(), entry.shape(), data);
-        names.add(entry.name());
-        tensors.put(entry.name(), new Stored(file, tensor));
-      }
-    } catch (NoSuchFileException e) {
-      throw new ModelFormatException(file, "is missing; expected it by " + INDEX, e);
-    } catch (IOException e) {
-      throw new ModelFormatException(file, "cannot be read: " + e, e);
-    }
-    return names;
-  }
-
-  /** Whether there is a tensor of this name; does not count as reading it. */
-  public boolean contains(String name) {
-    refuseClosed();
-    return tensors.containsKey(name);
+  private Set<String> map(Path path) {
+    SafetensorsFile file = SafetensorsFile.open(path);
+    file.tensors().keySet().forEach(name -> files.put(name, file));
+    return file.tensors().keySet();
   }
 
   /**
-   * A tensor that must be there.
+   * {@inheritDoc}
    *
-   * @param shape the dimensions it must have
-   * @throws ModelFormatException when it is missing or has another shape
+   * <p>What a matrix consists of is decided here alone. A format with scales takes their tensors
+   * here, under the names that the checkpoint gives them: {@code x.weight_scale_inv} beside {@code
+   * x.weight}, unless {@code quantization_config} leaves the module out. {@link MatrixSource} then
+   * carries them to the backend, whoever asked for the matrix.
    */
-  public Tensor require(String name, int... shape) {
-    return find(name, shape)
-        .orElseThrow(
-            () ->
-                new ModelFormatException(
-                    folder, "lacks tensor " + name + "; expected shape " + Arrays.toString(shape)));
+  @Override
+  public MatrixSource matrix(String name, int rows, int columns) {
+    return new MatrixSource(require(name, List.of(rows, columns)));
   }
 
   @Override
-  public WeightSource tensor(String name, int... shape) {
-    Tensor tensor = require(name, shape);
-    return new WeightSource.Stored(name, tensor.type(), tensor.data().duplicate());
+  public Tensor vector(String name, int size) {
+    return require(name, List.of(size));
   }
 
-  /**
-   * A tensor that may be there.
-   *
-   * @param shape the dimensions it must have if it is
-   * @throws ModelFormatException when it has another shape
-   */
-  public Optional<Tensor> find(String name, int... shape) {
+  private Tensor require(String name, List<Integer> shape) {
     refuseClosed();
-    Stored stored = tensors.get(name);
-    if (stored == null) {
-      return Optional.empty();
+    SafetensorsFile file = files.get(name);
+    if (file == null) {
+      throw new ModelFormatException(folder, "lacks tensor " + name + "; expected shape " + shape);
     }
-    if (!Arrays.equals(stored.tensor().shape(), shape)) {
+    Tensor tensor = file.tensors().get(name);
+    if (!tensor.shape().equals(shape)) {
       throw new ModelFormatException(
-          stored.file(),
-          "tensor "
-              + name
-              + " has shape "
-              + Arrays.toString(stored.tensor().shape())
-              + "; expected "
-              + Arrays.toString(shape));
+          file.path(), "tensor " + name + " has shape " + tensor.shape() + "; expected " + shape);
     }
     unread.remove(name);
-    return Optional.of(stored.tensor());
+    return tensor;
   }
 
   /**
@@ -220,7 +153,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
         .ifPresent(
             name -> {
               throw new ModelFormatException(
-                  tensors.get(name).file(),
+                  files.get(name).path(),
                   "tensor " + name + " is unknown to " + config.architecture());
             });
   }
@@ -230,7 +163,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
     return name.endsWith("rotary_emb.inv_freq")
         || (layer.matches() && Integer.parseInt(layer.group(1)) >= config.layers())
         || (config.tiedEmbedding() && name.equals("lm_head.weight"))
-        || tensors.get(name).tensor().elements() == 0;
+        || files.get(name).tensors().get(name).elements() == 0;
   }
 
   private void refuseClosed() {
@@ -239,11 +172,11 @@ public final class Weights implements ParameterSource, AutoCloseable {
     }
   }
 
-  /** Drops the tensors; those handed out stay readable. Closing again does nothing. */
+  /** Drops the tensors. Closing again does nothing. */
   @Override
   public void close() {
     closed = true;
-    tensors.clear();
+    files.clear();
     unread.clear();
   }
 }

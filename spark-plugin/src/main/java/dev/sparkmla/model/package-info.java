@@ -1,8 +1,11 @@
 /**
- * The model: what a Hugging Face folder holds, and the forward pass over it, written once.
+ * The model: its configuration and parameters, read from a Hugging Face folder, and the forward
+ * pass over them, written once for all architectures.
  *
- * <p>Here live the configuration, the mapped weights and {@code MlaTransformer}. Arithmetic does
- * not (see {@link dev.sparkmla.compute}), nor does anything that knows of requests or text. Start
- * at {@link dev.sparkmla.model.LanguageModel}.
+ * <p>{@link dev.sparkmla.model.ModelConfig} is what the folder's JSON files say. {@link
+ * dev.sparkmla.model.Weights} maps its safetensors files and decides which tensors make a
+ * parameter. {@link dev.sparkmla.model.MlaTransformer} uploads the parameters to a backend and
+ * computes steps with them. Arithmetic is {@link dev.sparkmla.compute}'s; nothing here knows of
+ * requests or text. Start at {@link dev.sparkmla.model.LanguageModel}.
  */
 package dev.sparkmla.model;

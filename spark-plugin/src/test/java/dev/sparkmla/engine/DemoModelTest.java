@@ -11,7 +11,9 @@ import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.Message;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -160,13 +162,15 @@ class DemoModelTest {
     // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
     EngineOptions options = new EngineOptions(4, 2, new CacheSize.Blocks(blocks + 1), 32);
     GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
-    try (GenerationEngine engine =
-        new GenerationEngine(
-            MlaTransformer.load(DemoText.FOLDER, backend, options.cacheSize()),
-            DemoText.openTokenizer(),
-            Optional.of(DemoText.openTemplate()),
-            endless,
-            options)) {
+    ModelConfig config = ModelConfig.read(DemoText.FOLDER);
+    try (Weights weights = Weights.open(DemoText.FOLDER);
+        GenerationEngine engine =
+            new GenerationEngine(
+                MlaTransformer.load(config, weights, backend, options.cacheSize()),
+                DemoText.openTokenizer(),
+                Optional.of(DemoText.openTemplate()),
+                endless,
+                options)) {
       CompletableFuture<GenerationResult> first = engine.submit(older.request(320));
       CompletableFuture<EngineStatistics> whenFirstEnded =
           first.thenApply(result -> engine.statistics());

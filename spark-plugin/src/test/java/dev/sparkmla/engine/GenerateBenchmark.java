@@ -4,12 +4,13 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
@@ -21,6 +22,8 @@ import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelShapes;
 import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.model.RandomParameters;
+import dev.sparkmla.model.Weights;
 import dev.sparkmla.policy.Sampling;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -227,9 +230,14 @@ public final class GenerateBenchmark {
         backend.freeMemory().isPresent()
             ? new CacheSize.MemoryFraction(0.9, options.stepTokens, sequences)
             : new CacheSize.Blocks(blocks);
-    return options.shapes.isPresent()
-        ? MlaTransformer.random(options.shapes.get().config(), 1, backend, size)
-        : MlaTransformer.load(options.model.get(), backend, size);
+    if (options.shapes.isPresent()) {
+      return MlaTransformer.load(
+          options.shapes.get().config(), new RandomParameters(1), backend, size);
+    }
+    Path folder = options.model.orElseThrow();
+    try (Weights weights = Weights.open(folder)) {
+      return MlaTransformer.load(ModelConfig.read(folder), weights, backend, size);
+    }
   }
 
   /** Bytes read plus bytes written per second, of copies inside the first GPU's memory. */
@@ -255,10 +263,9 @@ public final class GenerateBenchmark {
   /** Operations per second of the backend's own product of square matrices. */
   private static double productRate(ComputeBackend backend, int size) {
     int runs = 20;
-    long elements = (long) size * size;
-    try (Weight table = drawn(backend, size, elements, 2);
-        Weight gain = backend.upload(1, size, List.of(new WeightSource.Drawn("1", size, 1, 0, 0)));
-        Weight weight = drawn(backend, size, elements, 3);
+    try (Weight table = RandomTensors.uploadMatrix(backend, size, size, 1, 2);
+        WeightVector gain = RandomTensors.uploadVector(backend, size, 1, 0, 0);
+        Weight weight = RandomTensors.uploadMatrix(backend, size, size, 1, 3);
         Activation in = backend.allocate(size, size, Precision.BFLOAT16);
         Activation wide = backend.allocate(size, size, Precision.FLOAT32);
         Activation out = backend.allocate(size, size, Precision.BFLOAT16);
@@ -275,13 +282,8 @@ public final class GenerateBenchmark {
         backend.linear(in, weight, Optional.empty(), out);
       }
       backend.read(one);
-      return 2.0 * runs * size * elements / secondsSince(start);
+      return 2.0 * runs * size * size * size / secondsSince(start);
     }
-  }
-
-  private static Weight drawn(ComputeBackend backend, int size, long elements, long seed) {
-    return backend.upload(
-        size, size, List.of(new WeightSource.Drawn("matrix", elements, 0, 1, seed)));
   }
 
   private static Segment tokens(int count) {

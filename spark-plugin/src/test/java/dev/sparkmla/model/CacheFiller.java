@@ -3,12 +3,13 @@ package dev.sparkmla.model;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -30,14 +31,9 @@ public final class CacheFiller {
     CacheShape shape = model.config().cacheShape();
     SplittableRandom random = new SplittableRandom(seed);
     double[] frequencies = RopeFrequencies.inverse(model.config().rope(), shape.rope());
-    try (Weight table =
-            backend.upload(VOCABULARY, shape.width(), drawn(VOCABULARY, shape, 0, 1, seed));
-        Weight gain = backend.upload(1, shape.width(), drawn(1, shape, 1, 0, seed));
-        Weight latentGain =
-            backend.upload(
-                1,
-                shape.latent(),
-                List.of(new WeightSource.Drawn("gain", shape.latent(), 1, 0, 0)));
+    try (Weight table = RandomTensors.uploadMatrix(backend, VOCABULARY, shape.width(), 1, seed);
+        WeightVector gain = RandomTensors.uploadVector(backend, shape.width(), 1, 0, seed);
+        WeightVector latentGain = RandomTensors.uploadVector(backend, shape.latent(), 1, 0, seed);
         Rotation rotation = backend.rotation(frequencies, 1, true, blocks * shape.page())) {
       for (int first = 0; first < blocks; first += BLOCKS_AT_ONCE) {
         int count = Math.min(BLOCKS_AT_ONCE, blocks - first);
@@ -55,10 +51,5 @@ public final class CacheFiller {
         }
       }
     }
-  }
-
-  private static List<WeightSource> drawn(
-      long rows, CacheShape shape, float mean, float deviation, long seed) {
-    return List.of(new WeightSource.Drawn("latents", rows * shape.width(), mean, deviation, seed));
   }
 }

@@ -2,6 +2,7 @@ package dev.sparkmla.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.compute.ComputeBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -89,6 +90,13 @@ public final class GoldenCheckpoint {
   /** The model folder. */
   public Path folder() {
     return folder;
+  }
+
+  /** Loads the model. */
+  MlaTransformer load(ComputeBackend backend, CacheSize size) {
+    try (Weights weights = Weights.open(folder)) {
+      return MlaTransformer.load(ModelConfig.read(folder), weights, backend, size);
+    }
   }
 
   /** Prompts of 1, 63, 64, 65, 129, 700 and 1500 tokens. */

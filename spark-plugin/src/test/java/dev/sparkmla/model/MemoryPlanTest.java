@@ -53,8 +53,7 @@ class MemoryPlanTest {
   }
 
   private static MlaTransformer load(ComputeBackend backend, int stepTokens) {
-    return MlaTransformer.load(
-        CHECKPOINT.folder(), backend, new CacheSize.MemoryFraction(0.5, stepTokens, 8));
+    return CHECKPOINT.load(backend, new CacheSize.MemoryFraction(0.5, stepTokens, 8));
   }
 
   @Test

@@ -93,8 +93,7 @@ abstract class TransformerLaws {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void computesTheReferencesLogitsInAnyChunks(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+    try (MlaTransformer model = checkpoint.load(backend, new CacheSize.Blocks(BLOCKS))) {
       for (GoldenCheckpoint.Case golden : checkpoint.cases()) {
         int[] tokens = golden.tokens();
         float[] whole = prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length);
@@ -114,8 +113,7 @@ abstract class TransformerLaws {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void decodingEqualsPrefilling(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+    try (MlaTransformer model = checkpoint.load(backend, new CacheSize.Blocks(BLOCKS))) {
       GoldenCheckpoint.Case golden = checkpoint.cases().get(3);
       int[] tokens = golden.tokens();
       int[] blocks = new Blocks(2).take(tokens.length);
@@ -139,8 +137,7 @@ abstract class TransformerLaws {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void givesLogitsAtEverySample(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+    try (MlaTransformer model = checkpoint.load(backend, new CacheSize.Blocks(BLOCKS))) {
       int[] tokens = checkpoint.cases().get(2).tokens();
       int[] blocks = new Blocks(2).take(tokens.length);
       for (Segment.Role role : Segment.Role.values()) {
@@ -172,8 +169,7 @@ abstract class TransformerLaws {
   @ParameterizedTest
   @MethodSource("checkpoints")
   void goesOnWithTheTokenOfTheStepBefore(GoldenCheckpoint checkpoint) {
-    try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(BLOCKS))) {
+    try (MlaTransformer model = checkpoint.load(backend, new CacheSize.Blocks(BLOCKS))) {
       int[] prompt = checkpoint.cases().get(2).tokens();
       int length = prompt.length;
       Blocks free = new Blocks(5);
@@ -220,7 +216,8 @@ abstract class TransformerLaws {
     List<float[]> logits = new ArrayList<>();
     for (long seed : new long[] {7, 7, 8}) {
       try (MlaTransformer model =
-          MlaTransformer.random(config, seed, backend, new CacheSize.Blocks(BLOCKS))) {
+          MlaTransformer.load(
+              config, new RandomParameters(seed), backend, new CacheSize.Blocks(BLOCKS))) {
         logits.add(prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length));
       }
     }
@@ -242,8 +239,7 @@ abstract class TransformerLaws {
    * @param largestChunk of a prompt in a step
    */
   void assertContinuesTogether(GoldenCheckpoint checkpoint, int copies, int largestChunk) {
-    try (MlaTransformer model =
-        MlaTransformer.load(checkpoint.folder(), backend, new CacheSize.Blocks(copies * BLOCKS))) {
+    try (MlaTransformer model = checkpoint.load(backend, new CacheSize.Blocks(copies * BLOCKS))) {
       List<GoldenCheckpoint.Case> cases = checkpoint.cases();
       Blocks free = new Blocks(3, copies * BLOCKS);
       List<Continuation> continuations = new ArrayList<>();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.Tensor;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -37,31 +39,34 @@ class WeightsTest {
     write("model.safetensors", TWO, 20);
 
     try (Weights weights = Weights.open(folder)) {
-      Tensor a = weights.require("a", 2, 3);
-      Tensor b = weights.require("b", 2);
+      Tensor a = weights.matrix("a", 2, 3).values();
+      Tensor b = weights.vector("b", 2);
 
       assertThat(a.type()).isEqualTo(DataType.BF16);
       assertThat(a.elements()).isEqualTo(6);
-      assertThat(a.data().isReadOnly()).isTrue();
-      assertThat(a.data().getShort(0)).isEqualTo((short) 0x0100);
-      assertThat(b.data().order()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
-      assertThat(b.data().getInt(4)).isEqualTo(0x13121110);
-      assertThat(weights.contains("a")).isTrue();
-      assertThat(weights.contains("c")).isFalse();
-      assertThat(weights.find("c", 1)).isEmpty();
+      assertThat(bytes(a).isReadOnly()).isTrue();
+      assertThat(bytes(a).getShort(0)).isEqualTo((short) 0x0100);
+      assertThat(bytes(b).getInt(4)).isEqualTo(0x13121110);
     }
+  }
+
+  /** All bytes of a tensor that lies in one window. */
+  private static ByteBuffer bytes(Tensor tensor) {
+    List<ByteBuffer> slices = tensor.slices(0, tensor.bytes());
+    assertThat(slices).hasSize(1);
+    return slices.get(0);
   }
 
   @Test
   void tensorsOutliveTheWeightsTheyCameFrom() throws IOException {
     write("model.safetensors", TWO, 20);
     Weights weights = Weights.open(folder);
-    Tensor a = weights.require("a", 2, 3);
+    Tensor b = weights.vector("b", 2);
     weights.close();
     weights.close();
 
-    assertThat(a.data().get(11)).isEqualTo((byte) 11);
-    assertThatThrownBy(() -> weights.require("a", 2, 3)).isInstanceOf(IllegalStateException.class);
+    assertThat(bytes(b).get(7)).isEqualTo((byte) 19);
+    assertThatThrownBy(() -> weights.vector("b", 2)).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
@@ -69,7 +74,7 @@ class WeightsTest {
     write("model.safetensors", TWO, 20);
 
     try (Weights weights = Weights.open(folder)) {
-      assertThatThrownBy(() -> weights.require("c", 4, 5))
+      assertThatThrownBy(() -> weights.matrix("c", 4, 5))
           .isInstanceOf(ModelFormatException.class)
           .hasMessageContaining("lacks tensor c")
           .hasMessageContaining("[4, 5]");
@@ -81,7 +86,7 @@ class WeightsTest {
     write("model.safetensors", TWO, 20);
 
     try (Weights weights = Weights.open(folder)) {
-      assertThatThrownBy(() -> weights.require("a", 3, 2))
+      assertThatThrownBy(() -> weights.matrix("a", 3, 2))
           .isInstanceOf(ModelFormatException.class)
           .hasMessageContaining("model.safetensors")
           .hasMessageContaining("tensor a has shape [2, 3]; expected [3, 2]");
@@ -109,7 +114,7 @@ class WeightsTest {
           .isInstanceOf(ModelFormatException.class)
           .hasMessageContaining("model.safetensors")
           .hasMessageContaining("model.layers.1.mlp.extra");
-      weights.require("model.layers.1.mlp.extra", 1);
+      weights.vector("model.layers.1.mlp.extra", 1);
       weights.refuseUnread(config);
     }
   }
@@ -248,44 +253,114 @@ class WeightsTest {
       }
       write("model.safetensors", header, 20);
       try (Weights weights = Weights.open(folder)) {
-        assertThat(weights.contains("no such tensor")).isFalse();
+        assertThatThrownBy(() -> weights.vector("no such tensor", 1)).hasMessageContaining("lacks");
       } catch (ModelFormatException e) {
         assertThat(e).hasMessageContaining("model.safetensors");
       }
     }
   }
 
+  /** Sparse: the file system stores the bytes that are written alone. */
+  private void writeSparse(String header, Map<Long, byte[]> dataByOffset, long dataSize)
+      throws IOException {
+    write("model.safetensors", header, 0);
+    try (RandomAccessFile file =
+        new RandomAccessFile(folder.resolve("model.safetensors").toFile(), "rw")) {
+      long begin = file.length();
+      file.setLength(begin + dataSize);
+      for (Map.Entry<Long, byte[]> data : dataByOffset.entrySet()) {
+        file.seek(begin + data.getKey());
+        file.write(data.getValue());
+      }
+    }
+  }
+
+  private static String entry(String name, String type, String shape, long begin, long end) {
+    return "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
+        .formatted(name, type, shape, begin, end);
+  }
+
   @Test
   void mapsFilesPastTwoGigabytes() throws IOException {
     long size = 3L << 30;
-    long half = size / 2;
-    String header =
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":["
-            + half / 4
-            + "],\"data_offsets\":[0,"
-            + half
-            + "]},\"b\":{\"dtype\":\"F32\",\"shape\":["
-            + (half / 4 - 1)
-            + "],\"data_offsets\":["
-            + half
+    writeSparse(
+        "{"
+            + entry("a", "F32", "[" + size / 8 + "]", 0, size / 2)
             + ","
-            + (size - 4)
-            + "]},\"c\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":["
-            + (size - 4)
+            + entry("b", "F32", "[" + (size / 8 - 1) + "]", size / 2, size - 4)
             + ","
-            + size
-            + "]}}";
-    write("model.safetensors", header, 0);
-    // Sparse: the file system stores the last bytes alone.
-    try (RandomAccessFile file =
-        new RandomAccessFile(folder.resolve("model.safetensors").toFile(), "rw")) {
-      file.seek(8 + header.length() + size - 4);
-      file.write(new byte[] {1, 2, 3, 4});
-    }
+            + entry("c", "F32", "[1]", size - 4, size)
+            + "}",
+        Map.of(size / 2 - 4, new byte[] {5, 6, 7, 8}, size - 4, new byte[] {1, 2, 3, 4}),
+        size);
 
     try (Weights weights = Weights.open(folder)) {
-      assertThat(weights.require("a", (int) (half / 4)).data().getInt((int) half - 4)).isZero();
-      assertThat(weights.require("c").data().getInt(0)).isEqualTo(0x04030201);
+      Tensor a = weights.vector("a", (int) (size / 8));
+      assertThat(a.slices(a.bytes() - 4, 4).get(0).getInt(0)).isEqualTo(0x08070605);
+      assertThat(bytes(weights.vector("c", 1)).getInt(0)).isEqualTo(0x04030201);
+    }
+  }
+
+  /**
+   * A tensor past what one buffer holds is read in slices of whole elements, whose places are
+   * counted in long.
+   */
+  @Test
+  void readsATensorPastTwoGigabytes() throws IOException {
+    int rows = 70_000;
+    int columns = 1 << 14;
+    long size = 2L * rows * columns;
+    writeSparse(
+        "{" + entry("large", "BF16", "[" + rows + "," + columns + "]", 0, size) + "}",
+        Map.of(
+            0L,
+            new byte[] {1, 2},
+            MappedBytes.WINDOW - 2,
+            new byte[] {3, 4, 5, 6},
+            2 * MappedBytes.WINDOW - 2,
+            new byte[] {7, 8, 9, 10},
+            size - 2,
+            new byte[] {11, 12}),
+        size);
+    assertThat(size).isGreaterThan(1L << 31);
+
+    try (Weights weights = Weights.open(folder)) {
+      Tensor large = weights.matrix("large", rows, columns).values();
+      assertThat(element(large, 0)).isEqualTo((short) 0x0201);
+      assertThat(element(large, MappedBytes.WINDOW - 2)).isEqualTo((short) 0x0403);
+      assertThat(element(large, MappedBytes.WINDOW)).isEqualTo((short) 0x0605);
+      assertThat(element(large, 2 * MappedBytes.WINDOW)).isEqualTo((short) 0x0a09);
+      assertThat(element(large, size - 2)).isEqualTo((short) 0x0c0b);
+    }
+  }
+
+  private static short element(Tensor tensor, long at) {
+    return tensor.slices(at, 2).get(0).getShort(0);
+  }
+
+  /** Nothing says that tensors lie at multiples of their elements' size. */
+  @Test
+  void noElementIsCutWhereTwoWindowsMeet() throws IOException {
+    int count = (int) (MappedBytes.WINDOW / 4 + 10);
+    long size = 2 + 4L * count;
+    long straddling = MappedBytes.WINDOW - 2;
+    writeSparse(
+        "{"
+            + entry("a", "F16", "[1]", 0, 2)
+            + ","
+            + entry("b", "F32", "[" + count + "]", 2, size)
+            + "}",
+        Map.of(
+            straddling, new byte[] {1, 2, 3, 4, 5, 6, 7, 8}, size - 4, new byte[] {9, 10, 11, 12}),
+        size);
+
+    try (Weights weights = Weights.open(folder)) {
+      Tensor b = weights.vector("b", count);
+      List<ByteBuffer> slices = b.slices(straddling - 2 - 4, 16);
+      assertThat(slices).hasSize(2);
+      assertThat(slices.get(0).getInt(4)).isEqualTo(0x04030201);
+      assertThat(slices.get(1).getInt(0)).isEqualTo(0x08070605);
+      assertThat(b.slices(b.bytes() - 4, 4).get(0).getInt(0)).isEqualTo(0x0c0b0a09);
     }
   }
 
@@ -298,7 +373,7 @@ class WeightsTest {
     write("model.safetensors", header.append("}").toString(), 180_000);
 
     try (Weights weights = Weights.open(folder)) {
-      assertThat(weights.require("t89999", 1).data().get(0)).isEqualTo((byte) 179_998);
+      assertThat(bytes(weights.vector("t89999", 1)).get(0)).isEqualTo((byte) 179_998);
     }
   }
 
@@ -309,8 +384,8 @@ class WeightsTest {
     index("\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"c\":\"two.safetensors\"");
 
     try (Weights weights = Weights.open(folder)) {
-      assertThat(weights.require("c", 1).data().get(0)).isEqualTo((byte) 2);
-      assertThat(weights.require("a", 1).data().get(1)).isEqualTo((byte) 1);
+      assertThat(bytes(weights.vector("c", 1)).get(0)).isEqualTo((byte) 2);
+      assertThat(bytes(weights.vector("a", 1)).get(1)).isEqualTo((byte) 1);
     }
   }
 
@@ -380,7 +455,7 @@ class WeightsTest {
 
     index("\"a\":\"one.safetensors\"");
     try (Weights weights = Weights.open(folder)) {
-      assertThat(weights.contains("a")).isTrue();
+      assertThat(weights.vector("a", 1).elements()).isEqualTo(1);
       assertThat(openFiles()).isEmpty();
     }
   }

@@ -3,18 +3,20 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
-import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
+import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
@@ -78,13 +80,18 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight upload(int rows, int columns, List<WeightSource> parts) {
-    return new CpuWeight(memory, rows, columns, parts);
+  public Weight uploadMatrix(List<MatrixSource> parts) {
+    return new CpuWeight(memory, parts);
   }
 
   @Override
-  public ExpertWeights uploadExperts(int hidden, int width, List<ExpertSource> experts) {
-    return new CpuExperts(memory, hidden, width, experts);
+  public WeightVector uploadVector(List<Tensor> parts) {
+    return new CpuVector(parts);
+  }
+
+  @Override
+  public ExpertWeights uploadExperts(List<GatedSource> experts) {
+    return new CpuExperts(memory, experts);
   }
 
   @Override
@@ -150,10 +157,10 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void normalize(Activation in, Weight gain, float epsilon, Activation out) {
+  public void normalize(Activation in, WeightVector gain, float epsilon, Activation out) {
     CpuActivation source = CpuActivation.of(in);
     CpuActivation result = CpuActivation.of(out);
-    float[] gains = CpuWeight.of(gain).vector();
+    float[] gains = CpuVector.of(gain);
     forRows(
         in.rows(),
         (row, scratch) -> {
@@ -165,17 +172,17 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void linear(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+  public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
     product(in, weight, bias, out, false);
   }
 
   @Override
-  public void linearAdd(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
+  public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
     product(in, weight, bias, out, true);
   }
 
   private void product(
-      Activation in, Weight weight, Optional<Weight> bias, Activation out, boolean add) {
+      Activation in, Weight weight, Optional<WeightVector> bias, Activation out, boolean add) {
     CpuWeight parameters = CpuWeight.of(weight);
     int rows = Products.wholeSteps(in.rows());
     int width = Products.panelRows(parameters.rows(), parameters.columns());
@@ -199,7 +206,7 @@ public final class CpuBackend implements ComputeBackend {
               add,
               scratch);
         });
-    bias.ifPresent(values -> addToRows(CpuActivation.of(out), CpuWeight.of(values).vector()));
+    bias.ifPresent(values -> addToRows(CpuActivation.of(out), CpuVector.of(values)));
   }
 
   private void addToRows(CpuActivation out, float[] bias) {
@@ -254,7 +261,7 @@ public final class CpuBackend implements ComputeBackend {
   @Override
   public void writeCache(
       Activation latents,
-      Weight gain,
+      WeightVector gain,
       float epsilon,
       Rotation rotation,
       StepPlan plan,
@@ -265,7 +272,7 @@ public final class CpuBackend implements ComputeBackend {
     CpuPlan tokens = CpuPlan.of(plan);
     CpuCache target = CpuCache.of(cache);
     CacheShape shape = cache.shape();
-    float[] gains = CpuWeight.of(gain).vector();
+    float[] gains = CpuVector.of(gain);
     forRows(
         plan.rows(),
         (row, scratch) -> {
@@ -394,10 +401,10 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan) {
+      Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
     int experts = logits.columns();
-    float[] biases = bias.map(values -> CpuWeight.of(values).vector()).orElse(new float[experts]);
+    float[] biases = bias.map(values -> CpuVector.of(values)).orElse(new float[experts]);
     int[] chosen = new int[logits.rows() * policy.perToken()];
     float[] weights = new float[chosen.length];
     forRows(

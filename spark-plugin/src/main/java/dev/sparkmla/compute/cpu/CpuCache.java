@@ -18,7 +18,7 @@ final class CpuCache implements LatentCache {
     this.blocks = blocks;
     try {
       for (int i = 0; i < layers; i++) {
-        this.layers.add(memory.take((long) blocks * shape.bytesPerBlock()));
+        this.layers.add(memory.take((long) blocks * shape.bytesPerBlock(), "the cache"));
       }
     } catch (RuntimeException e) {
       this.layers.forEach(memory::free);

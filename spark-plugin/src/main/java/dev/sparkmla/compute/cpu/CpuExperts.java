@@ -1,7 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.GatedSource;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,13 +10,13 @@ final class CpuExperts implements ExpertWeights {
   private final List<CpuWeight> gateUps = new ArrayList<>();
   private final List<CpuWeight> downs = new ArrayList<>();
 
-  CpuExperts(HostMemory memory, int hidden, int width, List<ExpertSource> experts) {
+  CpuExperts(HostMemory memory, List<GatedSource> experts) {
     try {
-      for (ExpertSource expert : experts) {
-        gateUps.add(new CpuWeight(memory, 2 * width, hidden, List.of(expert.gate(), expert.up())));
-        downs.add(new CpuWeight(memory, hidden, width, List.of(expert.down())));
+      for (GatedSource expert : experts) {
+        gateUps.add(new CpuWeight(memory, List.of(expert.gate(), expert.up())));
+        downs.add(new CpuWeight(memory, List.of(expert.down())));
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       close();
       throw e;
     }

@@ -1,84 +1,44 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.ShortBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 
-/**
- * Parameters outside the heap: bf16 where all parts are, else float32, since bf16 could not hold
- * f16's digits. One row is kept in the heap as well, for what goes by element.
- */
+/** Parameters outside the heap, each row in the format that holds its matrix exactly. */
 final class CpuWeight implements Weight {
+  /** Bytes of one buffer, so that an int counts its elements: a larger matrix lies in several. */
+  static final long BUFFER_BYTES = 1L << 30;
+
   private final HostMemory memory;
   private final int rows;
   private final int columns;
-  private final boolean narrow;
-  private final float[] vector;
-  private HostBuffer buffer;
+  private final List<CpuRows> parts = new ArrayList<>();
+  private boolean closed;
 
-  CpuWeight(HostMemory memory, int rows, int columns, List<WeightSource> parts) {
+  CpuWeight(HostMemory memory, List<MatrixSource> sources) {
+    this(memory, sources, BUFFER_BYTES);
+  }
+
+  /** Copies matrices in, into buffers of {@code bufferBytes} or of one row where that is more. */
+  CpuWeight(HostMemory memory, List<MatrixSource> sources, long bufferBytes) {
     this.memory = memory;
-    this.rows = rows;
-    this.columns = columns;
-    this.narrow = parts.stream().allMatch(part -> part.type() == DataType.BF16);
-    int elements = Math.multiplyExact(rows, columns);
-    long given = parts.stream().mapToLong(WeightSource::elements).sum();
-    if (given != elements) {
-      throw new IllegalArgumentException(
-          parts.get(0).name() + " has " + given + " elements; expected " + rows + " x " + columns);
-    }
-    this.buffer = memory.take((long) elements * (narrow ? Short.BYTES : Float.BYTES));
-    int at = 0;
-    for (WeightSource part : parts) {
-      if (part instanceof WeightSource.Stored stored) {
-        copy(stored, at);
-      } else if (part instanceof WeightSource.Drawn drawn) {
-        draw(drawn, at);
-      }
-      at += (int) part.elements();
-    }
-    this.vector = rows == 1 ? new float[columns] : null;
-    if (vector != null) {
-      readRow(0, vector);
-    }
-  }
-
-  private void copy(WeightSource.Stored part, int at) {
-    ByteBuffer source = part.data().slice().order(ByteOrder.LITTLE_ENDIAN);
-    int elements = (int) part.elements();
-    switch (part.type()) {
-      case BF16 -> {
-        if (narrow) {
-          buffer.shorts().put(at, source.asShortBuffer(), 0, elements);
-        } else {
-          BFloat16.widen(source, 0, buffer.view(), at, elements);
+    this.rows = MatrixSource.stackedRows(sources);
+    this.columns = sources.get(0).columns();
+    try {
+      int first = 0;
+      for (MatrixSource source : sources) {
+        int most = (int) Math.max(1, Math.min(rows, bufferBytes / CpuRows.rowBytes(source)));
+        for (int row = 0; row < source.rows(); row += most) {
+          int count = Math.min(most, source.rows() - row);
+          parts.add(new CpuRows(memory, source, row, first + row, count));
         }
+        first += source.rows();
       }
-      case F32 -> buffer.floats().put(at, source.asFloatBuffer(), 0, elements);
-      case F16 -> {
-        ShortBuffer halves = source.asShortBuffer();
-        for (int i = 0; i < elements; i++) {
-          buffer.floats().put(at + i, widenHalf(halves.get(i)));
-        }
-      }
-    }
-  }
-
-  private void draw(WeightSource.Drawn part, int at) {
-    float factor = part.deviation() * (float) Math.sqrt(3);
-    for (int i = 0; i < part.elements(); i++) {
-      float unit = (SplitMix64.number(part.seed(), i) >>> 40) * 0x1p-24f;
-      short value = BFloat16.round(part.mean() + factor * (2 * unit - 1));
-      if (narrow) {
-        buffer.shorts().put(at + i, value);
-      } else {
-        buffer.floats().put(at + i, Float.intBitsToFloat(value << 16));
-      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
     }
   }
 
@@ -86,52 +46,36 @@ final class CpuWeight implements Weight {
     return (CpuWeight) weight;
   }
 
-  private static float widenHalf(short half) {
-    int exponent = half >> 10 & 0x1f;
-    int fraction = half & 0x3ff;
-    int sign = (half & 0x8000) << 16;
-    if (exponent == 0) {
-      float magnitude = fraction * 0x1p-24f;
-      return sign == 0 ? magnitude : -magnitude;
-    }
-    int bits = exponent == 0x1f ? 0x7f800000 : exponent + 112 << 23;
-    return Float.intBitsToFloat(sign | bits | fraction << 13);
-  }
-
-  private HostBuffer buffer() {
-    if (buffer == null) {
+  private List<CpuRows> parts() {
+    if (closed) {
       throw new IllegalStateException("the weight is closed");
     }
-    return buffer;
+    return parts;
   }
 
-  /** The only row. */
-  float[] vector() {
-    if (vector == null) {
-      throw new IllegalArgumentException("a weight of " + rows + " rows is no vector");
+  /** The part that holds a row. */
+  private CpuRows holding(int row) {
+    for (CpuRows part : parts()) {
+      if (part.holds(row, row + 1)) {
+        return part;
+      }
     }
-    return vector;
+    throw new IndexOutOfBoundsException("row " + row + " of a weight of " + rows);
   }
 
   /** Copies a row into {@code to[0 ..]}. */
   void readRow(int row, float[] to) {
-    if (narrow) {
-      ShortBuffer shorts = buffer().shorts();
-      for (int i = 0; i < columns; i++) {
-        to[i] = Float.intBitsToFloat(shorts.get(row * columns + i) << 16);
-      }
-    } else {
-      buffer().floats().get(row * columns, to, 0, columns);
-    }
+    holding(row).read(row, to);
   }
 
   /** Rows as float32 {@code [count, columns]}: in place, or widened into {@code scratch}. */
   FloatPointer panel(int firstRow, int count, Scratch scratch) {
-    if (!narrow) {
-      return buffer().at((long) firstRow * columns);
+    CpuRows start = holding(firstRow);
+    if (start.isFloat32() && start.holds(firstRow, firstRow + count)) {
+      return start.pointer(firstRow);
     }
     HostBuffer wide = scratch.buffer(Scratch.Use.PANEL, (long) count * columns);
-    BFloat16.widen(buffer().view(), firstRow * columns, wide.view(), 0, count * columns);
+    parts().forEach(part -> part.widen(firstRow, firstRow + count, wide));
     return wide.at(0);
   }
 
@@ -146,11 +90,13 @@ final class CpuWeight implements Weight {
   }
 
   @Override
+  public List<RowRange> ranges() {
+    return parts().stream().map(CpuRows::range).toList();
+  }
+
+  @Override
   public void close() {
-    if (buffer == null) {
-      throw new IllegalStateException("the weight is closed already");
-    }
-    memory.free(buffer);
-    buffer = null;
+    parts().forEach(part -> part.free(memory));
+    closed = true;
   }
 }

@@ -16,9 +16,13 @@ final class HostMemory implements AutoCloseable {
   private final Map<Long, Deque<HostBuffer>> idle = new HashMap<>();
   private int live;
 
-  /** A buffer of just this size, for what lives as long as the model. */
-  synchronized HostBuffer take(long bytes) {
-    return counted(bytes);
+  /**
+   * A buffer of just this size, for what lives as long as the model.
+   *
+   * @param what what it is for, in messages
+   */
+  synchronized HostBuffer take(long bytes, String what) {
+    return counted(bytes, what);
   }
 
   /** A buffer of at least this size, for what lives for a step. */
@@ -32,22 +36,27 @@ final class HostMemory implements AutoCloseable {
       live++;
       return same.pop();
     }
-    return counted(size);
+    return counted(size, "a step's activations");
   }
 
-  private HostBuffer counted(long bytes) {
+  private HostBuffer counted(long bytes, String what) {
     if (bytes > Integer.MAX_VALUE) {
       throw new ComputeException(
-          "the CPU backend was asked for a buffer of "
+          what
+              + " would need a buffer of "
               + bytes
-              + " bytes; the largest is "
+              + " bytes, and the CPU backend's hold "
               + Integer.MAX_VALUE
-              + ": use a smaller cache or smaller steps");
+              + " at most; use a smaller cache, smaller steps or another backend");
     }
     HostBuffer buffer = HostBuffer.take(bytes);
     if (buffer == null) {
       throw new ComputeException(
-          "the system has no " + bytes + " bytes for the CPU backend; use a smaller cache");
+          "the system has no "
+              + bytes
+              + " bytes for "
+              + what
+              + " on the CPU backend; use a smaller cache or a host with more memory");
     }
     live++;
     return buffer;

@@ -5,10 +5,11 @@ import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.DeviceLostException;
-import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
+import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
@@ -16,8 +17,10 @@ import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightFormat;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaException;
 import dev.sparkmla.cuda.CudaFatalException;
@@ -36,6 +39,7 @@ import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -162,38 +166,85 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight upload(int rowCount, int columns, List<WeightSource> parts) {
-    long elements = parts.stream().mapToLong(WeightSource::elements).sum();
-    if (elements != (long) rowCount * columns) {
-      throw new IllegalArgumentException(
-          "%s has %d elements; expected %d x %d"
-              .formatted(parts.get(0).name(), elements, rowCount, columns));
-    }
-    ElementType type = CudaWeight.type(rowCount);
-    DeviceBuffer buffer = allocate(parts.get(0).name(), elements * type.bytes());
+  public Weight uploadMatrix(List<MatrixSource> parts) {
+    int rowCount = MatrixSource.stackedRows(parts);
+    Resources loaded = new Resources();
     try {
-      load(parts, type, buffer, 0);
-      return new CudaWeight(buffer, rowCount, columns);
+      List<CudaRows> ranges = new ArrayList<>();
+      int first = 0;
+      for (List<MatrixSource> alike : byFormat(parts)) {
+        CudaRows range = loaded.own(load(alike, first));
+        ranges.add(range);
+        first += range.range().count();
+      }
+      return new CudaWeight(ranges, rowCount, parts.get(0).columns());
+    } catch (RuntimeException | Error e) {
+      loaded.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /** Neighbours that the device holds in one format, together. */
+  private static List<List<MatrixSource>> byFormat(List<MatrixSource> parts) {
+    List<List<MatrixSource>> runs = new ArrayList<>();
+    for (MatrixSource part : parts) {
+      List<MatrixSource> last = runs.isEmpty() ? List.of() : runs.get(runs.size() - 1);
+      if (last.isEmpty() || CudaRows.held(last.get(0)) != CudaRows.held(part)) {
+        last = new ArrayList<>();
+        runs.add(last);
+      }
+      last.add(part);
+    }
+    return runs;
+  }
+
+  /** Matrices of one format, one below the other, from the weight's row {@code first} on. */
+  private CudaRows load(List<MatrixSource> parts, int first) {
+    WeightFormat format = CudaRows.held(parts.get(0));
+    int count = MatrixSource.stackedRows(parts);
+    int columns = parts.get(0).columns();
+    DeviceBuffer buffer =
+        load(
+            parts.stream().map(MatrixSource::values).toList(),
+            CudaRows.type(format),
+            (long) count * columns);
+    return new CudaRows(buffer, new Weight.RowRange(first, count, format), columns);
+  }
+
+  @Override
+  public WeightVector uploadVector(List<Tensor> parts) {
+    int size = Tensor.joinedSize(parts);
+    return new CudaVector(load(parts, ElementType.FLOAT32, size), size);
+  }
+
+  /** A buffer of tensors one after the other, {@code elements} in all. */
+  private DeviceBuffer load(List<Tensor> tensors, ElementType type, long elements) {
+    DeviceBuffer buffer = allocate(tensors.get(0).toString(), elements * type.bytes());
+    try {
+      load(tensors, type, buffer, 0);
+      return buffer;
     } catch (RuntimeException | Error e) {
       buffer.close();
       throw e;
     }
   }
 
-  private void load(List<WeightSource> parts, ElementType type, DeviceBuffer to, long offset) {
+  private void load(List<Tensor> tensors, ElementType type, DeviceBuffer to, long offset) {
     guarded(
-        "loading " + parts.get(0).name(),
+        "loading " + tensors.get(0),
         () -> {
           long at = offset;
-          for (WeightSource part : parts) {
-            loader.load(part, type, to, at);
-            at += part.elements() * type.bytes();
+          for (Tensor tensor : tensors) {
+            loader.load(tensor, type, to, at);
+            at += tensor.elements() * type.bytes();
           }
         });
   }
 
   @Override
-  public ExpertWeights uploadExperts(int hidden, int width, List<ExpertSource> sources) {
+  public ExpertWeights uploadExperts(List<GatedSource> sources) {
+    int hidden = sources.get(0).hidden();
+    int width = sources.get(0).width();
     long each = (long) hidden * width * ElementType.BFLOAT16.bytes();
     String name = sources.get(0).gate().name() + " and all experts beside it";
     DeviceBuffer gateUp = allocate(name, 2 * each * sources.size());
@@ -201,9 +252,13 @@ public final class CudaBackend implements ComputeBackend {
     try {
       down = allocate(name, each * sources.size());
       for (int i = 0; i < sources.size(); i++) {
-        ExpertSource source = sources.get(i);
-        load(List.of(source.gate(), source.up()), ElementType.BFLOAT16, gateUp, 2 * each * i);
-        load(List.of(source.down()), ElementType.BFLOAT16, down, each * i);
+        GatedSource source = sources.get(i);
+        load(
+            List.of(source.gate().values(), source.up().values()),
+            ElementType.BFLOAT16,
+            gateUp,
+            2 * each * i);
+        load(List.of(source.down().values()), ElementType.BFLOAT16, down, each * i);
       }
       return new CudaExperts(gateUp, down, sources.size(), hidden, width);
     } catch (RuntimeException | Error e) {
@@ -286,35 +341,40 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public void normalize(Activation in, Weight gain, float epsilon, Activation out) {
+  public void normalize(Activation in, WeightVector gain, float epsilon, Activation out) {
     rows.normalize(
         CudaActivation.of(in).tensor(),
-        CudaWeight.of(gain).vector(),
+        CudaVector.of(gain),
         epsilon,
         CudaActivation.of(out).tensor(),
         stream);
   }
 
   @Override
-  public void linear(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
-    DeviceTensor result = CudaActivation.of(out).tensor();
-    products.multiply(
-        CudaActivation.of(in).tensor(), CudaWeight.of(weight).matrix(), result, stream);
-    addBias(bias, result);
+  public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
+    for (CudaRows part : CudaWeight.of(weight).parts()) {
+      products.multiply(CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), stream);
+    }
+    addBias(bias, out);
   }
 
   @Override
-  public void linearAdd(Activation in, Weight weight, Optional<Weight> bias, Activation out) {
-    DeviceTensor result = CudaActivation.of(out).tensor();
-    products.multiplyAdd(
-        CudaActivation.of(in).tensor(), CudaWeight.of(weight).matrix(), result, stream);
-    addBias(bias, result);
+  public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
+    for (CudaRows part : CudaWeight.of(weight).parts()) {
+      products.multiplyAdd(
+          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), stream);
+    }
+    addBias(bias, out);
   }
 
-  private void addBias(Optional<Weight> bias, DeviceTensor out) {
-    if (bias.isPresent()) {
-      rows.addBias(CudaWeight.of(bias.get()).vector(), out, stream);
-    }
+  /** The columns of a result that a weight's rows give. */
+  private static DeviceTensor outputs(CudaRows part, Activation out) {
+    return CudaActivation.of(out.columns(part.range().first(), part.range().count())).tensor();
+  }
+
+  private void addBias(Optional<WeightVector> bias, Activation out) {
+    bias.ifPresent(
+        vector -> rows.addBias(CudaVector.of(vector), CudaActivation.of(out).tensor(), stream));
   }
 
   @Override
@@ -325,7 +385,7 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void writeCache(
       Activation latents,
-      Weight gain,
+      WeightVector gain,
       float epsilon,
       Rotation rotation,
       StepPlan plan,
@@ -335,7 +395,7 @@ public final class CudaBackend implements ComputeBackend {
     CudaRotation.of(rotation)
         .writeCache(
             CudaActivation.of(latents).tensor(),
-            CudaWeight.of(gain).vector(),
+            CudaVector.of(gain),
             epsilon,
             step.positions(0, step.rows()),
             step.slots(),
@@ -409,11 +469,11 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<Weight> bias, RouterPolicy policy, StepPlan plan) {
+      Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
     CudaRouting routing = CudaRouting.take(arena, logits.rows(), policy.perToken(), on(plan));
     router.route(
         CudaActivation.of(logits).tensor(),
-        bias.map(values -> CudaWeight.of(values).vector()),
+        bias.map(CudaVector::of),
         policy,
         routing.idTensor(),
         routing.weightTensor(),

@@ -1,18 +1,17 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
-import dev.sparkmla.cuda.ElementType;
+import java.util.List;
 
-/** A matrix in bf16, or a vector (one row) in float32. */
+/** A matrix on the device: its rows by format, mostly one range of bf16. */
 final class CudaWeight implements Weight {
-  private final DeviceBuffer buffer;
+  private final List<CudaRows> parts;
   private final int rows;
   private final int columns;
 
-  CudaWeight(DeviceBuffer buffer, int rows, int columns) {
-    this.buffer = buffer;
+  CudaWeight(List<CudaRows> parts, int rows, int columns) {
+    this.parts = List.copyOf(parts);
     this.rows = rows;
     this.columns = columns;
   }
@@ -21,37 +20,31 @@ final class CudaWeight implements Weight {
     return (CudaWeight) weight;
   }
 
-  /** What a weight of so many rows is kept as. */
-  static ElementType type(int rows) {
-    return rows == 1 ? ElementType.FLOAT32 : ElementType.BFLOAT16;
+  /** The rows from the first to the last, by format. */
+  List<CudaRows> parts() {
+    return parts;
   }
 
-  /** {@code [rows, columns]}. */
+  /** {@code [rows, columns]} of a weight in one format. */
   DeviceTensor matrix() {
-    return buffer.tensor(type(rows), rows, columns);
-  }
-
-  /** {@code [columns]}. */
-  DeviceTensor vector() {
-    if (rows != 1) {
-      throw new IllegalArgumentException("a matrix of " + rows + " rows where a vector belongs");
-    }
-    return buffer.tensor(ElementType.FLOAT32, columns);
+    return whole().matrix();
   }
 
   /**
-   * Of each head's rows some.
+   * Of each head's rows some, of a weight in one format.
    *
    * @return {@code [heads, count, columns]}
    */
   DeviceTensor heads(int heads, int first, int count) {
-    long each = rows / heads;
-    return DeviceTensor.strided(
-        buffer,
-        (long) first * columns * ElementType.BFLOAT16.bytes(),
-        ElementType.BFLOAT16,
-        new long[] {heads, count, columns},
-        new long[] {each * columns, columns, 1});
+    return whole().heads(heads, first, count);
+  }
+
+  private CudaRows whole() {
+    if (parts.size() != 1) {
+      throw new IllegalArgumentException(
+          "a weight of rows in several formats, " + ranges() + ", where one format belongs");
+    }
+    return parts.get(0);
   }
 
   @Override
@@ -65,7 +58,12 @@ final class CudaWeight implements Weight {
   }
 
   @Override
+  public List<RowRange> ranges() {
+    return parts.stream().map(CudaRows::range).toList();
+  }
+
+  @Override
   public void close() {
-    buffer.close();
+    parts.forEach(CudaRows::close);
   }
 }

@@ -1,7 +1,7 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Resources;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaEvent;
 import dev.sparkmla.cuda.CudaStream;
@@ -11,6 +11,7 @@ import dev.sparkmla.cuda.ElementOperations;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.PinnedBuffer;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -44,33 +45,19 @@ final class WeightLoader implements AutoCloseable {
     }
   }
 
-  /** Enqueues a source's elements as {@code type} into {@code to} from byte {@code offset} on. */
-  void load(WeightSource source, ElementType type, DeviceBuffer to, long offset) {
-    if (source instanceof WeightSource.Drawn drawn) {
-      operations.draw(
-          drawn.mean(),
-          drawn.deviation(),
-          drawn.seed(),
-          DeviceTensor.of(to, offset, type, drawn.elements()),
-          stream);
-    } else if (source instanceof WeightSource.Stored stored) {
-      load(stored, type, to, offset);
-    }
-  }
-
-  private void load(WeightSource.Stored stored, ElementType type, DeviceBuffer to, long offset) {
+  /** Enqueues a tensor's elements as {@code type} into {@code to} from byte {@code offset} on. */
+  void load(Tensor tensor, ElementType type, DeviceBuffer to, long offset) {
     ElementType from =
-        switch (stored.type()) {
+        switch (tensor.type()) {
           case BF16 -> ElementType.BFLOAT16;
           case F16 -> ElementType.FLOAT16;
           case F32 -> ElementType.FLOAT32;
         };
-    ByteBuffer data = stored.data().slice();
-    for (int done = 0; done < data.capacity(); done += PIECE) {
-      int size = Math.min(PIECE, data.capacity() - done);
-      PinnedBuffer piece = fill(data.slice(done, size));
+    for (long done = 0; done < tensor.bytes(); done += PIECE) {
+      int size = (int) Math.min(PIECE, tensor.bytes() - done);
+      PinnedBuffer piece = fill(tensor.slices(done, size));
       long elements = size / from.bytes();
-      long at = offset + (long) done / from.bytes() * type.bytes();
+      long at = offset + done / from.bytes() * type.bytes();
       if (from == type) {
         to.copyFromPinned(at, piece, 0, size, stream);
       } else {
@@ -83,20 +70,27 @@ final class WeightLoader implements AutoCloseable {
     }
   }
 
-  private PinnedBuffer fill(ByteBuffer data) {
+  private PinnedBuffer fill(List<ByteBuffer> slices) {
     copied[next].synchronize();
     PinnedBuffer piece = pieces[next];
     ByteBuffer target = piece.bytes();
-    int size = data.capacity();
+    int at = 0;
+    for (ByteBuffer slice : slices) {
+      copy(slice, target, at);
+      at += slice.capacity();
+    }
+    return piece;
+  }
+
+  private static void copy(ByteBuffer from, ByteBuffer to, int at) {
+    int size = from.capacity();
     IntStream.range(0, (size + SLICE - 1) / SLICE)
         .parallel()
         .forEach(
             i -> {
               int begin = i * SLICE;
-              int count = Math.min(SLICE, size - begin);
-              target.put(begin, data, begin, count);
+              to.put(at + begin, from, begin, Math.min(SLICE, size - begin));
             });
-    return piece;
   }
 
   /** Work that uses it must be done. */

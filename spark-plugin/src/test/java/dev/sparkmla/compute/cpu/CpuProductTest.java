@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -36,13 +37,13 @@ class CpuProductTest {
     Random random = new Random(seed);
     try (CpuBackend backend = new CpuBackend(2)) {
       int idle = backend.liveBuffers();
-      try (Weight weight = drawn(backend, outputs, inputs, seed);
-          Weight table = drawn(backend, MOST_ROWS, inputs, seed + 1);
-          Weight bias = drawn(backend, 1, outputs, seed + 2)) {
+      try (Weight weight = RandomTensors.uploadMatrix(backend, outputs, inputs, 0.2f, seed);
+          Weight table = RandomTensors.uploadMatrix(backend, MOST_ROWS, inputs, 0.2f, seed + 1);
+          WeightVector bias = RandomTensors.uploadVector(backend, outputs, 0, 0.2f, seed + 2)) {
         int[] ids = random.ints(rows, 0, MOST_ROWS).toArray();
         float[][] in = rowsOf(backend, table, ids);
         float[][] matrix = rowsOf(backend, weight, IntStream.range(0, outputs).toArray());
-        float[] biases = rowsOf(backend, bias, new int[] {0})[0];
+        float[] biases = CpuVector.of(bias);
         float[][] out = product(backend, table, ids, weight, bias, outputs, inputs);
         for (int i = 0; i < rows; i++) {
           for (int j = 0; j < outputs; j++) {
@@ -65,13 +66,6 @@ class CpuProductTest {
     }
   }
 
-  private static Weight drawn(CpuBackend backend, int rows, int columns, long seed) {
-    return backend.upload(
-        rows,
-        columns,
-        List.of(new WeightSource.Drawn("drawn", (long) rows * columns, 0, 0.2f, seed)));
-  }
-
   private static StepPlan plan(CpuBackend backend, int[] ids) {
     int[] blocks = new int[ids.length / 64 + 1];
     Arrays.setAll(blocks, i -> i);
@@ -91,7 +85,7 @@ class CpuProductTest {
       Weight table,
       int[] ids,
       Weight weight,
-      Weight bias,
+      WeightVector bias,
       int outputs,
       int inputs) {
     try (StepPlan plan = plan(backend, ids);

@@ -6,11 +6,12 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
-import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
+import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
@@ -18,7 +19,7 @@ import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
@@ -61,14 +62,13 @@ class CudaBackendGpuTest {
       int[] prompts) {
     private static final int WIDTH = 40;
 
-    private Weight drawn(ComputeBackend backend, int rows, int columns, float mean, int seed) {
-      float deviation = mean == 0 ? (float) (1 / Math.sqrt(columns)) : 0.3f;
-      return backend.upload(
-          rows, columns, List.of(source((long) rows * columns, mean, deviation, seed)));
+    private static Weight matrix(ComputeBackend backend, int rows, int columns, int seed) {
+      return RandomTensors.uploadMatrix(
+          backend, rows, columns, (float) (1 / Math.sqrt(columns)), seed);
     }
 
-    private static WeightSource source(long elements, float mean, float deviation, int seed) {
-      return new WeightSource.Drawn("w" + seed, elements, mean, deviation, seed);
+    private static WeightVector vector(ComputeBackend backend, int size, float mean, int seed) {
+      return RandomTensors.uploadVector(backend, size, mean, 0.3f, seed);
     }
 
     /** By name of the operation, what it gave. */
@@ -80,27 +80,26 @@ class CudaBackendGpuTest {
       int queries = shape.queryWidth();
       double[] frequencies =
           IntStream.range(0, 32).mapToDouble(i -> Math.pow(10000, -i / 32.0)).toArray();
-      List<ExpertSource> sources = new ArrayList<>();
+      List<GatedSource> sources = new ArrayList<>();
       for (int i = 0; i < EXPERTS; i++) {
-        long elements = (long) hidden * WIDTH;
         sources.add(
-            new ExpertSource(
-                source(elements, 0, 0.3f, 100 + 3 * i),
-                source(elements, 0, 0.3f, 101 + 3 * i),
-                source(elements, 0, 0.3f, 102 + 3 * i)));
+            new GatedSource(
+                RandomTensors.matrix("gate", WIDTH, hidden, 0.3f, 100 + 3 * i),
+                RandomTensors.matrix("up", WIDTH, hidden, 0.3f, 101 + 3 * i),
+                RandomTensors.matrix("down", hidden, WIDTH, 0.3f, 102 + 3 * i)));
       }
-      try (Weight table = drawn(backend, VOCABULARY, hidden, 0, 1);
-          Weight gain = drawn(backend, 1, hidden, 1, 2);
-          Weight down = drawn(backend, queries + CACHE.width(), hidden, 0, 3);
-          Weight bias = drawn(backend, 1, queries + CACHE.width(), 0.1f, 4);
-          Weight latentGain = drawn(backend, 1, CACHE.latent(), 1, 5);
-          Weight keyValue = drawn(backend, heads * (nope + value), CACHE.latent(), 0, 6);
-          Weight output = drawn(backend, hidden, heads * value, 0, 7);
-          Weight gateUp = drawn(backend, 2 * WIDTH, hidden, 0, 8);
-          Weight gated = drawn(backend, hidden, WIDTH, 0, 9);
-          Weight router = drawn(backend, EXPERTS, hidden, 0, 10);
-          Weight correction = drawn(backend, 1, EXPERTS, 0.1f, 11);
-          ExpertWeights experts = backend.uploadExperts(hidden, WIDTH, sources);
+      try (Weight table = matrix(backend, VOCABULARY, hidden, 1);
+          WeightVector gain = vector(backend, hidden, 1, 2);
+          Weight down = matrix(backend, queries + CACHE.width(), hidden, 3);
+          WeightVector bias = vector(backend, queries + CACHE.width(), 0.1f, 4);
+          WeightVector latentGain = vector(backend, CACHE.latent(), 1, 5);
+          Weight keyValue = matrix(backend, heads * (nope + value), CACHE.latent(), 6);
+          Weight output = matrix(backend, hidden, heads * value, 7);
+          Weight gateUp = matrix(backend, 2 * WIDTH, hidden, 8);
+          Weight gated = matrix(backend, hidden, WIDTH, 9);
+          Weight router = matrix(backend, EXPERTS, hidden, 10);
+          WeightVector correction = vector(backend, EXPERTS, 0.1f, 11);
+          ExpertWeights experts = backend.uploadExperts(sources);
           Rotation rotation = backend.rotation(frequencies, 1.1, interleaved, 5000);
           LatentCache cache = backend.allocateCache(CACHE, 2, blocks)) {
         Random random = new Random(12);
@@ -177,7 +176,7 @@ class CudaBackendGpuTest {
             backend.linearAdd(active, gated, Optional.empty(), stream);
             backend.linear(input, router, Optional.empty(), scores);
             keep(results, "router", backend, scores);
-            Optional<Weight> biased =
+            Optional<WeightVector> biased =
                 policy.method() == RouterPolicy.Method.SIGMOID_BIASED
                     ? Optional.of(correction)
                     : Optional.empty();
@@ -314,12 +313,8 @@ class CudaBackendGpuTest {
   @CsvSource({"1", "5", "64"})
   void aRecordedStepDoesWhatAPlainOneDoes(int rows) {
     try (CudaBackend backend = new CudaBackend(GpuDevice.at(0));
-        Weight table =
-            backend.upload(
-                VOCABULARY,
-                64,
-                List.of(new WeightSource.Drawn("table", VOCABULARY * 64L, 0, 1, 3)));
-        Weight gain = backend.upload(1, 64, List.of(new WeightSource.Drawn("gain", 64, 1, 0, 1)))) {
+        Weight table = RandomTensors.uploadMatrix(backend, VOCABULARY, 64, 1, 3);
+        WeightVector gain = RandomTensors.uploadVector(backend, 64, 1, 0, 1)) {
       Forward repeated = plan -> chain(backend, table, gain, plan);
       List<SampledTokens> steps = new ArrayList<>();
       for (boolean fresh : new boolean[] {true, false}) {
@@ -359,7 +354,8 @@ class CudaBackendGpuTest {
     }
   }
 
-  private static void chain(ComputeBackend backend, Weight table, Weight gain, StepPlan plan) {
+  private static void chain(
+      ComputeBackend backend, Weight table, WeightVector gain, StepPlan plan) {
     try (Activation stream = backend.allocate(plan.rows(), 64, Precision.FLOAT32);
         Activation last = backend.allocate(plan.sampledRows(), 64, Precision.FLOAT32);
         Activation input = backend.allocate(plan.sampledRows(), 64, Precision.BFLOAT16);

@@ -4,17 +4,19 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
-import dev.sparkmla.compute.ExpertSource;
 import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
+import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.ArrayDeque;
@@ -60,8 +62,8 @@ public class OperationBenchmark {
   private LatentCache cache;
   private Rotation rotation;
   private Weight keyValue;
-  private Weight hiddenGain;
-  private Weight latentGain;
+  private WeightVector hiddenGain;
+  private WeightVector latentGain;
   private ExpertWeights experts;
   private Activation hidden;
   private Activation input;
@@ -83,6 +85,10 @@ public class OperationBenchmark {
 
   private Weight weight(int rows, int columns) {
     return own(ProductBenchmark.drawn(backend, rows, columns, opened.size()));
+  }
+
+  private WeightVector gain(int size) {
+    return own(RandomTensors.uploadVector(backend, size, 1, 0.05f, opened.size()));
   }
 
   private Activation activation(int rows, int columns, Precision precision) {
@@ -112,14 +118,14 @@ public class OperationBenchmark {
         IntStream.range(0, 32).mapToDouble(i -> Math.pow(1e5, -i / 32.0)).toArray();
     rotation = own(backend.rotation(frequencies, 1, true, TOKENS));
     keyValue = weight(SHAPE.keyValueRows(), SHAPE.cache().latent());
-    hiddenGain = weight(1, HIDDEN);
-    latentGain = weight(1, SHAPE.cache().latent());
-    List<ExpertSource> sources = new ArrayList<>();
+    hiddenGain = gain(HIDDEN);
+    latentGain = gain(SHAPE.cache().latent());
+    List<GatedSource> sources = new ArrayList<>();
     for (int i = 0; i < EXPERTS; i++) {
-      WeightSource source = new WeightSource.Drawn("expert", 128L * HIDDEN, 0, 0.05f, i);
-      sources.add(new ExpertSource(source, source, source));
+      MatrixSource up = RandomTensors.matrix("up", 128, HIDDEN, 0.05f, i);
+      sources.add(new GatedSource(up, up, RandomTensors.matrix("down", HIDDEN, 128, 0.05f, i)));
     }
-    experts = own(backend.uploadExperts(HIDDEN, 128, sources));
+    experts = own(backend.uploadExperts(sources));
     hidden = activation(TOKENS, HIDDEN, Precision.FLOAT32);
     input = activation(TOKENS, HIDDEN, Precision.BFLOAT16);
     latents = activation(TOKENS, SHAPE.cache().width(), Precision.BFLOAT16);

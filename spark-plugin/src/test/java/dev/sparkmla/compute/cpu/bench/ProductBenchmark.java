@@ -4,9 +4,8 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightSource;
-import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -133,10 +132,7 @@ public class ProductBenchmark {
   }
 
   static Weight drawn(ComputeBackend backend, int rows, int columns, long seed) {
-    return backend.upload(
-        rows,
-        columns,
-        List.of(new WeightSource.Drawn("weight", (long) rows * columns, 0, 0.05f, seed)));
+    return RandomTensors.uploadMatrix(backend, rows, columns, 0.05f, seed);
   }
 
   /** The backend's. */

@@ -8,7 +8,7 @@ import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The sizes of published models, for models with random parameters. From their config.json. */
+/** The sizes of published models, for models with {@link RandomParameters}. From their config.json. */
 public enum ModelShapes {
   /** deepseek-ai/DeepSeek-V2-Lite: 15.7 billion parameters. */
   DEEPSEEK_V2_LITE(
