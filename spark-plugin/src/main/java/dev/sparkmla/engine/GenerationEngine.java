@@ -2,17 +2,16 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
-import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Tokenizer;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -40,7 +39,7 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>Where the model runs ahead, a step is submitted before the results of the one before it are
  * taken in, so that the device does not wait for the host; text is made meanwhile.
  *
- * <p>Thread-safe. It owns its model and its tokenizer.
+ * <p>Thread-safe. It owns its model; the tokenizer is the model folder's.
  */
 public final class GenerationEngine implements AutoCloseable {
   /** Temperatures below this one would only divide by almost nothing. */
@@ -78,8 +77,9 @@ public final class GenerationEngine implements AutoCloseable {
   private Optional<EngineFailedException> failure = Optional.empty();
 
   /**
-   * Starts an engine that owns {@code model} and {@code tokenizer} from here on.
+   * Starts an engine that owns {@code model} from here on.
    *
+   * @param tokenizer stays the caller's, and must outlive the engine
    * @param options its size of the cache does not matter: the model has its cache
    */
   GenerationEngine(
@@ -110,36 +110,27 @@ public final class GenerationEngine implements AutoCloseable {
    * Loads a model folder and starts an engine over it. Whatever cannot be loaded, what was loaded
    * before it is freed.
    *
+   * @param folder stays the caller's, and must outlive the engine
    * @param backend computes; it stays the caller's, and must outlive the engine
    * @throws ModelFormatException if the model cannot be read, or its tokenizer has ids beyond the
    *     vocabulary
    * @throws dev.sparkmla.text.TextFormatException if the tokenizer or its template cannot be read
    */
-  public static GenerationEngine open(Path folder, ComputeBackend backend, EngineOptions options) {
-    ModelConfig config = ModelConfig.read(folder);
-    GenerationDefaults defaults = GenerationDefaults.read(folder);
-    Optional<ChatTemplate> template = ChatTemplate.open(folder);
-    Tokenizer tokenizer = Tokenizer.open(folder);
-    try {
-      if (tokenizer.vocabularySize() > config.vocabularySize()) {
-        throw new ModelFormatException(
-            folder.resolve("tokenizer.json"),
-            "the largest token id is "
-                + (tokenizer.vocabularySize() - 1)
-                + ", but the model's vocabulary has "
-                + config.vocabularySize()
-                + " tokens; expected a tokenizer of this model");
-      }
-      try (Weights weights = Weights.open(folder)) {
-        return new GenerationEngine(
-            MlaTransformer.load(config, weights, backend, options.cacheSize()),
-            tokenizer,
-            template,
-            defaults,
-            options);
-      }
+  public static GenerationEngine open(
+      ModelFolder folder, ComputeBackend backend, EngineOptions options) {
+    folder.requireTokenizerOfModel();
+    Resources loaded = new Resources();
+    try (Weights weights = folder.openWeights()) {
+      MlaTransformer model =
+          loaded.own(MlaTransformer.load(folder.config(), weights, backend, options.cacheSize()));
+      return new GenerationEngine(
+          model,
+          folder.text().tokenizer(),
+          folder.text().template(),
+          folder.config().generation(),
+          options);
     } catch (RuntimeException | Error e) {
-      tokenizer.close();
+      loaded.closeAfter(e);
       throw e;
     }
   }
@@ -167,7 +158,7 @@ public final class GenerationEngine implements AutoCloseable {
     } catch (RowErrorException e) {
       return rowInError(e.code(), e.getMessage());
     } catch (RuntimeException e) {
-      // No fault of the row. If the engine was closed meanwhile, the tokenizer was too.
+      // No fault of the row. If the engine was closed meanwhile, the tokenizer may be too.
       return CompletableFuture.failedFuture(refusal().orElse(e));
     }
     synchronized (lock) {
@@ -203,7 +194,7 @@ public final class GenerationEngine implements AutoCloseable {
 
   /**
    * Ends the engine: waits for the step in progress, completes what is unfinished with {@link
-   * EngineClosedException}, and closes the model and the tokenizer.
+   * EngineClosedException}, and closes the model.
    *
    * @throws IllegalStateException if it was called before, or is called on the engine's own thread
    */
@@ -220,11 +211,7 @@ public final class GenerationEngine implements AutoCloseable {
       lock.notifyAll();
     }
     joinThread();
-    try {
-      model.close();
-    } finally {
-      tokenizer.close();
-    }
+    model.close();
   }
 
   private void joinThread() {

@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * config.json to {@link ModelConfig}. Defaults and the meaning of every key are those of the
+ * From config.json to {@link ModelConfig}. Defaults and the meaning of every key are those of the
  * transformers implementation of the architecture (its version: docs/models.md).
  */
 final class ConfigReader {
@@ -29,9 +29,10 @@ final class ConfigReader {
     this.architecture = architecture;
   }
 
-  static ModelConfig read(Path file) {
-    JsonFields fields = JsonFields.read(file);
-    return new ConfigReader(fields, architecture(fields)).read();
+  static ModelConfig read(Path folder) {
+    JsonFields fields = JsonFields.read(folder.resolve("config.json"));
+    return new ConfigReader(fields, architecture(fields))
+        .read(GenerationDefaults.read(folder, fields));
   }
 
   private static Architecture architecture(JsonFields fields) {
@@ -49,7 +50,7 @@ final class ConfigReader {
         "one of " + Arrays.toString(Architecture.values()));
   }
 
-  private ModelConfig read() {
+  private ModelConfig read(GenerationDefaults generation) {
     refuseUnsupported();
     int layers = fields.integer("num_hidden_layers", 1, LARGEST_LAYERS);
     int heads = fields.integer("num_attention_heads", 1, 1 << 10);
@@ -79,7 +80,8 @@ final class ConfigReader {
         fields.flag("tie_word_embeddings", architecture == Architecture.YoutuForCausalLM),
         fields.integer("max_position_embeddings", 1, Integer.MAX_VALUE),
         rope(),
-        architecture == Architecture.YoutuForCausalLM ? Optional.empty() : experts(layers));
+        architecture == Architecture.YoutuForCausalLM ? Optional.empty() : experts(layers),
+        generation);
   }
 
   private void refuseUnsupported() {

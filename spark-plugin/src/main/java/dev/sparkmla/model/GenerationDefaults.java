@@ -18,22 +18,28 @@ public record GenerationDefaults(Set<Integer> endTokens, float temperature, int 
     endTokens = Set.copyOf(endTokens);
   }
 
+  /** Greedy decoding up to one of these tokens. */
+  public static GenerationDefaults greedy(Set<Integer> endTokens) {
+    return new GenerationDefaults(endTokens, 0, 0, 1);
+  }
+
   /**
-   * Reads generation_config.json, and config.json for the end tokens where that is silent.
+   * Reads generation_config.json.
    *
    * @param folder the model folder
-   * @throws ModelFormatException when a file is not JSON or a value is out of its range
+   * @param config its config.json: for the end tokens where generation_config.json names none, and
+   *     for everything where there is no such file
+   * @throws ModelFormatException when the file is not JSON or a value is out of its range
    */
-  public static GenerationDefaults read(Path folder) {
+  static GenerationDefaults read(Path folder, JsonFields config) {
     Path file = folder.resolve("generation_config.json");
-    JsonFields config = JsonFields.read(folder.resolve("config.json"));
     JsonFields generation = Files.exists(file) ? JsonFields.read(file) : config;
     Set<Integer> endTokens = generation.tokenIds("eos_token_id");
     if (endTokens.isEmpty()) {
       endTokens = config.tokenIds("eos_token_id");
     }
     if (!generation.flag("do_sample", false)) {
-      return new GenerationDefaults(endTokens, 0, 0, 1);
+      return greedy(endTokens);
     }
     return new GenerationDefaults(
         endTokens,

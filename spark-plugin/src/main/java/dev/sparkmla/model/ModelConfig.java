@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 
 /**
  * The sizes and options of an MLA model, from config.json, after defaults and spellings are
- * resolved. Immutable.
+ * resolved, and how its owner generates with it. Immutable.
  *
  * @param architecture the first entry of {@code architectures}
  * @param vocabularySize rows of the embedding
@@ -31,6 +31,7 @@ import java.util.OptionalInt;
  * @param contextWindow {@code max_position_embeddings}
  * @param rope the rotary embedding
  * @param experts the mixture of experts; empty when every layer is dense
+ * @param generation what holds for requests that say nothing else
  */
 public record ModelConfig(
     Architecture architecture,
@@ -50,7 +51,8 @@ public record ModelConfig(
     boolean tiedEmbedding,
     int contextWindow,
     Rope rope,
-    Optional<Experts> experts) {
+    Optional<Experts> experts,
+    GenerationDefaults generation) {
 
   /** The supported architectures; their names are those of config.json. */
   public enum Architecture {
@@ -110,14 +112,14 @@ public record ModelConfig(
       RouterPolicy router, int shared, int intermediateSize, int firstDenseLayers) {}
 
   /**
-   * Reads config.json.
+   * Reads config.json and generation_config.json.
    *
    * @param folder the model folder
-   * @throws ModelFormatException when the file is missing, is not JSON, names an architecture or an
-   *     option that is not supported, or contradicts itself
+   * @throws ModelFormatException when config.json is missing, a file is not JSON, names an
+   *     architecture or an option that is not supported, or contradicts itself
    */
   public static ModelConfig read(Path folder) {
-    return ConfigReader.read(folder.resolve("config.json"));
+    return ConfigReader.read(folder);
   }
 
   /** What the cache holds of a token. */
@@ -132,7 +134,7 @@ public record ModelConfig(
 
   /** The sizes of every layer's attention. */
   public AttentionShape attentionShape() {
-    double scale = Math.pow(nopeSize + ropeSize, -0.5);
+    double scale = Math.pow(nopeSize + cacheShape().rope(), -0.5);
     double factor = rope.yarn().map(Yarn::softmaxFactor).orElse(1.0);
     return new AttentionShape(heads, nopeSize, valueSize, (float) (scale * factor), cacheShape());
   }
@@ -151,13 +153,13 @@ public record ModelConfig(
 
   /** Parameters of all layers, with so many routed experts in each. */
   private long matrices(long routed) {
-    long queries = (long) heads * (nopeSize + ropeSize);
+    long queries = (long) heads * (nopeSize + cacheShape().rope());
     long attention =
         (queryRank.isPresent()
                 ? queryRank.getAsInt() * (hiddenSize + queries)
                 : hiddenSize * queries)
-            + (long) hiddenSize * (latentSize + ropeSize)
-            + (long) latentSize * heads * (nopeSize + valueSize)
+            + (long) hiddenSize * cacheShape().width()
+            + (long) cacheShape().latent() * heads * (nopeSize + valueSize)
             + (long) heads * valueSize * hiddenSize;
     long sum = layers * attention;
     for (int layer = 0; layer < layers; layer++) {

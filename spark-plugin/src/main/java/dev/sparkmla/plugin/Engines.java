@@ -6,6 +6,7 @@ import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.engine.Prompt;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -60,11 +61,12 @@ final class Engines implements TextGenerator {
    * Claims the executor's GPUs and loads the model on all of them at once. Where one fails, all are
    * closed, and the failure that came first is thrown; later ones are suppressed in it.
    *
+   * @param folder the model's; it stays the caller's, and must outlive the engines
    * @throws InvalidConfigurationException when the settings do not fit the executor or the model
    * @throws GpuRefusedException when a GPU will not do, is claimed by another process, or has too
    *     little memory for the model
    */
-  static Engines open(MlaConf conf, PluginContext context, GpuHost host) {
+  static Engines open(MlaConf conf, ModelFolder folder, PluginContext context, GpuHost host) {
     boolean local = MlaPlugin.isLocal(context.conf());
     DeviceChoice choice = DeviceChoice.of(conf, local, context.resources(), host);
     Engines engines = new Engines();
@@ -76,13 +78,15 @@ final class Engines implements TextGenerator {
               gpus.count(),
               local ? Duration.ZERO : PATIENCE),
           conf,
+          folder,
           host);
     } else {
       int threads =
           conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors());
       engines.slots.add(
           new Slot(
-              ModelGenerator.open(conf, () -> ComputeBackends.cpu(threads)), Optional.empty()));
+              ModelGenerator.open(conf, folder, () -> ComputeBackends.cpu(threads)),
+              Optional.empty()));
     }
     return engines;
   }
@@ -91,10 +95,10 @@ final class Engines implements TextGenerator {
    * Loads on all GPUs at once, each on a thread of its own. No load can be broken off, so all are
    * waited for, and what they opened is closed again where one has failed.
    */
-  private void openOn(List<GpuClaim> claims, MlaConf conf, GpuHost host) {
+  private void openOn(List<GpuClaim> claims, MlaConf conf, ModelFolder folder, GpuHost host) {
     Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
     List<CompletableFuture<TextGenerator>> loads =
-        claims.stream().map(claim -> load(claim.device(), conf, host, failures)).toList();
+        claims.stream().map(claim -> load(claim.device(), conf, folder, host, failures)).toList();
     List<GpuClaim> unused = new ArrayList<>();
     for (int i = 0; i < claims.size(); i++) {
       try {
@@ -121,11 +125,11 @@ final class Engines implements TextGenerator {
 
   /** Starts to load; a failure is among {@code failures} before the result has it. */
   private static CompletableFuture<TextGenerator> load(
-      GpuDevice device, MlaConf conf, GpuHost host, Queue<Throwable> failures) {
+      GpuDevice device, MlaConf conf, ModelFolder folder, GpuHost host, Queue<Throwable> failures) {
     return CompletableFuture.supplyAsync(
         () -> {
           try {
-            return openOn(device, conf, host);
+            return openOn(device, conf, folder, host);
           } catch (RuntimeException | Error problem) {
             failures.add(problem);
             throw problem;
@@ -134,9 +138,10 @@ final class Engines implements TextGenerator {
         task -> new Thread(task, "mla-load-" + device.ordinal()).start());
   }
 
-  private static TextGenerator openOn(GpuDevice device, MlaConf conf, GpuHost host) {
+  private static TextGenerator openOn(
+      GpuDevice device, MlaConf conf, ModelFolder folder, GpuHost host) {
     try {
-      return ModelGenerator.open(conf, () -> host.open(device));
+      return ModelGenerator.open(conf, folder, () -> host.open(device));
     } catch (ComputeException problem) {
       throw new GpuRefusedException(
           GpuRefusedException.name(device) + ": " + problem.getMessage(), problem);

@@ -23,13 +23,13 @@ final class MlaDriverPlugin implements DriverPlugin {
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
     check(context.getConf());
     application = context;
-    ModelText.start(MlaConf.of(context.getConf()));
+    ApplicationModel.start(ApplicationModel.Side.DRIVER, MlaConf.of(context.getConf()));
     return Map.of();
   }
 
   @Override
   public void shutdown() {
-    ModelText.stop();
+    ApplicationModel.stop(ApplicationModel.Side.DRIVER);
   }
 
   /**

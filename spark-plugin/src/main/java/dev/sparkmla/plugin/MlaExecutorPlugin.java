@@ -1,5 +1,6 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.engine.EngineFailedException;
 import java.util.Map;
 import java.util.function.BiFunction;
@@ -50,13 +51,16 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   }
 
   private void start(PluginContext context) {
-    TextGenerator generator = opener.apply(MlaConf.of(context.conf()), context);
+    MlaConf conf = MlaConf.of(context.conf());
+    Resources started = new Resources();
     try {
+      ApplicationModel.start(ApplicationModel.Side.EXECUTOR, conf);
+      started.own(() -> ApplicationModel.stop(ApplicationModel.Side.EXECUTOR));
+      TextGenerator generator = started.own(opener.apply(conf, context));
       EngineMetrics.register(context.metricRegistry(), generator);
       ExecutorEngine.start(generator);
-      ModelText.start(MlaConf.of(context.conf()));
-    } catch (RuntimeException problem) {
-      generator.close();
+    } catch (RuntimeException | Error problem) {
+      started.closeAfter(problem);
       throw problem;
     }
   }
@@ -85,8 +89,11 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
 
   @Override
   public void shutdown() {
-    ModelText.stop();
-    ExecutorEngine.stop();
+    try {
+      ExecutorEngine.stop();
+    } finally {
+      ApplicationModel.stop(ApplicationModel.Side.EXECUTOR);
+    }
   }
 
   private static boolean isEngineFailure(TaskFailedReason reason) {

@@ -35,7 +35,7 @@ public class MlaPlugin implements SparkPlugin {
    * @param context the executor's place in Spark
    */
   protected TextGenerator open(MlaConf conf, PluginContext context) {
-    return Engines.open(conf, context, GpuHost.OF_THIS_MACHINE);
+    return Engines.open(conf, ApplicationModel.folder(), context, GpuHost.OF_THIS_MACHINE);
   }
 
   /** Whether an application has this plugin, or a subclass of it. */

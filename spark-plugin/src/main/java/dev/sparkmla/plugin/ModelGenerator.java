@@ -1,59 +1,61 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.engine.EngineOptions;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationEngine;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The engine over a model's folder, and the backend it computes with. */
+/** An engine over a model folder, and the backend it computes with. */
 final class ModelGenerator implements TextGenerator {
   private static final Logger LOGGER = LoggerFactory.getLogger(ModelGenerator.class);
 
-  private final ComputeBackend backend;
+  private final Resources owned;
   private final GenerationEngine engine;
 
-  private ModelGenerator(ComputeBackend backend, GenerationEngine engine) {
-    this.backend = backend;
+  private ModelGenerator(Resources owned, GenerationEngine engine) {
+    this.owned = owned;
     this.engine = engine;
   }
 
   /**
    * Loads the model. Whatever fails, what was opened before it is closed.
    *
+   * @param folder the model's; it stays the caller's, and must outlive the generator
    * @param opener makes the backend to compute with, which the generator owns
    * @throws InvalidConfigurationException when the settings name no folder, or too small a cache
    */
-  static ModelGenerator open(MlaConf conf, Supplier<ComputeBackend> opener) {
-    Path folder = conf.get(MlaConf.MODEL_PATH);
-    if (!Files.isDirectory(folder)) {
+  static ModelGenerator open(MlaConf conf, ModelFolder folder, Supplier<ComputeBackend> opener) {
+    if (!Files.isDirectory(folder.path())) {
       throw new InvalidConfigurationException(
-          MlaConf.MODEL_PATH.key(), folder.toString(), MlaConf.MODEL_PATH.expected());
+          MlaConf.MODEL_PATH.key(), folder.path().toString(), MlaConf.MODEL_PATH.expected());
     }
     long start = System.nanoTime();
-    ModelConfig model = ModelConfig.read(folder);
-    ComputeBackend backend = opener.get();
+    ModelConfig model = folder.config();
+    Resources opened = new Resources();
     try {
-      EngineOptions options = options(conf, model, backend);
-      GenerationEngine engine = GenerationEngine.open(folder, backend, options);
+      ComputeBackend backend = opened.own(opener.get());
+      GenerationEngine engine =
+          opened.own(GenerationEngine.open(folder, backend, options(conf, model, backend)));
       LOGGER.info(
           "Loaded {} on {} in {} s, with a cache of {} tokens",
-          folder,
+          folder.path(),
           backend.name(),
           Math.round((System.nanoTime() - start) / 1e8) / 10.0,
           64L * engine.statistics().cacheBlocks());
-      return new ModelGenerator(backend, engine);
+      return new ModelGenerator(opened, engine);
     } catch (RuntimeException | Error problem) {
-      backend.close();
+      opened.closeAfter(problem);
       throw problem;
     }
   }
@@ -97,10 +99,6 @@ final class ModelGenerator implements TextGenerator {
 
   @Override
   public void close() {
-    try {
-      engine.close();
-    } finally {
-      backend.close();
-    }
+    owned.close();
   }
 }

@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.plugin.ModelText;
+import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.text.ChatTemplateException;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.PromptText;
@@ -105,7 +105,7 @@ public final class LlmPromptFunction extends Expression
     if (prompt == null) {
       return null;
     }
-    PromptText text = ModelText.current();
+    PromptText text = ApplicationModel.folder().text();
     if (prompt instanceof UTF8String string) {
       return text.countTokens(string.toString());
     }

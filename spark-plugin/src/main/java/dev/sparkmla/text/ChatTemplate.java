@@ -1,6 +1,5 @@
 package dev.sparkmla.text;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.sparkmla.text.jinja.Callable;
 import dev.sparkmla.text.jinja.Template;
 import dev.sparkmla.text.jinja.TemplateException;
@@ -42,36 +41,14 @@ public final class ChatTemplate {
    * @return empty when the model has none
    * @throws TextFormatException when a file of it cannot be used
    */
-  public static Optional<ChatTemplate> open(Path folder) {
-    Path config = folder.resolve("tokenizer_config.json");
-    JsonNode fields =
-        Files.exists(config) ? TextFiles.readObject(config) : TextFiles.JSON.createObjectNode();
-    Map<String, String> namedTokens = NamedTokens.all(fields);
+  static Optional<ChatTemplate> open(Path folder, TokenizerConfig config) {
     Path file = folder.resolve("chat_template.jinja");
     if (Files.exists(file)) {
-      return Optional.of(new ChatTemplate(file, TextFiles.read(file), namedTokens));
+      return Optional.of(new ChatTemplate(file, TextFiles.read(file), config.tokens()));
     }
-    JsonNode template = fields.path("chat_template");
-    if (template.isMissingNode() || template.isNull()) {
-      return Optional.empty();
-    }
-    if (template.isArray()) {
-      template = named("default", template);
-    }
-    if (!template.isTextual()) {
-      throw new TextFormatException(
-          config, "chat_template is no string; expected one, or a list with one named default");
-    }
-    return Optional.of(new ChatTemplate(config, template.textValue(), namedTokens));
-  }
-
-  private static JsonNode named(String name, JsonNode templates) {
-    for (JsonNode template : templates) {
-      if (template.path("name").asText().equals(name)) {
-        return template.path("template");
-      }
-    }
-    return templates;
+    return config
+        .chatTemplate()
+        .map(source -> new ChatTemplate(config.file(), source, config.tokens()));
   }
 
   /** Whether the template's own text holds a spelling. */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a model's tokenizer and chat template make of prompts, without the model. Thread-safe; it
- * owns its tokenizer.
+ * The tokenizer and the chat template of a model folder, and what they make of prompts without the
+ * model. Thread-safe; it owns its tokenizer.
  */
 public final class PromptText implements AutoCloseable {
   private final Path folder;
@@ -20,13 +20,25 @@ public final class PromptText implements AutoCloseable {
   }
 
   /**
-   * Opens a model's folder; its weights are not read.
+   * Opens the text files of a model folder: tokenizer.json, tokenizer_config.json and
+   * chat_template.jinja, of which the last two need not be there.
    *
    * @throws TextFormatException when the tokenizer or its template cannot be used
    */
   public static PromptText open(Path folder) {
-    Optional<ChatTemplate> template = ChatTemplate.open(folder);
-    return new PromptText(folder, Tokenizer.open(folder), template);
+    TokenizerConfig config = TokenizerConfig.read(folder);
+    Optional<ChatTemplate> template = ChatTemplate.open(folder, config);
+    return new PromptText(folder, Tokenizer.open(folder, config), template);
+  }
+
+  /** The tokenizer, which is closed with this. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** The chat template; empty when the model has none. */
+  public Optional<ChatTemplate> template() {
+    return template;
   }
 
   /**

@@ -1,8 +1,6 @@
 package dev.sparkmla.text;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.sparkmla.text.TokenizerFile.AddedToken;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -89,9 +87,12 @@ public final class Tokenizer implements AutoCloseable {
    *
    * @throws TextFormatException when a file is missing or cannot be used
    */
-  public static Tokenizer open(Path folder) {
+  static Tokenizer open(Path folder, TokenizerConfig config) {
     TokenizerFile file = TokenizerFile.read(folder.resolve("tokenizer.json"));
-    Frame frame = frame(folder, file);
+    Frame frame =
+        new Frame(
+            frameToken("add_bos_token", "bos_token", config, file),
+            frameToken("add_eos_token", "eos_token", config, file));
     SecureRandom random = new SecureRandom();
     Map<String, String> secrets = new HashMap<>();
     for (AddedToken token : file.added()) {
@@ -115,27 +116,16 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  private static Frame frame(Path folder, TokenizerFile file) {
-    Path path = folder.resolve("tokenizer_config.json");
-    if (!Files.exists(path)) {
-      return new Frame(OptionalInt.empty(), OptionalInt.empty());
-    }
-    JsonNode config = TextFiles.readObject(path);
-    return new Frame(
-        frameToken("add_bos_token", "bos_token", config, path, file),
-        frameToken("add_eos_token", "eos_token", config, path, file));
-  }
-
   private static OptionalInt frameToken(
-      String switchKey, String key, JsonNode config, Path path, TokenizerFile file) {
-    Optional<String> content = NamedTokens.content(config.path(key));
-    if (!config.path(switchKey).asBoolean(false) || content.isEmpty()) {
+      String switchKey, String key, TokenizerConfig config, TokenizerFile file) {
+    Optional<String> content = config.token(key);
+    if (!config.isOn(switchKey) || content.isEmpty()) {
       return OptionalInt.empty();
     }
     OptionalInt id = file.id(content.get());
     if (id.isEmpty()) {
       throw new TextFormatException(
-          path, key + " is " + content.get() + "; expected a token of tokenizer.json");
+          config.file(), key + " is " + content.get() + "; expected a token of tokenizer.json");
     }
     return id;
   }

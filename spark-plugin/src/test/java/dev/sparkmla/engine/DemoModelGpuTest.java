@@ -46,7 +46,8 @@ class DemoModelGpuTest {
         new EngineOptions(stepTokens, sequences, new CacheSize.Blocks(8000), 32);
     int right = 0;
     try (ComputeBackend backend = ComputeBackends.cuda(GpuDevice.at(0));
-        GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+        ModelFolder folder = new ModelFolder(DemoText.FOLDER);
+        GenerationEngine engine = GenerationEngine.open(folder, backend, options)) {
       // Twice, so that a file of fewer rows than sequences fills them.
       for (int time = 0; time < 2; time++) {
         for (String line : Files.readAllLines(SAMPLES.resolve(file))) {

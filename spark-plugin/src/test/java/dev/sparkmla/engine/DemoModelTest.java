@@ -11,7 +11,6 @@ import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.MlaTransformer;
-import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.Message;
@@ -42,6 +41,7 @@ class DemoModelTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private static ComputeBackend backend;
+  private static ModelFolder model;
   private static List<Sample> samples;
 
   /** A document of the samples, with the conversation that ends in a question about it. */
@@ -82,6 +82,7 @@ class DemoModelTest {
   @BeforeAll
   static void open() throws IOException {
     backend = ComputeBackends.cpu(2);
+    model = new ModelFolder(DemoText.FOLDER);
     samples = new ArrayList<>();
     for (String line : Files.readAllLines(DOCUMENTS)) {
       samples.add(new Sample(JSON.readTree(line)));
@@ -91,6 +92,7 @@ class DemoModelTest {
 
   @AfterAll
   static void close() {
+    model.close();
     backend.close();
   }
 
@@ -112,7 +114,7 @@ class DemoModelTest {
   void answersDocuments(int maxBatchedTokens, int maxSequences, int cacheBlocks) {
     EngineOptions options =
         new EngineOptions(maxBatchedTokens, maxSequences, new CacheSize.Blocks(cacheBlocks), 32);
-    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+    try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
       assertAnswered(engine, samples.subList(0, 8));
       assertThat(engine.statistics().availableBlocks()).isEqualTo(cacheBlocks);
     }
@@ -128,7 +130,7 @@ class DemoModelTest {
     }
     assertThat(asked.size()).isGreaterThanOrEqualTo(6);
     EngineOptions options = new EngineOptions(300, 16, new CacheSize.Blocks(400), 32);
-    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+    try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
       assertAnswered(engine, asked);
       EngineStatistics statistics = engine.statistics();
       // Of n questions to a document, n - 1 find all of it but what is left of a block.
@@ -153,7 +155,7 @@ class DemoModelTest {
     int blocks;
     try (GenerationEngine engine =
         GenerationEngine.open(
-            DemoText.FOLDER, backend, new EngineOptions(2048, 2, new CacheSize.Blocks(100), 32))) {
+            model, backend, new EngineOptions(2048, 2, new CacheSize.Blocks(100), 32))) {
       blocks =
           Stream.of(older, younger)
               .mapToInt(sample -> engine.submit(sample.request(1)).join().promptTokens() / 64 + 1)
@@ -161,14 +163,13 @@ class DemoModelTest {
     }
     // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
     EngineOptions options = new EngineOptions(4, 2, new CacheSize.Blocks(blocks + 1), 32);
-    GenerationDefaults endless = new GenerationDefaults(Set.of(), 0, 0, 1);
-    ModelConfig config = ModelConfig.read(DemoText.FOLDER);
-    try (Weights weights = Weights.open(DemoText.FOLDER);
+    GenerationDefaults endless = GenerationDefaults.greedy(Set.of());
+    try (Weights weights = model.openWeights();
         GenerationEngine engine =
             new GenerationEngine(
-                MlaTransformer.load(config, weights, backend, options.cacheSize()),
-                DemoText.openTokenizer(),
-                Optional.of(DemoText.openTemplate()),
+                MlaTransformer.load(model.config(), weights, backend, options.cacheSize()),
+                model.text().tokenizer(),
+                model.text().template(),
                 endless,
                 options)) {
       CompletableFuture<GenerationResult> first = engine.submit(older.request(320));
@@ -195,7 +196,7 @@ class DemoModelTest {
               Map.of("temperature", "1", "seed", "" + i, "max_tokens", "16"),
               OverflowPolicy.ERROR));
     }
-    try (GenerationEngine engine = GenerationEngine.open(DemoText.FOLDER, backend, options)) {
+    try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
       List<String> alone = requests.stream().map(r -> engine.submit(r).join().text()).toList();
       List<CompletableFuture<GenerationResult>> together =
           requests.stream().map(engine::submit).toList();
@@ -210,13 +211,13 @@ class DemoModelTest {
     ObjectNode config = (ObjectNode) JSON.readTree(folder.resolve("config.json").toFile());
     JSON.writeValue(folder.resolve("config.json").toFile(), config.put("vocab_size", 800));
 
-    assertThatThrownBy(
-            () ->
-                GenerationEngine.open(
-                    folder, backend, new EngineOptions(64, 1, new CacheSize.Blocks(10), 32)))
-        .isInstanceOf(ModelFormatException.class)
-        .hasMessageContaining("tokenizer.json")
-        .hasMessageContaining("800");
+    EngineOptions options = new EngineOptions(64, 1, new CacheSize.Blocks(10), 32);
+    try (ModelFolder broken = new ModelFolder(folder)) {
+      assertThatThrownBy(() -> GenerationEngine.open(broken, backend, options))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("tokenizer.json")
+          .hasMessageContaining("800");
+    }
   }
 
   @Test
@@ -224,12 +225,12 @@ class DemoModelTest {
     copyModel(folder);
     Files.delete(folder.resolve("model.safetensors"));
 
-    assertThatThrownBy(
-            () ->
-                GenerationEngine.open(
-                    folder, backend, new EngineOptions(64, 1, new CacheSize.Blocks(10), 32)))
-        .isInstanceOf(ModelFormatException.class)
-        .hasMessageContaining("safetensors");
+    EngineOptions options = new EngineOptions(64, 1, new CacheSize.Blocks(10), 32);
+    try (ModelFolder broken = new ModelFolder(folder)) {
+      assertThatThrownBy(() -> GenerationEngine.open(broken, backend, options))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("safetensors");
+    }
   }
 
   private static void copyModel(Path folder) throws IOException {

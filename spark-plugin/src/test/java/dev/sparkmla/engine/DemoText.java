@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.PromptText;
 import dev.sparkmla.text.TokenDecoder;
 import dev.sparkmla.text.Tokenizer;
 import java.nio.file.Path;
@@ -16,11 +17,13 @@ final class DemoText {
   private DemoText() {}
 
   static Tokenizer openTokenizer() {
-    return Tokenizer.open(FOLDER);
+    return PromptText.open(FOLDER).tokenizer();
   }
 
   static ChatTemplate openTemplate() {
-    return ChatTemplate.open(FOLDER).orElseThrow();
+    try (PromptText text = PromptText.open(FOLDER)) {
+      return text.template().orElseThrow();
+    }
   }
 
   /** The text of ids, decoded one by one; special tokens leave no text. */

@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
@@ -54,7 +55,8 @@ final class FakeLanguageModel implements LanguageModel {
             false,
             contextWindow,
             new ModelConfig.Rope(1e4, false, Optional.empty()),
-            Optional.empty());
+            Optional.empty(),
+            GenerationDefaults.greedy(Set.of()));
     cache = new long[cacheBlocks * BLOCK];
     Arrays.fill(cache, -1);
   }

@@ -234,9 +234,9 @@ public final class GenerateBenchmark {
       return MlaTransformer.load(
           options.shapes.get().config(), new RandomParameters(1), backend, size);
     }
-    Path folder = options.model.orElseThrow();
-    try (Weights weights = Weights.open(folder)) {
-      return MlaTransformer.load(ModelConfig.read(folder), weights, backend, size);
+    try (ModelFolder folder = new ModelFolder(options.model.orElseThrow());
+        Weights weights = folder.openWeights()) {
+      return MlaTransformer.load(folder.config(), weights, backend, size);
     }
   }
 

@@ -36,11 +36,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class GenerationEngineTest {
   private static final int CONTEXT_WINDOW = 20_000;
-  private static final GenerationDefaults DEFAULTS = new GenerationDefaults(Set.of(), 0, 0, 1);
+  private static final GenerationDefaults DEFAULTS = GenerationDefaults.greedy(Set.of());
   private static final EngineOptions OPTIONS =
       new EngineOptions(256, 16, new CacheSize.Blocks(1), 16);
 
-  /** Stays open beside the engines, which own one each. */
   private static Tokenizer tokenizer;
 
   private static ChatTemplate template;
@@ -66,8 +65,7 @@ class GenerationEngineTest {
 
   private static GenerationEngine engine(
       FakeLanguageModel model, GenerationDefaults defaults, EngineOptions options) {
-    return new GenerationEngine(
-        model, DemoText.openTokenizer(), Optional.of(template), defaults, options);
+    return new GenerationEngine(model, tokenizer, Optional.of(template), defaults, options);
   }
 
   private static GenerationRequest request(String prompt, Map<String, String> params) {
@@ -115,7 +113,7 @@ class GenerationEngineTest {
     while (tokens[count - 1] != end) {
       count++;
     }
-    GenerationDefaults defaults = new GenerationDefaults(Set.of(end), 0, 0, 1);
+    GenerationDefaults defaults = GenerationDefaults.greedy(Set.of(end));
     try (GenerationEngine engine = engine(model(20).runningAhead(ahead), defaults)) {
       GenerationResult result =
           engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
@@ -394,11 +392,9 @@ class GenerationEngineTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void closingEndsWhatIsUnfinishedAndClosesWhatItOwnsOnce(boolean ahead) {
+  void closingEndsWhatIsUnfinishedAndClosesTheModelOnce(boolean ahead) {
     FakeLanguageModel model = model(200).runningAhead(ahead);
-    Tokenizer owned = DemoText.openTokenizer();
-    GenerationEngine engine =
-        new GenerationEngine(model, owned, Optional.of(template), DEFAULTS, OPTIONS);
+    GenerationEngine engine = engine(model, DEFAULTS);
     CompletableFuture<GenerationResult> done = engine.submit(request("short", Map.of()));
     done.join();
     List<CompletableFuture<GenerationResult>> pending = new ArrayList<>();
@@ -415,7 +411,6 @@ class GenerationEngineTest {
     }
     assertThat(done.join().error()).isEmpty();
     assertThat(model.closed()).isEqualTo(1);
-    assertThatThrownBy(() -> owned.encodePrompt("x")).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> engine.submit(request("x", Map.of())).join())
         .hasCauseInstanceOf(EngineClosedException.class);
     assertThatThrownBy(engine::close)

@@ -23,8 +23,7 @@ class GenerationDefaultsTest {
 
   @Test
   void aSilentOwnerMeansGreedyDecodingToTheConfigurationsEnd() {
-    assertThat(GenerationDefaults.read(folder))
-        .isEqualTo(new GenerationDefaults(Set.of(5), 0, 0, 1));
+    assertThat(read()).isEqualTo(GenerationDefaults.greedy(Set.of(5)));
   }
 
   @Test
@@ -33,16 +32,14 @@ class GenerationDefaultsTest {
         "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,"
             + "\"eos_token_id\":[1,2]}");
 
-    assertThat(GenerationDefaults.read(folder))
-        .isEqualTo(new GenerationDefaults(Set.of(1, 2), 0.6f, 20, 0.95f));
+    assertThat(read()).isEqualTo(new GenerationDefaults(Set.of(1, 2), 0.6f, 20, 0.95f));
   }
 
   @Test
   void samplingIsOffUnlessTheOwnerTurnsItOn() throws IOException {
     generation("{\"temperature\":0.6,\"top_p\":0.95}");
 
-    assertThat(GenerationDefaults.read(folder))
-        .isEqualTo(new GenerationDefaults(Set.of(5), 0, 0, 1));
+    assertThat(read()).isEqualTo(GenerationDefaults.greedy(Set.of(5)));
   }
 
   @ParameterizedTest
@@ -60,9 +57,13 @@ class GenerationDefaultsTest {
   void aValueThatCannotBeIsNamed(String content) throws IOException {
     generation(content);
 
-    assertThatThrownBy(() -> GenerationDefaults.read(folder))
+    assertThatThrownBy(() -> read())
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("generation_config.json");
+  }
+
+  private GenerationDefaults read() {
+    return GenerationDefaults.read(folder, JsonFields.read(folder.resolve("config.json")));
   }
 
   private void generation(String content) throws IOException {

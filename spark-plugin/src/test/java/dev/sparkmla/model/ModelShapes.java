@@ -7,8 +7,11 @@ import dev.sparkmla.model.ModelConfig.Yarn;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
-/** The sizes of published models, for models with {@link RandomParameters}. From their config.json. */
+/**
+ * The sizes of published models, for models with {@link RandomParameters}. From their config.json.
+ */
 public enum ModelShapes {
   /** deepseek-ai/DeepSeek-V2-Lite: 15.7 billion parameters. */
   DEEPSEEK_V2_LITE(
@@ -39,7 +42,8 @@ public enum ModelShapes {
                   new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 64, 6, 1, 1, false, 1),
                   2,
                   1408,
-                  1)))),
+                  1)),
+          GenerationDefaults.greedy(Set.of()))),
 
   /** moonshotai/Moonlight-16B-A3B: 16 billion parameters. */
   MOONLIGHT_16B_A3B(
@@ -66,7 +70,8 @@ public enum ModelShapes {
                   new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 6, 1, 1, true, 2.446f),
                   2,
                   1408,
-                  1)))),
+                  1)),
+          GenerationDefaults.greedy(Set.of()))),
 
   /** zai-org/GLM-4.7-Flash: 30 billion parameters. */
   GLM_4_7_FLASH(
@@ -93,7 +98,8 @@ public enum ModelShapes {
                   new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 4, 1, 1, true, 1.8f),
                   1,
                   1536,
-                  1)))),
+                  1)),
+          GenerationDefaults.greedy(Set.of()))),
 
   /** tencent/Youtu-LLM-2B: 2 billion parameters. */
   YOUTU_LLM_2B(
@@ -115,7 +121,8 @@ public enum ModelShapes {
           true,
           131_072,
           new Rope(1.6e6, true, Optional.empty()),
-          Optional.empty()));
+          Optional.empty(),
+          GenerationDefaults.greedy(Set.of())));
 
   private final ModelConfig config;
 

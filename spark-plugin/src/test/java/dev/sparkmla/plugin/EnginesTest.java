@@ -11,6 +11,7 @@ import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationRequest;
 import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.engine.OverflowPolicy;
 import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.model.GoldenCheckpoint;
@@ -28,6 +29,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -37,6 +39,13 @@ class EnginesTest {
 
   @TempDir Path folder;
 
+  private final ModelFolder model = new ModelFolder(MODEL.folder());
+
+  @AfterEach
+  void closeModel() {
+    model.close();
+  }
+
   @Test
   void opensAnEngineOnEachGpuGiven() {
     FakeGpus host = FakeGpus.hoppers(3);
@@ -45,7 +54,7 @@ class EnginesTest {
     FakePluginContext context = new FakePluginContext(CLUSTER, first, second);
     GoldenCheckpoint.TextCase golden = MODEL.prompts().get(0);
     int rows = 2 * Engines.SLACK + 2;
-    try (Engines engines = Engines.open(conf("auto"), context, host)) {
+    try (Engines engines = Engines.open(conf("auto"), model, context, host)) {
       assertThat(host.opened()).containsExactlyInAnyOrder(FakeGpus.hopper(2), FakeGpus.hopper(0));
       List<CompletableFuture<GenerationResult>> results =
           IntStream.range(0, rows)
@@ -63,7 +72,7 @@ class EnginesTest {
       assertThat((int) gauge(context, "cacheBlocks"))
           .isEqualTo(2 * (int) gauge(context, first + ".cacheBlocks"));
 
-      assertThatThrownBy(() -> Engines.open(conf("auto"), context, host))
+      assertThatThrownBy(() -> Engines.open(conf("auto"), model, context, host))
           .isInstanceOf(GpuRefusedException.class)
           .hasMessageContainingAll(first, "device 2", "is claimed by this process");
       assertThat(claimable(host)).containsExactly(1);
@@ -75,8 +84,8 @@ class EnginesTest {
   void takesTheFirstFreeGpuInLocalMode() {
     FakeGpus host = FakeGpus.hoppers(2);
     FakePluginContext context = new FakePluginContext("local[2]");
-    try (Engines first = Engines.open(conf("auto"), context, host);
-        Engines second = Engines.open(conf("auto"), context, host)) {
+    try (Engines first = Engines.open(conf("auto"), model, context, host);
+        Engines second = Engines.open(conf("auto"), model, context, host)) {
       assertThat(first.gpuStatistics()).containsOnlyKeys(FakeGpus.hopper(0).uuidText());
       assertThat(second.gpuStatistics()).containsOnlyKeys(FakeGpus.hopper(1).uuidText());
     }
@@ -85,7 +94,8 @@ class EnginesTest {
   @Test
   void claimsNothingOnTheProcessor() {
     FakeGpus host = FakeGpus.hoppers(1);
-    try (Engines engines = Engines.open(conf("cpu"), new FakePluginContext(CLUSTER, "0"), host)) {
+    try (Engines engines =
+        Engines.open(conf("cpu"), model, new FakePluginContext(CLUSTER, "0"), host)) {
       assertThat(engines.gpuStatistics()).isEmpty();
       assertThat(claimable(host)).containsExactly(0);
     }
@@ -105,7 +115,7 @@ class EnginesTest {
               return gpus.open(device);
             });
     FakePluginContext context = new FakePluginContext(CLUSTER, "0", "1", "2");
-    try (Engines engines = Engines.open(conf("auto"), context, host)) {
+    try (Engines engines = Engines.open(conf("auto"), model, context, host)) {
       assertThat(engines.gpuStatistics()).hasSize(3);
     }
     assertThat(claimable(gpus)).containsExactly(0, 1, 2);
@@ -133,7 +143,7 @@ class EnginesTest {
     assertThatThrownBy(
             () ->
                 Engines.open(
-                    conf("cuda"), new FakePluginContext(CLUSTER, "0", "1", "2", "3"), host))
+                    conf("cuda"), model, new FakePluginContext(CLUSTER, "0", "1", "2", "3"), host))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("out of order")
         .hasRootCauseMessage("a cable")
@@ -155,7 +165,8 @@ class EnginesTest {
             device -> {
               throw new ComputeException("the weights take 2 bytes, and 1 is free");
             });
-    assertThatThrownBy(() -> Engines.open(conf("cuda"), new FakePluginContext(CLUSTER, "0"), host))
+    assertThatThrownBy(
+            () -> Engines.open(conf("cuda"), model, new FakePluginContext(CLUSTER, "0"), host))
         .isInstanceOf(GpuRefusedException.class)
         .hasMessage(
             "GPU-face0000-0000-0000-0000-000000000000 (device 0, NVIDIA H200): the weights take 2"

@@ -59,7 +59,8 @@ class StandaloneClusterTest {
   public static final class Plugin extends MlaPlugin {
     @Override
     protected TextGenerator open(MlaConf conf, PluginContext context) {
-      return new Breakable(Engines.open(conf, context, FakeGpus.hoppers(2)));
+      return new Breakable(
+          Engines.open(conf, ApplicationModel.folder(), context, FakeGpus.hoppers(2)));
     }
   }
 

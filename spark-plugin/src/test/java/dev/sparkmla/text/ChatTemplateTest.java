@@ -42,7 +42,7 @@ class ChatTemplateTest {
   void rendersAsTransformersDoes(String name, JsonNode expected) throws IOException {
     config("{" + NAMED + "}");
     Files.writeString(folder.resolve("chat_template.jinja"), expected.get("template").textValue());
-    ChatTemplate template = ChatTemplate.open(folder).orElseThrow();
+    ChatTemplate template = TextFolder.template(folder).orElseThrow();
 
     for (JsonNode one : expected.get("cases")) {
       List<Message> messages = messages(one.get("messages"));
@@ -60,9 +60,9 @@ class ChatTemplateTest {
 
   @Test
   void aFolderWithoutTemplateHasNone() throws IOException {
-    assertThat(ChatTemplate.open(folder)).isEmpty();
+    assertThat(TextFolder.template(folder)).isEmpty();
     config("{" + NAMED + ", \"chat_template\": null}");
-    assertThat(ChatTemplate.open(folder)).isEmpty();
+    assertThat(TextFolder.template(folder)).isEmpty();
   }
 
   @Test
@@ -94,7 +94,7 @@ class ChatTemplateTest {
   void aConfigurationThatCannotBeUsedIsNamed(String content) throws IOException {
     config(content);
 
-    assertThatThrownBy(() -> ChatTemplate.open(folder))
+    assertThatThrownBy(() -> TextFolder.template(folder))
         .isInstanceOf(TextFormatException.class)
         .hasMessageContaining("tokenizer_config.json");
   }
@@ -125,7 +125,7 @@ class ChatTemplateTest {
   void aTemplateThatIsNoneIsNamed(String template) throws IOException {
     Files.writeString(folder.resolve("chat_template.jinja"), "\n" + template);
 
-    assertThatThrownBy(() -> ChatTemplate.open(folder))
+    assertThatThrownBy(() -> TextFolder.template(folder))
         .isInstanceOf(TextFormatException.class)
         .hasMessageContaining("chat_template.jinja")
         .hasMessageContaining("line 2");
@@ -161,7 +161,7 @@ class ChatTemplateTest {
     for (String deep : List.of("{{ " + "(".repeat(100_000), "{% if a %}".repeat(100_000))) {
       Files.writeString(folder.resolve("chat_template.jinja"), deep);
 
-      assertThatThrownBy(() -> ChatTemplate.open(folder)).isInstanceOf(TextFormatException.class);
+      assertThatThrownBy(() -> TextFolder.template(folder)).isInstanceOf(TextFormatException.class);
     }
   }
 
@@ -192,7 +192,7 @@ class ChatTemplateTest {
   }
 
   private String render(List<Message> messages) {
-    return ChatTemplate.open(folder).orElseThrow().render(messages);
+    return TextFolder.template(folder).orElseThrow().render(messages);
   }
 
   private void config(String content) throws IOException {

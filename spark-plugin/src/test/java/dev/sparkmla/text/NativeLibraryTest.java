@@ -26,7 +26,7 @@ class NativeLibraryTest {
     private Other() {}
 
     public static void main(String[] arguments) {
-      try (Tokenizer tokenizer = Tokenizer.open(Path.of(arguments[0]))) {
+      try (Tokenizer tokenizer = TextFolder.tokenizer(Path.of(arguments[0]))) {
         System.out.println(Arrays.toString(tokenizer.encodePrompt("river stone")));
       }
     }
@@ -53,7 +53,7 @@ class NativeLibraryTest {
               .start());
     }
     String expected;
-    try (Tokenizer tokenizer = Tokenizer.open(FOLDER)) {
+    try (Tokenizer tokenizer = TextFolder.tokenizer(FOLDER)) {
       expected = Arrays.toString(tokenizer.encodePrompt("river stone"));
     }
     for (Process process : processes) {

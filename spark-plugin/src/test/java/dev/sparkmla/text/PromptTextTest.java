@@ -27,8 +27,8 @@ class PromptTextTest {
   @Test
   void countsWhatAPromptIsEncodedTo() {
     try (PromptText text = PromptText.open(DEMO);
-        Tokenizer tokenizer = Tokenizer.open(DEMO)) {
-      ChatTemplate template = ChatTemplate.open(DEMO).orElseThrow();
+        Tokenizer tokenizer = TextFolder.tokenizer(DEMO)) {
+      ChatTemplate template = TextFolder.template(DEMO).orElseThrow();
       assertThat(text.countTokens("one two")).isEqualTo(tokenizer.encodePrompt("one two").length);
       assertThat(text.countTokens(ONE)).isEqualTo(tokenizer.encodeChat(template, ONE).length);
       assertThat(text.renderChat(ONE)).isEqualTo(template.render(ONE));

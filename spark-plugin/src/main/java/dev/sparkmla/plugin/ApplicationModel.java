@@ -1,0 +1,79 @@
+package dev.sparkmla.plugin;
+
+import dev.sparkmla.engine.ModelFolder;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * The model folder of the application, in every JVM that has the plugin: its engines load from it,
+ * and functions of prompts use its tokenizer and chat template. A driver needs those too, since
+ * Spark computes functions of literal rows there. Thread-safe.
+ *
+ * <p>Driver and executor may be one JVM: whichever side ends last closes the folder.
+ */
+public final class ApplicationModel {
+  /** The side of the plugin that uses the folder. */
+  enum Side {
+    /** The driver's. */
+    DRIVER,
+    /** The executor's. */
+    EXECUTOR
+  }
+
+  private static final Set<Side> USERS = EnumSet.noneOf(Side.class);
+  private static MlaConf conf;
+  private static ModelFolder folder;
+
+  private ApplicationModel() {}
+
+  /**
+   * The folder.
+   *
+   * @throws IllegalStateException when the plugin is not running in this JVM
+   * @throws InvalidConfigurationException when the settings name no folder
+   */
+  public static synchronized ModelFolder folder() {
+    if (conf == null) {
+      throw new IllegalStateException(
+          "there is no model here: start the application with spark.plugins="
+              + MlaPlugin.class.getName()
+              + " and "
+              + MlaConf.MODEL_PATH.key());
+    }
+    if (folder == null) {
+      folder = new ModelFolder(conf.get(MlaConf.MODEL_PATH));
+    }
+    return folder;
+  }
+
+  /**
+   * Says where the model is. The second side of an application changes nothing; where a side is
+   * there already, its application is over without having stopped it, and is replaced.
+   */
+  static synchronized void start(Side side, MlaConf application) {
+    if (!USERS.add(side)) {
+      close();
+      USERS.add(side);
+    }
+    if (conf == null) {
+      conf = application;
+    }
+  }
+
+  /** Ends a side's use, and with the last one closes the folder; nothing to do the second time. */
+  static synchronized void stop(Side side) {
+    USERS.remove(side);
+    if (USERS.isEmpty()) {
+      close();
+    }
+  }
+
+  private static void close() {
+    USERS.clear();
+    conf = null;
+    if (folder != null) {
+      folder.close();
+      folder = null;
+    }
+  }
+}

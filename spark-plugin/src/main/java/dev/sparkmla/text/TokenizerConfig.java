@@ -1,0 +1,93 @@
+package dev.sparkmla.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** tokenizer_config.json, read once for the tokenizer and the chat template. */
+final class TokenizerConfig {
+  private final Path file;
+  private final JsonNode root;
+
+  private TokenizerConfig(Path file, JsonNode root) {
+    this.file = file;
+    this.root = root;
+  }
+
+  /**
+   * Reads it from a model folder; a file that is missing is as one that says nothing.
+   *
+   * @throws TextFormatException when it is there and cannot be used
+   */
+  static TokenizerConfig read(Path folder) {
+    Path file = folder.resolve("tokenizer_config.json");
+    return new TokenizerConfig(
+        file, Files.exists(file) ? TextFiles.readObject(file) : TextFiles.JSON.createObjectNode());
+  }
+
+  Path file() {
+    return file;
+  }
+
+  /** Whether a switch is on; one that is not there is off. */
+  boolean isOn(String key) {
+    return root.path(key).asBoolean(false);
+  }
+
+  /** The content of a named token, such as bos_token. */
+  Optional<String> token(String name) {
+    return content(root.path(name));
+  }
+
+  /** The contents of all named tokens. */
+  Map<String, String> tokens() {
+    Map<String, String> tokens = new LinkedHashMap<>();
+    for (Iterator<Map.Entry<String, JsonNode>> fields = root.fields(); fields.hasNext(); ) {
+      Map.Entry<String, JsonNode> field = fields.next();
+      if (field.getKey().endsWith("_token")) {
+        content(field.getValue()).ifPresent(content -> tokens.put(field.getKey(), content));
+      }
+    }
+    return tokens;
+  }
+
+  /** A token is written as a string, or as an object that holds one. */
+  private static Optional<String> content(JsonNode token) {
+    JsonNode content = token.isObject() ? token.path("content") : token;
+    return content.isTextual() ? Optional.of(content.textValue()) : Optional.empty();
+  }
+
+  /**
+   * The chat template, or the one named "default" of several.
+   *
+   * @return empty when it has none
+   * @throws TextFormatException when it has something else there
+   */
+  Optional<String> chatTemplate() {
+    JsonNode template = root.path("chat_template");
+    if (template.isMissingNode() || template.isNull()) {
+      return Optional.empty();
+    }
+    if (template.isArray()) {
+      template = named("default", template);
+    }
+    if (!template.isTextual()) {
+      throw new TextFormatException(
+          file, "chat_template is no string; expected one, or a list with one named default");
+    }
+    return Optional.of(template.textValue());
+  }
+
+  private static JsonNode named(String name, JsonNode templates) {
+    for (JsonNode template : templates) {
+      if (template.path("name").asText().equals(name)) {
+        return template.path("template");
+      }
+    }
+    return templates;
+  }
+}

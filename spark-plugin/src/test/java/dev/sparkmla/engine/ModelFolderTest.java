@@ -1,0 +1,112 @@
+package dev.sparkmla.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.model.ModelConfig;
+import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.text.PromptText;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ModelFolderTest {
+  private static final Set<String> TEXT_FILES = Set.of("tokenizer.json", "tokenizer_config.json");
+
+  @TempDir private Path path;
+
+  @BeforeEach
+  void copyModel() throws IOException {
+    for (Path file : files(DemoText.FOLDER)) {
+      if (Files.isRegularFile(file)) {
+        Files.copy(file, path.resolve(file.getFileName()));
+      }
+    }
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.toList();
+    }
+  }
+
+  @Test
+  void readsEveryFileOnceForAllWhoAsk() throws IOException {
+    try (ModelFolder folder = new ModelFolder(path)) {
+      List<CompletableFuture<PromptText>> asked =
+          Stream.generate(() -> CompletableFuture.supplyAsync(folder::text)).limit(4).toList();
+      PromptText text = asked.get(0).join();
+      ModelConfig config = folder.config();
+      for (Path file : files(path)) {
+        Files.delete(file);
+      }
+
+      assertThat(asked).allSatisfy(one -> assertThat(one.join()).isSameAs(text));
+      assertThat(folder.text()).isSameAs(text);
+      assertThat(folder.config()).isSameAs(config);
+      assertThat(config.generation().endTokens()).isNotEmpty();
+      assertThat(text.countTokens("one two")).isPositive();
+    }
+  }
+
+  /** A driver counts tokens where there may be nothing else. */
+  @Test
+  void theTextNeedsNoOtherFiles() throws IOException {
+    for (Path file : files(path)) {
+      if (!TEXT_FILES.contains(file.getFileName().toString())) {
+        Files.delete(file);
+      }
+    }
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.text().countTokens("one two")).isPositive();
+      assertThatThrownBy(folder::config)
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("config.json: is missing");
+      assertThatThrownBy(folder::openWeights).isInstanceOf(ModelFormatException.class);
+    }
+  }
+
+  @Test
+  void whatCouldNotBeReadIsReadAgain() throws IOException {
+    Path config = path.resolve("config.json");
+    Path aside = path.resolve("aside");
+    Files.move(config, aside);
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThatThrownBy(folder::config).isInstanceOf(ModelFormatException.class);
+      Files.move(aside, config);
+      assertThat(folder.config()).isEqualTo(ModelConfig.read(DemoText.FOLDER));
+    }
+  }
+
+  @Test
+  void closingClosesTheTokenizerOnce() {
+    ModelFolder folder = new ModelFolder(path);
+    PromptText text = folder.text();
+    folder.close();
+    folder.close();
+
+    assertThatThrownBy(() -> text.countTokens("one two")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(folder::text)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("is closed");
+  }
+
+  @Test
+  void configurationAndGenerationAreReadTogether() throws IOException {
+    Files.writeString(
+        path.resolve("generation_config.json"),
+        "{\"do_sample\": true, \"temperature\": 0.5, \"eos_token_id\": 3}");
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.config().generation())
+          .isEqualTo(new GenerationDefaults(Set.of(3), 0.5f, 0, 1));
+    }
+  }
+}
