@@ -66,6 +66,10 @@ EXPERTS = dict(
     first_k_dense_replace=1,
 )
 SMALL_HEADS = dict(qk_nope_head_dim=128, v_head_dim=128)
+SMALL_LATENT = dict(kv_lora_rank=256, qk_nope_head_dim=64, v_head_dim=128)
+SMALLEST_LATENT = dict(
+    kv_lora_rank=256, qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64
+)
 LARGE_HEADS = dict(qk_nope_head_dim=192, v_head_dim=256)
 
 
@@ -134,6 +138,26 @@ CHECKPOINTS = {
             routed_scaling_factor=2.5,
         ),
         dict(scoring_func="sigmoid", topk_method="noaux_tc"),
+        {},
+    ),
+    "deepseek-v3-latent-256-rope-64": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_LATENT
+        | heads(2)
+        | dict(num_hidden_layers=2, q_lora_rank=24, n_group=2, topk_group=1),
+        {},
+        {},
+    ),
+    "deepseek-v3-latent-256-rope-32": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALLEST_LATENT
+        | heads(3)
+        | dict(num_hidden_layers=2, q_lora_rank=None, n_group=1, topk_group=1),
+        {},
         {},
     ),
     "moonlight": (

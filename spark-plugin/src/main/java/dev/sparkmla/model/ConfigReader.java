@@ -1,5 +1,6 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
@@ -17,8 +18,6 @@ import java.util.OptionalInt;
 final class ConfigReader {
   private static final int LARGEST_SIZE = 1 << 24;
   private static final int LARGEST_LAYERS = 1 << 12;
-  private static final int LATENT_SIZE = 512;
-  private static final int ROPE_SIZE = 64;
   private static final float LATENT_NORM_EPSILON = 1e-6f;
 
   private final JsonFields fields;
@@ -55,8 +54,6 @@ final class ConfigReader {
     int layers = fields.integer("num_hidden_layers", 1, LARGEST_LAYERS);
     int heads = fields.integer("num_attention_heads", 1, 1 << 10);
     fixed("num_key_value_heads", heads, "num_attention_heads; MLA expands keys for each head");
-    fixed("kv_lora_rank", LATENT_SIZE, "the width of the paged cache's latent");
-    fixed("qk_rope_head_dim", ROPE_SIZE, "the width of the paged cache's rope key");
     return new ModelConfig(
         architecture,
         size("vocab_size"),
@@ -64,9 +61,8 @@ final class ConfigReader {
         layers,
         heads,
         queryRank(),
-        LATENT_SIZE,
+        CacheShape.of(size("kv_lora_rank"), ropeSize()),
         size("qk_nope_head_dim"),
-        ROPE_SIZE,
         size("v_head_dim"),
         fields.flag("attention_bias", false),
         size("intermediate_size"),
@@ -101,6 +97,15 @@ final class ConfigReader {
 
   private int size(String key) {
     return fields.integer(key, 1, LARGEST_SIZE);
+  }
+
+  /** Rotary embedding turns pairs of elements. */
+  private int ropeSize() {
+    int size = size("qk_rope_head_dim");
+    if (size % 2 != 0) {
+      throw fields.wrong("qk_rope_head_dim", size, "an even number");
+    }
+    return size;
   }
 
   private void fixed(String key, int expected, String why) {

@@ -17,9 +17,10 @@ import java.util.OptionalInt;
  * @param layers number of decoder layers
  * @param heads query heads
  * @param queryRank {@code q_lora_rank}; empty when queries are projected directly
- * @param latentSize {@code kv_lora_rank}: width of the cached latent
+ * @param cacheShape what the cache holds of a token: a latent of {@code kv_lora_rank} elements and
+ *     a rope key of {@code qk_rope_head_dim}, which is also how much of a head's query is turned by
+ *     its position
  * @param nopeSize per-head query and key width without position
- * @param ropeSize per-head query and shared key width with position
  * @param valueSize per-head value width
  * @param attentionBias whether {@code q_a_proj}, {@code kv_a_proj_with_mqa} and {@code o_proj}
  *     carry biases; {@code q_proj}, {@code q_b_proj} and {@code kv_b_proj} never do
@@ -40,9 +41,8 @@ public record ModelConfig(
     int layers,
     int heads,
     OptionalInt queryRank,
-    int latentSize,
+    CacheShape cacheShape,
     int nopeSize,
-    int ropeSize,
     int valueSize,
     boolean attentionBias,
     int intermediateSize,
@@ -122,21 +122,16 @@ public record ModelConfig(
     return ConfigReader.read(folder);
   }
 
-  /** What the cache holds of a token. */
-  public CacheShape cacheShape() {
-    return CacheShape.of(latentSize, ropeSize);
-  }
-
   /** Bytes of one block of the cache, over all layers. */
   public long cacheBlockBytes() {
-    return (long) layers * cacheShape().bytesPerBlock();
+    return (long) layers * cacheShape.bytesPerBlock();
   }
 
   /** The sizes of every layer's attention. */
   public AttentionShape attentionShape() {
-    double scale = Math.pow(nopeSize + cacheShape().rope(), -0.5);
+    double scale = Math.pow(nopeSize + cacheShape.rope(), -0.5);
     double factor = rope.yarn().map(Yarn::softmaxFactor).orElse(1.0);
-    return new AttentionShape(heads, nopeSize, valueSize, (float) (scale * factor), cacheShape());
+    return new AttentionShape(heads, nopeSize, valueSize, (float) (scale * factor), cacheShape);
   }
 
   /** Number of parameters, without norms and biases. */
@@ -153,13 +148,13 @@ public record ModelConfig(
 
   /** Parameters of all layers, with so many routed experts in each. */
   private long matrices(long routed) {
-    long queries = (long) heads * (nopeSize + cacheShape().rope());
+    long queries = (long) heads * (nopeSize + cacheShape.rope());
     long attention =
         (queryRank.isPresent()
                 ? queryRank.getAsInt() * (hiddenSize + queries)
                 : hiddenSize * queries)
-            + (long) hiddenSize * cacheShape().width()
-            + (long) cacheShape().latent() * heads * (nopeSize + valueSize)
+            + (long) hiddenSize * cacheShape.width()
+            + (long) cacheShape.latent() * heads * (nopeSize + valueSize)
             + (long) heads * valueSize * hiddenSize;
     long sum = layers * attention;
     for (int layer = 0; layer < layers; layer++) {

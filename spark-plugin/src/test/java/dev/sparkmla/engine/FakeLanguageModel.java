@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
@@ -44,8 +45,7 @@ final class FakeLanguageModel implements LanguageModel {
             1,
             1,
             OptionalInt.empty(),
-            8,
-            4,
+            CacheShape.of(8, 4),
             4,
             4,
             false,

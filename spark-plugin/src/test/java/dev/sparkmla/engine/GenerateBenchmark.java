@@ -450,7 +450,7 @@ public final class GenerateBenchmark {
     double attention =
         (double) config.layers()
             * config.heads()
-            * (config.nopeSize() + config.ropeSize() + config.valueSize())
+            * (config.nopeSize() + config.cacheShape().rope() + config.valueSize())
             * size.tokens();
     double rate = run.tokens() * (matrices + attention) / run.seconds();
     System.out.printf(

@@ -1,5 +1,6 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
@@ -22,9 +23,8 @@ public enum ModelShapes {
           27,
           16,
           OptionalInt.empty(),
-          512,
+          CacheShape.of(512, 64),
           128,
-          64,
           128,
           false,
           10_944,
@@ -54,9 +54,8 @@ public enum ModelShapes {
           27,
           16,
           OptionalInt.empty(),
-          512,
+          CacheShape.of(512, 64),
           128,
-          64,
           128,
           false,
           11_264,
@@ -82,9 +81,8 @@ public enum ModelShapes {
           47,
           20,
           OptionalInt.of(768),
-          512,
+          CacheShape.of(512, 64),
           192,
-          64,
           256,
           false,
           10_240,
@@ -110,9 +108,8 @@ public enum ModelShapes {
           32,
           16,
           OptionalInt.of(1536),
-          512,
+          CacheShape.of(512, 64),
           128,
-          64,
           128,
           false,
           6144,
