@@ -44,11 +44,4 @@ cudaError_t launch_dependent(void (*kernel)(Parameters...), const LaunchShape& s
   return cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
 }
 
-// The same, for callers that have not moved to the form above.
-template <typename Args>
-cudaError_t launch_dependent(void (*kernel)(Args), dim3 grid, int threads, size_t shared_bytes,
-                             cudaStream_t stream, const Args& args) {
-  return launch_dependent(kernel, LaunchShape{grid, dim3(threads), shared_bytes}, stream, args);
-}
-
 }  // namespace spark_mla
