@@ -49,9 +49,9 @@ struct Functions {
   size_t (*version)();
   Status (*create)(void** handle);
   Status (*destroy)(void* handle);
-  Status (*product_create)(void** description, int compute_type, int scale_type);
-  Status (*product_set)(void* description, int attribute, const void* value, size_t bytes);
-  Status (*product_destroy)(void* description);
+  Status (*matmul_create)(void** description, int compute_type, int scale_type);
+  Status (*matmul_set)(void* description, int attribute, const void* value, size_t bytes);
+  Status (*matmul_destroy)(void* description);
   Status (*layout_create)(void** layout, int type, uint64_t rows, uint64_t columns, int64_t stride);
   Status (*layout_set)(void* layout, int attribute, const void* value, size_t bytes);
   Status (*layout_destroy)(void* layout);
@@ -62,10 +62,10 @@ struct Functions {
                       void* preference, int wanted, HeuristicResult* results, int* found);
   Status (*algorithm_get)(const Algorithm* algorithm, int attribute, void* value, size_t bytes,
                           size_t* written);
-  Status (*product)(void* handle, void* description, const void* alpha, const void* a,
-                    void* a_layout, const void* b, void* b_layout, const void* beta, const void* c,
-                    void* c_layout, void* d, void* d_layout, const Algorithm* algorithm,
-                    void* workspace, size_t workspace_bytes, void* stream);
+  Status (*matmul)(void* handle, void* description, const void* alpha, const void* a,
+                   void* a_layout, const void* b, void* b_layout, const void* beta, const void* c,
+                   void* c_layout, void* d, void* d_layout, const Algorithm* algorithm,
+                   void* workspace, size_t workspace_bytes, void* stream);
 };
 
 template <typename F>
@@ -81,9 +81,9 @@ Functions open_library() {
     if (library != nullptr && look_up(library, "cublasLtGetVersion", &f.version) &&
         look_up(library, "cublasLtCreate", &f.create) &&
         look_up(library, "cublasLtDestroy", &f.destroy) &&
-        look_up(library, "cublasLtMatmulDescCreate", &f.product_create) &&
-        look_up(library, "cublasLtMatmulDescSetAttribute", &f.product_set) &&
-        look_up(library, "cublasLtMatmulDescDestroy", &f.product_destroy) &&
+        look_up(library, "cublasLtMatmulDescCreate", &f.matmul_create) &&
+        look_up(library, "cublasLtMatmulDescSetAttribute", &f.matmul_set) &&
+        look_up(library, "cublasLtMatmulDescDestroy", &f.matmul_destroy) &&
         look_up(library, "cublasLtMatrixLayoutCreate", &f.layout_create) &&
         look_up(library, "cublasLtMatrixLayoutSetAttribute", &f.layout_set) &&
         look_up(library, "cublasLtMatrixLayoutDestroy", &f.layout_destroy) &&
@@ -92,7 +92,7 @@ Functions open_library() {
         look_up(library, "cublasLtMatmulPreferenceDestroy", &f.preference_destroy) &&
         look_up(library, "cublasLtMatmulAlgoGetHeuristic", &f.heuristic) &&
         look_up(library, "cublasLtMatmulAlgoConfigGetAttribute", &f.algorithm_get) &&
-        look_up(library, "cublasLtMatmul", &f.product)) {
+        look_up(library, "cublasLtMatmul", &f.matmul)) {
       f.library = name;
       return f;
     }
@@ -107,11 +107,10 @@ const Functions& functions() {
 
 }  // namespace
 
-struct ProductPlan {
+struct GemmPlan {
   void* description = nullptr;
-  // cuBLASLt is column-major: c^T[n, m] = b[n, k] a^T[k, m]. As it lies in memory, a b of rows of k is
-  // a column-major [k, n] to be transposed, a b of rows of n a column-major [n, k], and a a
-  // column-major [k, m].
+  // cuBLASLt is column-major, so it computes c^T[n, m] = b[n, k] a^T[k, m]. In its eyes a b of [n, k] is
+  // a [k, n] to be transposed, a b of [k, n] is an [n, k], and a is a [k, m].
   void* left = nullptr;
   void* right = nullptr;
   void* result = nullptr;
@@ -135,7 +134,7 @@ Status make_layout(void** layout, int type, uint64_t rows, uint64_t columns, int
   return status;
 }
 
-Status set_rows(ProductPlan* p, int64_t m) {
+Status set_rows(GemmPlan* p, int64_t m) {
   const Functions& f = functions();
   const uint64_t columns = m;
   Status status = f.layout_set(p->right, kColumns, &columns, sizeof(columns));
@@ -146,8 +145,8 @@ Status set_rows(ProductPlan* p, int64_t m) {
   return status;
 }
 
-// The first of the library's proposals that adds each result in one piece and needs no workspace.
-Status choose_algorithm(void* handle, ProductPlan* p, void* preference) {
+// The first of the heuristic's proposals that does not split k and needs no workspace.
+Status choose_algorithm(void* handle, GemmPlan* p, void* preference) {
   const Functions& f = functions();
   HeuristicResult found[kCandidates] = {};
   int count = 0;
@@ -180,32 +179,32 @@ int cublas_lt_create(void** handle) { return functions().create(handle); }
 
 int cublas_lt_destroy(void* handle) { return functions().destroy(handle); }
 
-int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows,
-                   ProductPlan** plan) {
+int cublas_lt_plan(const GemmShape* wanted, GemmPlan** plan) {
   const Functions& f = functions();
-  ProductPlan* p = new (std::nothrow) ProductPlan;
+  const GemmShape& shape = *wanted;
+  GemmPlan* p = new (std::nothrow) GemmPlan;
   if (p == nullptr) {
     return kAllocationFailed;
   }
-  p->rows = typical_rows;
-  p->beta = shape.add ? 1.f : 0.f;
-  const bool transpose = !shape.b_rows_of_n;
+  p->rows = shape.typical_m;
+  p->beta = shape.add != 0 ? 1.f : 0.f;
+  const bool transpose = shape.b_transposed == 0;
   const int32_t operation = kTranspose;
-  Status status = f.product_create(&p->description, kComputeFloat, kReal32Float);
+  Status status = f.matmul_create(&p->description, kComputeFloat, kReal32Float);
   if (status == kSuccess && transpose) {
-    status = f.product_set(p->description, kTransposeA, &operation, sizeof(operation));
+    status = f.matmul_set(p->description, kTransposeA, &operation, sizeof(operation));
   }
   if (status == kSuccess) {
     status = make_layout(&p->left, kReal16Bfloat, transpose ? shape.k : shape.n,
                          transpose ? shape.n : shape.k, shape.b_stride, shape.batch, shape.b_batch);
   }
   if (status == kSuccess) {
-    status = make_layout(&p->right, kReal16Bfloat, shape.k, typical_rows, shape.a_stride,
+    status = make_layout(&p->right, kReal16Bfloat, shape.k, shape.typical_m, shape.a_stride,
                          shape.batch, shape.a_batch);
   }
   if (status == kSuccess) {
-    status = make_layout(&p->result, shape.float_result ? kReal32Float : kReal16Bfloat, shape.n,
-                         typical_rows, shape.c_stride, shape.batch, shape.c_batch);
+    status = make_layout(&p->result, shape.float_result != 0 ? kReal32Float : kReal16Bfloat,
+                         shape.n, shape.typical_m, shape.c_stride, shape.batch, shape.c_batch);
   }
   void* preference = nullptr;
   const uint64_t no_workspace = 0;
@@ -220,7 +219,7 @@ int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows
     status = f.preference_set(preference, kReductionSchemes, &no_reduction, sizeof(no_reduction));
   }
   if (status == kSuccess) {
-    status = choose_algorithm(handle, p, preference);
+    status = choose_algorithm(shape.handle, p, preference);
   }
   if (preference != nullptr) {
     f.preference_destroy(preference);
@@ -233,17 +232,18 @@ int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows
   return kSuccess;
 }
 
-int cublas_lt_run(void* handle, ProductPlan* p, int64_t m, const void* a, const void* b, void* c,
-                  void* stream) {
-  const Status status = p->rows == m ? kSuccess : set_rows(p, m);
+int cublas_lt_run(const GemmCall* call) {
+  GemmPlan* p = call->plan;
+  const Status status = p->rows == call->m ? kSuccess : set_rows(p, call->m);
   const float one = 1.f;
   return status != kSuccess
              ? status
-             : functions().product(handle, p->description, &one, b, p->left, a, p->right, &p->beta,
-                                   c, p->result, c, p->result, &p->algorithm, nullptr, 0, stream);
+             : functions().matmul(call->handle, p->description, &one, call->b, p->left, call->a,
+                                  p->right, &p->beta, call->c, p->result, call->c, p->result,
+                                  &p->algorithm, nullptr, 0, call->stream);
 }
 
-void cublas_lt_free(ProductPlan* p) {
+void cublas_lt_free(GemmPlan* p) {
   const Functions& f = functions();
   if (p->result != nullptr) {
     f.layout_destroy(p->result);
@@ -255,7 +255,7 @@ void cublas_lt_free(ProductPlan* p) {
     f.layout_destroy(p->left);
   }
   if (p->description != nullptr) {
-    f.product_destroy(p->description);
+    f.matmul_destroy(p->description);
   }
   delete p;
 }

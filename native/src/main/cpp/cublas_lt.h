@@ -1,7 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Dense products through cuBLASLt, opened when first asked for: the host's CUDA installation brings
-// it. Every int is a cublasStatus_t, 0 where all is well.
+// Dense GEMMs through cuBLASLt, which belongs to the host's CUDA installation and is opened when first
+// asked for. Every int is a cublasStatus_t, 0 where all is well.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,17 @@
 namespace spark_mla {
 
 // Row-major c[m, n] = a[m, k] b^T (+ c), a and b bf16, sums in float32, c float32 or bf16, `batch` times
-// with all three pointers moved on by their batch strides. Strides count elements, the others are
-// from row to row.
-struct ProductShape {
+// with all three pointers moved on by their batch strides. Strides count elements; the others are from
+// row to row.
+struct GemmShape {
+  void* handle;       // of cublas_lt_create
+  int64_t typical_m;  // the algorithm is chosen for so many rows
   int64_t n;
   int64_t k;
   int32_t batch;
-  bool b_rows_of_n;  // b lies as [k, n] instead of [n, k]
-  bool float_result;
-  bool add;  // to c
+  int32_t b_transposed;  // 1: b lies as [k, n] instead of [n, k]
+  int32_t float_result;  // 1: c is float32
+  int32_t add;           // 1: to c
   int64_t a_stride;
   int64_t a_batch;
   int64_t b_stride;
@@ -27,24 +29,34 @@ struct ProductShape {
   int64_t c_batch;
 };
 
-// A product of one shape with its algorithm chosen, for any number of rows. Not thread-safe.
-struct ProductPlan;
+// An algorithm for a shape, for any number of rows. One thread at a time.
+struct GemmPlan;
 
-// File name of the library that was found, null where there is none. Thread-safe, as all of this.
+struct GemmCall {
+  void* handle;
+  GemmPlan* plan;
+  int64_t m;
+  const void* a;
+  const void* b;
+  void* c;
+  void* stream;
+};
+
+// File name of the library that was found, null where there is none. Thread-safe.
 const char* cublas_lt_library();
 
-// What cublasLtGetVersion says; the library must have been found.
+// What cublasLtGetVersion answers; the library must have been found, as for all that follows.
 size_t cublas_lt_version();
 
 int cublas_lt_create(void** handle);
 int cublas_lt_destroy(void* handle);
 
-// Chooses an algorithm that is fast at `typical_rows` rows, adds up k in one piece and needs no
-// workspace.
-int cublas_lt_plan(void* handle, const ProductShape& shape, int64_t typical_rows,
-                   ProductPlan** plan);
-int cublas_lt_run(void* handle, ProductPlan* plan, int64_t m, const void* a, const void* b, void* c,
-                  void* stream);
-void cublas_lt_free(ProductPlan* plan);
+// Chooses the first algorithm of the library's heuristic that adds up k without splitting it and needs
+// no workspace. The plan is the caller's, to be freed before the handle is destroyed.
+int cublas_lt_plan(const GemmShape* shape, GemmPlan** plan);
+void cublas_lt_free(GemmPlan* plan);
+
+// Enqueues the GEMM.
+int cublas_lt_run(const GemmCall* call);
 
 }  // namespace spark_mla

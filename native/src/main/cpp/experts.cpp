@@ -12,10 +12,13 @@ namespace {
 
 using spark_mla::aligned;
 using spark_mla::hopper_multiprocessors;
+using spark_mla::known;
+using spark_mla::null_or_aligned;
 using spark_mla::status_of;
+using spark_mla::stride_ok;
 
 int32_t check_route(const spark_mla_route_args* a) {
-  if (a == nullptr || a->struct_size != sizeof(spark_mla_route_args)) {
+  if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   if (a->method < SPARK_MLA_SOFTMAX_GREEDY || a->method > SPARK_MLA_SIGMOID_BIASED ||
@@ -23,39 +26,39 @@ int32_t check_route(const spark_mla_route_args* a) {
     return SPARK_MLA_INVALID_OPTION;
   }
   if (a->rows < 1 || a->experts < 1 || a->experts > spark_mla::kMaxExperts || a->per_token < 1 ||
-      a->per_token > spark_mla::kMaxPerToken || a->per_token > a->experts) {
+      a->per_token > spark_mla::kMaxPerToken || a->per_token > a->experts || a->groups < 1 ||
+      a->groups > spark_mla::kMaxGroups || a->experts % a->groups != 0 ||
+      a->groups_per_token < 1 || a->groups_per_token > a->groups) {
     return SPARK_MLA_INVALID_SHAPE;
   }
   if (a->method != SPARK_MLA_SOFTMAX_GREEDY &&
-      (a->groups < 1 || a->groups > 32 || a->experts % a->groups != 0 || a->groups_per_token < 1 ||
-       a->groups_per_token > a->groups ||
-       a->per_token > a->experts / a->groups * a->groups_per_token)) {
+      a->per_token > a->experts / a->groups * a->groups_per_token) {
     return SPARK_MLA_INVALID_SHAPE;
   }
-  if (a->rows > 1 && a->logits_stride < a->experts) {
+  if (!stride_ok(a->logits_stride, a->experts, a->rows, 1)) {
     return SPARK_MLA_INVALID_STRIDE;
   }
   const bool biased = a->method == SPARK_MLA_SIGMOID_BIASED;
-  if (!aligned(a->logits, 4) || !aligned(a->ids, 4) || !aligned(a->weights, 4) ||
+  if (!aligned({a->logits, a->ids, a->weights}, 4) ||
       (biased ? !aligned(a->bias, 4) : a->bias != nullptr)) {
     return SPARK_MLA_INVALID_POINTER;
   }
   return SPARK_MLA_OK;
 }
 
+bool size_ok(int32_t size) { return size >= 8 && size % 8 == 0 && size <= 1 << 16; }
+
 int32_t check_expert_shapes(const spark_mla_experts_args* a) {
-  if (a == nullptr || a->struct_size != sizeof(spark_mla_experts_args)) {
+  if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   if (a->flags != 0) {
     return SPARK_MLA_INVALID_OPTION;
   }
-  if (a->rows < 1 || a->rows > 1 << 20 || a->experts < 1 ||
-      a->experts > spark_mla::kMaxExperts || a->per_token < 1 ||
-      a->per_token > spark_mla::kMaxPerToken ||
-      static_cast<int64_t>(a->rows) * a->per_token > 1 << 24 || a->hidden < 8 ||
-      a->hidden % 8 != 0 || a->hidden > 1 << 16 || a->width < 8 || a->width % 8 != 0 ||
-      a->width > 1 << 16) {
+  if (a->rows < 1 || a->rows > 1 << 20 || a->experts < 1 || a->experts > spark_mla::kMaxExperts ||
+      a->per_token < 1 || a->per_token > spark_mla::kMaxPerToken ||
+      static_cast<int64_t>(a->rows) * a->per_token > 1 << 24 || !size_ok(a->hidden) ||
+      !size_ok(a->width)) {
     return SPARK_MLA_INVALID_SHAPE;
   }
   return SPARK_MLA_OK;
@@ -66,16 +69,14 @@ int32_t check_experts(const spark_mla_experts_args* a) {
   if (shapes != SPARK_MLA_OK) {
     return shapes;
   }
-  if (!aligned(a->x, 16) || !aligned(a->gate_up, 16) || !aligned(a->down, 16) ||
-      !aligned(a->out, 16) || !aligned(a->ids, 4) || !aligned(a->weights, 4) ||
-      reinterpret_cast<uintptr_t>(a->valid_rows) % 4 != 0) {
+  if (!aligned({a->x, a->gate_up, a->down, a->out}, 16) || !aligned({a->ids, a->weights}, 4) ||
+      !null_or_aligned(a->valid_rows, 4)) {
     return SPARK_MLA_INVALID_POINTER;
   }
-  if (a->x_stride % 8 != 0 || a->x_stride < 0 || a->out_stride % 4 != 0 || a->out_stride < 0 ||
-      (a->rows > 1 && (a->x_stride < a->hidden || a->out_stride < a->hidden))) {
-    return SPARK_MLA_INVALID_STRIDE;
-  }
-  return SPARK_MLA_OK;
+  return stride_ok(a->x_stride, a->hidden, a->rows) &&
+                 stride_ok(a->out_stride, a->hidden, a->rows, 4)
+             ? SPARK_MLA_OK
+             : SPARK_MLA_INVALID_STRIDE;
 }
 
 }  // namespace
@@ -120,8 +121,12 @@ int32_t spark_mla_experts(const spark_mla_experts_args* args) {
 
 int32_t spark_mla_experts_reference(const spark_mla_experts_args* args) {
   const int32_t checked = check_experts(args);
-  return checked != SPARK_MLA_OK ? checked
-                                 : status_of(spark_mla::launch_experts_reference(*args));
+  if (checked != SPARK_MLA_OK) {
+    return checked;
+  }
+  return spark_mla::experts_reference_supported(*args)
+             ? status_of(spark_mla::launch_experts_reference(*args))
+             : SPARK_MLA_UNSUPPORTED_DIMENSIONS;
 }
 
 }  // extern "C"

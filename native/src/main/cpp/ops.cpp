@@ -4,45 +4,38 @@
 
 #include "ops/ops.h"
 
-#include <initializer_list>
-
 #include "status.h"
 
 namespace {
 
 using spark_mla::aligned;
-
-bool all_aligned(uintptr_t bytes, std::initializer_list<const void*> pointers) {
-  for (const void* pointer : pointers) {
-    if (!aligned(pointer, bytes)) {
-      return false;
-    }
-  }
-  return true;
-}
+using spark_mla::known;
+using spark_mla::null_or_aligned;
+using spark_mla::stride_ok;
 
 bool real(int32_t type) { return type == SPARK_MLA_BFLOAT16 || type == SPARK_MLA_FLOAT32; }
 
-bool multiple(int64_t value, int64_t least, int64_t of) { return value >= least && value % of == 0; }
+uintptr_t bytes_of(int32_t type) { return type == SPARK_MLA_FLOAT32 ? 4 : 2; }
 
-// Launches unless a check has failed or there is nothing to do.
-template <typename Args>
-int32_t launch(const Args* args, int32_t checked, int64_t count,
-               cudaError_t (*kernel)(const Args&)) {
-  return checked != SPARK_MLA_OK || count == 0 ? checked : spark_mla::status_of(kernel(*args));
+// A number of columns that kernels take `multiple` at a time.
+bool columns_ok(int32_t columns, int32_t multiple = 8) {
+  return columns > 0 && columns % multiple == 0;
 }
 
-template <typename Args>
-bool known(const Args* args) {
-  return args != nullptr && args->struct_size == sizeof(Args);
-}
-
+// The status of the first check that does not hold.
 int32_t check(bool shape, bool option, bool pointers, bool strides) {
   return !shape      ? SPARK_MLA_INVALID_SHAPE
          : !option   ? SPARK_MLA_INVALID_OPTION
          : !pointers ? SPARK_MLA_INVALID_POINTER
          : !strides  ? SPARK_MLA_INVALID_STRIDE
                      : SPARK_MLA_OK;
+}
+
+// Launches unless a check has failed or there is nothing to do.
+template <typename Args>
+int32_t launch(const Args* args, int32_t checked, int64_t count,
+               cudaError_t (*kernel)(const Args&)) {
+  return checked != SPARK_MLA_OK || count == 0 ? checked : spark_mla::status_of(kernel(*args));
 }
 
 }  // namespace
@@ -54,9 +47,12 @@ int32_t spark_mla_embed(const spark_mla_embed_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && multiple(a->columns, 8, 8) && a->table_rows >= 1, true,
-                      all_aligned(16, {a->table, a->out}) && aligned(a->tokens, 4) &&
-                          (a->previous == nullptr || aligned(a->previous, 4)),
+                check(a->rows >= 0 && columns_ok(a->columns) && a->table_rows >= 1 &&
+                          a->previous_rows >= 0,
+                      true,
+                      aligned({a->table, a->out}, 16) && aligned(a->tokens, 4) &&
+                          (a->previous_rows == 0 ? null_or_aligned(a->previous, 4)
+                                                 : aligned(a->previous, 4)),
                       true),
                 a->rows, spark_mla::launch_embed);
 }
@@ -66,12 +62,19 @@ int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && multiple(a->columns, 8, 8) && a->columns <= 8192,
+                check(a->rows >= 0 && columns_ok(a->columns) &&
+                          a->columns <= spark_mla::kMaxNormColumns,
                       real(a->in_type) && a->epsilon >= 0.f,
-                      all_aligned(16, {a->in, a->gain, a->out}),
-                      multiple(a->in_stride, a->columns, 8) &&
-                          multiple(a->out_stride, a->columns, 8)),
+                      aligned({a->in, a->gain, a->out}, 16),
+                      stride_ok(a->in_stride, a->columns, a->rows) &&
+                          stride_ok(a->out_stride, a->columns, a->rows)),
                 a->rows, spark_mla::launch_rms_norm);
+}
+
+int32_t spark_mla_cache_supports(int32_t latent_dim, int32_t rope_dim) {
+  return spark_mla::cache_supported(latent_dim, rope_dim) && spark_mla::rope_supported(rope_dim)
+             ? 1
+             : 0;
 }
 
 int32_t spark_mla_rope_table(const spark_mla_rope_table_args* a) {
@@ -79,8 +82,8 @@ int32_t spark_mla_rope_table(const spark_mla_rope_table_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->positions >= 1, true,
-                      aligned(a->inverse_frequencies, 8) && aligned(a->out, 16), true),
+                check(a->positions >= 1 && a->pairs >= 1 && a->pairs <= spark_mla::kMaxRopePairs,
+                      true, aligned(a->inverse_frequencies, 8) && aligned(a->out, 16), true),
                 a->positions, spark_mla::launch_rope_table);
 }
 
@@ -88,11 +91,15 @@ int32_t spark_mla_write_cache(const spark_mla_write_cache_args* a) {
   if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
   }
+  if (!spark_mla::cache_supported(a->latent_dim, a->rope_dim)) {
+    return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
+  }
   return launch(a,
-                check(a->rows >= 0 && a->positions >= 1, real(a->in_type) && a->epsilon >= 0.f,
-                      all_aligned(16, {a->in, a->gain, a->cache, a->angles}) &&
-                          all_aligned(4, {a->position, a->slot}),
-                      multiple(a->in_stride, 576, 8)),
+                check(a->rows >= 0 && a->positions >= 1 && a->blocks >= 1,
+                      real(a->in_type) && a->epsilon >= 0.f,
+                      aligned({a->in, a->gain, a->cache, a->angles}, 16) &&
+                          aligned({a->position, a->slot}, 4),
+                      stride_ok(a->in_stride, a->latent_dim + a->rope_dim, a->rows)),
                 a->rows, spark_mla::launch_write_cache);
 }
 
@@ -100,11 +107,17 @@ int32_t spark_mla_rotate(const spark_mla_rotate_args* a) {
   if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
   }
+  if (!spark_mla::rope_supported(a->rope_dim)) {
+    return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
+  }
   return launch(a,
-                check(a->rows >= 0 && a->heads >= 1 && a->positions >= 1, true,
-                      all_aligned(4, {a->in, a->out, a->position}) && aligned(a->angles, 16),
-                      multiple(a->in_stride, 64, 2) && multiple(a->in_head, 64, 2) &&
-                          multiple(a->out_stride, 64, 2) && multiple(a->out_head, 64, 2)),
+                check(a->rows >= 0 && a->heads >= 1 && a->positions >= 1 &&
+                          static_cast<int64_t>(a->rows) * a->heads <= INT32_MAX,
+                      true, aligned({a->in, a->out, a->position}, 4) && aligned(a->angles, 16),
+                      stride_ok(a->in_stride, a->rope_dim, a->rows, 2) &&
+                          stride_ok(a->in_head, a->rope_dim, a->heads, 2) &&
+                          stride_ok(a->out_stride, a->rope_dim, a->rows, 2) &&
+                          stride_ok(a->out_head, a->rope_dim, a->heads, 2)),
                 a->rows, spark_mla::launch_rotate);
 }
 
@@ -113,10 +126,10 @@ int32_t spark_mla_gate(const spark_mla_gate_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && multiple(a->width, 8, 8), true,
-                      all_aligned(16, {a->gate_up, a->out}),
-                      multiple(a->gate_up_stride, 2ll * a->width, 8) &&
-                          multiple(a->out_stride, a->width, 8)),
+                check(a->rows >= 0 && columns_ok(a->width), true,
+                      aligned({a->gate_up, a->out}, 16),
+                      stride_ok(a->gate_up_stride, 2ll * a->width, a->rows) &&
+                          stride_ok(a->out_stride, a->width, a->rows)),
                 a->rows, spark_mla::launch_gate);
 }
 
@@ -125,8 +138,8 @@ int32_t spark_mla_gather_rows(const spark_mla_gather_rows_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && multiple(a->columns, 4, 4), true,
-                      all_aligned(16, {a->in, a->out}) && aligned(a->row, 4), true),
+                check(a->rows >= 0 && columns_ok(a->columns, 4) && a->in_rows >= 1, true,
+                      aligned({a->in, a->out}, 16) && aligned(a->row, 4), true),
                 a->rows, spark_mla::launch_gather_rows);
 }
 
@@ -135,9 +148,9 @@ int32_t spark_mla_add_bias(const spark_mla_add_bias_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && multiple(a->columns, 8, 8), real(a->out_type),
-                      all_aligned(16, {a->bias, a->out}),
-                      multiple(a->out_stride, a->columns, 8)),
+                check(a->rows >= 0 && columns_ok(a->columns), real(a->out_type),
+                      aligned({a->bias, a->out}, 16),
+                      stride_ok(a->out_stride, a->columns, a->rows)),
                 a->rows, spark_mla::launch_add_bias);
 }
 
@@ -146,10 +159,9 @@ int32_t spark_mla_sample(const spark_mla_sample_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && a->columns >= 1, true,
-                      all_aligned(4, {a->logits, a->tokens}) && aligned(a->sampling, 8) &&
-                          (a->log_probability == nullptr || aligned(a->log_probability, 4)),
-                      a->logits_stride >= a->columns),
+                check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary,
+                      true, aligned({a->logits, a->tokens}, 4) && aligned(a->sampling, 8),
+                      stride_ok(a->logits_stride, a->columns, a->rows, 1)),
                 a->rows, spark_mla::launch_sample);
 }
 
@@ -160,8 +172,8 @@ int32_t spark_mla_convert(const spark_mla_convert_args* a) {
   return launch(a,
                 check(a->count >= 0, (real(a->in_type) || a->in_type == SPARK_MLA_FLOAT16) &&
                                          real(a->out_type),
-                      aligned(a->in, a->in_type == SPARK_MLA_FLOAT32 ? 4 : 2) &&
-                          aligned(a->out, a->out_type == SPARK_MLA_FLOAT32 ? 4 : 2),
+                      aligned(a->in, bytes_of(a->in_type)) &&
+                          aligned(a->out, bytes_of(a->out_type)),
                       true),
                 a->count, spark_mla::launch_convert);
 }
@@ -172,7 +184,7 @@ int32_t spark_mla_random(const spark_mla_random_args* a) {
   }
   return launch(a,
                 check(a->count >= 0, real(a->out_type) && a->deviation >= 0.f,
-                      aligned(a->out, a->out_type == SPARK_MLA_FLOAT32 ? 4 : 2), true),
+                      aligned(a->out, bytes_of(a->out_type)), true),
                 a->count, spark_mla::launch_random);
 }
 

@@ -61,8 +61,8 @@ bool aligned(const void* pointer, uintptr_t bytes) {
   return pointer != nullptr && reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
 }
 
-bool stride_ok(int64_t stride, int64_t least, int32_t count) {
-  return stride % 8 == 0 && stride >= 0 && (count <= 1 || stride >= least);
+bool stride_ok(int64_t stride, int64_t least, int32_t count, int32_t multiple) {
+  return stride % multiple == 0 && stride >= 0 && (count <= 1 || stride >= least);
 }
 
 }  // namespace spark_mla

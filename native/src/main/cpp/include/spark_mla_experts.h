@@ -1,7 +1,7 @@
 /*
  * Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
  *
- * The experts of a mixture-of-experts layer: the router and the grouped products. The rules of
+ * The experts of a mixture-of-experts layer: the router and the grouped GEMMs. The rules of
  * spark_mla.h hold here too: device calls only enqueue, statuses are those of spark_mla_status.
  */
 #ifndef SPARK_MLA_EXPERTS_H
@@ -37,7 +37,7 @@ typedef struct spark_mla_route_args {
   int32_t rows;             /* at least 1 */
   int32_t experts;          /* 1 to 512 */
   int32_t per_token;        /* 1 to 32 */
-  int32_t groups;           /* 1 to 32, divides experts; SPARK_MLA_SOFTMAX_GREEDY ignores groups */
+  int32_t groups;           /* 1 to 32, divides experts; 1 where the method knows no groups */
   int32_t groups_per_token; /* 1 to groups; their experts are at least per_token */
   float scale;              /* multiplies the weights; finite */
   int32_t reserved;         /* 0 */
@@ -57,7 +57,7 @@ typedef struct spark_mla_route_args {
 typedef struct spark_mla_experts_args {
   uint32_t struct_size;
   uint32_t flags;     /* 0 */
-  int32_t rows;       /* of x: at least 1; no more than 2^20, nor rows * per_token than 2^24 */
+  int32_t rows;       /* of x: 1 to 2^20; rows * per_token is at most 2^24 */
   int32_t experts;    /* 1 to 512 */
   int32_t per_token;  /* 1 to 32 */
   int32_t hidden;     /* a multiple of 8 */
@@ -90,13 +90,13 @@ SPARK_MLA_API int32_t spark_mla_experts_workspace_size(const spark_mla_experts_a
                                                        size_t *bytes);
 
 /* out[i] += sum over j, in order, of weights[i, j] * down_e (silu(gate_e x_i) * (up_e x_i)) with
-   e = ids[i, j]. Products accumulate in float32; silu(..) * (..) and an expert's result are rounded
+   e = ids[i, j]. Dot products accumulate in float32; silu(..) * (..) and an expert's result are rounded
    to bf16, the sum over experts is float32. The same input gives bit-identical output, and a row's
    output does not depend on the other rows. */
 SPARK_MLA_API int32_t spark_mla_experts(const spark_mla_experts_args *args);
 
 /* The same function computed plainly, slowly, an expert's result not rounded: the oracle of tests.
-   Needs no workspace. */
+   Needs no workspace; 2 * hidden + width is at most 58112. */
 SPARK_MLA_API int32_t spark_mla_experts_reference(const spark_mla_experts_args *args);
 
 #ifdef __cplusplus

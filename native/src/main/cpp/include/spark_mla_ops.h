@@ -2,15 +2,18 @@
  * Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
  *
  * The plain C interface of the operations of an MLA transformer other than attention, experts and
- * dense products: embedding, norms, rotary embedding and the paged cache, gated activation,
- * sampling, and what loading weights needs.
+ * dense GEMMs: embedding, norms, rotary embedding and the paged cache, gated activation, sampling,
+ * and what loading weights needs.
  *
  * As in spark_mla.h every call only enqueues work on `stream`: it never allocates, never
  * synchronizes, keeps no state and may be captured into a CUDA graph. Matrices are row-major, their
- * rows `columns` elements long; strides count elements. All pointers are device pointers, those of
- * vectors of elements 16-byte aligned. Zero a struct, set struct_size to its size, fill in the rest.
+ * rows `columns` elements long; strides count elements. All pointers are device pointers. Those of
+ * float32, bf16 and float16 elements are 16-byte aligned where nothing else is said. Zero a struct,
+ * set struct_size to its size, fill in the rest.
  *
  * A row's result does not depend on the other rows of a call. With rows = 0 a call does nothing.
+ * Numbers that the device reads (tokens, rows, positions, slots) may have any value: each operation
+ * says what one out of range does, and none reads or writes outside of its arrays.
  */
 #ifndef SPARK_MLA_OPS_H
 #define SPARK_MLA_OPS_H
@@ -28,15 +31,18 @@ typedef enum spark_mla_element {
   SPARK_MLA_FLOAT16 = 2
 } spark_mla_element;
 
-/* out[i] = table[token i]. A token id t < 0 stands for previous[~t]: what the step before chose for
-   row ~t. An id that the table does not have reads row 0. */
+/* out[i] = table[token i]. A token id t < 0 stands for previous[~t]: the token that the step before
+   chose for its row ~t. An id that neither table nor previous has reads row 0 of the table, and so
+   does SPARK_MLA_NOT_A_NUMBER in previous. */
 typedef struct spark_mla_embed_args {
   uint32_t struct_size;
   int32_t rows;
-  int32_t columns;    /* a multiple of 8 */
-  int32_t table_rows; /* at least 1 */
+  int32_t columns;       /* a multiple of 8 */
+  int32_t table_rows;    /* at least 1 */
+  int32_t previous_rows; /* 0 where previous is null */
+  int32_t reserved;
   const int32_t *tokens;
-  const int32_t *previous; /* may be null where no id is negative */
+  const int32_t *previous; /* [previous_rows] */
   const void *table;       /* bf16 [table_rows, columns] */
   float *out;              /* [rows, columns] */
   void *stream;
@@ -60,53 +66,64 @@ typedef struct spark_mla_rms_norm_args {
 } spark_mla_rms_norm_args;
 SPARK_MLA_API int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args *args);
 
+/* 1 where spark_mla_write_cache and spark_mla_rotate are built for tokens of these sizes, 0 where they
+   are not (host only). */
+SPARK_MLA_API int32_t spark_mla_cache_supports(int32_t latent_dim, int32_t rope_dim);
+
 /* Cosines and sines of rotary embedding, computed in float64: row p of out holds the cosines of
-   p * inverse_frequencies[i], i < 32, times factor, then the sines. */
+   p * inverse_frequencies[i] times factor, then the sines. */
 typedef struct spark_mla_rope_table_args {
   uint32_t struct_size;
   int32_t positions; /* at least 1 */
+  int32_t pairs;     /* 1 to 256 */
+  int32_t reserved;
   double factor;
-  const double *inverse_frequencies; /* [32] */
-  float *out;                        /* [positions, 64] */
+  const double *inverse_frequencies; /* [pairs] */
+  float *out;                        /* [positions, 2 * pairs] */
   void *stream;
 } spark_mla_rope_table_args;
 SPARK_MLA_API int32_t spark_mla_rope_table(const spark_mla_rope_table_args *args);
 
 /* Writes tokens into one layer of the paged cache: the latent after its RMS norm, then the rope key
-   turned by the token's position, both rounded to bf16. A row whose slot is negative is left out. */
+   rotated by the token's position, both rounded to bf16. A row whose slot the cache does not have, a
+   negative one for instance, is left out. */
 typedef struct spark_mla_write_cache_args {
   uint32_t struct_size;
   int32_t rows;
   int32_t in_type;     /* SPARK_MLA_BFLOAT16 or SPARK_MLA_FLOAT32 */
-  int32_t interleaved; /* 1: pair i is elements (2i, 2i + 1); 0: (i, i + 32) */
+  int32_t interleaved; /* 1: pair i is elements (2i, 2i + 1); 0: (i, i + rope_dim / 2) */
   float epsilon;
-  int32_t positions;        /* rows of angles; a position past them reads the last */
-  const void *in;           /* [rows, 512 + 64] */
-  int64_t in_stride;        /* a multiple of 8 */
-  const float *gain;        /* [512] */
-  const float *angles;      /* as spark_mla_rope_table writes them */
-  const int32_t *position;  /* [rows] */
-  const int32_t *slot;      /* [rows]: block * 64 + token within the block */
-  void *cache;              /* bf16 [blocks, 64, 576] */
+  int32_t positions; /* rows of angles; a position outside of them uses the nearest inside */
+  int32_t latent_dim; /* spark_mla_cache_supports says for which sizes a kernel is built */
+  int32_t rope_dim;
+  int32_t blocks; /* at least 1 */
+  int32_t reserved;
+  const void *in;          /* [rows, latent_dim + rope_dim] */
+  int64_t in_stride;       /* a multiple of 8 */
+  const float *gain;       /* [latent_dim] */
+  const float *angles;     /* [positions, rope_dim], as spark_mla_rope_table writes them */
+  const int32_t *position; /* [rows] */
+  const int32_t *slot;     /* [rows]: block * SPARK_MLA_PAGE_TOKENS + token within the block */
+  void *cache; /* bf16 [blocks, SPARK_MLA_PAGE_TOKENS, latent_dim + rope_dim], contiguous */
   void *stream;
 } spark_mla_write_cache_args;
 SPARK_MLA_API int32_t spark_mla_write_cache(const spark_mla_write_cache_args *args);
 
-/* out = in turned by the row's position, 64 elements of each head. out may be in. */
+/* out = in rotated by the row's position, the rope elements of each head. out may be in. */
 typedef struct spark_mla_rotate_args {
   uint32_t struct_size;
   int32_t rows;
-  int32_t heads; /* at least 1 */
-  int32_t interleaved;
-  int32_t positions;
-  int32_t reserved;
-  const void *in;     /* bf16: the first of the 64 elements of head 0 of row 0 */
-  int64_t in_stride;  /* from row to row, a multiple of 2, as all strides here */
-  int64_t in_head;    /* from head to head */
-  void *out;
+  int32_t heads;       /* at least 1 */
+  int32_t rope_dim;    /* of a size that spark_mla_cache_supports */
+  int32_t interleaved; /* as in spark_mla_write_cache_args */
+  int32_t positions;   /* as in spark_mla_write_cache_args */
+  const void *in;      /* bf16 [rows, heads, rope_dim], 4-byte aligned */
+  int64_t in_stride;   /* from row to row, a multiple of 2, as all strides here */
+  int64_t in_head;     /* from head to head */
+  void *out;           /* bf16 [rows, heads, rope_dim], 4-byte aligned */
   int64_t out_stride;
   int64_t out_head;
-  const float *angles;
+  const float *angles;     /* [positions, rope_dim] */
   const int32_t *position; /* [rows] */
   void *stream;
 } spark_mla_rotate_args;
@@ -126,13 +143,13 @@ typedef struct spark_mla_gate_args {
 } spark_mla_gate_args;
 SPARK_MLA_API int32_t spark_mla_gate(const spark_mla_gate_args *args);
 
-/* out[i] = in[row i]. */
+/* out[i] = in[row i]. A row that in does not have reads row 0. */
 typedef struct spark_mla_gather_rows_args {
   uint32_t struct_size;
   int32_t rows;
   int32_t columns; /* a multiple of 4 */
-  int32_t reserved;
-  const float *in;    /* [.., columns] */
+  int32_t in_rows; /* at least 1 */
+  const float *in;    /* [in_rows, columns] */
   const int32_t *row; /* [rows] */
   float *out;         /* [rows, columns] */
   void *stream;
@@ -152,35 +169,34 @@ typedef struct spark_mla_add_bias_args {
 } spark_mla_add_bias_args;
 SPARK_MLA_API int32_t spark_mla_add_bias(const spark_mla_add_bias_args *args);
 
-/* How one row of logits becomes a token. The random number is a function of seed and index. */
+/* How one row of logits becomes a token. The random number is a function of seed and index. Java
+   writes this struct itself: SamplingLayout.java. */
 typedef struct spark_mla_sampling {
   float temperature; /* divides the logits; 0 takes the largest, the lowest id among equals */
-  int32_t top_k;     /* keeps the so many largest; 0 keeps all */
+  int32_t top_k;     /* keeps the top_k largest logits; 0 keeps all */
   float top_p;       /* keeps the smallest set of largest probabilities that reach it; 1 keeps all */
   int32_t index;     /* how many tokens the row has generated before this one */
   int64_t seed;
 } spark_mla_sampling;
 
-/* Chooses a token for each row; SPARK_MLA_NOT_A_NUMBER where a row holds NaN or +infinity.
+/* Chooses a token for each row, SPARK_MLA_NOT_A_NUMBER where a row holds NaN or +infinity.
    Probabilities are fixed-point numbers of 40 binary places relative to the largest, so that sums of
    them are exact and a row's token the same in every run. */
 #define SPARK_MLA_NOT_A_NUMBER (-2)
 typedef struct spark_mla_sample_args {
   uint32_t struct_size;
   int32_t rows;
-  int32_t columns; /* at least 1 */
+  int32_t columns; /* 1 to 2^23 */
   int32_t reserved;
-  const float *logits; /* [rows, columns] */
+  const float *logits; /* [rows, columns], 4-byte aligned */
   int64_t logits_stride;
-  const spark_mla_sampling *sampling; /* [rows] */
+  const spark_mla_sampling *sampling; /* [rows], 8-byte aligned */
   int32_t *tokens;                    /* [rows] */
-  /* [rows] or null: natural logarithm of the token's probability before temperature, top-k, top-p. */
-  float *log_probability;
   void *stream;
 } spark_mla_sample_args;
 SPARK_MLA_API int32_t spark_mla_sample(const spark_mla_sample_args *args);
 
-/* out[i] = in[i] in another type, rounded to the nearest, to even between two. */
+/* out[i] = in[i] in another type, rounded to nearest, ties to even. Both aligned to their elements. */
 typedef struct spark_mla_convert_args {
   uint32_t struct_size;
   int32_t in_type;  /* any */
@@ -202,7 +218,7 @@ typedef struct spark_mla_random_args {
   float deviation;
   int64_t seed;
   int64_t count;
-  void *out;
+  void *out; /* aligned to its elements */
   void *stream;
 } spark_mla_random_args;
 SPARK_MLA_API int32_t spark_mla_random(const spark_mla_random_args *args);

@@ -1,6 +1,9 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// out[i] += sum over a token's choices, in their order, of weight * result.
+// out[i] += sum over a token's choices, in their order, of weight * result: bf16 results [choices,
+// hidden] and float32 weights [rows, per_token], added in float32 to out [rows, hidden].
+//
+// Launch: a grid of (rows, column tiles), thread blocks of 128, eight columns a thread.
 
 #include <cuda_bf16.h>
 
@@ -17,7 +20,7 @@ constexpr int kAhead = 8;    // results loaded before they are added
 
 struct CombineArgs {
   const int32_t* valid_rows;
-  const int32_t* places;
+  const int32_t* sorted_row;
   const float* weights;
   const __nv_bfloat16* results;
   float* out;
@@ -26,7 +29,6 @@ struct CombineArgs {
   int hidden;
 };
 
-// Grid: (rows, column tiles).
 __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) {
   wait_for_previous_kernel();
   launch_dependents();
@@ -36,7 +38,7 @@ __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) 
     return;
   }
   float4* out = reinterpret_cast<float4*>(p.out + row * p.out_stride + column);
-  float4 before[kColumns / 4];  // asked for before the places are known
+  float4 before[kColumns / 4];  // loaded before the sorted rows are known
 #pragma unroll
   for (int i = 0; i < kColumns / 4; ++i) {
     before[i] = out[i];
@@ -48,11 +50,11 @@ __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) 
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {
       const int64_t choice = row * p.per_token + first + i;
-      const int64_t place = first + i < p.per_token ? p.places[choice] : -1;
+      const int64_t sorted = first + i < p.per_token ? p.sorted_row[choice] : -1;
       weights[i] = 0.f;
-      if (place >= 0) {
+      if (sorted >= 0) {
         weights[i] = p.weights[choice];
-        values[i] = __ldcs(reinterpret_cast<const uint4*>(p.results + place * p.hidden + column));
+        values[i] = __ldcs(reinterpret_cast<const uint4*>(p.results + sorted * p.hidden + column));
       } else {
         values[i] = make_uint4(0, 0, 0, 0);
       }
@@ -86,7 +88,7 @@ cudaError_t launch_experts_combine(const spark_mla_experts_args& args) {
   const char* base = static_cast<const char*>(args.workspace);
   CombineArgs p = {};
   p.valid_rows = args.valid_rows;
-  p.places = reinterpret_cast<const int32_t*>(base + workspace.places);
+  p.sorted_row = reinterpret_cast<const int32_t*>(base + workspace.sorted_row);
   p.weights = args.weights;
   p.results = reinterpret_cast<const __nv_bfloat16*>(base + workspace.sorted);
   p.out = args.out;
@@ -94,7 +96,7 @@ cudaError_t launch_experts_combine(const spark_mla_experts_args& args) {
   p.per_token = args.per_token;
   p.hidden = args.hidden;
   const int tiles = (args.hidden + kThreads * kColumns - 1) / (kThreads * kColumns);
-  return launch_dependent(combine_kernel, dim3(args.rows, tiles), kThreads, 0,
+  return launch_dependent(combine_kernel, LaunchShape{dim3(args.rows, tiles), dim3(kThreads)},
                           static_cast<cudaStream_t>(args.stream), p);
 }
 

@@ -1,7 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// What the C interface (cpp/experts.cpp) asks of the kernels in this folder, and what these kernels
-// agree on among themselves. Arguments arrive checked.
+// What the C interface (cpp/experts.cpp) calls of the kernels in this folder, and what these kernels
+// share. Arguments arrive checked.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -12,15 +12,16 @@ namespace spark_mla {
 
 constexpr int kMaxExperts = 512;
 constexpr int kMaxPerToken = 32;
-constexpr int kSortChunk = 2048;  // choices that one block sorts
+constexpr int kMaxGroups = 32;
+constexpr int kSortChunk = 2048;  // choices that one thread block sorts
 
-// A choice is one (token, expert) pair; sorted by expert, the choices are the rows of the grouped
-// products. Offsets into the workspace, in bytes.
+// A choice is one (token, expert) pair. Sorted by expert, the choices are the rows of the grouped
+// GEMMs. Offsets into the workspace, in bytes.
 struct ExpertsWorkspace {
   size_t chunk_counts;  // int32 [chunks, experts]: choices of each expert in each chunk
   size_t first_row;     // int32 [experts + 1]: where each expert's rows begin
   size_t first_tile;    // int32 [experts + 1]: the same in tiles of tokens
-  size_t places;        // int32 [rows, per_token]: the row of each choice, -1 where it has none
+  size_t sorted_row;    // int32 [rows, per_token]: the sorted row of each choice, -1 if it has none
   size_t sorted;        // bf16 [choices, hidden]: the tokens in that order; later the results
   size_t activated;     // bf16 [choices, width]
   size_t bytes;
@@ -31,14 +32,14 @@ ExpertsWorkspace experts_workspace(const spark_mla_experts_args& args);
 // Logits -> ids and weights: route.cu.
 cudaError_t launch_route(const spark_mla_route_args& args);
 
-// ids -> first_row, first_tile for tiles of tile_tokens, places; x -> sorted: sort.cu.
+// ids -> first_row, first_tile for tiles of tile_tokens, sorted_row; x -> sorted: sort.cu.
 cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens);
 
-// The most tokens that a tile of the products holds, for this many choices over the experts.
+// Tokens of a tile of the GEMMs, chosen by the mean number of choices of an expert.
 int experts_tile_tokens(const spark_mla_experts_args& args);
 
-// sorted -> activated -> sorted: products.cu.
-cudaError_t launch_experts_products(const spark_mla_experts_args& args, int multiprocessors);
+// sorted -> activated -> sorted: gemm.cu.
+cudaError_t launch_experts_gemm(const spark_mla_experts_args& args, int multiprocessors);
 
 // Adds the weighted results to out: combine.cu.
 cudaError_t launch_experts_combine(const spark_mla_experts_args& args);
@@ -47,12 +48,13 @@ cudaError_t launch_experts_combine(const spark_mla_experts_args& args);
 inline cudaError_t launch_experts(const spark_mla_experts_args& args, int multiprocessors) {
   cudaError_t error = launch_experts_sort(args, experts_tile_tokens(args));
   if (error == cudaSuccess) {
-    error = launch_experts_products(args, multiprocessors);
+    error = launch_experts_gemm(args, multiprocessors);
   }
   return error == cudaSuccess ? launch_experts_combine(args) : error;
 }
 
-// Plain float32 experts, any size: reference.cu.
+// Plain float32 experts: reference.cu. A row, its activations and its sum must fit shared memory.
+bool experts_reference_supported(const spark_mla_experts_args& args);
 cudaError_t launch_experts_reference(const spark_mla_experts_args& args);
 
 }  // namespace spark_mla

@@ -1,10 +1,13 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// The experts written plainly: float32 arithmetic on CUDA cores, a block for each row, any size. It
-// is what tests compare the tensor core kernels with.
+// The experts written plainly in float32 on CUDA cores: what tests compare the tensor core kernels
+// with. Shapes as in spark_mla_experts_args.
+//
+// Launch: a thread block of 512 for each row; a warp computes one element of an activation or result.
 
 #include <cuda_bf16.h>
 
+#include "../warp.cuh"
 #include "experts.h"
 
 namespace spark_mla {
@@ -13,7 +16,7 @@ namespace {
 constexpr int kThreads = 512;
 constexpr int kWarps = kThreads / 32;
 
-// The product of a row of weights with a vector in shared memory, the same in every lane.
+// The dot product of a row of weights with a vector in shared memory, the same in every lane.
 __device__ __forceinline__ float dot(const __nv_bfloat16* weights, const float* vector, int size,
                                      int lane) {
   float sum = 0.f;
@@ -21,10 +24,7 @@ __device__ __forceinline__ float dot(const __nv_bfloat16* weights, const float* 
     const float2 w = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(weights + i));
     sum = fmaf(w.x, vector[i], fmaf(w.y, vector[i + 1], sum));
   }
-  for (int offset = 16; offset > 0; offset /= 2) {
-    sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-  }
-  return sum;
+  return warp_sum(sum);
 }
 
 // Shared memory: the row [hidden], an expert's activations [width], the sum of results [hidden].
@@ -76,10 +76,18 @@ __global__ void __launch_bounds__(kThreads) experts_reference_kernel(
   }
 }
 
+size_t shared_bytes(const spark_mla_experts_args& args) {
+  return sizeof(float) * (2 * static_cast<size_t>(args.hidden) + args.width);
+}
+
 }  // namespace
 
+bool experts_reference_supported(const spark_mla_experts_args& args) {
+  return shared_bytes(args) <= 227 * 1024;
+}
+
 cudaError_t launch_experts_reference(const spark_mla_experts_args& args) {
-  const size_t shared = sizeof(float) * (2 * static_cast<size_t>(args.hidden) + args.width);
+  const size_t shared = shared_bytes(args);
   const cudaError_t error = cudaFuncSetAttribute(
       experts_reference_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
   if (error != cudaSuccess) {

@@ -1,12 +1,17 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// The router: a warp for each row. Scores are computed in double precision and rounded to float32
-// once, so that ties and orders are those of the numbers, not of an approximation.
+// The router: float32 logits [rows, experts] to the ids and weights [rows, per_token] of the chosen
+// experts. Scores are computed in float64 and rounded to float32 once, so that ties and orders are
+// those of the exact scores, not of an approximation.
+//
+// Launch: a warp for each row, four warps a thread block. Lane l scores the experts l, l + 32, ...;
+// each choice is a maximum over the warp.
 
 #include <math_constants.h>
 
 #include "../hopper.cuh"
 #include "../launch.cuh"
+#include "../warp.cuh"
 #include "experts.h"
 
 namespace spark_mla {
@@ -14,7 +19,6 @@ namespace {
 
 constexpr int kWarps = 4;
 constexpr int kPerLane = kMaxExperts / 32;
-constexpr unsigned kAll = 0xffffffffu;
 
 // Larger for a larger value, and among equals for a lower index; never 0. NaN counts as -infinity,
 // -0 as 0.
@@ -29,32 +33,7 @@ __device__ __forceinline__ int index_of(uint64_t key) {
   return static_cast<int>(0xffffffffu - static_cast<uint32_t>(key));
 }
 
-__device__ __forceinline__ uint64_t warp_max(uint64_t value) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    const uint64_t other = __shfl_xor_sync(kAll, value, offset);
-    value = other > value ? other : value;
-  }
-  return value;
-}
-
-__device__ __forceinline__ float warp_max(float value) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAll, value, offset));
-  }
-  return value;
-}
-
-__device__ __forceinline__ double warp_sum(double value) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value += __shfl_xor_sync(kAll, value, offset);
-  }
-  return value;
-}
-
-// Bit g: group g is among the best. Lane g ranks group g.
+// Bit g of the result: group g is one of the groups_per_token best. Lane g scores group g.
 __device__ __forceinline__ uint32_t best_groups(const spark_mla_route_args& a, const float* ranks,
                                                 int lane) {
   const int size = a.experts / a.groups;
@@ -132,7 +111,7 @@ __global__ void __launch_bounds__(kWarps * 32) route_kernel(const spark_mla_rout
 
   const bool limited =
       a.method != SPARK_MLA_SOFTMAX_GREEDY && a.groups_per_token < a.groups;
-  const uint32_t open = limited ? best_groups(a, ranks, lane) : kAll;
+  const uint32_t open = limited ? best_groups(a, ranks, lane) : ~0u;
   const int group_size = a.experts / a.groups;
   uint32_t taken = 0;  // bit j: of expert lane + 32 * j
   float chosen_score = 0.f;
@@ -158,7 +137,7 @@ __global__ void __launch_bounds__(kWarps * 32) route_kernel(const spark_mla_rout
   if ((a.flags & SPARK_MLA_NORMALIZED) != 0) {
     float sum = 0.f;
     for (int choice = 0; choice < a.per_token; ++choice) {
-      sum = __fadd_rn(sum, __shfl_sync(kAll, chosen_score, choice));
+      sum = __fadd_rn(sum, __shfl_sync(kAllLanes, chosen_score, choice));
     }
     chosen_score = __fdiv_rn(chosen_score, sum + 1e-20f);
   }
@@ -171,8 +150,9 @@ __global__ void __launch_bounds__(kWarps * 32) route_kernel(const spark_mla_rout
 }  // namespace
 
 cudaError_t launch_route(const spark_mla_route_args& args) {
-  return launch_dependent(route_kernel, dim3((args.rows + kWarps - 1) / kWarps), kWarps * 32, 0,
-                          static_cast<cudaStream_t>(args.stream), args);
+  const LaunchShape shape{dim3((static_cast<unsigned>(args.rows) + kWarps - 1) / kWarps),
+                          dim3(kWarps * 32)};
+  return launch_dependent(route_kernel, shape, static_cast<cudaStream_t>(args.stream), args);
 }
 
 }  // namespace spark_mla

@@ -1,10 +1,16 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Sorts choices by expert: counts them by chunks, places each, copies the tokens there. Where a row
-// stands among those of its expert is left to chance; its result does not depend on that.
+// Sorts choices by expert (a counting sort). ids [rows, per_token] give first_row and first_tile
+// [experts + 1] and sorted_row [rows, per_token]; bf16 x [rows, hidden] is copied to sorted [choices,
+// hidden]. The order of rows within an expert is left to chance; results do not depend on it.
+//
+// Launch: count_kernel and assign_kernel have a thread block of 512 for each chunk of kSortChunk
+// choices, and count_kernel is left out where there is one chunk; copy_kernel has a thread block of 128
+// for each row of x.
 
 #include "../hopper.cuh"
 #include "../launch.cuh"
+#include "../warp.cuh"
 #include "experts.h"
 
 namespace spark_mla {
@@ -23,7 +29,7 @@ struct SortArgs {
   int32_t* chunk_counts;
   int32_t* first_row;
   int32_t* first_tile;
-  int32_t* places;
+  int32_t* sorted_row;
   uint4* sorted;
   int rows;
   int experts;
@@ -63,20 +69,11 @@ __global__ void __launch_bounds__(kThreads) count_kernel(const SortArgs p) {
   }
 }
 
-// The sum of the values of lower threads.
-__device__ __forceinline__ int2 exclusive_sum(int2 value, int2* warp_sums) {
+// The sum of the values of the threads before this one.
+__device__ __forceinline__ int2 block_exclusive_sum(int2 value, int2* warp_sums) {
   const int warp = threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
-  int2 sum = value;
-#pragma unroll
-  for (int offset = 1; offset < 32; offset *= 2) {
-    const int x = __shfl_up_sync(0xffffffffu, sum.x, offset);
-    const int y = __shfl_up_sync(0xffffffffu, sum.y, offset);
-    if (lane >= offset) {
-      sum.x += x;
-      sum.y += y;
-    }
-  }
+  int2 sum = make_int2(warp_inclusive_sum(value.x), warp_inclusive_sum(value.y));
   if (lane == 31) {
     warp_sums[warp] = sum;
   }
@@ -88,7 +85,7 @@ __device__ __forceinline__ int2 exclusive_sum(int2 value, int2* warp_sums) {
   return make_int2(sum.x - value.x, sum.y - value.y);
 }
 
-__global__ void __launch_bounds__(kThreads) place_kernel(const SortArgs p) {
+__global__ void __launch_bounds__(kThreads) assign_kernel(const SortArgs p) {
   __shared__ int next[kMaxExperts];
   __shared__ int2 warp_sums[kWarps];
   wait_for_previous_kernel();
@@ -107,7 +104,7 @@ __global__ void __launch_bounds__(kThreads) place_kernel(const SortArgs p) {
     }
   }
   const int tiles = (total + p.tile_tokens - 1) / p.tile_tokens;
-  const int2 first = exclusive_sum(make_int2(total, tiles), warp_sums);
+  const int2 first = block_exclusive_sum(make_int2(total, tiles), warp_sums);
   if (expert < p.experts) {
     next[expert] = first.x + before;
     if (blockIdx.x == 0) {
@@ -124,11 +121,11 @@ __global__ void __launch_bounds__(kThreads) place_kernel(const SortArgs p) {
   const int end = min(choices, static_cast<int>(blockIdx.x + 1) * kSortChunk);
   for (int i = blockIdx.x * kSortChunk + threadIdx.x; i < end; i += kThreads) {
     const int id = p.ids[i];
-    p.places[i] = id >= 0 && id < p.experts ? atomicAdd(&next[id], 1) : -1;
+    p.sorted_row[i] = id >= 0 && id < p.experts ? atomicAdd(&next[id], 1) : -1;
   }
 }
 
-// A block for each row: its token, to all its places.
+// Copies a row of x to the sorted rows of its choices.
 __global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
   wait_for_previous_kernel();
   launch_dependents();
@@ -139,9 +136,9 @@ __global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
   for (int i = threadIdx.x; i < p.row_size; i += kCopyThreads) {
     const uint4 value = p.x[row * p.x_stride + i];
     for (int choice = 0; choice < p.per_token; ++choice) {
-      const int64_t place = p.places[row * p.per_token + choice];
-      if (place >= 0) {
-        p.sorted[place * p.row_size + i] = value;
+      const int64_t sorted = p.sorted_row[row * p.per_token + choice];
+      if (sorted >= 0) {
+        p.sorted[sorted * p.row_size + i] = value;
       }
     }
   }
@@ -165,7 +162,7 @@ ExpertsWorkspace experts_workspace(const spark_mla_experts_args& args) {
   workspace.chunk_counts = take(static_cast<size_t>(chunks_of(args)) * args.experts, 4);
   workspace.first_row = take(args.experts + 1, 4);
   workspace.first_tile = take(args.experts + 1, 4);
-  workspace.places = take(choices, 4);
+  workspace.sorted_row = take(choices, 4);
   workspace.sorted = take(choices * args.hidden, 2);
   workspace.activated = take(choices * args.width, 2);
   workspace.bytes = bytes;
@@ -183,7 +180,7 @@ cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tok
   p.chunk_counts = reinterpret_cast<int32_t*>(base + workspace.chunk_counts);
   p.first_row = reinterpret_cast<int32_t*>(base + workspace.first_row);
   p.first_tile = reinterpret_cast<int32_t*>(base + workspace.first_tile);
-  p.places = reinterpret_cast<int32_t*>(base + workspace.places);
+  p.sorted_row = reinterpret_cast<int32_t*>(base + workspace.sorted_row);
   p.sorted = reinterpret_cast<uint4*>(base + workspace.sorted);
   p.rows = args.rows;
   p.experts = args.experts;
@@ -191,16 +188,18 @@ cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tok
   p.row_size = args.hidden / 8;
   p.tile_tokens = tile_tokens;
   const int chunks = chunks_of(args);
+  const LaunchShape by_chunk{dim3(chunks), dim3(kThreads)};
   const auto stream = static_cast<cudaStream_t>(args.stream);
   cudaError_t error = cudaSuccess;
   if (chunks > 1) {
-    error = launch_dependent(count_kernel, dim3(chunks), kThreads, 0, stream, p);
+    error = launch_dependent(count_kernel, by_chunk, stream, p);
   }
   if (error == cudaSuccess) {
-    error = launch_dependent(place_kernel, dim3(chunks), kThreads, 0, stream, p);
+    error = launch_dependent(assign_kernel, by_chunk, stream, p);
   }
   return error == cudaSuccess
-             ? launch_dependent(copy_kernel, dim3(args.rows), kCopyThreads, 0, stream, p)
+             ? launch_dependent(copy_kernel, LaunchShape{dim3(args.rows), dim3(kCopyThreads)},
+                                stream, p)
              : error;
 }
 

@@ -15,6 +15,8 @@
 
 #include "../fragments.cuh"
 #include "../hopper.cuh"
+#include "../launch.cuh"
+#include "../warp.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
@@ -41,20 +43,6 @@ struct CombineArgs {
   int rows;
   int max_splits;
 };
-
-__device__ __forceinline__ float warp_max(float value) {
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, offset));
-  }
-  return value;
-}
-
-__device__ __forceinline__ float warp_sum(float value) {
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value += __shfl_xor_sync(0xffffffffu, value, offset);
-  }
-  return value;
-}
 
 // Eight neighbouring columns of a row.
 struct Columns {
@@ -305,16 +293,9 @@ cudaError_t launch(const CombineArgs& combine, int cut, int multiprocessors, cud
   const int teams = combine.h_kv * combine.rows * (kLatent / (kColumns * kLoads));
   const int blocks = (teams + kTeams - 1) / kTeams;
   const int resident = multiprocessors * (kResidentWarps / kWarps<kGroups>);
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  config.gridDim = dim3(blocks, min(cut, max(1, resident / blocks)));
-  config.blockDim = dim3(kWarps<kGroups> * 32);
-  return cudaLaunchKernelEx(&config, combine_kernel<kLatent, kGroups, kLoads>, combine);
+  const LaunchShape shape{dim3(blocks, min(cut, max(1, resident / blocks))),
+                          dim3(kWarps<kGroups> * 32)};
+  return launch_dependent(combine_kernel<kLatent, kGroups, kLoads>, shape, stream, combine);
 }
 
 // `cut` sequences at most are cut, into about `pieces` each. Teams of as many warps as there are

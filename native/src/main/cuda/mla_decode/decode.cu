@@ -18,6 +18,7 @@
 
 #include "../fragments.cuh"
 #include "../hopper.cuh"
+#include "../launch.cuh"
 #include "../tensor_map.h"
 #include "../wgmma.cuh"
 #include "mla_decode.h"
@@ -797,29 +798,10 @@ int greatest_common_divisor(int a, int b) { return b == 0 ? a : greatest_common_
 
 template <class D, int kCluster>
 cudaError_t launch(const DecodeParams& params, const dim3& grid, cudaStream_t stream) {
-  const auto kernel = decode_kernel<D, kCluster>;
   constexpr size_t kShared = sizeof(SharedStorage<D>);
   static_assert(kShared <= 227 * 1024);
-  const cudaError_t error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  cudaLaunchAttribute attributes[2];
-  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[0].val.programmaticStreamSerializationAllowed = 1;
-  attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim.x = kCluster;
-  attributes[1].val.clusterDim.y = 1;
-  attributes[1].val.clusterDim.z = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = grid;
-  config.blockDim = dim3(kThreads);
-  config.dynamicSmemBytes = kShared;
-  config.stream = stream;
-  config.attrs = attributes;
-  config.numAttrs = kCluster > 1 ? 2 : 1;
-  return cudaLaunchKernelEx(&config, kernel, params);
+  return launch_dependent(decode_kernel<D, kCluster>,
+                          LaunchShape{grid, dim3(kThreads), kShared, kCluster}, stream, params);
 }
 
 template <class D>

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "../warp.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
@@ -79,9 +80,7 @@ __global__ void __launch_bounds__(kThreads) decode_reference_kernel(const Refere
       }
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        for (int offset = 16; offset > 0; offset /= 2) {
-          dot[r] += __shfl_xor_sync(0xffffffffu, dot[r], offset);
-        }
+        dot[r] = warp_sum(dot[r]);
         const int query_token = (first_row + r) / p.group;
         const int visible =
             (a.flags & SPARK_MLA_CAUSAL) != 0 ? length - (a.s_q - 1 - query_token) : length;

@@ -7,6 +7,7 @@
 
 #include <climits>
 
+#include "../warp.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
@@ -132,10 +133,8 @@ __global__ void __launch_bounds__(32) scheduler_kernel(const SchedulerArgs p) {
     cost += pages + static_cast<long long>(pieces) * p.overhead;
     longest_piece = max(longest_piece, p.fixed_pages > 0 ? min(pages, p.fixed_pages) : 0);
   }
-  for (int offset = 16; offset > 0; offset /= 2) {
-    cost += __shfl_xor_sync(0xffffffffu, cost, offset);
-    longest_piece = max(longest_piece, __shfl_xor_sync(0xffffffffu, longest_piece, offset));
-  }
+  cost = warp_sum(cost);
+  longest_piece = warp_max(longest_piece);
   // With `slack` more than the mean, every part does at least a mean part's work: enough parts.
   const int mean = static_cast<int>((cost + p.parts - 1) / p.parts);
   int slack = p.overhead + (p.fixed_pages > 0 ? longest_piece : p.overhead + kLeastPiece + 2);

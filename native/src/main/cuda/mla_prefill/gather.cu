@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "../hopper.cuh"
+#include "../launch.cuh"
 #include "mla_prefill.h"
 
 namespace spark_mla {
@@ -50,16 +51,8 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(const spark_mla_gather
 }  // namespace
 
 cudaError_t launch_gather_cache(const spark_mla_gather_cache_args& args) {
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3((args.total_k + kRows - 1) / kRows);
-  config.blockDim = dim3(kThreads);
-  config.stream = static_cast<cudaStream_t>(args.stream);
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, gather_kernel, args);
+  const LaunchShape shape{dim3((args.total_k + kRows - 1) / kRows), dim3(kThreads)};
+  return launch_dependent(gather_kernel, shape, static_cast<cudaStream_t>(args.stream), args);
 }
 
 }  // namespace spark_mla

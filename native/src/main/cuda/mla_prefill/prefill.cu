@@ -16,6 +16,7 @@
 
 #include "../fragments.cuh"
 #include "../hopper.cuh"
+#include "../launch.cuh"
 #include "../tensor_map.h"
 #include "../wgmma.cuh"
 #include "mla_prefill.h"
@@ -141,11 +142,7 @@ class TileFinder {
       const int s = chunk + lane_;
       const int below = s < p_.segments ? tiles_up_to(s, level_ - 1) : 0;
       const int count = s < p_.segments ? tiles_up_to(s, level_) - below : 0;
-      int end = count;
-      for (int offset = 1; offset < 32; offset *= 2) {
-        const int other = __shfl_up_sync(0xffffffffu, end, offset);
-        end += lane_ >= offset ? other : 0;
-      }
+      const int end = warp_inclusive_sum(count);
       const uint32_t after = __ballot_sync(0xffffffffu, end > index);
       if (after == 0) {
         index -= __shfl_sync(0xffffffffu, end, 31);
@@ -595,9 +592,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 template <class D>
 cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
-  const auto kernel = prefill_kernel<D>;
-  constexpr size_t kShared = sizeof(SharedStorage<D>);
-  static_assert(kShared <= 227 * 1024);
+  static_assert(sizeof(SharedStorage<D>) <= 227 * 1024);
   PrefillParams p = {};
   TensorMapEncoder encoder;
   cudaError_t error = find_encoder(&encoder);
@@ -615,9 +610,6 @@ cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
   if (error == cudaSuccess) {
     error = encode_map<3>(encoder, &p.rope_map, args.k_rope, {kRopeDim, 1, args.total_k},
                           {kRopeDim, args.k_rope_stride_token}, {kBoxColumns, 1, D::kTileKeys});
-  }
-  if (error == cudaSuccess) {
-    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
   }
   if (error != cudaSuccess) {
     return error;
@@ -639,17 +631,10 @@ cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
 
   const int64_t tiles =
       (args.total_q / kTileRows + static_cast<int64_t>(args.segments)) * args.heads;
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<uint32_t>(std::min<int64_t>(tiles, multiprocessors)));
-  config.blockDim = dim3(kThreads);
-  config.dynamicSmemBytes = kShared;
-  config.stream = static_cast<cudaStream_t>(args.stream);
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, kernel, p);
+  const LaunchShape shape{
+      dim3(static_cast<uint32_t>(std::min<int64_t>(tiles, multiprocessors))), dim3(kThreads),
+      sizeof(SharedStorage<D>)};
+  return launch_dependent(prefill_kernel<D>, shape, static_cast<cudaStream_t>(args.stream), p);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cuda_bf16.h>
 #include <math_constants.h>
 
+#include "../warp.cuh"
 #include "mla_prefill.h"
 
 namespace spark_mla {
@@ -17,10 +18,7 @@ constexpr int kMaxColumns = 8;  // of the output for one thread: value_dim up to
 
 template <bool kMaximum>
 __device__ float over_block(float value, float* scratch) {
-  for (int offset = 16; offset > 0; offset /= 2) {
-    const float other = __shfl_xor_sync(0xffffffffu, value, offset);
-    value = kMaximum ? fmaxf(value, other) : value + other;
-  }
+  value = kMaximum ? warp_max(value) : warp_sum(value);
   __syncthreads();
   scratch[threadIdx.x / 32] = value;
   __syncthreads();

@@ -1,6 +1,8 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Rows of the embedding, widened to float32: a block a row.
+// Token embedding: out[i] = table[token i], bf16 [table_rows, columns] to float32 [rows, columns].
+//
+// Launch: a thread block of 128 for each row, eight columns a thread and iteration.
 
 #include "ops.h"
 #include "rows.cuh"
@@ -14,7 +16,7 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const spark_mla_embed_a
   begin_dependent();
   int token = p.tokens[blockIdx.x];
   if (token < 0) {
-    token = p.previous == nullptr ? 0 : p.previous[~token];
+    token = ~token < p.previous_rows ? p.previous[~token] : 0;
   }
   if (token < 0 || token >= p.table_rows) {
     token = 0;
@@ -23,14 +25,15 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const spark_mla_embed_a
       static_cast<const __nv_bfloat16*>(p.table) + static_cast<int64_t>(token) * p.columns;
   float* to = p.out + static_cast<int64_t>(blockIdx.x) * p.columns;
   for (int i = threadIdx.x * 8; i < p.columns; i += kThreads * 8) {
-    store_eight(to + i, load_eight(from + i));
+    store8(to + i, load8(from + i));
   }
 }
 
 }  // namespace
 
 cudaError_t launch_embed(const spark_mla_embed_args& args) {
-  return launch_dependent(embed_kernel, args.rows, kThreads, args.stream, args);
+  return launch_dependent(embed_kernel, LaunchShape{dim3(args.rows), dim3(kThreads)},
+                          static_cast<cudaStream_t>(args.stream), args);
 }
 
 }  // namespace spark_mla

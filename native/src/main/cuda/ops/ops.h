@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// What the C interface (cpp/ops.cpp) asks of the kernels in this folder. Arguments arrive checked,
+// What the C interface (cpp/ops.cpp) calls of the kernels in this folder. Arguments arrive checked;
 // rows and counts are at least 1.
 #pragma once
 
@@ -9,6 +9,14 @@
 #include "spark_mla_ops.h"
 
 namespace spark_mla {
+
+constexpr int kMaxNormColumns = 8192;
+constexpr int kMaxRopePairs = 256;
+constexpr int kMaxVocabulary = 1 << 23;  // sums of so many 40-bit probabilities fit 64 bits
+
+// Whether rotate is built for rope keys of this size, and write_cache for tokens of these sizes.
+bool rope_supported(int rope);
+bool cache_supported(int latent, int rope);
 
 cudaError_t launch_embed(const spark_mla_embed_args& args);
 cudaError_t launch_rms_norm(const spark_mla_rms_norm_args& args);

@@ -1,7 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// RMS norm: a block a row, the row kept in registers between the sum and the scaling.
+// RMS norm: out = in / sqrt(mean(in^2) + epsilon) * gain, bf16 or float32 [rows, columns] to bf16
+// [rows, columns], summed in float32.
+//
+// Launch: a thread block of 256 for each row, which keeps it in registers between the sum and the
+// scaling.
 
+#include "../warp.cuh"
 #include "ops.h"
 #include "rows.cuh"
 
@@ -9,27 +14,28 @@ namespace spark_mla {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kChunks = 4;  // of 8 elements a thread: rows of up to 8192
+constexpr int kChunks = 4;  // of 8 elements a thread
+static_assert(kThreads * 8 * kChunks == kMaxNormColumns);
 
 template <typename In>
 __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_norm_args p) {
   __shared__ float sums[kThreads / 32];
   begin_dependent();
   const In* from = static_cast<const In*>(p.in) + blockIdx.x * p.in_stride;
-  Eight chunks[kChunks];
+  Float8 chunks[kChunks];
   float sum = 0.f;
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int at = (c * kThreads + threadIdx.x) * 8;
     if (at < p.columns) {
-      chunks[c] = load_eight(from + at);
+      chunks[c] = load8(from + at);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         sum = fmaf(chunks[c].value[i], chunks[c].value[i], sum);
       }
     }
   }
-  sum = sum_over_warp(sum);
+  sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) {
     sums[threadIdx.x / 32] = sum;
   }
@@ -45,12 +51,12 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
   for (int c = 0; c < kChunks; ++c) {
     const int at = (c * kThreads + threadIdx.x) * 8;
     if (at < p.columns) {
-      const Eight gain = load_eight(p.gain + at);
+      const Float8 gain = load8(p.gain + at);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         chunks[c].value[i] *= factor * gain.value[i];
       }
-      store_eight(to + at, chunks[c]);
+      store8(to + at, chunks[c]);
     }
   }
 }
@@ -60,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
 cudaError_t launch_rms_norm(const spark_mla_rms_norm_args& args) {
   return launch_dependent(
       args.in_type == SPARK_MLA_FLOAT32 ? rms_norm_kernel<float> : rms_norm_kernel<__nv_bfloat16>,
-      args.rows, kThreads, args.stream, args);
+      LaunchShape{dim3(args.rows), dim3(kThreads)}, static_cast<cudaStream_t>(args.stream), args);
 }
 
 }  // namespace spark_mla

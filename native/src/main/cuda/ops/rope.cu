@@ -1,57 +1,83 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Rotary embedding: the table of angles, and the turning of 64 elements of every head, a warp a head.
+// Rotary position embedding. rope_table_kernel: cosines and sines, computed in float64, to float32
+// [positions, 2 * pairs]. rotate_kernel: bf16 [rows, heads, 2 * pairs], each row rotated by the angles
+// of its position.
+//
+// Launch: rope_table_kernel has a thread for each position and pair, in thread blocks of (pairs,
+// kTableThreads / pairs). rotate_kernel has a thread for each row, head and pair, in thread blocks of
+// 256; a warp covers one head of 32 pairs or two of 16.
 
 #include "ops.h"
+#include "rotation.cuh"
 #include "rows.cuh"
 
 namespace spark_mla {
 namespace {
 
-constexpr int kWarps = 8;
+constexpr int kThreads = 256;
+constexpr int kTableThreads = 256;
+static_assert(kMaxRopePairs <= kTableThreads);
 
-__global__ void rope_table_kernel(const spark_mla_rope_table_args p) {
+__global__ void __launch_bounds__(kTableThreads) rope_table_kernel(
+    const spark_mla_rope_table_args p) {
   begin_dependent();
   const int64_t position = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (position < p.positions) {
     double sine;
     double cosine;
     sincos(position * p.inverse_frequencies[threadIdx.x], &sine, &cosine);
-    p.out[position * 64 + threadIdx.x] = static_cast<float>(cosine * p.factor);
-    p.out[position * 64 + 32 + threadIdx.x] = static_cast<float>(sine * p.factor);
+    float* out = p.out + position * (2 * p.pairs) + threadIdx.x;
+    out[0] = static_cast<float>(cosine * p.factor);
+    out[p.pairs] = static_cast<float>(sine * p.factor);
   }
 }
 
-__global__ void __launch_bounds__(kWarps * 32) rotate_kernel(const spark_mla_rotate_args p) {
+template <int kPairs>
+__global__ void __launch_bounds__(kThreads) rotate_kernel(const spark_mla_rotate_args p) {
   begin_dependent();
-  const int64_t task = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  constexpr int kHeads = kThreads / kPairs;
+  const int64_t task = static_cast<int64_t>(blockIdx.x) * kHeads + threadIdx.x / kPairs;
   const int64_t row = task / p.heads;
   if (row >= p.rows) {
     return;
   }
   const int head = static_cast<int>(task % p.heads);
-  const int lane = threadIdx.x % 32;
+  const int pair_index = threadIdx.x % kPairs;
   const __nv_bfloat16* in =
       static_cast<const __nv_bfloat16*>(p.in) + row * p.in_stride + head * p.in_head;
   __nv_bfloat16* out = static_cast<__nv_bfloat16*>(p.out) + row * p.out_stride + head * p.out_head;
-  const Pair pair(lane, p.interleaved != 0);
-  const Turn turn(p.angles, p.position[row], p.positions, lane);
-  const float2 turned = turn(__bfloat162float(in[pair.first]), __bfloat162float(in[pair.second]));
-  out[pair.first] = __float2bfloat16_rn(turned.x);
-  out[pair.second] = __float2bfloat16_rn(turned.y);
+  const RotaryPair<kPairs> pair(pair_index, p.interleaved != 0);
+  const Rotation<kPairs> rotate(p.angles, p.position[row], p.positions, pair_index);
+  const float2 rotated =
+      rotate(__bfloat162float(in[pair.first]), __bfloat162float(in[pair.second]));
+  out[pair.first] = __float2bfloat16_rn(rotated.x);
+  out[pair.second] = __float2bfloat16_rn(rotated.y);
+}
+
+template <int kPairs>
+cudaError_t launch(const spark_mla_rotate_args& args) {
+  constexpr int kHeads = kThreads / kPairs;
+  const int64_t tasks = static_cast<int64_t>(args.rows) * args.heads;
+  const LaunchShape shape{dim3(static_cast<unsigned>((tasks + kHeads - 1) / kHeads)),
+                          dim3(kThreads)};
+  return launch_dependent(rotate_kernel<kPairs>, shape, static_cast<cudaStream_t>(args.stream),
+                          args);
 }
 
 }  // namespace
 
+bool rope_supported(int rope) { return rope == 64 || rope == 32; }
+
 cudaError_t launch_rope_table(const spark_mla_rope_table_args& args) {
-  return launch_dependent(rope_table_kernel, (args.positions + 7) / 8, dim3(32, 8), args.stream,
-                          args);
+  const int rows = kTableThreads / args.pairs;
+  const int64_t blocks = (static_cast<int64_t>(args.positions) + rows - 1) / rows;
+  const LaunchShape shape{dim3(static_cast<unsigned>(blocks)), dim3(args.pairs, rows)};
+  return launch_dependent(rope_table_kernel, shape, static_cast<cudaStream_t>(args.stream), args);
 }
 
 cudaError_t launch_rotate(const spark_mla_rotate_args& args) {
-  const int64_t tasks = static_cast<int64_t>(args.rows) * args.heads;
-  return launch_dependent(rotate_kernel, static_cast<unsigned>((tasks + kWarps - 1) / kWarps),
-                          kWarps * 32, args.stream, args);
+  return args.rope_dim == 64 ? launch<32>(args) : launch<16>(args);
 }
 
 }  // namespace spark_mla

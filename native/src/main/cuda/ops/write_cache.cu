@@ -1,70 +1,110 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// New tokens into the paged cache: norm of the latent, rope of the key, rounding and the write in one
-// pass, a warp a token.
+// Writes tokens into one layer of the paged cache, bf16 [blocks, 64, latent + rope], from bf16 or
+// float32 [rows, latent + rope]: RMS norm of the latent, rotation of the rope key and rounding in one
+// pass.
+//
+// Launch: a warp for each token, four warps a thread block. A lane holds latent / 32 elements of the
+// latent, and one pair of the rope key.
 
+#include "../warp.cuh"
 #include "ops.h"
+#include "rotation.cuh"
 #include "rows.cuh"
 
 namespace spark_mla {
 namespace {
 
 constexpr int kWarps = 4;
-constexpr int kLatent = 512;
-constexpr int kWidth = kLatent + 64;
-constexpr int kChunks = kLatent / 8 / 32;
 
-template <typename In>
-__device__ __forceinline__ float one(const In* from) {
-  return static_cast<float>(*from);
-}
-
-template <typename In>
+template <typename In, int kLatent, int kRope>
 __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
     const spark_mla_write_cache_args p) {
+  static_assert(kLatent % (8 * 32) == 0 && kRope <= 64);
+  constexpr int kChunks = kLatent / 8 / 32;
+  constexpr int kPairs = kRope / 2;
   begin_dependent();
   const int row = blockIdx.x * kWarps + threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
-  if (row >= p.rows || p.slot[row] < 0) {
+  if (row >= p.rows) {
+    return;
+  }
+  const int slot = p.slot[row];
+  if (slot < 0 || slot / SPARK_MLA_PAGE_TOKENS >= p.blocks) {
     return;
   }
   const In* from = static_cast<const In*>(p.in) + row * p.in_stride;
   __nv_bfloat16* to =
-      static_cast<__nv_bfloat16*>(p.cache) + static_cast<int64_t>(p.slot[row]) * kWidth;
-  Eight chunks[kChunks];
+      static_cast<__nv_bfloat16*>(p.cache) + static_cast<int64_t>(slot) * (kLatent + kRope);
+  Float8 chunks[kChunks];
   float sum = 0.f;
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
-    chunks[c] = load_eight(from + (c * 32 + lane) * 8);
+    chunks[c] = load8(from + (c * 32 + lane) * 8);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       sum = fmaf(chunks[c].value[i], chunks[c].value[i], sum);
     }
   }
-  const float factor = 1.f / sqrtf(sum_over_warp(sum) / kLatent + p.epsilon);
+  const float factor = 1.f / sqrtf(warp_sum(sum) / kLatent + p.epsilon);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int at = (c * 32 + lane) * 8;
-    const Eight gain = load_eight(p.gain + at);
+    const Float8 gain = load8(p.gain + at);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       chunks[c].value[i] *= factor * gain.value[i];
     }
-    store_eight(to + at, chunks[c]);
+    store8(to + at, chunks[c]);
   }
-  const Pair pair(lane, p.interleaved != 0);
-  const Turn turn(p.angles, p.position[row], p.positions, lane);
-  const float2 turned = turn(one(from + kLatent + pair.first), one(from + kLatent + pair.second));
-  to[kLatent + pair.first] = __float2bfloat16_rn(turned.x);
-  to[kLatent + pair.second] = __float2bfloat16_rn(turned.y);
+  if (lane < kPairs) {
+    const RotaryPair<kPairs> pair(lane, p.interleaved != 0);
+    const Rotation<kPairs> rotate(p.angles, p.position[row], p.positions, lane);
+    const float2 rotated = rotate(static_cast<float>(from[kLatent + pair.first]),
+                                  static_cast<float>(from[kLatent + pair.second]));
+    to[kLatent + pair.first] = __float2bfloat16_rn(rotated.x);
+    to[kLatent + pair.second] = __float2bfloat16_rn(rotated.y);
+  }
+}
+
+template <int kLatent, int kRope>
+cudaError_t launch(const spark_mla_write_cache_args& args) {
+  const LaunchShape shape{dim3((static_cast<unsigned>(args.rows) + kWarps - 1) / kWarps),
+                          dim3(kWarps * 32)};
+  return launch_dependent(args.in_type == SPARK_MLA_FLOAT32
+                              ? write_cache_kernel<float, kLatent, kRope>
+                              : write_cache_kernel<__nv_bfloat16, kLatent, kRope>,
+                          shape, static_cast<cudaStream_t>(args.stream), args);
+}
+
+// The sizes of a token that kernels are built for.
+struct Built {
+  int latent;
+  int rope;
+  cudaError_t (*launch)(const spark_mla_write_cache_args&);
+};
+
+constexpr Built kBuilt[] = {
+    {512, 64, launch<512, 64>},
+    {256, 64, launch<256, 64>},
+    {256, 32, launch<256, 32>},
+};
+
+const Built* find(int latent, int rope) {
+  for (const Built& built : kBuilt) {
+    if (built.latent == latent && built.rope == rope) {
+      return &built;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
 
+bool cache_supported(int latent, int rope) { return find(latent, rope) != nullptr; }
+
 cudaError_t launch_write_cache(const spark_mla_write_cache_args& args) {
-  return launch_dependent(args.in_type == SPARK_MLA_FLOAT32 ? write_cache_kernel<float>
-                                                            : write_cache_kernel<__nv_bfloat16>,
-                          (args.rows + kWarps - 1) / kWarps, kWarps * 32, args.stream, args);
+  return find(args.latent_dim, args.rope_dim)->launch(args);
 }
 
 }  // namespace spark_mla

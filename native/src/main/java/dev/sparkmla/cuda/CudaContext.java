@@ -3,6 +3,7 @@ package dev.sparkmla.cuda;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntSupplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.JCudaDriver;
 
@@ -52,12 +53,23 @@ public final class CudaContext implements AutoCloseable {
     return device;
   }
 
-  /** Memory of the device that nobody has taken, in bytes. */
+  /**
+   * Returns this context, once it is certain that this project's kernels run on it.
+   *
+   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
+   *     build has no native library
+   */
+  public CudaContext requireKernels() {
+    device.requireHopper();
+    NativeLibrary.load();
+    return this;
+  }
+
+  /** Memory of the device that is not allocated by any process, in bytes. */
   public long freeMemoryBytes() {
-    makeCurrent();
     long[] free = new long[1];
     long[] total = new long[1];
-    check(JCudaDriver.cuMemGetInfo(free, total), "cuMemGetInfo");
+    call("cuMemGetInfo", () -> JCudaDriver.cuMemGetInfo(free, total));
     return free[0];
   }
 
@@ -73,18 +85,17 @@ public final class CudaContext implements AutoCloseable {
 
   /** Makes a stream that does not wait for the default stream. */
   public CudaStream newStream() {
-    return new CudaStream(this);
+    return CudaStream.create(this);
   }
 
   /** Makes an event, with a time stamp for {@link CudaEvent#millisecondsSince}. */
   public CudaEvent newEvent() {
-    return new CudaEvent(this);
+    return CudaEvent.create(this);
   }
 
   /** Waits until everything enqueued on this device by this process is done. */
   public void synchronize() {
-    makeCurrent();
-    check(JCudaDriver.cuCtxSynchronize(), "cuCtxSynchronize");
+    call("cuCtxSynchronize", JCudaDriver::cuCtxSynchronize);
   }
 
   /** Buffers, streams, events and graphs of this context that are open. */
@@ -141,6 +152,17 @@ public final class CudaContext implements AutoCloseable {
       }
     }
     check(JCudaDriver.cuCtxSetCurrent(handle), "cuCtxSetCurrent");
+  }
+
+  /**
+   * Makes a call of the driver with this context current.
+   *
+   * @param name of the driver's function, for messages
+   * @throws CudaException where it fails
+   */
+  void call(String name, IntSupplier function) {
+    makeCurrent();
+    check(function.getAsInt(), name);
   }
 
   void check(int result, String call) {

@@ -4,66 +4,54 @@ import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 
-/** A point in a stream's work that can be waited for, with the time it was reached. */
-public final class CudaEvent implements AutoCloseable {
-  private static final String KIND = "events";
+/**
+ * A point in a stream's work that can be waited for, with the time at which it was reached. One
+ * thread at a time.
+ */
+public final class CudaEvent extends ContextResource {
+  private final CUevent handle;
 
-  private final CudaContext context;
-  private final CUevent handle = new CUevent();
-  private boolean closed;
+  private CudaEvent(CudaContext context, CUevent handle) {
+    super(context, "event");
+    this.handle = handle;
+  }
 
-  CudaEvent(CudaContext context) {
-    this.context = context;
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuEventCreate(handle, CUevent_flags.CU_EVENT_DEFAULT), "cuEventCreate");
-    context.opened(KIND);
+  static CudaEvent create(CudaContext context) {
+    CUevent handle = new CUevent();
+    context.call(
+        "cuEventCreate", () -> JCudaDriver.cuEventCreate(handle, CUevent_flags.CU_EVENT_DEFAULT));
+    return new CudaEvent(context, handle);
   }
 
   /** Marks the point after everything enqueued on {@code stream} so far. */
   public void record(CudaStream stream) {
-    CUevent event = handle();
-    context.makeCurrent();
-    context.check(JCudaDriver.cuEventRecord(event, stream.handle()), "cuEventRecord");
+    call("cuEventRecord", () -> JCudaDriver.cuEventRecord(handle, stream.handle()));
   }
 
   /** Waits until the point last recorded is reached. */
   public void synchronize() {
-    CUevent event = handle();
-    context.makeCurrent();
-    context.check(JCudaDriver.cuEventSynchronize(event), "cuEventSynchronize");
+    call("cuEventSynchronize", () -> JCudaDriver.cuEventSynchronize(handle));
   }
 
   /**
-   * Milliseconds on the device between two recorded points, resolved to about half a microsecond.
-   * Both must have been reached.
+   * Milliseconds on the device between two recorded points, with a resolution of about half a
+   * microsecond. Both must have been reached.
    */
   public float millisecondsSince(CudaEvent earlier) {
-    CUevent event = handle();
-    context.makeCurrent();
     float[] milliseconds = new float[1];
-    context.check(
-        JCudaDriver.cuEventElapsedTime(milliseconds, earlier.handle(), event),
-        "cuEventElapsedTime");
+    call(
+        "cuEventElapsedTime",
+        () -> JCudaDriver.cuEventElapsedTime(milliseconds, earlier.handle(), handle));
     return milliseconds[0];
   }
 
   CUevent handle() {
-    if (closed) {
-      throw new IllegalStateException("the event is closed");
-    }
+    requireOpen();
     return handle;
   }
 
-  /**
-   * @throws IllegalStateException where it is closed already
-   */
   @Override
-  public void close() {
-    CUevent event = handle();
-    context.makeCurrent();
-    closed = true;
-    context.closed(KIND);
-    context.check(JCudaDriver.cuEventDestroy(event), "cuEventDestroy");
+  void release() {
+    context().call("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(handle));
   }
 }

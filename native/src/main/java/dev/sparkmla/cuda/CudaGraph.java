@@ -6,21 +6,16 @@ import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.JCudaDriver;
 
 /**
- * Work captured once and replayed with one call: launching hundreds of kernels one by one costs the
- * processor more than a decode step costs the device. Addresses and sizes are those of the capture;
- * every buffer it used must stay open while it is replayed.
+ * Work that is captured once and replayed with one call. Launching hundreds of kernels one by one
+ * takes the processor longer than a decode step takes the device. Addresses and sizes are those of
+ * the capture; every buffer that it used must stay open while it is replayed. One thread at a time.
  */
-public final class CudaGraph implements AutoCloseable {
-  private static final String KIND = "graphs";
-
-  private final CudaContext context;
+public final class CudaGraph extends ContextResource {
   private final CUgraphExec handle;
-  private boolean closed;
 
   private CudaGraph(CudaContext context, CUgraphExec handle) {
-    this.context = context;
+    super(context, "graph");
     this.handle = handle;
-    context.opened(KIND);
   }
 
   /**
@@ -31,11 +26,11 @@ public final class CudaGraph implements AutoCloseable {
    */
   public static CudaGraph capture(CudaStream stream, Runnable work) {
     CudaContext context = stream.context();
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuStreamBeginCapture(
-            stream.handle(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
-        "cuStreamBeginCapture");
+    context.call(
+        "cuStreamBeginCapture",
+        () ->
+            JCudaDriver.cuStreamBeginCapture(
+                stream.handle(), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
     CUgraph graph = new CUgraph();
     boolean recorded = false;
     int ended;
@@ -59,26 +54,11 @@ public final class CudaGraph implements AutoCloseable {
 
   /** Enqueues one replay. Replays of one graph run one after another, whatever their streams. */
   public void launch(CudaStream stream) {
-    requireOpen();
-    context.makeCurrent();
-    context.check(JCudaDriver.cuGraphLaunch(handle, stream.handle()), "cuGraphLaunch");
+    call("cuGraphLaunch", () -> JCudaDriver.cuGraphLaunch(handle, stream.handle()));
   }
 
-  /**
-   * @throws IllegalStateException where it is closed already
-   */
   @Override
-  public void close() {
-    requireOpen();
-    context.makeCurrent();
-    closed = true;
-    context.closed(KIND);
-    context.check(JCudaDriver.cuGraphExecDestroy(handle), "cuGraphExecDestroy");
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the graph is closed");
-    }
+  void release() {
+    context().call("cuGraphExecDestroy", () -> JCudaDriver.cuGraphExecDestroy(handle));
   }
 }

@@ -7,50 +7,48 @@ import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 
 /**
- * A range of device memory, owned (freed on close) or borrowed (left alone). One thread at a time.
+ * A range of device memory. Closing frees it where it was allocated, and does nothing to it where
+ * it was borrowed; work that uses it must be done then. One thread at a time.
  *
- * <p>Copies and fills are ordered on the stream they are given. Copies from and to the host return
- * when the host's side is done with.
+ * <p>Copies and fills are ordered on the stream that they are given. Copies between the device and
+ * a {@link ByteBuffer} return when they are done; the others only enqueue.
  */
-public final class DeviceBuffer implements AutoCloseable {
-  private static final String KIND = "buffers";
-
-  /** Host bytes outside direct buffers pass through a block of this size. */
+public final class DeviceBuffer extends ContextResource {
+  /** Bytes of a Java array are copied through a direct buffer of this size. */
   private static final int STAGING_BYTES = 4 << 20;
 
-  /** JCuda keeps addresses to itself; a subclass may look. */
+  /** JCuda hides native addresses; a subclass can read them. */
   private static final class Address extends CUdeviceptr {
     long value() {
       return getNativePointer() + getByteOffset();
     }
   }
 
-  private final CudaContext context;
   private final Address owned;
   private final long address;
   private final long bytes;
-  private boolean closed;
 
+  /**
+   * @param owned what to free, null where the memory is borrowed
+   */
   private DeviceBuffer(CudaContext context, Address owned, long address, long bytes) {
-    this.context = context;
+    super(context, "buffer");
     this.owned = owned;
     this.address = address;
     this.bytes = bytes;
-    context.opened(KIND);
   }
 
   static DeviceBuffer allocate(CudaContext context, long bytes) {
     CudaArgumentException.require(bytes >= 1, "a buffer needs at least 1 byte, not %d", bytes);
-    context.makeCurrent();
     Address address = new Address();
-    context.check(
-        JCudaDriver.cuMemAlloc(address, bytes), "cuMemAlloc of %d bytes".formatted(bytes));
+    context.call(
+        "cuMemAlloc of %d bytes".formatted(bytes), () -> JCudaDriver.cuMemAlloc(address, bytes));
     context.countAllocation(bytes);
     return new DeviceBuffer(context, address, address.value(), bytes);
   }
 
   /**
-   * Stands for memory that somebody else owns and keeps alive for as long as this object is used.
+   * Stands for memory that somebody else owns and does not free while this object is used.
    *
    * @param address a device address of the context's device, not 0
    * @param bytes its size, at least 1
@@ -59,11 +57,6 @@ public final class DeviceBuffer implements AutoCloseable {
     CudaArgumentException.require(address != 0, "a borrowed buffer needs an address, not 0");
     CudaArgumentException.require(bytes >= 1, "a buffer needs at least 1 byte, not %d", bytes);
     return new DeviceBuffer(context, null, address, bytes);
-  }
-
-  /** The context it belongs to. */
-  public CudaContext context() {
-    return context;
   }
 
   /** The device address of its first byte. */
@@ -92,31 +85,27 @@ public final class DeviceBuffer implements AutoCloseable {
   public void copyFromHost(long offset, ByteBuffer source, CudaStream stream) {
     requireRange(offset, source.remaining(), "copy from the host");
     requireSameContext(stream);
-    context.makeCurrent();
     ByteBuffer rest = source.duplicate();
-    long at = offset;
-    ByteBuffer staging = null;
-    while (rest.hasRemaining()) {
-      ByteBuffer direct = rest;
-      if (!rest.isDirect()) {
-        if (staging == null) {
-          staging = ByteBuffer.allocateDirect(Math.min(STAGING_BYTES, rest.remaining()));
-        }
-        int size = Math.min(staging.capacity(), rest.remaining());
-        staging.clear().put(rest.slice().limit(size)).flip();
-        direct = staging;
-        rest.position(rest.position() + size);
-      } else {
-        rest = ByteBuffer.allocate(0);
-      }
-      int size = direct.remaining();
-      context.check(
-          JCudaDriver.cuMemcpyHtoDAsync(
-              pointer(at), Pointer.toBuffer(direct), size, stream.handle()),
-          "cuMemcpyHtoDAsync");
-      stream.synchronize();
-      at += size;
+    if (rest.isDirect()) {
+      copyFromDirect(offset, rest, stream);
+      return;
     }
+    ByteBuffer staging = ByteBuffer.allocateDirect(Math.min(STAGING_BYTES, rest.remaining()));
+    for (long at = offset; rest.hasRemaining(); at += staging.limit()) {
+      int size = Math.min(staging.capacity(), rest.remaining());
+      staging.clear().put(rest.slice().limit(size)).flip();
+      rest.position(rest.position() + size);
+      copyFromDirect(at, staging, stream);
+    }
+  }
+
+  private void copyFromDirect(long offset, ByteBuffer source, CudaStream stream) {
+    call(
+        "cuMemcpyHtoDAsync",
+        () ->
+            JCudaDriver.cuMemcpyHtoDAsync(
+                pointer(offset), Pointer.toBuffer(source), source.remaining(), stream.handle()));
+    stream.synchronize();
   }
 
   /**
@@ -128,12 +117,11 @@ public final class DeviceBuffer implements AutoCloseable {
   public void copyToHost(long offset, ByteBuffer target, CudaStream stream) {
     requireRange(offset, target.remaining(), "copy to the host");
     requireSameContext(stream);
-    context.makeCurrent();
-    if (target.isDirect()) {
-      copyToDirect(offset, target.duplicate(), stream);
+    ByteBuffer rest = target.duplicate();
+    if (rest.isDirect()) {
+      copyToDirect(offset, rest, stream);
       return;
     }
-    ByteBuffer rest = target.duplicate();
     ByteBuffer staging = ByteBuffer.allocateDirect(Math.min(STAGING_BYTES, rest.remaining()));
     for (long at = offset; rest.hasRemaining(); at += staging.limit()) {
       staging.clear().limit(Math.min(staging.capacity(), rest.remaining()));
@@ -143,10 +131,11 @@ public final class DeviceBuffer implements AutoCloseable {
   }
 
   private void copyToDirect(long offset, ByteBuffer target, CudaStream stream) {
-    context.check(
-        JCudaDriver.cuMemcpyDtoHAsync(
-            Pointer.toBuffer(target), pointer(offset), target.remaining(), stream.handle()),
-        "cuMemcpyDtoHAsync");
+    call(
+        "cuMemcpyDtoHAsync",
+        () ->
+            JCudaDriver.cuMemcpyDtoHAsync(
+                Pointer.toBuffer(target), pointer(offset), target.remaining(), stream.handle()));
     stream.synchronize();
   }
 
@@ -160,11 +149,10 @@ public final class DeviceBuffer implements AutoCloseable {
       long offset, PinnedBuffer source, long sourceOffset, long count, CudaStream stream) {
     requireRange(offset, count, "copy from the host");
     requireSameContext(stream);
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuMemcpyHtoDAsync(
-            pointer(offset), source.pointer(sourceOffset, count), count, stream.handle()),
-        "cuMemcpyHtoDAsync");
+    Pointer host = source.pointer(sourceOffset, count);
+    call(
+        "cuMemcpyHtoDAsync",
+        () -> JCudaDriver.cuMemcpyHtoDAsync(pointer(offset), host, count, stream.handle()));
   }
 
   /**
@@ -176,11 +164,10 @@ public final class DeviceBuffer implements AutoCloseable {
       long offset, PinnedBuffer target, long targetOffset, long count, CudaStream stream) {
     requireRange(offset, count, "copy to the host");
     requireSameContext(stream);
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuMemcpyDtoHAsync(
-            target.pointer(targetOffset, count), pointer(offset), count, stream.handle()),
-        "cuMemcpyDtoHAsync");
+    Pointer host = target.pointer(targetOffset, count);
+    call(
+        "cuMemcpyDtoHAsync",
+        () -> JCudaDriver.cuMemcpyDtoHAsync(host, pointer(offset), count, stream.handle()));
   }
 
   /**
@@ -194,12 +181,11 @@ public final class DeviceBuffer implements AutoCloseable {
     source.requireRange(sourceOffset, count, "copy from the device");
     requireSameContext(stream);
     CudaArgumentException.require(
-        source.context == context, "copy from %s to %s", source.context, context);
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuMemcpyDtoDAsync(
-            pointer(offset), source.pointer(sourceOffset), count, stream.handle()),
-        "cuMemcpyDtoDAsync");
+        source.context() == context(), "copy from %s to %s", source.context(), context());
+    CUdeviceptr from = source.pointer(sourceOffset);
+    call(
+        "cuMemcpyDtoDAsync",
+        () -> JCudaDriver.cuMemcpyDtoDAsync(pointer(offset), from, count, stream.handle()));
   }
 
   /**
@@ -210,42 +196,26 @@ public final class DeviceBuffer implements AutoCloseable {
   public void fill(long offset, long count, byte value, CudaStream stream) {
     requireRange(offset, count, "fill");
     requireSameContext(stream);
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuMemsetD8Async(pointer(offset), value, count, stream.handle()),
-        "cuMemsetD8Async");
+    call(
+        "cuMemsetD8Async",
+        () -> JCudaDriver.cuMemsetD8Async(pointer(offset), value, count, stream.handle()));
   }
 
-  /**
-   * Frees the memory if it is owned. Work still enqueued that uses it must be done.
-   *
-   * @throws IllegalStateException where it is closed already
-   */
   @Override
-  public void close() {
-    requireOpen();
-    closed = true;
-    context.closed(KIND);
+  void release() {
     if (owned != null) {
-      context.countAllocation(-bytes);
-      context.makeCurrent();
-      context.check(JCudaDriver.cuMemFree(owned), "cuMemFree");
-    }
-  }
-
-  void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("%s is closed".formatted(this));
+      context().countAllocation(-bytes);
+      context().call("cuMemFree", () -> JCudaDriver.cuMemFree(owned));
     }
   }
 
   private void requireSameContext(CudaStream stream) {
     Objects.requireNonNull(stream, "stream");
     CudaArgumentException.require(
-        stream.context() == context,
+        stream.context() == context(),
         "the stream is of %s, the buffer of %s",
         stream.context(),
-        context);
+        context());
   }
 
   private void requireRange(long offset, long count, String what) {
@@ -265,6 +235,6 @@ public final class DeviceBuffer implements AutoCloseable {
 
   @Override
   public String toString() {
-    return "buffer of %d bytes on %s".formatted(bytes, context.device());
+    return "buffer of %d bytes on %s".formatted(bytes, context().device());
   }
 }

@@ -10,14 +10,22 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /**
- * The CUDA driver in this process: brought up once, result codes turned into exceptions. JCuda's
- * own exceptions are a switch for the whole JVM, so codes are checked here instead.
+ * The CUDA driver in this process: initializes it once, and turns its result codes into exceptions.
+ * JCuda could throw exceptions itself, but only for the whole JVM at once.
  */
 final class Driver {
-  /** Codes after which the context is dead; cuda.h says so of each. */
+  /** CUDA_ERROR_CONTAINED of cuda.h, which JCuda does not name. */
+  private static final int CONTAINED = 226;
+
+  /**
+   * Codes after which the context is lost. cuda.h says of most that the process must be started
+   * anew; an unknown error may be any of them.
+   */
   private static final Set<Integer> FATAL =
       Set.of(
           CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
+          CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+          CONTAINED,
           CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
           CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
           CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED,
@@ -27,9 +35,12 @@ final class Driver {
           CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
           CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
           CUresult.CUDA_ERROR_INVALID_PC,
-          CUresult.CUDA_ERROR_LAUNCH_FAILED);
+          CUresult.CUDA_ERROR_LAUNCH_FAILED,
+          CUresult.CUDA_ERROR_MPS_CLIENT_TERMINATED,
+          CUresult.CUDA_ERROR_EXTERNAL_DEVICE,
+          CUresult.CUDA_ERROR_UNKNOWN);
 
-  /** What the first attempt came to. */
+  /** The outcome of the first attempt: both null where the driver is initialized. */
   private static final class Startup {
     static final Reason failure;
     static final String message;
@@ -90,9 +101,9 @@ final class Driver {
   }
 
   /**
-   * Loads JCuda's library. Left alone, JCuda unpacks it to a fixed name in java.io.tmpdir, where
-   * two processes of a host trip over each other; it takes a file that is there already. So the
-   * file is put into our private folder first, and JCuda is shown that folder while it loads.
+   * Loads JCuda's library. By itself JCuda unpacks it to a fixed name in java.io.tmpdir, where two
+   * processes of a host disturb each other. It uses a file that exists there already, so the file
+   * is put into our private folder first, and java.io.tmpdir names that folder while JCuda loads.
    */
   private static void loadJCuda() throws IOException {
     String file =
@@ -111,7 +122,7 @@ final class Driver {
   /**
    * Returns where {@code result} is success.
    *
-   * @throws CudaFatalException where the context is dead
+   * @throws CudaFatalException where the context is lost
    * @throws CudaException for any other failure
    */
   static void check(int result, String call, GpuDevice device) {

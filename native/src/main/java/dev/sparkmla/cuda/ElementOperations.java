@@ -1,85 +1,63 @@
 package dev.sparkmla.cuda;
 
-import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireArray;
 
 /**
- * What loading weights needs on the device: conversion and random numbers. Each only enqueues.
+ * Operations on vectors that loading weights needs: conversion and random numbers. A call only
+ * enqueues work on its stream.
  *
  * <p>Immutable and thread-safe.
  */
-public final class ElementOperations {
-  private final CudaContext context;
-
-  private ElementOperations(CudaContext context) {
-    this.context = context;
+public final class ElementOperations extends DeviceKernels {
+  ElementOperations(CudaContext context) {
+    super(context);
   }
 
-  /**
-   * Readies the operations on a device.
-   *
-   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
-   *     build has no native library
-   */
+  /** The operations of a device that {@link CudaContext#requireKernels} accepts. */
   public static ElementOperations on(CudaContext context) {
-    context.device().requireHopper();
-    NativeLibrary.load();
-    return new ElementOperations(context);
+    return new ElementOperations(context.requireKernels());
   }
 
   /**
-   * Enqueues {@code out[i] = in[i]}, rounded to the nearest, to even between two.
+   * Enqueues {@code out[i] = in[i]}, rounded to nearest, ties to even.
    *
    * @param in bfloat16, float16 or float32 [count]
    * @param out gets bfloat16 or float32 [count]
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void convert(DeviceTensor in, DeviceTensor out, CudaStream stream) {
-    requireVector("in", in, in.dimension(0));
-    requireVector("out", out, in.dimension(0));
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.convert(
-            RowOperations.code(in.type()),
-            RowOperations.code(out.type()),
-            in.dimension(0),
-            in.address(),
-            out.address(),
-            stream.address()),
-        "spark_mla_convert",
-        context.device());
+    long count = in.dimension(0);
+    requireArray(context, "in", in, in.type(), count);
+    requireArray(context, "out", out, out.type(), count);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.COUNT] = count;
+    fields[NativeOperations.IN_TYPE] = RowOperations.code(in.type());
+    fields[NativeOperations.IN] = in.address();
+    fields[NativeOperations.OUT_TYPE] = RowOperations.code(out.type());
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_convert", NativeOperations::convert, fields, stream);
   }
 
   /**
-   * Enqueues {@code out[i] = mean + deviation * sqrt(3) * (2u - 1)} in float32, rounded to bf16; u
-   * is the upper 24 bits of number i, from 0 on, of SplitMix64 from {@code seed}, times 2^-24.
+   * Enqueues {@code out[i] = mean + deviation * sqrt(3) * (2u - 1)} in float32, rounded to bf16.
+   * Here u is the upper 24 bits, times 2^-24, of number i (from 0 on) that SplitMix64 gives from
+   * {@code seed} on.
    *
    * @param out gets bfloat16 or float32 [count]
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void draw(float mean, float deviation, long seed, DeviceTensor out, CudaStream stream) {
-    requireVector("out", out, out.dimension(0));
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.random(
-            RowOperations.code(out.type()),
-            mean,
-            deviation,
-            seed,
-            out.dimension(0),
-            out.address(),
-            stream.address()),
-        "spark_mla_random",
-        context.device());
-  }
-
-  private void begin(CudaStream stream) {
-    requireContext("stream", stream.context(), context);
-    context.makeCurrent();
-  }
-
-  private void requireVector(String name, DeviceTensor tensor, long count) {
-    TensorChecks.requireShape(name, tensor, count);
-    TensorChecks.requireContiguous(name, tensor);
-    requireContext(name, tensor.buffer().context(), context);
+    long count = out.dimension(0);
+    requireArray(context, "out", out, out.type(), count);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.COUNT] = count;
+    fields[NativeOperations.MEAN] = Float.floatToRawIntBits(mean);
+    fields[NativeOperations.DEVIATION] = Float.floatToRawIntBits(deviation);
+    fields[NativeOperations.SEED] = seed;
+    fields[NativeOperations.OUT_TYPE] = RowOperations.code(out.type());
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_random", NativeOperations::random, fields, stream);
   }
 }

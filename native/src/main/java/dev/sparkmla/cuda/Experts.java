@@ -1,40 +1,35 @@
 package dev.sparkmla.cuda;
 
+import static dev.sparkmla.cuda.TensorChecks.requireAligned;
+import static dev.sparkmla.cuda.TensorChecks.requireArray;
+import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireRows;
+
 import java.util.Optional;
 
 /**
- * The grouped products of a mixture-of-experts layer: {@code out[i] += Σ_j weights[i, j] · down_e ·
- * (silu(gate_e · x[i]) * (up_e · x[i]))} with {@code e = ids[i, j]} (DeepSeek-V2, arXiv:2405.04434,
- * section 2.2; silu as in Shazeer 2020, arXiv:2002.05202).
+ * The routed experts of a mixture-of-experts layer, computed as grouped GEMMs: {@code out[i] += Σ_j
+ * weights[i, j] · down_e · (silu(gate_e · x[i]) * (up_e · x[i]))} with {@code e = ids[i, j]}
+ * (DeepSeek-V2, arXiv:2405.04434, section 2.2; silu as in Shazeer 2020, arXiv:2002.05202).
  *
- * <p>Which expert gets how many tokens is known to the device alone: a call only enqueues work on
- * its stream, neither allocates nor waits, and may be captured into a {@link CudaGraph}. Products
+ * <p>Only the device knows how many tokens each expert gets: a call only enqueues work on its
+ * stream, neither allocates nor waits, and may be captured into a {@link CudaGraph}. Dot products
  * accumulate in float32; the activation and each expert's result are rounded to bfloat16, the sum
  * over experts is float32 in the order of {@code ids}. The same input gives bit-identical output,
  * and a row's output does not depend on the other rows.
  *
  * <p>Immutable and thread-safe; calls that share a workspace belong on one stream.
  */
-public final class Experts {
+public final class Experts extends DeviceKernels {
   private static final int WORKSPACE_ALIGNMENT = 128;
 
-  private final CudaContext context;
-
-  /** For tests of argument checks, which need neither device nor library. */
   Experts(CudaContext context) {
-    this.context = context;
+    super(context);
   }
 
-  /**
-   * Readies the products on a device.
-   *
-   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
-   *     build has no native library
-   */
+  /** The experts' kernels of a device that {@link CudaContext#requireKernels} accepts. */
   public static Experts on(CudaContext context) {
-    context.device().requireHopper();
-    NativeLibrary.load();
-    return new Experts(context);
+    return new Experts(context.requireKernels());
   }
 
   /**
@@ -45,11 +40,9 @@ public final class Experts {
    */
   public long workspaceBytes(ExpertsShape shape, int rows) {
     shape.checkRows(rows);
-    long[] fields = new long[NativeLibrary.EXPERTS_FIELD_COUNT];
-    describe(shape, rows, fields);
     long[] bytes = new long[1];
     NativeLibrary.check(
-        NativeLibrary.expertsWorkspaceSize(fields, bytes),
+        NativeExperts.workspaceSize(fields(shape, rows), bytes),
         "spark_mla_experts_workspace_size",
         context.device());
     return bytes[0];
@@ -83,8 +76,7 @@ public final class Experts {
       DeviceTensor out,
       CudaStream stream) {
     long[] fields = check(shape, x, validRows, ids, weights, gateUp, down, out);
-    TensorChecks.requireContext("workspace", workspace.context(), context);
-    TensorChecks.requireContext("stream", stream.context(), context);
+    requireContext("workspace", workspace.context(), context);
     CudaArgumentException.require(
         workspace.address() % WORKSPACE_ALIGNMENT == 0,
         "workspace must start at a multiple of %d bytes, starts at 0x%x",
@@ -97,11 +89,9 @@ public final class Experts {
         needed,
         x.dimension(0),
         workspace.bytes());
-    fields[NativeLibrary.EXPERTS_WORKSPACE] = workspace.address();
-    fields[NativeLibrary.EXPERTS_WORKSPACE_BYTES] = workspace.bytes();
-    fields[NativeLibrary.EXPERTS_STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(NativeLibrary.experts(fields), "spark_mla_experts", context.device());
+    fields[NativeExperts.WORKSPACE] = workspace.address();
+    fields[NativeExperts.WORKSPACE_BYTES] = workspace.bytes();
+    enqueue("spark_mla_experts", NativeExperts::experts, fields, stream);
   }
 
   /** The same function computed plainly, slowly: the oracle of tests. */
@@ -115,14 +105,14 @@ public final class Experts {
       DeviceTensor down,
       DeviceTensor out,
       CudaStream stream) {
-    long[] fields = check(shape, x, validRows, ids, weights, gateUp, down, out);
-    fields[NativeLibrary.EXPERTS_STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(
-        NativeLibrary.expertsReference(fields), "spark_mla_experts_reference", context.device());
+    enqueue(
+        "spark_mla_experts_reference",
+        NativeExperts::reference,
+        check(shape, x, validRows, ids, weights, gateUp, down, out),
+        stream);
   }
 
-  /** Checks everything but workspace and stream, and returns it as native code takes it. */
+  /** Checks everything but workspace and stream, and returns the call's arguments without them. */
   long[] check(
       ExpertsShape shape,
       DeviceTensor x,
@@ -134,84 +124,40 @@ public final class Experts {
       DeviceTensor out) {
     long rows = x.dimension(0);
     shape.checkRows(rows);
-    requireRows("x", x, ElementType.BFLOAT16, rows, shape.hidden(), 8, 16, context);
-    requireRows("out", out, ElementType.FLOAT32, rows, shape.hidden(), 4, 16, context);
-    validRows.ifPresent(
-        tensor -> requireContiguous("validRows", tensor, ElementType.INT32, context, 1));
-    requireContiguous("ids", ids, ElementType.INT32, context, rows, shape.perToken());
-    requireContiguous("weights", weights, ElementType.FLOAT32, context, rows, shape.perToken());
-    requireContiguous(
-        "gateUp",
-        gateUp,
-        ElementType.BFLOAT16,
-        context,
-        shape.experts(),
-        2L * shape.width(),
-        shape.hidden());
-    TensorChecks.requireAligned("gateUp", gateUp, 16);
-    requireContiguous(
-        "down",
-        down,
-        ElementType.BFLOAT16,
-        context,
-        shape.experts(),
-        shape.hidden(),
-        shape.width());
-    TensorChecks.requireAligned("down", down, 16);
+    requireRows(context, "x", x, ElementType.BFLOAT16, rows, shape.hidden());
+    requireRows(context, "out", out, ElementType.FLOAT32, 4, 16, new long[] {rows, shape.hidden()});
+    validRows.ifPresent(tensor -> requireArray(context, "validRows", tensor, ElementType.INT32, 1));
+    requireArray(context, "ids", ids, ElementType.INT32, rows, shape.perToken());
+    requireArray(context, "weights", weights, ElementType.FLOAT32, rows, shape.perToken());
+    requireMatrices("gateUp", gateUp, shape.experts(), 2L * shape.width(), shape.hidden());
+    requireMatrices("down", down, shape.experts(), shape.hidden(), shape.width());
 
-    long[] fields = new long[NativeLibrary.EXPERTS_FIELD_COUNT];
-    describe(shape, rows, fields);
-    fields[NativeLibrary.EXPERTS_VALID_ROWS] = validRows.map(DeviceTensor::address).orElse(0L);
-    fields[NativeLibrary.EXPERTS_X] = x.address();
-    fields[NativeLibrary.EXPERTS_X_STRIDE] = x.stride(0);
-    fields[NativeLibrary.EXPERTS_IDS] = ids.address();
-    fields[NativeLibrary.EXPERTS_WEIGHTS] = weights.address();
-    fields[NativeLibrary.EXPERTS_GATE_UP] = gateUp.address();
-    fields[NativeLibrary.EXPERTS_DOWN] = down.address();
-    fields[NativeLibrary.EXPERTS_OUT] = out.address();
-    fields[NativeLibrary.EXPERTS_OUT_STRIDE] = out.stride(0);
+    long[] fields = fields(shape, rows);
+    fields[NativeExperts.VALID_ROWS] = validRows.map(DeviceTensor::address).orElse(0L);
+    fields[NativeExperts.X] = x.address();
+    fields[NativeExperts.X_STRIDE] = x.stride(0);
+    fields[NativeExperts.IDS] = ids.address();
+    fields[NativeExperts.WEIGHTS] = weights.address();
+    fields[NativeExperts.GATE_UP] = gateUp.address();
+    fields[NativeExperts.DOWN] = down.address();
+    fields[NativeExperts.OUT] = out.address();
+    fields[NativeExperts.OUT_STRIDE] = out.stride(0);
     return fields;
   }
 
-  private static void describe(ExpertsShape shape, long rows, long[] fields) {
-    fields[NativeLibrary.EXPERTS_ROWS] = rows;
-    fields[NativeLibrary.EXPERTS_EXPERTS] = shape.experts();
-    fields[NativeLibrary.EXPERTS_PER_TOKEN] = shape.perToken();
-    fields[NativeLibrary.EXPERTS_HIDDEN] = shape.hidden();
-    fields[NativeLibrary.EXPERTS_WIDTH] = shape.width();
+  private void requireMatrices(String name, DeviceTensor tensor, long... shape) {
+    requireArray(context, name, tensor, ElementType.BFLOAT16, shape);
+    requireAligned(name, tensor, 16);
   }
 
-  /** Requires [rows, columns] with contiguous columns and evenly aligned rows. */
-  static void requireRows(
-      String name,
-      DeviceTensor tensor,
-      ElementType type,
-      long rows,
-      long columns,
-      int strideMultiple,
-      int alignment,
-      CudaContext context) {
-    TensorChecks.requireType(name, tensor, type);
-    TensorChecks.requireShape(name, tensor, rows, columns);
-    CudaArgumentException.require(
-        columns == 1 || tensor.stride(1) == 1, "%s's columns must be contiguous", name);
-    CudaArgumentException.require(
-        tensor.stride(0) % strideMultiple == 0 && (rows == 1 || tensor.stride(0) >= columns),
-        "%s's row stride must be a multiple of %d and at least %d, is %d",
-        name,
-        strideMultiple,
-        columns,
-        tensor.stride(0));
-    TensorChecks.requireAligned(name, tensor, alignment);
-    TensorChecks.requireContext(name, tensor.buffer().context(), context);
-  }
-
-  static void requireContiguous(
-      String name, DeviceTensor tensor, ElementType type, CudaContext context, long... shape) {
-    TensorChecks.requireType(name, tensor, type);
-    TensorChecks.requireShape(name, tensor, shape);
-    TensorChecks.requireContiguous(name, tensor);
-    TensorChecks.requireAligned(name, tensor, type.bytes());
-    TensorChecks.requireContext(name, tensor.buffer().context(), context);
+  /** The sizes of a call. */
+  private static long[] fields(ExpertsShape shape, long rows) {
+    long[] fields = new long[NativeExperts.FIELD_COUNT];
+    fields[NativeExperts.ROWS] = rows;
+    fields[NativeExperts.EXPERTS] = shape.experts();
+    fields[NativeExperts.PER_TOKEN] = shape.perToken();
+    fields[NativeExperts.HIDDEN] = shape.hidden();
+    fields[NativeExperts.WIDTH] = shape.width();
+    return fields;
   }
 }

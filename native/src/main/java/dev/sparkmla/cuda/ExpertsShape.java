@@ -3,11 +3,11 @@ package dev.sparkmla.cuda;
 /**
  * The sizes of a layer's routed experts.
  *
- * @param experts of the layer, 1 to {@value #MOST_EXPERTS}
+ * @param experts number of experts of the layer, 1 to {@value #MOST_EXPERTS}
  * @param perToken experts chosen for a token, 1 to {@value #MOST_PER_TOKEN}
- * @param hidden elements of a token, a multiple of 8; fastest where it is one of 128
- * @param width elements between an expert's products, a multiple of 8; fastest where it is one of
- *     64
+ * @param hidden elements of a token, a multiple of 8; fastest where it is a multiple of 128
+ * @param width elements of an expert's activation ({@code moe_intermediate_size}), a multiple of 8;
+ *     fastest where it is a multiple of 64
  */
 public record ExpertsShape(int experts, int perToken, int hidden, int width) {
   static final int MOST_EXPERTS = 512;

@@ -116,9 +116,9 @@ public final class MlaDecode {
             logSumExp);
     requireContext("stream", stream.context(), context);
     metadata.describe(fields);
-    fields[NativeLibrary.STREAM] = stream.address();
+    fields[NativeDecode.STREAM] = stream.address();
     context.makeCurrent();
-    NativeLibrary.check(NativeLibrary.decode(fields), "spark_mla_decode", context.device());
+    NativeLibrary.check(NativeDecode.decode(fields), "spark_mla_decode", context.device());
   }
 
   /**
@@ -149,10 +149,10 @@ public final class MlaDecode {
             causal,
             out,
             logSumExp);
-    fields[NativeLibrary.STREAM] = stream.address();
+    fields[NativeDecode.STREAM] = stream.address();
     context.makeCurrent();
     NativeLibrary.check(
-        NativeLibrary.decodeReference(fields), "spark_mla_decode_reference", context.device());
+        NativeDecode.reference(fields), "spark_mla_decode_reference", context.device());
   }
 
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */
@@ -215,25 +215,25 @@ public final class MlaDecode {
     requireContext("logSumExp", logSumExp.buffer().context(), context);
 
     long[] fields = MlaMetadata.fields(shape);
-    fields[NativeLibrary.FLAGS] = causal ? NativeLibrary.CAUSAL : 0;
-    fields[NativeLibrary.CACHE_BLOCKS] = kCache.dimension(0);
-    fields[NativeLibrary.SOFTMAX_SCALE] = Float.floatToRawIntBits(softmaxScale);
-    fields[NativeLibrary.Q] = q.address();
-    fields[NativeLibrary.Q_STRIDE_BATCH] = q.stride(0);
-    fields[NativeLibrary.Q_STRIDE_TOKEN] = q.stride(1);
-    fields[NativeLibrary.Q_STRIDE_HEAD] = q.stride(2);
-    fields[NativeLibrary.K_CACHE] = kCache.address();
-    fields[NativeLibrary.K_CACHE_STRIDE_BLOCK] = kCache.stride(0);
-    fields[NativeLibrary.K_CACHE_STRIDE_TOKEN] = kCache.stride(1);
-    fields[NativeLibrary.K_CACHE_STRIDE_HEAD] = kCache.stride(2);
-    fields[NativeLibrary.BLOCK_TABLE] = blockTable.address();
-    fields[NativeLibrary.BLOCK_TABLE_STRIDE] = blockTable.stride(0);
-    fields[NativeLibrary.CACHE_SEQLENS] = cacheSeqlens.address();
-    fields[NativeLibrary.OUT] = out.address();
-    fields[NativeLibrary.OUT_STRIDE_BATCH] = out.stride(0);
-    fields[NativeLibrary.OUT_STRIDE_TOKEN] = out.stride(1);
-    fields[NativeLibrary.OUT_STRIDE_HEAD] = out.stride(2);
-    fields[NativeLibrary.LSE] = logSumExp.address();
+    fields[NativeDecode.FLAGS] = causal ? NativeDecode.CAUSAL : 0;
+    fields[NativeDecode.CACHE_BLOCKS] = kCache.dimension(0);
+    fields[NativeDecode.SOFTMAX_SCALE] = Float.floatToRawIntBits(softmaxScale);
+    fields[NativeDecode.Q] = q.address();
+    fields[NativeDecode.Q_STRIDE_BATCH] = q.stride(0);
+    fields[NativeDecode.Q_STRIDE_TOKEN] = q.stride(1);
+    fields[NativeDecode.Q_STRIDE_HEAD] = q.stride(2);
+    fields[NativeDecode.K_CACHE] = kCache.address();
+    fields[NativeDecode.K_CACHE_STRIDE_BLOCK] = kCache.stride(0);
+    fields[NativeDecode.K_CACHE_STRIDE_TOKEN] = kCache.stride(1);
+    fields[NativeDecode.K_CACHE_STRIDE_HEAD] = kCache.stride(2);
+    fields[NativeDecode.BLOCK_TABLE] = blockTable.address();
+    fields[NativeDecode.BLOCK_TABLE_STRIDE] = blockTable.stride(0);
+    fields[NativeDecode.CACHE_SEQLENS] = cacheSeqlens.address();
+    fields[NativeDecode.OUT] = out.address();
+    fields[NativeDecode.OUT_STRIDE_BATCH] = out.stride(0);
+    fields[NativeDecode.OUT_STRIDE_TOKEN] = out.stride(1);
+    fields[NativeDecode.OUT_STRIDE_HEAD] = out.stride(2);
+    fields[NativeDecode.LSE] = logSumExp.address();
     return fields;
   }
 

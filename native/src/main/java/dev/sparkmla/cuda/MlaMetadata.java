@@ -35,17 +35,17 @@ public final class MlaMetadata implements AutoCloseable {
   static MlaMetadata allocate(CudaContext context, MlaShape shape) {
     long[] fields = fields(shape);
     context.makeCurrent();
-    int[] parts = new int[1];
+    long[] parts = new long[1];
     NativeLibrary.check(
-        NativeLibrary.decodeSmParts(fields, parts), "spark_mla_decode_sm_parts", context.device());
+        NativeDecode.smParts(fields, parts), "spark_mla_decode_sm_parts", context.device());
     long[] workspace = new long[1];
     NativeLibrary.check(
-        NativeLibrary.decodeWorkspaceSize(fields, workspace),
+        NativeDecode.workspaceSize(fields, workspace),
         "spark_mla_decode_workspace_size of latent %d and rope %d"
             .formatted(shape.latentDim(), shape.ropeDim()),
         context.device());
     long[] sizes = {
-      (long) parts[0] * TABLE_WIDTH * Integer.BYTES,
+      parts[0] * TABLE_WIDTH * Integer.BYTES,
       (shape.batch() + 1L) * Integer.BYTES,
       (long) shape.batch() * Integer.BYTES,
       Math.max(workspace[0], 16)
@@ -63,7 +63,7 @@ public final class MlaMetadata implements AutoCloseable {
       }
       throw e;
     }
-    return new MlaMetadata(context, shape, parts[0], buffers);
+    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), buffers);
   }
 
   /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
@@ -124,34 +124,34 @@ public final class MlaMetadata implements AutoCloseable {
     MlaDecode.requireLengths(cacheSeqlens, shape, context);
     TensorChecks.requireContext("stream", stream.context(), context);
     long[] fields = fields(shape);
-    fields[NativeLibrary.CACHE_SEQLENS] = cacheSeqlens.address();
+    fields[NativeDecode.CACHE_SEQLENS] = cacheSeqlens.address();
     describe(fields);
-    fields[NativeLibrary.STREAM] = stream.address();
+    fields[NativeDecode.STREAM] = stream.address();
     context.makeCurrent();
     NativeLibrary.check(
-        NativeLibrary.decodeMetadata(fields), "spark_mla_decode_metadata", context.device());
+        NativeDecode.metadata(fields), "spark_mla_decode_metadata", context.device());
   }
 
   /** Writes what the kernels ask about this object. */
   void describe(long[] fields) {
-    fields[NativeLibrary.NUM_SM_PARTS] = parts;
-    fields[NativeLibrary.METADATA] = table.address();
-    fields[NativeLibrary.NUM_SPLITS] = splits.address();
-    fields[NativeLibrary.WORKSPACE] = workspace.address();
-    fields[NativeLibrary.WORKSPACE_BYTES] = workspace.bytes();
+    fields[NativeDecode.NUM_SM_PARTS] = parts;
+    fields[NativeDecode.METADATA] = table.address();
+    fields[NativeDecode.NUM_SPLITS] = splits.address();
+    fields[NativeDecode.WORKSPACE] = workspace.address();
+    fields[NativeDecode.WORKSPACE_BYTES] = workspace.bytes();
   }
 
   /** A call's fields with the sizes filled in. */
   static long[] fields(MlaShape shape) {
-    long[] fields = new long[NativeLibrary.FIELD_COUNT];
-    fields[NativeLibrary.BATCH] = shape.batch();
-    fields[NativeLibrary.S_Q] = shape.queryTokens();
-    fields[NativeLibrary.H_Q] = shape.queryHeads();
-    fields[NativeLibrary.H_KV] = shape.kvHeads();
-    fields[NativeLibrary.LATENT_DIM] = shape.latentDim();
-    fields[NativeLibrary.ROPE_DIM] = shape.ropeDim();
-    fields[NativeLibrary.MAX_BLOCKS] = shape.maxBlocks();
-    fields[NativeLibrary.FIXED_SPLIT_TOKENS] = shape.splits().fixedTokens();
+    long[] fields = new long[NativeDecode.FIELD_COUNT];
+    fields[NativeDecode.BATCH] = shape.batch();
+    fields[NativeDecode.S_Q] = shape.queryTokens();
+    fields[NativeDecode.H_Q] = shape.queryHeads();
+    fields[NativeDecode.H_KV] = shape.kvHeads();
+    fields[NativeDecode.LATENT_DIM] = shape.latentDim();
+    fields[NativeDecode.ROPE_DIM] = shape.ropeDim();
+    fields[NativeDecode.MAX_BLOCKS] = shape.maxBlocks();
+    fields[NativeDecode.FIXED_SPLIT_TOKENS] = shape.splits().fixedTokens();
     return fields;
   }
 

@@ -112,9 +112,9 @@ public final class MlaPrefill {
             out,
             logSumExp);
     requireContext("stream", stream.context(), context);
-    fields[PrefillLibrary.STREAM] = stream.address();
+    fields[NativePrefill.STREAM] = stream.address();
     context.makeCurrent();
-    NativeLibrary.check(PrefillLibrary.attention(fields), "spark_mla_prefill", context.device());
+    NativeLibrary.check(NativePrefill.attention(fields), "spark_mla_prefill", context.device());
   }
 
   /**
@@ -147,10 +147,10 @@ public final class MlaPrefill {
             false,
             out,
             logSumExp);
-    fields[PrefillLibrary.STREAM] = stream.address();
+    fields[NativePrefill.STREAM] = stream.address();
     context.makeCurrent();
     NativeLibrary.check(
-        PrefillLibrary.attentionReference(fields), "spark_mla_prefill_reference", context.device());
+        NativePrefill.attentionReference(fields), "spark_mla_prefill_reference", context.device());
   }
 
   /**
@@ -180,10 +180,10 @@ public final class MlaPrefill {
       CudaStream stream) {
     long[] fields = checkGather(cache, blockTable, keyStarts, firstKeys, latents, rope);
     requireContext("stream", stream.context(), context);
-    fields[PrefillLibrary.GATHER_STREAM] = stream.address();
+    fields[NativePrefill.STREAM] = stream.address();
     context.makeCurrent();
     NativeLibrary.check(
-        PrefillLibrary.gatherCache(fields), "spark_mla_gather_cache", context.device());
+        NativePrefill.gatherCache(fields), "spark_mla_gather_cache", context.device());
   }
 
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */
@@ -235,31 +235,31 @@ public final class MlaPrefill {
     requireAligned("logSumExp", logSumExp, Float.BYTES);
     requireContext("logSumExp", logSumExp.buffer().context(), context);
 
-    long[] fields = new long[PrefillLibrary.FIELD_COUNT];
-    fields[PrefillLibrary.FLAGS] = merge ? PrefillLibrary.MERGE : 0;
-    fields[PrefillLibrary.SEGMENTS] = segments;
-    fields[PrefillLibrary.HEADS] = heads;
-    fields[PrefillLibrary.TOTAL_Q] = queries;
-    fields[PrefillLibrary.TOTAL_K] = keys;
-    fields[PrefillLibrary.NOPE_DIM] = nopeDim;
-    fields[PrefillLibrary.ROPE_DIM] = ropeDim;
-    fields[PrefillLibrary.VALUE_DIM] = valueDim;
-    fields[PrefillLibrary.SOFTMAX_SCALE] = Float.floatToRawIntBits(softmaxScale);
-    fields[PrefillLibrary.Q] = q.address();
-    fields[PrefillLibrary.Q_STRIDE_TOKEN] = q.stride(0);
-    fields[PrefillLibrary.Q_STRIDE_HEAD] = q.stride(1);
-    fields[PrefillLibrary.KV] = kv.address();
-    fields[PrefillLibrary.KV_STRIDE_TOKEN] = kv.stride(0);
-    fields[PrefillLibrary.KV_STRIDE_HEAD] = kv.stride(1);
-    fields[PrefillLibrary.K_ROPE] = kRope.address();
-    fields[PrefillLibrary.K_ROPE_STRIDE_TOKEN] = kRope.stride(0);
-    fields[PrefillLibrary.CU_Q] = queryStarts.address();
-    fields[PrefillLibrary.CU_K] = keyStarts.address();
-    fields[PrefillLibrary.Q_OFFSET] = queryOffsets.address();
-    fields[PrefillLibrary.OUT] = out.address();
-    fields[PrefillLibrary.OUT_STRIDE_TOKEN] = out.stride(0);
-    fields[PrefillLibrary.OUT_STRIDE_HEAD] = out.stride(1);
-    fields[PrefillLibrary.LSE] = logSumExp.address();
+    long[] fields = new long[NativePrefill.FIELD_COUNT];
+    fields[NativePrefill.FLAGS] = merge ? NativePrefill.MERGE : 0;
+    fields[NativePrefill.SEGMENTS] = segments;
+    fields[NativePrefill.HEADS] = heads;
+    fields[NativePrefill.TOTAL_Q] = queries;
+    fields[NativePrefill.TOTAL_K] = keys;
+    fields[NativePrefill.NOPE_DIM] = nopeDim;
+    fields[NativePrefill.ROPE_DIM] = ropeDim;
+    fields[NativePrefill.VALUE_DIM] = valueDim;
+    fields[NativePrefill.SOFTMAX_SCALE] = Float.floatToRawIntBits(softmaxScale);
+    fields[NativePrefill.Q] = q.address();
+    fields[NativePrefill.Q_STRIDE_TOKEN] = q.stride(0);
+    fields[NativePrefill.Q_STRIDE_HEAD] = q.stride(1);
+    fields[NativePrefill.KV] = kv.address();
+    fields[NativePrefill.KV_STRIDE_TOKEN] = kv.stride(0);
+    fields[NativePrefill.KV_STRIDE_HEAD] = kv.stride(1);
+    fields[NativePrefill.K_ROPE] = kRope.address();
+    fields[NativePrefill.K_ROPE_STRIDE_TOKEN] = kRope.stride(0);
+    fields[NativePrefill.CU_Q] = queryStarts.address();
+    fields[NativePrefill.CU_K] = keyStarts.address();
+    fields[NativePrefill.Q_OFFSET] = queryOffsets.address();
+    fields[NativePrefill.OUT] = out.address();
+    fields[NativePrefill.OUT_STRIDE_TOKEN] = out.stride(0);
+    fields[NativePrefill.OUT_STRIDE_HEAD] = out.stride(1);
+    fields[NativePrefill.LSE] = logSumExp.address();
     return fields;
   }
 
@@ -298,24 +298,24 @@ public final class MlaPrefill {
     requireRows(context, "latents", latents, ElementType.BFLOAT16, rows, latentDim);
     requireRows(context, "rope", rope, ElementType.BFLOAT16, rows, ropeDim);
 
-    long[] fields = new long[PrefillLibrary.GATHER_FIELD_COUNT];
-    fields[PrefillLibrary.GATHER_SEGMENTS] = segments;
-    fields[PrefillLibrary.GATHER_TOTAL_K] = rows;
-    fields[PrefillLibrary.GATHER_LATENT_DIM] = latentDim;
-    fields[PrefillLibrary.GATHER_ROPE_DIM] = ropeDim;
-    fields[PrefillLibrary.GATHER_MAX_BLOCKS] = columns;
-    fields[PrefillLibrary.GATHER_CACHE_BLOCKS] = blocks;
-    fields[PrefillLibrary.GATHER_CACHE] = cache.address();
-    fields[PrefillLibrary.GATHER_CACHE_STRIDE_BLOCK] = cache.stride(0);
-    fields[PrefillLibrary.GATHER_CACHE_STRIDE_TOKEN] = cache.stride(1);
-    fields[PrefillLibrary.GATHER_BLOCK_TABLE] = blockTable.address();
-    fields[PrefillLibrary.GATHER_BLOCK_TABLE_STRIDE] = blockTable.stride(0);
-    fields[PrefillLibrary.GATHER_CU_K] = keyStarts.address();
-    fields[PrefillLibrary.GATHER_FIRST_KEY] = firstKeys.address();
-    fields[PrefillLibrary.GATHER_LATENTS] = latents.address();
-    fields[PrefillLibrary.GATHER_LATENTS_STRIDE] = latents.stride(0);
-    fields[PrefillLibrary.GATHER_ROPE] = rope.address();
-    fields[PrefillLibrary.GATHER_ROPE_STRIDE] = rope.stride(0);
+    long[] fields = new long[NativePrefill.FIELD_COUNT];
+    fields[NativePrefill.SEGMENTS] = segments;
+    fields[NativePrefill.TOTAL_K] = rows;
+    fields[NativePrefill.LATENT_DIM] = latentDim;
+    fields[NativePrefill.ROPE_DIM] = ropeDim;
+    fields[NativePrefill.MAX_BLOCKS] = columns;
+    fields[NativePrefill.CACHE_BLOCKS] = blocks;
+    fields[NativePrefill.CACHE] = cache.address();
+    fields[NativePrefill.CACHE_STRIDE_BLOCK] = cache.stride(0);
+    fields[NativePrefill.CACHE_STRIDE_TOKEN] = cache.stride(1);
+    fields[NativePrefill.BLOCK_TABLE] = blockTable.address();
+    fields[NativePrefill.BLOCK_TABLE_STRIDE] = blockTable.stride(0);
+    fields[NativePrefill.CU_K] = keyStarts.address();
+    fields[NativePrefill.FIRST_KEY] = firstKeys.address();
+    fields[NativePrefill.LATENTS] = latents.address();
+    fields[NativePrefill.LATENTS_STRIDE] = latents.stride(0);
+    fields[NativePrefill.ROPE] = rope.address();
+    fields[NativePrefill.ROPE_STRIDE] = rope.stride(0);
     return fields;
   }
 

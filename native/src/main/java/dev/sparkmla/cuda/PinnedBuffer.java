@@ -6,24 +6,18 @@ import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 
 /**
- * Page-locked host memory: copies from and to it run beside other work, at the bus's full rate. One
- * thread at a time.
+ * Page-locked host memory: copies from and to it run at the full rate of the bus, while the
+ * processor and the device do other work. One thread at a time. Copies from and to it must be done
+ * when it is closed.
  */
-public final class PinnedBuffer implements AutoCloseable {
-  private static final String KIND = "pinned buffers";
-
-  private final CudaContext context;
-  private final Pointer memory = new Pointer();
+public final class PinnedBuffer extends ContextResource {
+  private final Pointer memory;
   private final ByteBuffer bytes;
-  private boolean closed;
 
-  private PinnedBuffer(CudaContext context, int size) {
-    this.context = context;
-    context.makeCurrent();
-    context.check(
-        JCudaDriver.cuMemAllocHost(memory, size), "cuMemAllocHost of %d bytes".formatted(size));
+  private PinnedBuffer(CudaContext context, Pointer memory, int size) {
+    super(context, "pinned buffer");
+    this.memory = memory;
     this.bytes = memory.getByteBuffer(0, size);
-    context.opened(KIND);
   }
 
   /**
@@ -34,10 +28,14 @@ public final class PinnedBuffer implements AutoCloseable {
    */
   public static PinnedBuffer allocate(CudaContext context, int size) {
     CudaArgumentException.require(size >= 1, "a buffer needs at least 1 byte, not %d", size);
-    return new PinnedBuffer(context, size);
+    Pointer memory = new Pointer();
+    context.call(
+        "cuMemAllocHost of %d bytes".formatted(size),
+        () -> JCudaDriver.cuMemAllocHost(memory, size));
+    return new PinnedBuffer(context, memory, size);
   }
 
-  /** Its bytes in the machine's order, from 0 to its size; each call gives a view of its own. */
+  /** A new view of all its bytes, in the machine's byte order. */
   public ByteBuffer bytes() {
     requireOpen();
     return bytes.duplicate().clear().order(ByteOrder.nativeOrder());
@@ -54,23 +52,8 @@ public final class PinnedBuffer implements AutoCloseable {
     return memory.withByteOffset(offset);
   }
 
-  /**
-   * Frees the memory; copies from and to it must be done.
-   *
-   * @throws IllegalStateException where it is closed already
-   */
   @Override
-  public void close() {
-    requireOpen();
-    closed = true;
-    context.closed(KIND);
-    context.makeCurrent();
-    context.check(JCudaDriver.cuMemFreeHost(memory), "cuMemFreeHost");
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the pinned buffer is closed");
-    }
+  void release() {
+    context().call("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(memory));
   }
 }

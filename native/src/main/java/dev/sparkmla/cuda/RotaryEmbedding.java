@@ -1,46 +1,66 @@
 package dev.sparkmla.cuda;
 
-import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireContiguous;
+import static dev.sparkmla.cuda.TensorChecks.requireCount;
 import static dev.sparkmla.cuda.TensorChecks.requireIntegers;
 import static dev.sparkmla.cuda.TensorChecks.requireRows;
 
+import dev.sparkmla.kvcache.CacheShape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The angles of a rotary embedding on a device (Su et al. 2021, arXiv:2104.09864), and the
- * operations that turn by them. It owns the table of angles. Operations only enqueue and may be
- * captured into a graph. Thread-safe.
+ * A rotary position embedding on a device (Su et al. 2021, arXiv:2104.09864): the table of its
+ * angles, which this object owns, and the operations that rotate by them. Its size is twice the
+ * number of its frequencies. Operations only enqueue and may be captured into a graph.
+ *
+ * <p>Thread-safe. Closing it frees the table; work that uses it must be done.
  */
-public final class RotaryEmbedding implements AutoCloseable {
-  /** Elements that are turned. */
-  public static final int DIMENSION = 64;
+public final class RotaryEmbedding extends DeviceKernels implements AutoCloseable {
+  private static final int MOST_PAIRS = 256;
 
-  private static final int PAIRS = DIMENSION / 2;
-  private static final int LATENT = 512;
-
-  private final CudaContext context;
   private final DeviceBuffer angles;
+  private final int size;
   private final boolean interleaved;
   private final int positions;
 
-  private RotaryEmbedding(
-      CudaContext context, DeviceBuffer angles, boolean interleaved, int positions) {
-    this.context = context;
+  /**
+   * @param angles float32 [positions, size]
+   */
+  RotaryEmbedding(
+      CudaContext context, DeviceBuffer angles, int size, boolean interleaved, int positions) {
+    super(context);
     this.angles = angles;
+    this.size = size;
     this.interleaved = interleaved;
     this.positions = positions;
   }
 
   /**
-   * Computes the angles: pair i of a token at position p turns by {@code p *
-   * inverseFrequencies[i]}. Waits for them.
+   * Whether {@link #writeCache} and {@link #rotate} are built for tokens of this shape.
    *
-   * @param inverseFrequencies {@code [32]}
+   * @throws CudaUnavailableException where this build has no native library
+   */
+  public static boolean supports(CacheShape shape) {
+    NativeLibrary.load();
+    return shape.page() == NativeOperations.PAGE_TOKENS
+        && switch (shape.format()) {
+          case BFLOAT16 -> NativeOperations.cacheSupports(shape.latent(), shape.rope());
+        };
+  }
+
+  /**
+   * Computes the table of angles: the angle of pair i at position p is {@code p *
+   * inverseFrequencies[i]}. Waits until it is done.
+   *
+   * @param inverseFrequencies 1 to {@value #MOST_PAIRS} of them
    * @param factor multiplies cosines and sines
-   * @param interleaved whether pair i is elements (2i, 2i + 1), or (i, i + 32)
-   * @param positions how many, from 0; at least 1
-   * @throws CudaException where there is no memory for them
+   * @param interleaved whether pair i is elements (2i, 2i + 1), or (i, i + size / 2)
+   * @param positions the number of positions, from 0; at least 1
+   * @throws CudaArgumentException where a number is out of range
+   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
+   *     build has no native library
+   * @throws CudaException where there is not enough memory
    */
   public static RotaryEmbedding of(
       CudaContext context,
@@ -49,80 +69,93 @@ public final class RotaryEmbedding implements AutoCloseable {
       boolean interleaved,
       int positions,
       CudaStream stream) {
+    int pairs = inverseFrequencies.length;
     CudaArgumentException.require(
-        inverseFrequencies.length == PAIRS && positions >= 1,
-        "rotary embedding of %d pairs and %d positions; 32 pairs and at least 1 are needed",
-        inverseFrequencies.length,
-        positions);
-    NativeLibrary.load();
-    DeviceBuffer table = context.allocate((long) positions * DIMENSION * Float.BYTES);
-    try (DeviceBuffer frequencies = context.allocate((long) PAIRS * Double.BYTES)) {
+        pairs >= 1 && pairs <= MOST_PAIRS && positions >= 1,
+        "a rotary embedding of %d pairs and %d positions: needs 1 to %d pairs and at least 1"
+            + " position",
+        pairs,
+        positions,
+        MOST_PAIRS);
+    context.requireKernels();
+    int size = 2 * pairs;
+    DeviceBuffer table = context.allocate((long) positions * size * Float.BYTES);
+    try (DeviceBuffer frequencies = context.allocate((long) pairs * Double.BYTES)) {
       ByteBuffer bytes =
-          ByteBuffer.allocateDirect(PAIRS * Double.BYTES).order(ByteOrder.nativeOrder());
+          ByteBuffer.allocateDirect(pairs * Double.BYTES).order(ByteOrder.nativeOrder());
       bytes.asDoubleBuffer().put(inverseFrequencies);
       frequencies.copyFromHost(0, bytes, stream);
-      NativeLibrary.check(
-          OperationsLibrary.ropeTable(
-              positions, factor, frequencies.address(), table.address(), stream.address()),
-          "spark_mla_rope_table",
-          context.device());
-      stream.synchronize();
-      return new RotaryEmbedding(context, table, interleaved, positions);
-    } catch (RuntimeException e) {
+      RotaryEmbedding embedding = new RotaryEmbedding(context, table, size, interleaved, positions);
+      embedding.computeAngles(frequencies, pairs, factor, stream);
+      return embedding;
+    } catch (RuntimeException | Error e) {
       table.close();
       throw e;
     }
   }
 
+  private void computeAngles(
+      DeviceBuffer frequencies, int pairs, double factor, CudaStream stream) {
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.POSITIONS] = positions;
+    fields[NativeOperations.PAIRS] = pairs;
+    fields[NativeOperations.FACTOR] = Double.doubleToRawLongBits(factor);
+    fields[NativeOperations.INVERSE_FREQUENCIES] = frequencies.address();
+    fields[NativeOperations.OUT] = angles.address();
+    enqueue("spark_mla_rope_table", NativeOperations::ropeTable, fields, stream);
+    stream.synchronize();
+  }
+
+  /** Elements that are rotated: twice the number of frequencies. */
+  public int size() {
+    return size;
+  }
+
   /**
-   * Enqueues turning 64 elements of every head by the row's position; the strides of rows and heads
-   * are free.
+   * Enqueues rotating the elements of every head by the row's position. A position outside of the
+   * table uses the nearest inside.
    *
-   * @param in bfloat16 [rows, heads, 64]
+   * @param in bfloat16 [rows, heads, size]; rows and heads may be strided
    * @param position int32 [rows]
-   * @param out gets bfloat16 [rows, heads, 64]; may be {@code in}
-   * @throws CudaArgumentException where this does not hold
+   * @param out gets bfloat16 [rows, heads, size], likewise; may be {@code in}
+   * @throws CudaArgumentException where this does not hold, or no kernel is built for this size
+   * @throws CudaException where the launch fails
    */
   public void rotate(DeviceTensor in, DeviceTensor position, DeviceTensor out, CudaStream stream) {
     CudaArgumentException.require(in.rank() == 3, "in must have 3 dimensions, is %s", in);
     long rows = in.dimension(0);
     long heads = in.dimension(1);
-    requireRows(context, "in", in, ElementType.BFLOAT16, rows, heads, DIMENSION);
-    requireRows(context, "out", out, ElementType.BFLOAT16, rows, heads, DIMENSION);
-    requireIntegers(context, "position", position, rows);
-    requireContext("stream", stream.context(), context);
-    context.makeCurrent();
-    NativeLibrary.check(
-        OperationsLibrary.rotate(
-            Math.toIntExact(rows),
-            Math.toIntExact(heads),
-            interleaved,
-            positions,
-            in.address(),
-            in.stride(0),
-            in.stride(1),
-            out.address(),
-            out.stride(0),
-            out.stride(1),
-            angles.address(),
-            position.address(),
-            stream.address()),
-        "spark_mla_rotate",
-        context.device());
+    requireRows(context, "in", in, ElementType.BFLOAT16, rows, heads, size);
+    requireRows(context, "out", out, ElementType.BFLOAT16, rows, heads, size);
+    long[] fields = fields(rows, position);
+    fields[NativeOperations.HEADS] = requireCount("heads", heads);
+    fields[NativeOperations.IN] = in.address();
+    fields[NativeOperations.IN_STRIDE] = in.stride(0);
+    fields[NativeOperations.IN_HEAD] = in.stride(1);
+    fields[NativeOperations.OUT] = out.address();
+    fields[NativeOperations.OUT_STRIDE] = out.stride(0);
+    fields[NativeOperations.OUT_HEAD] = out.stride(1);
+    enqueue(
+        "spark_mla_rotate of %d elements".formatted(size),
+        NativeOperations::rotate,
+        fields,
+        stream);
   }
 
   /**
    * Enqueues writing tokens into a layer of the paged cache: the latent after its RMS norm, then
-   * the key turned by the token's position.
+   * the rope key rotated by the token's position.
    *
-   * @param in bfloat16 or float32 [rows, 576]: 512 latents, 64 key elements
-   * @param gain float32 [512], of the norm
+   * @param in bfloat16 or float32 [rows, shape.width()]: a token's latent, then its rope key
+   * @param gain float32 [shape.latent()], of the norm
    * @param epsilon of the norm
    * @param position int32 [rows]
-   * @param slot int32 [rows]: block × 64 + place within it; a negative one leaves the row out. The
-   *     caller answers for their range
-   * @param cache bfloat16 [blocks, 64, 1, 576], contiguous
-   * @throws CudaArgumentException where this does not hold
+   * @param slot int32 [rows]: block × shape.page() + the token's place within the block. A row
+   *     whose slot the cache does not have, a negative one for instance, is left out
+   * @param shape of the cache; its rope size is {@link #size}
+   * @param cache bfloat16 [blocks, shape.page(), 1, shape.width()], contiguous
+   * @throws CudaArgumentException where this does not hold, or no kernel is built for the shape
+   * @throws CudaException where the launch fails
    */
   public void writeCache(
       DeviceTensor in,
@@ -130,46 +163,67 @@ public final class RotaryEmbedding implements AutoCloseable {
       float epsilon,
       DeviceTensor position,
       DeviceTensor slot,
+      CacheShape shape,
       DeviceTensor cache,
       CudaStream stream) {
+    long[] fields = checkWrite(in, gain, epsilon, position, slot, shape, cache);
+    CudaArgumentException.require(
+        supports(shape),
+        "no kernel writes the cache of %s; docs/kernels.md names the sizes that are built",
+        shape);
+    enqueue("spark_mla_write_cache", NativeOperations::writeCache, fields, stream);
+  }
+
+  /** Checks the tensors of {@link #writeCache}, and returns the call's arguments. */
+  long[] checkWrite(
+      DeviceTensor in,
+      DeviceTensor gain,
+      float epsilon,
+      DeviceTensor position,
+      DeviceTensor slot,
+      CacheShape shape,
+      DeviceTensor cache) {
+    CudaArgumentException.require(
+        shape.rope() == size,
+        "the cache's rope keys have %d elements, this embedding rotates %d",
+        shape.rope(),
+        size);
     long rows = in.dimension(0);
-    requireRows(context, "in", in, in.type(), rows, LATENT + DIMENSION);
-    requireRows(context, "gain", gain, ElementType.FLOAT32, LATENT);
-    requireIntegers(context, "position", position, rows);
+    requireRows(context, "in", in, in.type(), rows, shape.width());
+    requireRows(context, "gain", gain, ElementType.FLOAT32, shape.latent());
     requireIntegers(context, "slot", slot, rows);
+    long blocks = cache.dimension(0);
     requireRows(
-        context,
-        "cache",
-        cache,
-        ElementType.BFLOAT16,
-        cache.dimension(0),
-        MlaDecode.PAGE_TOKENS,
-        1,
-        LATENT + DIMENSION);
-    TensorChecks.requireContiguous("cache", cache);
-    requireContext("stream", stream.context(), context);
-    context.makeCurrent();
-    NativeLibrary.check(
-        OperationsLibrary.writeCache(
-            Math.toIntExact(rows),
-            RowOperations.code(in.type()),
-            interleaved,
-            epsilon,
-            positions,
-            in.address(),
-            in.stride(0),
-            gain.address(),
-            angles.address(),
-            position.address(),
-            slot.address(),
-            cache.address(),
-            stream.address()),
-        "spark_mla_write_cache",
-        context.device());
+        context, "cache", cache, ElementType.BFLOAT16, blocks, shape.page(), 1, shape.width());
+    requireContiguous("cache", cache);
+    long[] fields = fields(rows, position);
+    fields[NativeOperations.IN_TYPE] = RowOperations.code(in.type());
+    fields[NativeOperations.IN] = in.address();
+    fields[NativeOperations.IN_STRIDE] = in.stride(0);
+    fields[NativeOperations.GAIN] = gain.address();
+    fields[NativeOperations.EPSILON] = Float.floatToRawIntBits(epsilon);
+    fields[NativeOperations.SLOT] = slot.address();
+    fields[NativeOperations.LATENT_DIM] = shape.latent();
+    fields[NativeOperations.BLOCKS] = requireCount("blocks", blocks);
+    fields[NativeOperations.CACHE] = cache.address();
+    return fields;
+  }
+
+  /** What every call that rotates says of its rows and angles. */
+  private long[] fields(long rows, DeviceTensor position) {
+    requireIntegers(context, "position", position, rows);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.ROWS] = requireCount("rows", rows);
+    fields[NativeOperations.ROPE_DIM] = size;
+    fields[NativeOperations.INTERLEAVED] = interleaved ? 1 : 0;
+    fields[NativeOperations.POSITIONS] = positions;
+    fields[NativeOperations.ANGLES] = angles.address();
+    fields[NativeOperations.POSITION] = position.address();
+    return fields;
   }
 
   /**
-   * Frees the angles; work that uses them must be done.
+   * Frees the table of angles.
    *
    * @throws IllegalStateException where it is closed already
    */

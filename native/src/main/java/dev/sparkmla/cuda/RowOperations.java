@@ -1,52 +1,46 @@
 package dev.sparkmla.cuda;
 
-import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireAligned;
 import static dev.sparkmla.cuda.TensorChecks.requireContiguous;
+import static dev.sparkmla.cuda.TensorChecks.requireCount;
 import static dev.sparkmla.cuda.TensorChecks.requireIntegers;
 import static dev.sparkmla.cuda.TensorChecks.requireRows;
 
 /**
- * The operations of a transformer that go row by row: embedding, norm, gated activation, bias,
+ * The operations of a transformer that work row by row: embedding, norm, gated activation, bias,
  * gathering, and the choice of tokens. Each computes a row the same whatever the others are, only
  * enqueues, and may be captured into a graph.
  *
  * <p>Immutable and thread-safe.
  */
-public final class RowOperations {
-  /** Bytes of one row's parameters for {@link #sample}. */
-  public static final int SAMPLING_BYTES = OperationsLibrary.SAMPLING_BYTES;
-
+public final class RowOperations extends DeviceKernels {
   /** The token of a row of logits that holds NaN or positive infinity. */
-  public static final int NOT_A_NUMBER = -2;
+  public static final int NOT_A_NUMBER = NativeOperations.NOT_A_NUMBER;
 
-  private final CudaContext context;
+  private static final int MOST_NORM_COLUMNS = 8192;
+  private static final int MOST_LOGITS = 1 << 23;
 
-  /** For tests of argument checks, which need neither device nor library. */
   RowOperations(CudaContext context) {
-    this.context = context;
+    super(context);
   }
 
-  /**
-   * Readies the operations on a device.
-   *
-   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
-   *     build has no native library
-   */
+  /** The operations of a device that {@link CudaContext#requireKernels} accepts. */
   public static RowOperations on(CudaContext context) {
-    context.device().requireHopper();
-    NativeLibrary.load();
-    return new RowOperations(context);
+    return new RowOperations(context.requireKernels());
   }
 
   /**
-   * Enqueues {@code out[i] = table[token i]}. A token t &lt; 0 stands for {@code previous[~t]}; one
-   * that the table does not have reads its first row.
+   * Enqueues {@code out[i] = table[token i]}. A token t &lt; 0 stands for {@code previous[~t]}, the
+   * token that was chosen for row ~t of the step before. A token that neither the table nor {@code
+   * previous} has reads the table's first row, and so does {@link #NOT_A_NUMBER} in {@code
+   * previous}.
    *
-   * @param table bfloat16 [vocabulary, columns], contiguous
+   * @param table bfloat16 [vocabulary, columns], contiguous, columns a multiple of 8
    * @param tokens int32 [rows]
-   * @param previous int32 [any]; the caller answers for ~t being inside
+   * @param previous int32 [any]
    * @param out gets float32 [rows, columns], contiguous
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void embed(
       DeviceTensor table,
@@ -54,61 +48,46 @@ public final class RowOperations {
       DeviceTensor previous,
       DeviceTensor out,
       CudaStream stream) {
-    long rows = tokens.dimension(0);
-    long columns = eights("columns", table.dimension(1));
-    requireRows(context, "table", table, ElementType.BFLOAT16, table.dimension(0), columns);
-    requireContiguous("table", table);
-    requireIntegers(context, "tokens", tokens, rows);
+    long[] fields = fields(tokens.dimension(0), table.dimension(1));
+    requireMatrix("table", table, ElementType.BFLOAT16, table.dimension(0), table.dimension(1));
+    requireIntegers(context, "tokens", tokens, tokens.dimension(0));
     requireIntegers(context, "previous", previous, previous.dimension(0));
-    requireRows(context, "out", out, ElementType.FLOAT32, rows, columns);
-    requireContiguous("out", out);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.embed(
-            Math.toIntExact(rows),
-            Math.toIntExact(columns),
-            Math.toIntExact(table.dimension(0)),
-            tokens.address(),
-            previous.address(),
-            table.address(),
-            out.address(),
-            stream.address()),
-        "spark_mla_embed",
-        context.device());
+    requireMatrix("out", out, ElementType.FLOAT32, tokens.dimension(0), table.dimension(1));
+    fields[NativeOperations.TABLE] = table.address();
+    fields[NativeOperations.TABLE_ROWS] = requireCount("rows of the table", table.dimension(0));
+    fields[NativeOperations.TOKENS] = tokens.address();
+    fields[NativeOperations.PREVIOUS] = previous.address();
+    fields[NativeOperations.PREVIOUS_ROWS] =
+        requireCount("tokens of the step before", previous.dimension(0));
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_embed", NativeOperations::embed, fields, stream);
   }
 
   /**
-   * Enqueues {@code out = in / sqrt(mean(in²) + epsilon) * gain} by row.
+   * Enqueues {@code out = in / sqrt(mean(in²) + epsilon) * gain} by row (RMS norm, Zhang and
+   * Sennrich 2019, arXiv:1910.07467).
    *
-   * @param in bfloat16 or float32 [rows, columns], columns a multiple of 8 and at most 8192
+   * @param in bfloat16 or float32 [rows, columns], columns a multiple of 8 and at most {@value
+   *     #MOST_NORM_COLUMNS}
    * @param gain float32 [columns]
    * @param out gets bfloat16 [rows, columns]; may be {@code in}
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void normalize(
       DeviceTensor in, DeviceTensor gain, float epsilon, DeviceTensor out, CudaStream stream) {
     long rows = in.dimension(0);
-    long columns = eights("columns", in.dimension(1));
-    CudaArgumentException.require(
-        columns <= 8192, "a norm of %d columns; at most 8192 are built", columns);
+    long columns = requireCount("columns of a norm", in.dimension(1), MOST_NORM_COLUMNS);
+    long[] fields = fields(rows, columns);
     requireRows(context, "in", in, in.type(), rows, columns);
     requireRows(context, "gain", gain, ElementType.FLOAT32, columns);
     requireRows(context, "out", out, ElementType.BFLOAT16, rows, columns);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.rmsNorm(
-            Math.toIntExact(rows),
-            Math.toIntExact(columns),
-            code(in.type()),
-            epsilon,
-            in.address(),
-            in.stride(0),
-            gain.address(),
-            out.address(),
-            out.stride(0),
-            stream.address()),
-        "spark_mla_rms_norm",
-        context.device());
+    fields[NativeOperations.EPSILON] = Float.floatToRawIntBits(epsilon);
+    fields[NativeOperations.IN_TYPE] = code(in.type());
+    putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, in);
+    fields[NativeOperations.GAIN] = gain.address();
+    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
+    enqueue("spark_mla_rms_norm", NativeOperations::rmsNorm, fields, stream);
   }
 
   /**
@@ -117,53 +96,38 @@ public final class RowOperations {
    * @param gateUp bfloat16 [rows, 2 × width]: a row's gate, then its up
    * @param out gets bfloat16 [rows, width], width a multiple of 8
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void gate(DeviceTensor gateUp, DeviceTensor out, CudaStream stream) {
     long rows = out.dimension(0);
-    long width = eights("width", out.dimension(1));
+    long width = out.dimension(1);
+    long[] fields = fields(rows, width);
     requireRows(context, "gateUp", gateUp, ElementType.BFLOAT16, rows, 2 * width);
     requireRows(context, "out", out, ElementType.BFLOAT16, rows, width);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.gate(
-            Math.toIntExact(rows),
-            Math.toIntExact(width),
-            gateUp.address(),
-            gateUp.stride(0),
-            out.address(),
-            out.stride(0),
-            stream.address()),
-        "spark_mla_gate",
-        context.device());
+    putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, gateUp);
+    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
+    enqueue("spark_mla_gate", NativeOperations::gate, fields, stream);
   }
 
   /**
-   * Enqueues {@code out[i] = in[row i]}.
+   * Enqueues {@code out[i] = in[row i]}. A row that {@code in} does not have reads its first.
    *
-   * @param in float32 [any, columns], contiguous
-   * @param row int32 [rows]; the caller answers for their range
+   * @param in float32 [any, columns], contiguous, columns a multiple of 8
+   * @param row int32 [rows]
    * @param out gets float32 [rows, columns], contiguous
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void gather(DeviceTensor in, DeviceTensor row, DeviceTensor out, CudaStream stream) {
-    long rows = row.dimension(0);
-    long columns = eights("columns", in.dimension(1));
-    requireRows(context, "in", in, ElementType.FLOAT32, in.dimension(0), columns);
-    requireContiguous("in", in);
-    requireIntegers(context, "row", row, rows);
-    requireRows(context, "out", out, ElementType.FLOAT32, rows, columns);
-    requireContiguous("out", out);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.gatherRows(
-            Math.toIntExact(rows),
-            Math.toIntExact(columns),
-            in.address(),
-            row.address(),
-            out.address(),
-            stream.address()),
-        "spark_mla_gather_rows",
-        context.device());
+    long[] fields = fields(row.dimension(0), in.dimension(1));
+    requireMatrix("in", in, ElementType.FLOAT32, in.dimension(0), in.dimension(1));
+    requireIntegers(context, "row", row, row.dimension(0));
+    requireMatrix("out", out, ElementType.FLOAT32, row.dimension(0), in.dimension(1));
+    fields[NativeOperations.IN] = in.address();
+    fields[NativeOperations.IN_ROWS] = requireCount("rows of in", in.dimension(0));
+    fields[NativeOperations.ROW] = row.address();
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_gather_rows", NativeOperations::gatherRows, fields, stream);
   }
 
   /**
@@ -172,78 +136,77 @@ public final class RowOperations {
    * @param bias float32 [columns]
    * @param out bfloat16 or float32 [rows, columns], columns a multiple of 8
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void addBias(DeviceTensor bias, DeviceTensor out, CudaStream stream) {
     long rows = out.dimension(0);
-    long columns = eights("columns", out.dimension(1));
+    long columns = out.dimension(1);
+    long[] fields = fields(rows, columns);
     requireRows(context, "bias", bias, ElementType.FLOAT32, columns);
     requireRows(context, "out", out, out.type(), rows, columns);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.addBias(
-            Math.toIntExact(rows),
-            Math.toIntExact(columns),
-            code(out.type()),
-            bias.address(),
-            out.address(),
-            out.stride(0),
-            stream.address()),
-        "spark_mla_add_bias",
-        context.device());
+    fields[NativeOperations.BIAS] = bias.address();
+    fields[NativeOperations.OUT_TYPE] = code(out.type());
+    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
+    enqueue("spark_mla_add_bias", NativeOperations::addBias, fields, stream);
   }
 
   /**
    * Enqueues choosing a token for every row. The random number is a function of a row's seed and
-   * index alone; the result is the same in every run. A row that holds NaN or positive infinity
+   * index alone, and the result is the same in every run. A row that holds NaN or positive infinity
    * gets {@link #NOT_A_NUMBER}.
    *
-   * @param logits float32 [rows, vocabulary]
-   * @param sampling [rows × {@value #SAMPLING_BYTES} bytes] as int32 words: temperature (float
-   *     bits; 0 takes the largest), top-k (0 keeps all), top-p (float bits), index, seed (low word
-   *     first)
+   * @param logits float32 [rows, vocabulary], at most 2^23 columns
+   * @param sampling int32 [rows × {@value SamplingLayout#WORDS}], 8-byte aligned, each row as
+   *     {@link SamplingLayout} writes it
    * @param tokens gets int32 [rows]
    * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
    */
   public void sample(
       DeviceTensor logits, DeviceTensor sampling, DeviceTensor tokens, CudaStream stream) {
-    long rows = tokens.dimension(0);
-    requireRows(context, "logits", logits, ElementType.FLOAT32, rows, logits.dimension(1));
-    requireIntegers(context, "sampling", sampling, rows * SAMPLING_BYTES / Integer.BYTES);
-    TensorChecks.requireAligned("sampling", sampling, Long.BYTES);
+    long rows = requireCount("rows of logits", tokens.dimension(0));
+    long columns = requireCount("logits of a row", logits.dimension(1), MOST_LOGITS);
+    requireRows(context, "logits", logits, ElementType.FLOAT32, rows, columns);
+    requireIntegers(context, "sampling", sampling, rows * SamplingLayout.WORDS);
+    requireAligned("sampling", sampling, Long.BYTES);
     requireIntegers(context, "tokens", tokens, rows);
-    begin(stream);
-    NativeLibrary.check(
-        OperationsLibrary.sample(
-            Math.toIntExact(rows),
-            Math.toIntExact(logits.dimension(1)),
-            logits.address(),
-            logits.stride(0),
-            sampling.address(),
-            tokens.address(),
-            0,
-            stream.address()),
-        "spark_mla_sample",
-        context.device());
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.ROWS] = rows;
+    fields[NativeOperations.COLUMNS] = columns;
+    putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, logits);
+    fields[NativeOperations.SAMPLING] = sampling.address();
+    fields[NativeOperations.TOKENS] = tokens.address();
+    enqueue("spark_mla_sample", NativeOperations::sample, fields, stream);
   }
 
-  private void begin(CudaStream stream) {
-    requireContext("stream", stream.context(), context);
-    context.makeCurrent();
-  }
-
-  private static long eights(String what, long count) {
+  /** The arguments of a call over rows of so many columns, taken eight at a time. */
+  private static long[] fields(long rows, long columns) {
     CudaArgumentException.require(
-        count % 8 == 0, "%s must be a multiple of 8, are %d", what, count);
-    return count;
+        columns % 8 == 0, "columns must be a multiple of 8, are %d", columns);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.ROWS] = requireCount("rows", rows);
+    fields[NativeOperations.COLUMNS] = requireCount("columns", columns);
+    return fields;
+  }
+
+  private static void putRows(long[] fields, int address, int stride, DeviceTensor tensor) {
+    fields[address] = tensor.address();
+    fields[stride] = tensor.stride(0);
+  }
+
+  private void requireMatrix(String name, DeviceTensor tensor, ElementType type, long... shape) {
+    requireRows(context, name, tensor, type, shape);
+    requireContiguous(name, tensor);
   }
 
   /** The number of a type in spark_mla_ops.h. */
   static int code(ElementType type) {
     return switch (type) {
-      case BFLOAT16 -> OperationsLibrary.BFLOAT16;
-      case FLOAT32 -> OperationsLibrary.FLOAT32;
-      case FLOAT16 -> OperationsLibrary.FLOAT16;
-      case INT32 -> throw new CudaArgumentException("int32 where numbers with a fraction belong");
+      case BFLOAT16 -> NativeOperations.BFLOAT16;
+      case FLOAT32 -> NativeOperations.FLOAT32;
+      case FLOAT16 -> NativeOperations.FLOAT16;
+      case INT32 ->
+          throw new CudaArgumentException("the operation is not built for int32, only for floats");
     };
   }
 }

@@ -2,10 +2,10 @@ package dev.sparkmla.cuda;
 
 import java.util.Arrays;
 
-/** What kernels ask of their arguments; each check names the argument it refuses. */
+/** Checks of the arguments of kernels; each names the argument that it refuses. */
 final class TensorChecks {
   private static final int ALIGNMENT_BYTES = 16;
-  private static final int ALIGNMENT_ELEMENTS = 8;
+  private static final int STRIDE_MULTIPLE = 8;
 
   private TensorChecks() {}
 
@@ -14,28 +14,55 @@ final class TensorChecks {
         actual == wanted, "%s belongs to another context: the %s", name, actual);
   }
 
+  /** Returns a count that native code takes as an int. */
+  static int requireCount(String name, long count, int most) {
+    CudaArgumentException.require(
+        count <= most, "%s must be at most %d, are %d", name, most, count);
+    return (int) count;
+  }
+
+  /** The same where an int's own limit is the only one. */
+  static int requireCount(String name, long count) {
+    return requireCount(name, count, Integer.MAX_VALUE);
+  }
+
   /**
    * A tensor that kernels read or write 16 bytes at a time: contiguous rows, aligned to 16 bytes,
-   * strides of multiples of 16 bytes that do not let rows overlap.
+   * strides of multiples of 8 elements that do not let rows overlap.
    */
   static void requireRows(
       CudaContext context, String name, DeviceTensor tensor, ElementType type, long... shape) {
+    requireRows(context, name, tensor, type, STRIDE_MULTIPLE, ALIGNMENT_BYTES, shape);
+  }
+
+  /** The same for kernels that ask less of strides, in elements, and of the address, in bytes. */
+  static void requireRows(
+      CudaContext context,
+      String name,
+      DeviceTensor tensor,
+      ElementType type,
+      int strideMultiple,
+      int alignment,
+      long[] shape) {
     requireType(name, tensor, type);
     requireShape(name, tensor, shape);
     int last = shape.length - 1;
     CudaArgumentException.require(
-        tensor.stride(last) == 1, "%s's last dimension must be contiguous", name);
+        shape[last] == 1 || tensor.stride(last) == 1,
+        "%s's last dimension must be contiguous",
+        name);
     for (int axis = 0; axis < last; axis++) {
       long stride = tensor.stride(axis);
       CudaArgumentException.require(
-          stride % ALIGNMENT_ELEMENTS == 0 && (shape[axis] == 1 || stride >= shape[last]),
-          "%s's stride %d must be a multiple of 8 and at least %d, is %d",
+          stride % strideMultiple == 0 && (shape[axis] == 1 || stride >= shape[last]),
+          "%s's stride %d must be a multiple of %d and at least %d, is %d",
           name,
           axis,
+          strideMultiple,
           shape[last],
           stride);
     }
-    requireAligned(name, tensor, ALIGNMENT_BYTES);
+    requireAligned(name, tensor, alignment);
     requireContext(name, tensor.buffer().context(), context);
   }
 
@@ -75,12 +102,18 @@ final class TensorChecks {
         tensor.address());
   }
 
-  /** A contiguous list of integers, such as lengths. */
+  /** A contiguous vector of integers, such as lengths. */
   static void requireIntegers(CudaContext context, String name, DeviceTensor tensor, long count) {
-    requireType(name, tensor, ElementType.INT32);
-    requireShape(name, tensor, count);
+    requireArray(context, name, tensor, ElementType.INT32, count);
+  }
+
+  /** A contiguous array that kernels read or write element by element. */
+  static void requireArray(
+      CudaContext context, String name, DeviceTensor tensor, ElementType type, long... shape) {
+    requireType(name, tensor, type);
+    requireShape(name, tensor, shape);
     requireContiguous(name, tensor);
-    requireAligned(name, tensor, Integer.BYTES);
+    requireAligned(name, tensor, type.bytes());
     requireContext(name, tensor.buffer().context(), context);
   }
 

@@ -1,14 +1,28 @@
 /**
- * CUDA for the JVM as far as MLA generation needs it: devices, memory, streams, graphs, and the
- * kernels of this project with their arguments checked.
+ * CUDA for the JVM as far as MLA generation needs it: devices, memory, streams, graphs, and this
+ * project's kernels behind methods that check their arguments.
  *
- * <p>What lives here: {@link dev.sparkmla.cuda.GpuDevice} (what is in this host), {@link
- * dev.sparkmla.cuda.CudaContext} (a device in use), the resources made from a context, {@link
- * dev.sparkmla.cuda.MlaDecode} (attention over a paged cache), {@link dev.sparkmla.cuda.MlaPrefill}
- * (attention over expanded keys), {@link dev.sparkmla.cuda.Router} and {@link
- * dev.sparkmla.cuda.Experts} (mixtures of experts), {@link dev.sparkmla.cuda.MatrixProducts} (dense
- * products through cuBLASLt). What does not: Spark, models, scheduling of any kind. Start with
- * {@link dev.sparkmla.cuda.MlaDecode}.
+ * <p>Here live
+ *
+ * <ul>
+ *   <li>{@link dev.sparkmla.cuda.GpuDevice} (a device of this host), {@link
+ *       dev.sparkmla.cuda.CudaContext} (a device in use) and the resources that are made from a
+ *       context;
+ *   <li>{@link dev.sparkmla.cuda.MlaDecode} (attention over a paged cache) and {@link
+ *       dev.sparkmla.cuda.MlaPrefill} (attention over expanded keys);
+ *   <li>{@link dev.sparkmla.cuda.RotaryEmbedding} (rotary embedding, and writing the cache), {@link
+ *       dev.sparkmla.cuda.RowOperations} (embedding, norm, gate, sampling), {@link
+ *       dev.sparkmla.cuda.ElementOperations} (loading weights);
+ *   <li>{@link dev.sparkmla.cuda.Router} and {@link dev.sparkmla.cuda.Experts} (mixtures of
+ *       experts);
+ *   <li>{@link dev.sparkmla.cuda.Gemm} (dense GEMMs through cuBLASLt).
+ * </ul>
+ *
+ * Spark, models and scheduling do not belong here. Start with {@link dev.sparkmla.cuda.MlaDecode}.
+ *
+ * <p>A class that launches kernels checks its arguments and hands them to the C interface (the
+ * headers in native/src/main/cpp/include) in an array of numbers; {@code NativeLibrary} describes
+ * this convention.
  *
  * <h2>Ownership</h2>
  *
@@ -18,10 +32,9 @@
  *
  * <h2>Threads</h2>
  *
- * Contexts, devices, {@link dev.sparkmla.cuda.MlaDecode}, {@link dev.sparkmla.cuda.MlaPrefill} and
- * {@link dev.sparkmla.cuda.MatrixProducts} may be used from any thread at once. A stream, event,
- * graph or buffer may be used from any thread, by one thread at a time. A call makes the context
- * current on the calling thread and leaves it so.
+ * Devices, contexts and the classes that launch kernels may be used by several threads at once. A
+ * stream, event, graph or buffer may be used from any thread, by one thread at a time. A call makes
+ * the context current on the calling thread and leaves it so.
  *
  * <h2>Errors</h2>
  *
@@ -31,7 +44,7 @@
  *   <li>{@link dev.sparkmla.cuda.CudaUnavailableException}: this host or device cannot do it at all
  *       (no driver, no device, no library in the jar, not compute capability 9.0).
  *   <li>{@link dev.sparkmla.cuda.CudaException}: a CUDA call failed; {@link
- *       dev.sparkmla.cuda.CudaFatalException} where the process must be replaced.
+ *       dev.sparkmla.cuda.CudaFatalException} where the process cannot use CUDA any more.
  * </ul>
  */
 package dev.sparkmla.cuda;

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The grouped products against the plain kernel. */
+/** The grouped GEMMs against the plain kernel. */
 class ExpertsGpuTest extends GpuFixture {
   private static final byte NAN_BYTE = (byte) 0xFF;
 

@@ -42,21 +42,21 @@ class ExpertsTest {
 
     long[] fields = check();
 
-    assertThat(fields[NativeLibrary.EXPERTS_ROWS]).isEqualTo(5);
-    assertThat(fields[NativeLibrary.EXPERTS_EXPERTS]).isEqualTo(8);
-    assertThat(fields[NativeLibrary.EXPERTS_PER_TOKEN]).isEqualTo(2);
-    assertThat(fields[NativeLibrary.EXPERTS_HIDDEN]).isEqualTo(64);
-    assertThat(fields[NativeLibrary.EXPERTS_WIDTH]).isEqualTo(32);
-    assertThat(fields[NativeLibrary.EXPERTS_VALID_ROWS]).isEqualTo(memory.address() + 64);
-    assertThat(fields[NativeLibrary.EXPERTS_X]).isEqualTo(memory.address() + 32);
-    assertThat(fields[NativeLibrary.EXPERTS_X_STRIDE]).isEqualTo(72);
-    assertThat(fields[NativeLibrary.EXPERTS_OUT_STRIDE]).isEqualTo(64);
-    assertThat(fields[NativeLibrary.EXPERTS_STREAM]).isZero();
+    assertThat(fields[NativeExperts.ROWS]).isEqualTo(5);
+    assertThat(fields[NativeExperts.EXPERTS]).isEqualTo(8);
+    assertThat(fields[NativeExperts.PER_TOKEN]).isEqualTo(2);
+    assertThat(fields[NativeExperts.HIDDEN]).isEqualTo(64);
+    assertThat(fields[NativeExperts.WIDTH]).isEqualTo(32);
+    assertThat(fields[NativeExperts.VALID_ROWS]).isEqualTo(memory.address() + 64);
+    assertThat(fields[NativeExperts.X]).isEqualTo(memory.address() + 32);
+    assertThat(fields[NativeExperts.X_STRIDE]).isEqualTo(72);
+    assertThat(fields[NativeExperts.OUT_STRIDE]).isEqualTo(64);
+    assertThat(fields[NativeExperts.STREAM]).isZero();
   }
 
   @Test
   void meansAllRowsWhereNoCountIsGiven() {
-    assertThat(check()[NativeLibrary.EXPERTS_VALID_ROWS]).isZero();
+    assertThat(check()[NativeExperts.VALID_ROWS]).isZero();
   }
 
   @Test
@@ -86,11 +86,11 @@ class ExpertsTest {
     x =
         DeviceTensor.strided(
             memory, 0, ElementType.BFLOAT16, new long[] {5, 64}, new long[] {68, 1});
-    refuses("x's row stride must be a multiple of 8 and at least 64, is 68");
+    refuses("x's stride 0 must be a multiple of 8 and at least 64, is 68");
     x =
         DeviceTensor.strided(
             memory, 0, ElementType.BFLOAT16, new long[] {5, 64}, new long[] {128, 2});
-    refuses("x's columns must be contiguous");
+    refuses("x's last dimension must be contiguous");
   }
 
   @Test

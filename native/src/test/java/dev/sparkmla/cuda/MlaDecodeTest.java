@@ -56,25 +56,25 @@ class MlaDecodeTest {
 
     long[] fields = check();
 
-    assertThat(fields[NativeLibrary.FLAGS]).isEqualTo(NativeLibrary.CAUSAL);
-    assertThat(fields[NativeLibrary.BATCH]).isEqualTo(3);
-    assertThat(fields[NativeLibrary.S_Q]).isEqualTo(2);
-    assertThat(fields[NativeLibrary.H_Q]).isEqualTo(16);
-    assertThat(fields[NativeLibrary.H_KV]).isEqualTo(1);
-    assertThat(fields[NativeLibrary.LATENT_DIM]).isEqualTo(512);
-    assertThat(fields[NativeLibrary.ROPE_DIM]).isEqualTo(64);
-    assertThat(fields[NativeLibrary.MAX_BLOCKS]).isEqualTo(7);
-    assertThat(fields[NativeLibrary.CACHE_BLOCKS]).isEqualTo(BLOCKS);
-    assertThat(Float.intBitsToFloat((int) fields[NativeLibrary.SOFTMAX_SCALE]))
+    assertThat(fields[NativeDecode.FLAGS]).isEqualTo(NativeDecode.CAUSAL);
+    assertThat(fields[NativeDecode.BATCH]).isEqualTo(3);
+    assertThat(fields[NativeDecode.S_Q]).isEqualTo(2);
+    assertThat(fields[NativeDecode.H_Q]).isEqualTo(16);
+    assertThat(fields[NativeDecode.H_KV]).isEqualTo(1);
+    assertThat(fields[NativeDecode.LATENT_DIM]).isEqualTo(512);
+    assertThat(fields[NativeDecode.ROPE_DIM]).isEqualTo(64);
+    assertThat(fields[NativeDecode.MAX_BLOCKS]).isEqualTo(7);
+    assertThat(fields[NativeDecode.CACHE_BLOCKS]).isEqualTo(BLOCKS);
+    assertThat(Float.intBitsToFloat((int) fields[NativeDecode.SOFTMAX_SCALE]))
         .isEqualTo(softmaxScale);
-    assertThat(fields[NativeLibrary.Q]).isEqualTo(memory.address() + 32);
-    assertThat(fields[NativeLibrary.Q_STRIDE_BATCH]).isEqualTo(2 * 16 * 576);
-    assertThat(fields[NativeLibrary.Q_STRIDE_TOKEN]).isEqualTo(16 * 576);
-    assertThat(fields[NativeLibrary.Q_STRIDE_HEAD]).isEqualTo(576);
-    assertThat(fields[NativeLibrary.K_CACHE_STRIDE_BLOCK]).isEqualTo(64 * 576);
-    assertThat(fields[NativeLibrary.BLOCK_TABLE_STRIDE]).isEqualTo(7);
-    assertThat(fields[NativeLibrary.OUT_STRIDE_HEAD]).isEqualTo(512);
-    assertThat(fields[NativeLibrary.LSE]).isEqualTo(memory.address());
+    assertThat(fields[NativeDecode.Q]).isEqualTo(memory.address() + 32);
+    assertThat(fields[NativeDecode.Q_STRIDE_BATCH]).isEqualTo(2 * 16 * 576);
+    assertThat(fields[NativeDecode.Q_STRIDE_TOKEN]).isEqualTo(16 * 576);
+    assertThat(fields[NativeDecode.Q_STRIDE_HEAD]).isEqualTo(576);
+    assertThat(fields[NativeDecode.K_CACHE_STRIDE_BLOCK]).isEqualTo(64 * 576);
+    assertThat(fields[NativeDecode.BLOCK_TABLE_STRIDE]).isEqualTo(7);
+    assertThat(fields[NativeDecode.OUT_STRIDE_HEAD]).isEqualTo(512);
+    assertThat(fields[NativeDecode.LSE]).isEqualTo(memory.address());
   }
 
   @Test
@@ -86,7 +86,7 @@ class MlaDecodeTest {
             ElementType.BFLOAT16,
             new long[] {3, 2, 16, 576},
             new long[] {2 * 24 * 576, 24 * 576, 576, 1});
-    assertThat(check()[NativeLibrary.Q_STRIDE_TOKEN]).isEqualTo(24 * 576);
+    assertThat(check()[NativeDecode.Q_STRIDE_TOKEN]).isEqualTo(24 * 576);
   }
 
   @Test

@@ -73,25 +73,25 @@ class MlaPrefillTest {
 
     long[] fields = check();
 
-    assertThat(fields[PrefillLibrary.FLAGS]).isEqualTo(PrefillLibrary.MERGE);
-    assertThat(fields[PrefillLibrary.SEGMENTS]).isEqualTo(3);
-    assertThat(fields[PrefillLibrary.HEADS]).isEqualTo(16);
-    assertThat(fields[PrefillLibrary.TOTAL_Q]).isEqualTo(50);
-    assertThat(fields[PrefillLibrary.TOTAL_K]).isEqualTo(70);
-    assertThat(fields[PrefillLibrary.NOPE_DIM]).isEqualTo(128);
-    assertThat(fields[PrefillLibrary.ROPE_DIM]).isEqualTo(64);
-    assertThat(fields[PrefillLibrary.VALUE_DIM]).isEqualTo(128);
-    assertThat(Float.intBitsToFloat((int) fields[PrefillLibrary.SOFTMAX_SCALE]))
+    assertThat(fields[NativePrefill.FLAGS]).isEqualTo(NativePrefill.MERGE);
+    assertThat(fields[NativePrefill.SEGMENTS]).isEqualTo(3);
+    assertThat(fields[NativePrefill.HEADS]).isEqualTo(16);
+    assertThat(fields[NativePrefill.TOTAL_Q]).isEqualTo(50);
+    assertThat(fields[NativePrefill.TOTAL_K]).isEqualTo(70);
+    assertThat(fields[NativePrefill.NOPE_DIM]).isEqualTo(128);
+    assertThat(fields[NativePrefill.ROPE_DIM]).isEqualTo(64);
+    assertThat(fields[NativePrefill.VALUE_DIM]).isEqualTo(128);
+    assertThat(Float.intBitsToFloat((int) fields[NativePrefill.SOFTMAX_SCALE]))
         .isEqualTo(softmaxScale);
-    assertThat(fields[PrefillLibrary.Q]).isEqualTo(memory.address() + 32);
-    assertThat(fields[PrefillLibrary.Q_STRIDE_TOKEN]).isEqualTo(16 * 192);
-    assertThat(fields[PrefillLibrary.Q_STRIDE_HEAD]).isEqualTo(192);
-    assertThat(fields[PrefillLibrary.KV_STRIDE_TOKEN]).isEqualTo(16 * 256);
-    assertThat(fields[PrefillLibrary.KV_STRIDE_HEAD]).isEqualTo(256);
-    assertThat(fields[PrefillLibrary.K_ROPE]).isEqualTo(memory.address() + 1024);
-    assertThat(fields[PrefillLibrary.K_ROPE_STRIDE_TOKEN]).isEqualTo(576);
-    assertThat(fields[PrefillLibrary.OUT_STRIDE_TOKEN]).isEqualTo(16 * 128);
-    assertThat(fields[PrefillLibrary.LSE]).isEqualTo(memory.address());
+    assertThat(fields[NativePrefill.Q]).isEqualTo(memory.address() + 32);
+    assertThat(fields[NativePrefill.Q_STRIDE_TOKEN]).isEqualTo(16 * 192);
+    assertThat(fields[NativePrefill.Q_STRIDE_HEAD]).isEqualTo(192);
+    assertThat(fields[NativePrefill.KV_STRIDE_TOKEN]).isEqualTo(16 * 256);
+    assertThat(fields[NativePrefill.KV_STRIDE_HEAD]).isEqualTo(256);
+    assertThat(fields[NativePrefill.K_ROPE]).isEqualTo(memory.address() + 1024);
+    assertThat(fields[NativePrefill.K_ROPE_STRIDE_TOKEN]).isEqualTo(576);
+    assertThat(fields[NativePrefill.OUT_STRIDE_TOKEN]).isEqualTo(16 * 128);
+    assertThat(fields[NativePrefill.LSE]).isEqualTo(memory.address());
   }
 
   @Test
@@ -100,7 +100,7 @@ class MlaPrefillTest {
     q = memory.tensor(ElementType.BFLOAT16, 50, 16, 256);
     kv = memory.tensor(ElementType.BFLOAT16, 70, 16, 448);
     out = memory.tensor(ElementType.BFLOAT16, 50, 16, 256);
-    assertThat(check()[PrefillLibrary.VALUE_DIM]).isEqualTo(256);
+    assertThat(check()[NativePrefill.VALUE_DIM]).isEqualTo(256);
   }
 
   @Test
@@ -111,7 +111,7 @@ class MlaPrefillTest {
     q = memory.tensor(ElementType.BFLOAT16, 50, 16, 128);
     kv = memory.tensor(ElementType.BFLOAT16, 70, 16, 192);
     out = memory.tensor(ElementType.FLOAT32, 50, 16, 128);
-    assertThat(check()[PrefillLibrary.NOPE_DIM]).isEqualTo(64);
+    assertThat(check()[NativePrefill.NOPE_DIM]).isEqualTo(64);
     nopeDim = 0;
     refuses(this::check, "nopeDim must be positive, is 0");
   }
@@ -229,18 +229,18 @@ class MlaPrefillTest {
 
     long[] fields = checkGather();
 
-    assertThat(fields[PrefillLibrary.GATHER_SEGMENTS]).isEqualTo(3);
-    assertThat(fields[PrefillLibrary.GATHER_TOTAL_K]).isEqualTo(70);
-    assertThat(fields[PrefillLibrary.GATHER_LATENT_DIM]).isEqualTo(512);
-    assertThat(fields[PrefillLibrary.GATHER_ROPE_DIM]).isEqualTo(64);
-    assertThat(fields[PrefillLibrary.GATHER_MAX_BLOCKS]).isEqualTo(5);
-    assertThat(fields[PrefillLibrary.GATHER_CACHE_BLOCKS]).isEqualTo(40);
-    assertThat(fields[PrefillLibrary.GATHER_CACHE_STRIDE_BLOCK]).isEqualTo(64 * 576);
-    assertThat(fields[PrefillLibrary.GATHER_CACHE_STRIDE_TOKEN]).isEqualTo(576);
-    assertThat(fields[PrefillLibrary.GATHER_BLOCK_TABLE_STRIDE]).isEqualTo(5);
-    assertThat(fields[PrefillLibrary.GATHER_LATENTS]).isEqualTo(memory.address() + 64);
-    assertThat(fields[PrefillLibrary.GATHER_LATENTS_STRIDE]).isEqualTo(520);
-    assertThat(fields[PrefillLibrary.GATHER_ROPE_STRIDE]).isEqualTo(64);
+    assertThat(fields[NativePrefill.SEGMENTS]).isEqualTo(3);
+    assertThat(fields[NativePrefill.TOTAL_K]).isEqualTo(70);
+    assertThat(fields[NativePrefill.LATENT_DIM]).isEqualTo(512);
+    assertThat(fields[NativePrefill.ROPE_DIM]).isEqualTo(64);
+    assertThat(fields[NativePrefill.MAX_BLOCKS]).isEqualTo(5);
+    assertThat(fields[NativePrefill.CACHE_BLOCKS]).isEqualTo(40);
+    assertThat(fields[NativePrefill.CACHE_STRIDE_BLOCK]).isEqualTo(64 * 576);
+    assertThat(fields[NativePrefill.CACHE_STRIDE_TOKEN]).isEqualTo(576);
+    assertThat(fields[NativePrefill.BLOCK_TABLE_STRIDE]).isEqualTo(5);
+    assertThat(fields[NativePrefill.LATENTS]).isEqualTo(memory.address() + 64);
+    assertThat(fields[NativePrefill.LATENTS_STRIDE]).isEqualTo(520);
+    assertThat(fields[NativePrefill.ROPE_STRIDE]).isEqualTo(64);
   }
 
   @Test

@@ -38,17 +38,17 @@ class RouterTest {
 
     long[] fields = check();
 
-    assertThat(fields[NativeLibrary.ROUTE_METHOD]).isEqualTo(2);
-    assertThat(fields[NativeLibrary.ROUTE_FLAGS]).isEqualTo(NativeLibrary.ROUTE_NORMALIZED);
-    assertThat(fields[NativeLibrary.ROUTE_ROWS]).isEqualTo(5);
-    assertThat(fields[NativeLibrary.ROUTE_EXPERTS]).isEqualTo(64);
-    assertThat(fields[NativeLibrary.ROUTE_PER_TOKEN]).isEqualTo(6);
-    assertThat(fields[NativeLibrary.ROUTE_GROUPS]).isEqualTo(8);
-    assertThat(fields[NativeLibrary.ROUTE_GROUPS_PER_TOKEN]).isEqualTo(3);
-    assertThat(Float.intBitsToFloat((int) fields[NativeLibrary.ROUTE_SCALE])).isEqualTo(2.5f);
-    assertThat(fields[NativeLibrary.ROUTE_LOGITS]).isEqualTo(memory.address() + 256);
-    assertThat(fields[NativeLibrary.ROUTE_LOGITS_STRIDE]).isEqualTo(70);
-    assertThat(fields[NativeLibrary.ROUTE_BIAS]).isEqualTo(memory.address());
+    assertThat(fields[NativeExperts.METHOD]).isEqualTo(2);
+    assertThat(fields[NativeExperts.FLAGS]).isEqualTo(NativeExperts.NORMALIZED);
+    assertThat(fields[NativeExperts.ROWS]).isEqualTo(5);
+    assertThat(fields[NativeExperts.EXPERTS]).isEqualTo(64);
+    assertThat(fields[NativeExperts.PER_TOKEN]).isEqualTo(6);
+    assertThat(fields[NativeExperts.GROUPS]).isEqualTo(8);
+    assertThat(fields[NativeExperts.GROUPS_PER_TOKEN]).isEqualTo(3);
+    assertThat(Float.intBitsToFloat((int) fields[NativeExperts.SCALE])).isEqualTo(2.5f);
+    assertThat(fields[NativeExperts.LOGITS]).isEqualTo(memory.address() + 256);
+    assertThat(fields[NativeExperts.LOGITS_STRIDE]).isEqualTo(70);
+    assertThat(fields[NativeExperts.BIAS]).isEqualTo(memory.address());
   }
 
   @Test

@@ -86,6 +86,42 @@ class RowOperationsTest {
   }
 
   @Test
+  void refusesMoreRowsThanKernelsCount() {
+    long rows = 1L << 31;
+    DeviceTensor many = tensor(ElementType.INT32, rows);
+    assertRefused(
+        () ->
+            operations.addBias(
+                tensor(ElementType.FLOAT32, 8), tensor(ElementType.FLOAT32, rows, 8), null),
+        "rows must be at most 2147483647, are 2147483648");
+    assertRefused(
+        () ->
+            operations.gather(
+                tensor(ElementType.FLOAT32, 4, 8),
+                many,
+                tensor(ElementType.FLOAT32, rows, 8),
+                null),
+        "rows must be at most 2147483647");
+    assertRefused(
+        () ->
+            operations.embed(
+                tensor(ElementType.BFLOAT16, rows, 8),
+                tensor(ElementType.INT32, 3),
+                tensor(ElementType.INT32, 3),
+                tensor(ElementType.FLOAT32, 3, 8),
+                null),
+        "rows of the table must be at most 2147483647");
+    assertRefused(
+        () ->
+            operations.sample(
+                tensor(ElementType.FLOAT32, 1, 1 << 24),
+                tensor(ElementType.INT32, SamplingLayout.WORDS),
+                tensor(ElementType.INT32, 1),
+                null),
+        "logits of a row must be at most 8388608, are 16777216");
+  }
+
+  @Test
   void refusesMemoryOfAnotherContext() {
     DeviceTensor foreign =
         FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.BFLOAT16, 2, 40);

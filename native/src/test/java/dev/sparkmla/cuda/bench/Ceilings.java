@@ -5,8 +5,8 @@ import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RandomPool;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -18,14 +18,13 @@ import java.util.Random;
  * What this device can do at most, measured in the same run as everything beside it.
  *
  * @param copyGigabytesPerSecond of a copy inside device memory, bytes read plus bytes written
- * @param productTeraflops of a bfloat16 product of 8192 × 8192 × 8192 through cuBLASLt; empty where
- *     the host has none
- * @param productLibrary the cuBLASLt that did it, or why none did
+ * @param gemmTeraflops of a bfloat16 GEMM of 8192 × 8192 × 8192 through cuBLASLt; empty where the
+ *     host has none
+ * @param gemmLibrary the cuBLASLt that did it, or why none did
  */
-record Ceilings(
-    double copyGigabytesPerSecond, OptionalDouble productTeraflops, String productLibrary) {
+record Ceilings(double copyGigabytesPerSecond, OptionalDouble gemmTeraflops, String gemmLibrary) {
   private static final long COPY_BYTES = 4L << 30;
-  private static final int PRODUCT_SIZE = 8192;
+  private static final int GEMM_SIZE = 8192;
 
   static Ceilings measure(CudaContext context, CudaStream stream, RandomPool pool, Timer timer) {
     double copy;
@@ -36,8 +35,8 @@ record Ceilings(
           timer.median(run -> target.copyFromDevice(0, source, 0, COPY_BYTES, stream));
       copy = 2.0 * COPY_BYTES / milliseconds / 1e6;
     }
-    try (MatrixProducts products = MatrixProducts.open(context)) {
-      long bytes = 2L * PRODUCT_SIZE * PRODUCT_SIZE;
+    try (Gemm gemm = Gemm.open(context)) {
+      long bytes = 2L * GEMM_SIZE * GEMM_SIZE;
       try (DeviceBuffer a = context.allocate(bytes);
           DeviceBuffer b = context.allocate(bytes);
           DeviceBuffer c = context.allocate(bytes)) {
@@ -46,15 +45,15 @@ record Ceilings(
         double milliseconds =
             timer.median(
                 run ->
-                    products.multiply(
-                        a.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
-                        b.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
-                        c.tensor(ElementType.BFLOAT16, PRODUCT_SIZE, PRODUCT_SIZE),
+                    gemm.multiply(
+                        a.tensor(ElementType.BFLOAT16, GEMM_SIZE, GEMM_SIZE),
+                        b.tensor(ElementType.BFLOAT16, GEMM_SIZE, GEMM_SIZE),
+                        c.tensor(ElementType.BFLOAT16, GEMM_SIZE, GEMM_SIZE),
                         stream));
         return new Ceilings(
             copy,
-            OptionalDouble.of(2 * Math.pow(PRODUCT_SIZE, 3) / milliseconds / 1e9),
-            products.description());
+            OptionalDouble.of(2 * Math.pow(GEMM_SIZE, 3) / milliseconds / 1e9),
+            gemm.description());
       }
     } catch (CudaUnavailableException e) {
       return new Ceilings(copy, OptionalDouble.empty(), "n/a: " + e.getMessage());
@@ -67,16 +66,16 @@ record Ceilings(
     return String.format(
         Locale.ROOT,
         "%s, %s, driver for CUDA %d.%d, Java %s.%nCeilings of this run: copy %.0f GB/s,"
-            + " product %s TFLOPS (%s).",
+            + " GEMM %s TFLOPS (%s).",
         LocalDate.now(ZoneOffset.UTC),
         device.name(),
         driver / 1000,
         driver % 1000 / 10,
         Runtime.version(),
         copyGigabytesPerSecond,
-        productTeraflops.isPresent()
-            ? String.format(Locale.ROOT, "%.0f", productTeraflops.getAsDouble())
+        gemmTeraflops.isPresent()
+            ? String.format(Locale.ROOT, "%.0f", gemmTeraflops.getAsDouble())
             : "n/a",
-        productLibrary);
+        gemmLibrary);
   }
 }

@@ -340,12 +340,12 @@ public final class DecodeBenchmark {
     }
     return String.format(
         Locale.ROOT,
-        "{%n  \"run\": \"%s\",%n  \"copy_gb_per_s\": %.1f,%n  \"product_tflops\": %s,%n"
+        "{%n  \"run\": \"%s\",%n  \"copy_gb_per_s\": %.1f,%n  \"gemm_tflops\": %s,%n"
             + "  \"fixed_split_tokens\": %s,%n  \"rows\": [%n%s%n  ]%n}%n",
         heading.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " "),
         ceilings.copyGigabytesPerSecond(),
-        ceilings.productTeraflops().isPresent()
-            ? String.format(Locale.ROOT, "%.1f", ceilings.productTeraflops().getAsDouble())
+        ceilings.gemmTeraflops().isPresent()
+            ? String.format(Locale.ROOT, "%.1f", ceilings.gemmTeraflops().getAsDouble())
             : "null",
         options.fixedSplits.stream().map(SplitPolicy::fixedTokens).toList(),
         String.join(",\n", lines));

@@ -28,8 +28,8 @@ record DecodeResult(
   /** The time that the slower of memory and tensor cores would need at its ceiling. */
   double limitMilliseconds(Ceilings ceilings) {
     double memory = row.bytes() / ceilings.copyGigabytesPerSecond() / 1e6;
-    return ceilings.productTeraflops().isPresent()
-        ? Math.max(memory, row.operations() / ceilings.productTeraflops().getAsDouble() / 1e9)
+    return ceilings.gemmTeraflops().isPresent()
+        ? Math.max(memory, row.operations() / ceilings.gemmTeraflops().getAsDouble() / 1e9)
         : memory;
   }
 

@@ -20,9 +20,9 @@ import java.util.Optional;
 import java.util.Random;
 
 /**
- * {@code bin/bench experts}: times the grouped products of one layer on the first device, beside
- * the ceilings of the same run, as a Markdown table. Each token's experts are drawn evenly. A
- * layer's weights exceed the second-level cache many times, so every run reads them from memory.
+ * {@code bin/bench experts}: times the routed experts of one layer on the first device, beside the
+ * ceilings of the same run, as a Markdown table. Each token's experts are drawn evenly. A layer's
+ * weights exceed the second-level cache many times, so every run reads them from memory.
  */
 public final class ExpertsBenchmark {
   private static final List<ExpertsShape> SHAPES =
@@ -115,8 +115,8 @@ public final class ExpertsBenchmark {
         double bytes = 6.0 * used * hidden * shape.width();
         double operations = 6.0 * tokens * shape.perToken() * hidden * shape.width();
         double limit = bytes / ceilings.copyGigabytesPerSecond() / 1e6;
-        if (ceilings.productTeraflops().isPresent()) {
-          limit = Math.max(limit, operations / ceilings.productTeraflops().getAsDouble() / 1e9);
+        if (ceilings.gemmTeraflops().isPresent()) {
+          limit = Math.max(limit, operations / ceilings.gemmTeraflops().getAsDouble() / 1e9);
         }
         System.out.printf(
             Locale.ROOT,

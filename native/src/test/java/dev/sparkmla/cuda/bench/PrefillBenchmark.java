@@ -51,11 +51,11 @@ public final class PrefillBenchmark {
         Timer timer = new Timer(context, stream)) {
       MlaPrefill prefill = MlaPrefill.on(context);
       Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      boolean product = ceilings.productTeraflops().isPresent();
+      boolean gemm = ceilings.gemmTeraflops().isPresent();
       System.out.println(ceilings.heading(device));
       System.out.println();
       System.out.println(
-          "| heads | tokens | key | value | ms | TFLOPS | % of product | cuDNN TFLOPS | × |");
+          "| heads | tokens | key | value | ms | TFLOPS | % of GEMM | cuDNN TFLOPS | × |");
       System.out.println("|" + "---|".repeat(9));
       for (PrefillRow row : PrefillRow.all()) {
         double milliseconds = time(row, prefill, context, stream, pool, timer);
@@ -69,11 +69,9 @@ public final class PrefillBenchmark {
             row.valueDim(),
             milliseconds,
             teraflops,
-            product
+            gemm
                 ? String.format(
-                    Locale.ROOT,
-                    "%.0f",
-                    100 * teraflops / ceilings.productTeraflops().getAsDouble())
+                    Locale.ROOT, "%.0f", 100 * teraflops / ceilings.gemmTeraflops().getAsDouble())
                 : "n/a",
             row.cudnn().isPresent() ? row.cudnn().getAsInt() : "",
             row.cudnn().isPresent()

@@ -7,7 +7,7 @@ import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
-import dev.sparkmla.cuda.MatrixProducts;
+import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaMetadata;
 import dev.sparkmla.cuda.MlaPrefill;
@@ -22,13 +22,13 @@ import java.util.Optional;
 /** Attention of a step: absorbed for the rows that decode, expanded for those that prefill. */
 final class CudaAttention implements AutoCloseable {
   private final CudaStream stream;
-  private final MatrixProducts products;
+  private final Gemm products;
   private final Arena arena;
   private final MlaDecode decode;
   private final MlaPrefill prefill;
   private final Map<MlaShape, MlaMetadata> metadata = new HashMap<>();
 
-  CudaAttention(CudaContext context, CudaStream stream, MatrixProducts products, Arena arena) {
+  CudaAttention(CudaContext context, CudaStream stream, Gemm products, Arena arena) {
     this.stream = stream;
     this.products = products;
     this.arena = arena;

@@ -30,8 +30,8 @@ import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Experts;
 import dev.sparkmla.cuda.ExpertsShape;
+import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.cuda.MatrixProducts;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.cuda.Router;
 import dev.sparkmla.cuda.RowOperations;
@@ -57,7 +57,7 @@ public final class CudaBackend implements ComputeBackend {
   private final Resources owned = new Resources();
   private final CudaContext context;
   private final CudaStream stream;
-  private final MatrixProducts products;
+  private final Gemm products;
   private final RowOperations rows;
   private final Router router;
   private final Experts experts;
@@ -80,7 +80,7 @@ public final class CudaBackend implements ComputeBackend {
     try {
       this.context = owned.own(CudaContext.open(device));
       this.stream = owned.own(context.newStream());
-      this.products = owned.own(MatrixProducts.open(context));
+      this.products = owned.own(Gemm.open(context));
       this.rows = RowOperations.on(context);
       this.router = Router.on(context);
       this.experts = Experts.on(context);
@@ -335,7 +335,7 @@ public final class CudaBackend implements ComputeBackend {
     rows.embed(
         CudaWeight.of(table).matrix(),
         step.tokens(),
-        plans.tokens(1),
+        plans.tokens(),
         CudaActivation.of(out).tensor(),
         stream);
   }
@@ -399,6 +399,7 @@ public final class CudaBackend implements ComputeBackend {
             epsilon,
             step.positions(0, step.rows()),
             step.slots(),
+            cache.shape(),
             CudaCache.of(cache).layer(layer),
             stream);
   }

@@ -4,6 +4,7 @@ import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.RowOperations;
+import dev.sparkmla.cuda.SamplingLayout;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
@@ -21,7 +22,6 @@ import java.util.List;
  */
 final class CudaPlan implements StepPlan {
   private static final int HEADER_WORDS = 4;
-  private static final int SAMPLING_WORDS = 6;
 
   /** What the addresses of a step that only decodes depend on. */
   record Shape(int rows, int sampledRows, int tableWidth) {}
@@ -74,7 +74,7 @@ final class CudaPlan implements StepPlan {
     this.slots = positions + shape.rows;
     this.sampledAt = slots + shape.rows;
     this.sampling = (sampledAt + shape.sampledRows + 1) / 2 * 2;
-    this.lengths = sampling + SAMPLING_WORDS * shape.sampledRows;
+    this.lengths = sampling + SamplingLayout.WORDS * shape.sampledRows;
     this.tables = lengths + decodeSlots;
     int runsAt = tables + decodeSlots * width;
     this.prefillTables = runsAt + runs.stream().mapToInt(PrefillRun::words).sum();
@@ -178,13 +178,7 @@ final class CudaPlan implements StepPlan {
 
   private void writeSampling(IntBuffer to, int index, int row, Sampling how) {
     to.put(sampledAt + index, row);
-    int at = sampling + SAMPLING_WORDS * index;
-    to.put(at, Float.floatToRawIntBits(how.temperature()));
-    to.put(at + 1, how.topK());
-    to.put(at + 2, Float.floatToRawIntBits(how.topP()));
-    to.put(at + 3, how.index());
-    to.put(at + 4, (int) how.seed());
-    to.put(at + 5, (int) (how.seed() >>> 32));
+    SamplingLayout.write(to, sampling + SamplingLayout.WORDS * index, how);
   }
 
   private void writeTable(IntBuffer to, int at, Segment segment) {
@@ -294,9 +288,9 @@ final class CudaPlan implements StepPlan {
     return memory.words(sampledAt, shape.sampledRows);
   }
 
-  /** int32 [sampledRows * 6]. */
+  /** int32 [sampledRows * SamplingLayout.WORDS]. */
   DeviceTensor sampling() {
-    return memory.words(sampling, (long) SAMPLING_WORDS * shape.sampledRows);
+    return memory.words(sampling, (long) SamplingLayout.WORDS * shape.sampledRows);
   }
 
   /** int32 [decodeSlots]. */

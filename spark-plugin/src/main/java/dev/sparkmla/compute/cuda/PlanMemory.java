@@ -161,6 +161,11 @@ final class PlanMemory implements AutoCloseable {
     return tokens.tensor(ElementType.INT32, count);
   }
 
+  /** Every place for a sampled token, also those that the last step left as they were. */
+  DeviceTensor tokens() {
+    return tokens.tensor(ElementType.INT32, tokens.bytes() / Integer.BYTES);
+  }
+
   /** Work that uses it must be done. */
   @Override
   public void close() {

@@ -1,15 +1,23 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// The grouped products of all experts in two persistent kernels: gate and up with their activation,
-// then down. Weights are wgmma's left operand, 128 rows a block, and tokens its right one, so that an
-// expert with few tokens costs little more than reading its weights. docs/kernels.md tells more.
+// The grouped GEMMs of all experts on tensor cores, in two persistent kernels. Row r of the sorted
+// tokens belongs to expert e(r) (sort.cu):
+//   gate and up  activated[r] = silu(gate_e sorted[r]) * (up_e sorted[r])   [choices, width]
+//   down         results[r]   = down_e activated[r]                         [choices, hidden]
 //
-// One warpgroup loads, two compute, each 64 of the weight rows by all tokens of a tile. Rows of gate
-// and up alternate by eights in shared memory, so that a thread holds both halves of an activation.
+// Weights are wgmma's A operand, 128 rows a thread block, and tokens its B operand, so that an expert
+// with few tokens costs little more than reading its weights. A tile is up to 16, 64, 128 or 256
+// tokens of one expert by the 128 weight rows of a thread block, or the 256 of a cluster of two.
+//
+// Launch: 384 threads on every multiprocessor. One warpgroup loads, two compute, each 64 of the weight
+// rows by all tokens of a tile. Rows of gate and up alternate by eights in shared memory, so that a
+// thread holds both halves of an activation. docs/kernels.md tells more.
 
 #include <cuda_bf16.h>
 
+#include "../fragments.cuh"
 #include "../hopper.cuh"
+#include "../launch.cuh"
 #include "../tensor_map.h"
 #include "../wgmma.cuh"
 #include "experts.h"
@@ -20,17 +28,17 @@ namespace {
 constexpr int kThreads = 384;
 constexpr int kWarpgroup = 128;
 constexpr int kConsumerWarps = 8;
-constexpr int kWeightRows = 128;                            // of a block's tile
+constexpr int kWeightRows = 128;                            // of a thread block's tile
 constexpr int kBoxColumns = 64;                             // one 128-byte swizzle row of bf16
 constexpr int kRowBytes = kBoxColumns * 2;
 constexpr int kWeightBoxBytes = kWeightRows * kRowBytes;
 constexpr int kStoredTokens = 64;                           // that pass through shared memory at once
 constexpr int kRotation = 17;                               // see TileWalker
 
-enum class Part { kGateUp, kDown };
+enum class Projection { kGateUp, kDown };
 
-// How a kernel is built: tokens of a tile, tokens of one copy, blocks that share a tile's tokens,
-// 64-column boxes of a stage, stages.
+// How a kernel is built: tokens of a tile, tokens of one TMA copy, thread blocks of a cluster (which
+// share a tile's tokens), 64-column boxes of a stage, stages of the pipeline.
 template <int kTokens_, int kBoxTokens_, int kCluster_, int kBoxes_, int kStages_>
 struct Configuration {
   static constexpr int kTokens = kTokens_;
@@ -58,7 +66,7 @@ struct alignas(1024) SharedStorage {
   uint64_t empty[C::kStages];
 };
 
-struct ProductArgs {
+struct GemmArgs {
   CUtensorMap weights;
   CUtensorMap tokens;  // [1, 1, choices, columns]
   const int32_t* first_row;
@@ -78,13 +86,13 @@ struct Tile {
   int rows;
 };
 
-// Walks the tiles of a block; every warp of a cluster walks the same ones. Neighbours share their
-// weights. From one round to the next clusters change places, or else some would get all the full
-// tiles and others all the remainders.
+// Walks the tiles of a thread block; every warp of a cluster walks the same ones. Neighbouring
+// clusters share their weights. From one round to the next clusters change places, or else some would
+// get all the full tiles and others all the remainders.
 template <class C>
 class TileWalker {
  public:
-  __device__ __forceinline__ TileWalker(const ProductArgs& p, const SharedStorage<C>& shared)
+  __device__ __forceinline__ TileWalker(const GemmArgs& p, const SharedStorage<C>& shared)
       : p_(p), shared_(shared), clusters_(gridDim.x / C::kCluster),
         place_(blockIdx.x / C::kCluster), count_(shared.first_tile[p.experts] * p.weight_tiles) {}
 
@@ -121,7 +129,7 @@ class TileWalker {
     const int token_tile = inside % tiles;
     tile.expert = low;
     tile.weight_tile = inside / tiles;
-    // Tiles of an expert are about equal, lest some blocks get full ones and others remainders.
+    // Tiles of an expert are about equal, lest some clusters get full ones and others remainders.
     const int first_row = shared_.first_row[low];
     const int rows = shared_.first_row[low + 1] - first_row;
     const int size = (rows + tiles - 1) / tiles;
@@ -129,7 +137,7 @@ class TileWalker {
     tile.rows = min(size, rows - token_tile * size);
   }
 
-  const ProductArgs& p_;
+  const GemmArgs& p_;
   const SharedStorage<C>& shared_;
   const int clusters_;
   int place_;  // in this round
@@ -137,7 +145,7 @@ class TileWalker {
   int base_ = 0;  // the round's first tile
 };
 
-// A place in the ring of stages, and which phase of its barriers is next.
+// A stage of the pipeline, and which phase of its barriers is next.
 template <class C>
 struct Stage {
   int index = 0;
@@ -157,10 +165,10 @@ struct Stage {
 
 // ---- Loading ------------------------------------------------------------------------------------
 
-template <class C, Part kPart>
+template <class C, Projection kProjection>
 class Loader {
  public:
-  __device__ __forceinline__ Loader(const ProductArgs& p, SharedStorage<C>& shared)
+  __device__ __forceinline__ Loader(const GemmArgs& p, SharedStorage<C>& shared)
       : p_(p), shared_(shared), rank_(C::kCluster > 1 ? cluster_rank() : 0) {}
 
   // Waits for the stage, announces what comes into it, asks for the weights.
@@ -175,7 +183,7 @@ class Loader {
     for (int i = 0; i < C::kBoxes; ++i) {
       const uint32_t to = shared_address(shared_.weights[stage.index][i]);
       const int column = (box + i) * kBoxColumns;
-      if (kPart == Part::kGateUp) {
+      if (kProjection == Projection::kGateUp) {
         tma_load_4d(to, &p_.weights, full, column, 0, 2 * tile.expert, first / 16, kPolicy);
       } else {
         tma_load_4d(to, &p_.weights, full, column, first, tile.expert, 0, kPolicy);
@@ -206,20 +214,20 @@ class Loader {
  private:
   // Where an expert has few tokens its weights are read once.
   static constexpr uint64_t kPolicy = C::kTokens < 256 ? kEvictFirst : kEvictNormal;
-  const ProductArgs& p_;
+  const GemmArgs& p_;
   SharedStorage<C>& shared_;
   const int rank_;
 };
 
-template <class C, Part kPart>
-__device__ __forceinline__ void load(const ProductArgs& p, SharedStorage<C>& shared) {
-  Loader<C, kPart> loader(p, shared);
+template <class C, Projection kProjection>
+__device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared) {
+  Loader<C, kProjection> loader(p, shared);
   TileWalker<C> walker(p, shared);
   Stage<C> stage;
   Tile tile;
   bool more = walker.next(tile);
   int box = 0;
-  if (kPart == Part::kDown) {
+  if (kProjection == Projection::kDown) {
     // Weights do not wait for the kernel before; the activations do.
     Stage<C> early;
     int boxes = 0;
@@ -260,29 +268,25 @@ __device__ __forceinline__ void stmatrix_x4_transposed(uint32_t address, uint32_
       : "memory");
 }
 
-__device__ __forceinline__ uint32_t pack(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return *reinterpret_cast<const uint32_t*>(&pair);
-}
-
 __device__ __forceinline__ float activate(float gate, float up) {
   return __fdividef(gate, 1.f + __expf(-gate)) * up;
 }
 
-// Byte of a 16-byte piece in the stored tokens; swizzled so that neither side meets its own banks.
+// Byte of a 16-byte chunk in the stored tokens, swizzled so that neither writing nor reading them has
+// bank conflicts.
 template <int kBytesOfToken>
-__device__ __forceinline__ int stored_byte(int token, int piece) {
-  return kBytesOfToken == 128 ? token * 128 + ((piece ^ (token & 7)) << 4)
-                              : token * 64 + ((piece ^ (token >> 1 & 3)) << 4);
+__device__ __forceinline__ int stored_byte(int token, int chunk) {
+  return kBytesOfToken == 128 ? token * 128 + ((chunk ^ (token & 7)) << 4)
+                              : token * 64 + ((chunk ^ (token >> 1 & 3)) << 4);
 }
 
-// Writes a warpgroup's part of a tile: its columns of each of the tokens.
-template <class C, Part kPart>
-__device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& shared,
+// Writes a warpgroup's half of a tile: its columns of each of the tokens.
+template <class C, Projection kProjection>
+__device__ __forceinline__ void store(const GemmArgs& p, SharedStorage<C>& shared,
                                       const Tile& tile, int rank, int side,
                                       const float (&sums)[C::kTokens / 2]) {
-  constexpr int kBytes = kPart == Part::kGateUp ? 64 : 128;  // of a token
-  constexpr int kPieces = kBytes / 16;
+  constexpr int kBytes = kProjection == Projection::kGateUp ? 64 : 128;  // of a token
+  constexpr int kChunks = kBytes / 16;
   const int thread = threadIdx.x % kWarpgroup;
   const int warp = thread / 32;
   const int lane = thread % 32;
@@ -290,7 +294,7 @@ __device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& sh
   const uint32_t base = shared_address(stored);
   const int first_column =
       ((tile.weight_tile * C::kCluster + rank) * kWeightRows + side * 64) /
-      (kPart == Part::kGateUp ? 2 : 1);
+      (kProjection == Projection::kGateUp ? 2 : 1);
 #pragma unroll
   for (int first = 0; first < C::kTokens; first += C::kStored) {
     if (first >= tile.rows) {
@@ -299,26 +303,26 @@ __device__ __forceinline__ void store(const ProductArgs& p, SharedStorage<C>& sh
 #pragma unroll
     for (int token = 0; token < C::kStored; token += 16) {
       const float* s = &sums[(first + token) / 2];
-      if (kPart == Part::kGateUp) {
+      if (kProjection == Projection::kGateUp) {
         const int mine = token + (lane & 15);
         stmatrix_x2_transposed(base + stored_byte<kBytes>(mine, warp),
-                               pack(activate(s[0], s[2]), activate(s[1], s[3])),
-                               pack(activate(s[4], s[6]), activate(s[5], s[7])));
+                               pack_bf16(activate(s[0], s[2]), activate(s[1], s[3])),
+                               pack_bf16(activate(s[4], s[6]), activate(s[5], s[7])));
       } else {
         const int mine = token + (lane & 7) + (lane & 16) / 2;
         stmatrix_x4_transposed(base + stored_byte<kBytes>(mine, 2 * warp + (lane >> 3 & 1)),
-                               pack(s[0], s[1]), pack(s[2], s[3]), pack(s[4], s[5]),
-                               pack(s[6], s[7]));
+                               pack_bf16(s[0], s[1]), pack_bf16(s[2], s[3]), pack_bf16(s[4], s[5]),
+                               pack_bf16(s[6], s[7]));
       }
     }
     named_barrier_sync(1 + side, kWarpgroup);
-    for (int i = thread; i < C::kStored * kPieces; i += kWarpgroup) {
-      const int token = i / kPieces;
-      const int column = first_column + i % kPieces * 8;
+    for (int i = thread; i < C::kStored * kChunks; i += kWarpgroup) {
+      const int token = i / kChunks;
+      const int column = first_column + i % kChunks * 8;
       if (first + token < tile.rows && column < p.out_columns) {
         const int64_t row = tile.first_row + first + token;
         *reinterpret_cast<uint4*>(p.out + row * p.out_columns + column) =
-            *reinterpret_cast<const uint4*>(stored + stored_byte<kBytes>(token, i % kPieces));
+            *reinterpret_cast<const uint4*>(stored + stored_byte<kBytes>(token, i % kChunks));
       }
     }
     named_barrier_sync(1 + side, kWarpgroup);
@@ -339,10 +343,9 @@ __device__ __forceinline__ void release(SharedStorage<C>& shared, int stage) {
   }
 }
 
-// The products of a tile of up to kTokens tokens, column by column, into the sums of the first
-// kTokens.
+// The GEMM of a tile of up to kTokens tokens, into the sums of the first kTokens.
 template <class C, int kTokens>
-__device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>& shared, int side,
+__device__ __forceinline__ void multiply(const GemmArgs& p, SharedStorage<C>& shared, int side,
                                          Stage<C>& stage, float (&sums)[C::kTokens / 2]) {
   auto& used = reinterpret_cast<float(&)[kTokens / 2]>(sums);
   for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
@@ -372,8 +375,8 @@ __device__ __forceinline__ void multiply(const ProductArgs& p, SharedStorage<C>&
   release(shared, stage.previous());
 }
 
-template <class C, Part kPart>
-__device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& shared, int side) {
+template <class C, Projection kProjection>
+__device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& shared, int side) {
   const int rank = C::kCluster > 1 ? cluster_rank() : 0;
   TileWalker<C> walker(p, shared);
   Stage<C> stage;
@@ -396,13 +399,13 @@ __device__ __forceinline__ void compute(const ProductArgs& p, SharedStorage<C>& 
     } else {
       multiply<C, C::kTokens>(p, shared, side, stage, sums);
     }
-    store<C, kPart>(p, shared, tile, rank, side, sums);
+    store<C, kProjection>(p, shared, tile, rank, side, sums);
   }
 }
 
-template <class C, Part kPart>
-__global__ void __launch_bounds__(kThreads, 1) products_kernel(
-    const __grid_constant__ ProductArgs p) {
+template <class C, Projection kProjection>
+__global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
+    const __grid_constant__ GemmArgs p) {
   extern __shared__ uint8_t dynamic_shared[];
   auto& shared = *reinterpret_cast<SharedStorage<C>*>(
       (reinterpret_cast<uintptr_t>(dynamic_shared) + 1023) & ~static_cast<uintptr_t>(1023));
@@ -415,7 +418,7 @@ __global__ void __launch_bounds__(kThreads, 1) products_kernel(
     }
     fence_mbarrier_init();
   }
-  if (kPart == Part::kGateUp) {
+  if (kProjection == Projection::kGateUp) {
     wait_for_previous_kernel();
     // The next kernel relies on this order: when it starts, the sort is over.
     launch_dependents();
@@ -428,24 +431,24 @@ __global__ void __launch_bounds__(kThreads, 1) products_kernel(
   if (C::kCluster > 1) {
     cluster_sync();
   }
-  // Of 504 for the three warpgroups; either way to share them spills in the other kernel.
-  constexpr bool kSmallLoader = C::kTokens == 256 && kPart == Part::kDown;
+  // Of 504 for the three warpgroups. Each way to divide them spills in the other kernel.
+  constexpr bool kSmallLoader = C::kTokens == 256 && kProjection == Projection::kDown;
   constexpr int kLoaderRegisters = kSmallLoader ? 40 : 56;
   constexpr int kConsumerRegisters = kSmallLoader ? 232 : 224;
   const int warpgroup = threadIdx.x / kWarpgroup;
   if (warpgroup == 0) {
     release_registers<kLoaderRegisters>();
     if (threadIdx.x == 0) {
-      load<C, kPart>(p, shared);
-    } else if (kPart == Part::kDown) {
+      load<C, kProjection>(p, shared);
+    } else if (kProjection == Projection::kDown) {
       wait_for_previous_kernel();
     }
     __syncwarp();
   } else {
     claim_registers<kConsumerRegisters>();
-    compute<C, kPart>(p, shared, warpgroup - 1);
+    compute<C, kProjection>(p, shared, warpgroup - 1);
   }
-  if (kPart == Part::kDown) {
+  if (kProjection == Projection::kDown) {
     launch_dependents();
   }
   if (C::kCluster > 1) {
@@ -455,8 +458,8 @@ __global__ void __launch_bounds__(kThreads, 1) products_kernel(
 
 // ---- Host ---------------------------------------------------------------------------------------
 
-template <class C, Part kPart>
-cudaError_t launch(ProductArgs& p, const TensorMapEncoder& encoder, const void* tokens,
+template <class C, Projection kProjection>
+cudaError_t launch(GemmArgs& p, const TensorMapEncoder& encoder, const void* tokens,
                    int64_t choices, int columns, int weight_rows, int multiprocessors,
                    cudaStream_t stream) {
   const cudaError_t encoded = encode_map<4>(encoder, &p.tokens, tokens, {columns, choices, 1, 1},
@@ -469,27 +472,9 @@ cudaError_t launch(ProductArgs& p, const TensorMapEncoder& encoder, const void* 
   p.column_boxes = (columns + kBoxColumns - 1) / kBoxColumns;
   constexpr size_t kShared = sizeof(SharedStorage<C>);
   static_assert(kShared <= 227 * 1024);
-  const auto kernel = products_kernel<C, kPart>;
-  const cudaError_t error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  cudaLaunchAttribute attributes[2];
-  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[0].val.programmaticStreamSerializationAllowed = 1;
-  attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim.x = C::kCluster;
-  attributes[1].val.clusterDim.y = 1;
-  attributes[1].val.clusterDim.z = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(multiprocessors / C::kCluster * C::kCluster);
-  config.blockDim = dim3(kThreads);
-  config.dynamicSmemBytes = kShared;
-  config.stream = stream;
-  config.attrs = attributes;
-  config.numAttrs = C::kCluster > 1 ? 2 : 1;
-  return cudaLaunchKernelEx(&config, kernel, p);
+  const LaunchShape shape{dim3(multiprocessors / C::kCluster * C::kCluster), dim3(kThreads), kShared,
+                          C::kCluster};
+  return launch_dependent(gemm_kernel<C, kProjection>, shape, stream, p);
 }
 
 template <class C>
@@ -507,13 +492,13 @@ cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
   const int64_t hidden = args.hidden;
   const int64_t width = args.width;
   const auto stream = static_cast<cudaStream_t>(args.stream);
-  ProductArgs p = {};
+  GemmArgs p = {};
   p.first_row = reinterpret_cast<const int32_t*>(base + workspace.first_row);
   p.first_tile = reinterpret_cast<const int32_t*>(base + workspace.first_tile);
   p.experts = args.experts;
 
-  // [eights of rows, gate and up of each expert, 8 rows, hidden]: a box takes as many of gate as of
-  // up, by turns.
+  // [groups of 8 rows, gate and up of each expert, 8 rows, hidden]: a box takes groups of gate and of
+  // up by turns.
   error = encode_map<4>(encoder, &p.weights, args.gate_up,
                         {hidden, 8, 2 * args.experts, width / 8},
                         {hidden, width * hidden, 8 * hidden}, {kBoxColumns, 8, 2, 8});
@@ -522,7 +507,7 @@ cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
   }
   p.out = activated;
   p.out_columns = args.width;
-  error = launch<C, Part::kGateUp>(p, encoder, sorted, choices, args.hidden, 2 * args.width,
+  error = launch<C, Projection::kGateUp>(p, encoder, sorted, choices, args.hidden, 2 * args.width,
                                    multiprocessors, stream);
   if (error != cudaSuccess) {
     return error;
@@ -535,7 +520,7 @@ cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
   }
   p.out = sorted;
   p.out_columns = args.hidden;
-  return launch<C, Part::kDown>(p, encoder, activated, choices, args.width, args.hidden,
+  return launch<C, Projection::kDown>(p, encoder, activated, choices, args.width, args.hidden,
                                 multiprocessors, stream);
 }
 
@@ -547,7 +532,7 @@ int experts_tile_tokens(const spark_mla_experts_args& args) {
   return mean <= 8 ? 16 : mean <= 48 ? 64 : mean <= 96 ? 128 : 256;
 }
 
-cudaError_t launch_experts_products(const spark_mla_experts_args& args, int multiprocessors) {
+cudaError_t launch_experts_gemm(const spark_mla_experts_args& args, int multiprocessors) {
   switch (experts_tile_tokens(args)) {
     case 16:
       return launch<Tokens16>(args, multiprocessors);

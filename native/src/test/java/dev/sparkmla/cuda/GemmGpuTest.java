@@ -10,9 +10,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Products through cuBLASLt against double precision on the host. */
+/** GEMMs through cuBLASLt against double precision on the host. */
 @Tag("gpu")
-class MatrixProductsTest {
+class GemmGpuTest {
   @ParameterizedTest(name = "[{0}, {2}] x [{1}, {2}]^T to {3}")
   @CsvSource({
     "1, 8, 8, FLOAT32",
@@ -27,13 +27,13 @@ class MatrixProductsTest {
         DeviceBuffer a = context.allocate(2L * m * k);
         DeviceBuffer b = context.allocate(2L * n * k);
         DeviceBuffer c = context.allocate((long) resultType.bytes() * m * n);
-        MatrixProducts products = MatrixProducts.open(context)) {
-      assertThat(products.description()).startsWith("libcublasLt.so.1");
+        Gemm gemm = Gemm.open(context)) {
+      assertThat(gemm.description()).startsWith("libcublasLt.so.1");
       Random random = new Random(m);
       pool.fill(a, 0, a.bytes(), random, stream);
       pool.fill(b, 0, b.bytes(), random, stream);
       c.fill(0, c.bytes(), (byte) 0xFF, stream);
-      products.multiply(
+      gemm.multiply(
           a.tensor(ElementType.BFLOAT16, m, k),
           b.tensor(ElementType.BFLOAT16, n, k),
           c.tensor(resultType, m, n),
@@ -60,7 +60,7 @@ class MatrixProductsTest {
       }
       assertThatThrownBy(
               () ->
-                  products.multiply(
+                  gemm.multiply(
                       a.tensor(ElementType.BFLOAT16, m, k),
                       b.tensor(ElementType.BFLOAT16, n, k),
                       c.tensor(resultType, (long) m * n),
@@ -80,13 +80,13 @@ class MatrixProductsTest {
         DeviceBuffer a = context.allocate(2L * most * k);
         DeviceBuffer b = context.allocate(2L * n * k);
         DeviceBuffer c = context.allocate(4L * most * n);
-        MatrixProducts products = MatrixProducts.open(context)) {
+        Gemm gemm = Gemm.open(context)) {
       Random random = new Random(n);
       pool.fill(a, 0, a.bytes(), random, stream);
       pool.fill(b, 0, b.bytes(), random, stream);
       ByteBuffer alone = null;
       for (int m : new int[] {1, 2, 17, 33, 100, 200, 500, 1000, 2000, most}) {
-        products.multiply(
+        gemm.multiply(
             a.tensor(ElementType.BFLOAT16, m, k),
             b.tensor(ElementType.BFLOAT16, n, k),
             c.tensor(ElementType.FLOAT32, m, n),

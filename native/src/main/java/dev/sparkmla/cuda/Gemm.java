@@ -1,0 +1,241 @@
+package dev.sparkmla.cuda;
+
+import static dev.sparkmla.cuda.TensorChecks.requireContext;
+import static dev.sparkmla.cuda.TensorChecks.requireCount;
+import static dev.sparkmla.cuda.TensorChecks.requireRows;
+
+import dev.sparkmla.cuda.CudaUnavailableException.Reason;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Dense GEMMs through cuBLASLt on one device: c = a · bᵀ, a and b bfloat16, sums in float32, c
+ * bfloat16 or float32. (A linear layer's published weight, [out, in], is such a b.) The library is
+ * looked up when this is opened (libcublasLt.so.13, then .12); it is part of the host's CUDA
+ * installation, not of this project.
+ *
+ * <p>An algorithm is chosen when a shape is first met, for row counts up to the next power of two.
+ * All of them add up k without splitting it and in the same order, so a row's result does not
+ * depend on how many rows there are; {@code GemmGpuTest} compares bit by bit.
+ *
+ * <p>Calls only enqueue, need no workspace and may be captured into a graph. Thread-safe. Enqueued
+ * work must be done when it is closed.
+ */
+public final class Gemm extends ContextResource {
+  private static final int FEWEST_ROWS = 16;
+  private static final int MOST_ROWS = 8192;
+
+  private final long handle;
+  private final Map<Shape, Long> plans = new HashMap<>();
+
+  /** What the choice of an algorithm depends on; strides in elements. */
+  private record Shape(
+      long typicalRows,
+      long n,
+      long k,
+      int batch,
+      boolean bTransposed,
+      boolean floatResult,
+      boolean add,
+      long aStride,
+      long aBatch,
+      long bStride,
+      long bBatch,
+      long cStride,
+      long cBatch) {}
+
+  private Gemm(CudaContext context, long handle) {
+    super(context, "cuBLASLt handle");
+    this.handle = handle;
+  }
+
+  /**
+   * Opens cuBLASLt.
+   *
+   * @throws CudaUnavailableException where the loader finds none, or this build has no native
+   *     library
+   * @throws CudaException where cuBLASLt refuses, for want of memory for instance
+   */
+  public static Gemm open(CudaContext context) {
+    NativeLibrary.load();
+    if (NativeGemm.library() == null) {
+      throw new CudaUnavailableException(
+          Reason.NO_CUBLASLT,
+          "neither libcublasLt.so.13 nor libcublasLt.so.12 is on the loader's path; install"
+              + " CUDA's cuBLAS or add its folder to LD_LIBRARY_PATH");
+    }
+    context.makeCurrent();
+    long[] handle = new long[1];
+    check(NativeGemm.create(handle), "cublasLtCreate", context.device());
+    return new Gemm(context, handle[0]);
+  }
+
+  /** The file that was found and its version, such as "libcublasLt.so.13 130101". */
+  public String description() {
+    return NativeGemm.library() + " " + NativeGemm.version();
+  }
+
+  /**
+   * Enqueues c = a · bᵀ. Rows are contiguous, start at multiples of 16 bytes and may have gaps
+   * between them.
+   *
+   * @param a bfloat16 [m, k]
+   * @param b bfloat16 [n, k]
+   * @param c gets bfloat16 or float32 [m, n]
+   * @throws CudaArgumentException where a tensor is of the wrong type, shape or alignment
+   * @throws CudaException where cuBLASLt has no algorithm for it
+   */
+  public void multiply(DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    run(a, b, c, false, stream);
+  }
+
+  /** Enqueues c += a · bᵀ, c float32; else as {@link #multiply}. */
+  public void multiplyAdd(DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    CudaArgumentException.require(
+        c.type() == ElementType.FLOAT32, "c must be float32 to be added to, is %s", c);
+    run(a, b, c, true, stream);
+  }
+
+  private void run(DeviceTensor a, DeviceTensor b, DeviceTensor c, boolean add, CudaStream stream) {
+    CudaArgumentException.require(
+        a.rank() == 2 && b.rank() == 2, "a GEMM of %s and %s, not of two matrices", a, b);
+    long m = a.dimension(0);
+    long k = a.dimension(1);
+    long n = b.dimension(0);
+    requireResult(a, b, c);
+    requireRows(context(), "a", a, ElementType.BFLOAT16, m, k);
+    requireRows(context(), "b", b, ElementType.BFLOAT16, n, k);
+    requireRows(context(), "c", c, c.type(), m, n);
+    Shape shape =
+        new Shape(
+            typicalRows(m),
+            n,
+            k,
+            1,
+            false,
+            c.type() == ElementType.FLOAT32,
+            add,
+            a.stride(0),
+            0,
+            b.stride(0),
+            0,
+            c.stride(0),
+            0);
+    enqueue(shape, a, b, c, stream);
+  }
+
+  /**
+   * Enqueues a GEMM for each head: c[:, h] = a[:, h] · b[h]ᵀ, or · b[h] where {@code bTransposed}.
+   *
+   * @param a bfloat16 [m, heads, k]
+   * @param b bfloat16 [heads, n, k], or [heads, k, n] where {@code bTransposed}
+   * @param c gets bfloat16 or float32 [m, heads, n]
+   * @throws CudaArgumentException where a tensor is of the wrong type, shape or alignment
+   * @throws CudaException where cuBLASLt has no algorithm for it
+   */
+  public void multiplyHeads(
+      DeviceTensor a, DeviceTensor b, boolean bTransposed, DeviceTensor c, CudaStream stream) {
+    CudaArgumentException.require(
+        a.rank() == 3 && b.rank() == 3, "a GEMM by head of %s and %s", a, b);
+    long m = a.dimension(0);
+    long heads = a.dimension(1);
+    long k = a.dimension(2);
+    long n = b.dimension(bTransposed ? 2 : 1);
+    requireResult(a, b, c);
+    requireRows(context(), "a", a, ElementType.BFLOAT16, m, heads, k);
+    requireRows(
+        context(), "b", b, ElementType.BFLOAT16, heads, bTransposed ? k : n, bTransposed ? n : k);
+    requireRows(context(), "c", c, c.type(), m, heads, n);
+    Shape shape =
+        new Shape(
+            typicalRows(m),
+            n,
+            k,
+            requireCount("heads", heads),
+            bTransposed,
+            c.type() == ElementType.FLOAT32,
+            false,
+            a.stride(0),
+            a.stride(1),
+            b.stride(1),
+            b.stride(0),
+            c.stride(0),
+            c.stride(1));
+    enqueue(shape, a, b, c, stream);
+  }
+
+  private static void requireResult(DeviceTensor a, DeviceTensor b, DeviceTensor c) {
+    CudaArgumentException.require(
+        c.type() == ElementType.BFLOAT16 || c.type() == ElementType.FLOAT32,
+        "a GEMM of %s and %s cannot give %s, only bfloat16 or float32",
+        a,
+        b,
+        c);
+  }
+
+  private static long typicalRows(long m) {
+    long rows = FEWEST_ROWS;
+    while (rows < m && rows < MOST_ROWS) {
+      rows *= 2;
+    }
+    return rows;
+  }
+
+  private synchronized void enqueue(
+      Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    requireOpen();
+    requireContext("stream", stream.context(), context());
+    context().makeCurrent();
+    long[] fields = new long[NativeGemm.FIELD_COUNT];
+    fields[NativeGemm.HANDLE] = handle;
+    fields[NativeGemm.PLAN] = plans.computeIfAbsent(shape, this::plan);
+    fields[NativeGemm.M] = a.dimension(0);
+    fields[NativeGemm.A] = a.address();
+    fields[NativeGemm.B] = b.address();
+    fields[NativeGemm.C] = c.address();
+    fields[NativeGemm.STREAM] = stream.address();
+    check(NativeGemm.run(fields), "cublasLtMatmul", context().device());
+  }
+
+  private long plan(Shape shape) {
+    long[] fields = new long[NativeGemm.FIELD_COUNT];
+    fields[NativeGemm.HANDLE] = handle;
+    fields[NativeGemm.M] = shape.typicalRows;
+    fields[NativeGemm.N] = shape.n;
+    fields[NativeGemm.K] = shape.k;
+    fields[NativeGemm.BATCH] = shape.batch;
+    fields[NativeGemm.B_TRANSPOSED] = shape.bTransposed ? 1 : 0;
+    fields[NativeGemm.FLOAT_RESULT] = shape.floatResult ? 1 : 0;
+    fields[NativeGemm.ADD] = shape.add ? 1 : 0;
+    fields[NativeGemm.A_STRIDE] = shape.aStride;
+    fields[NativeGemm.A_BATCH] = shape.aBatch;
+    fields[NativeGemm.B_STRIDE] = shape.bStride;
+    fields[NativeGemm.B_BATCH] = shape.bBatch;
+    fields[NativeGemm.C_STRIDE] = shape.cStride;
+    fields[NativeGemm.C_BATCH] = shape.cBatch;
+    long[] plan = new long[1];
+    check(
+        NativeGemm.plan(fields, plan),
+        "cublasLtMatmulAlgoGetHeuristic for " + shape,
+        context().device());
+    return plan[0];
+  }
+
+  @Override
+  public synchronized void close() {
+    super.close();
+  }
+
+  @Override
+  void release() {
+    context().makeCurrent();
+    plans.values().forEach(NativeGemm::freePlan);
+    check(NativeGemm.destroy(handle), "cublasLtDestroy", context().device());
+  }
+
+  private static void check(int status, String call, GpuDevice device) {
+    if (status != 0) {
+      throw new CudaException(call, status, "a cublasStatus_t", device);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package dev.sparkmla.cuda;
+
+/**
+ * cuBLASLt through {@link NativeLibrary} (jni_gemm.cpp). Arguments are the fields of GemmShape and
+ * GemmCall (cublas_lt.h); statuses are cublasStatus_t.
+ */
+final class NativeGemm {
+  // Places of a call's arguments in the array that it takes.
+  static final int STREAM = NativeLibrary.STREAM;
+  static final int HANDLE = 1;
+  static final int PLAN = 2;
+  static final int M = 3;
+  static final int N = 4;
+  static final int K = 5;
+  static final int BATCH = 6;
+  static final int B_TRANSPOSED = 7;
+  static final int FLOAT_RESULT = 8;
+  static final int ADD = 9;
+  static final int A = 10;
+  static final int A_STRIDE = 11;
+  static final int A_BATCH = 12;
+  static final int B = 13;
+  static final int B_STRIDE = 14;
+  static final int B_BATCH = 15;
+  static final int C = 16;
+  static final int C_STRIDE = 17;
+  static final int C_BATCH = 18;
+  static final int FIELD_COUNT = 19;
+
+  private NativeGemm() {}
+
+  /** Opens cuBLASLt: its file name, or null where the loader finds none. */
+  static native String library();
+
+  /** The version of the library that {@link #library} found, as it numbers itself. */
+  static native long version();
+
+  /** Writes a handle into {@code handle[0]}. */
+  static native int create(long[] handle);
+
+  static native int destroy(long handle);
+
+  /** Chooses an algorithm that is fast at M rows; writes a plan into {@code plan[0]}. */
+  static native int plan(long[] fields, long[] plan);
+
+  static native int run(long[] fields);
+
+  static native void freePlan(long plan);
+}

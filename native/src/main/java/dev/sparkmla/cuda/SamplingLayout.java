@@ -1,0 +1,41 @@
+package dev.sparkmla.cuda;
+
+import dev.sparkmla.policy.Sampling;
+import java.lang.annotation.Native;
+import java.nio.IntBuffer;
+
+/**
+ * The layout of one row's sampling parameters on their way to {@link RowOperations#sample}: the
+ * struct spark_mla_sampling of spark_mla_ops.h as int32 words. The constants are word offsets;
+ * jni_operations.cpp does not compile where the struct differs.
+ */
+public final class SamplingLayout {
+  /** Words of a row. */
+  @Native public static final int WORDS = 6;
+
+  @Native private static final int TEMPERATURE = 0;
+  @Native private static final int TOP_K = 1;
+  @Native private static final int TOP_P = 2;
+  @Native private static final int INDEX = 3;
+
+  /** Two words, the low one first. */
+  @Native private static final int SEED = 4;
+
+  private SamplingLayout() {}
+
+  /**
+   * Writes one row's parameters.
+   *
+   * @param to gets {@link #WORDS} words at {@code at}; its position stays
+   * @param at an absolute index; the row's address on the device must be a multiple of 8 bytes
+   * @throws IndexOutOfBoundsException where they do not fit
+   */
+  public static void write(IntBuffer to, int at, Sampling sampling) {
+    to.put(at + TEMPERATURE, Float.floatToRawIntBits(sampling.temperature()));
+    to.put(at + TOP_K, sampling.topK());
+    to.put(at + TOP_P, Float.floatToRawIntBits(sampling.topP()));
+    to.put(at + INDEX, sampling.index());
+    to.put(at + SEED, (int) sampling.seed());
+    to.put(at + SEED + 1, (int) (sampling.seed() >>> Integer.SIZE));
+  }
+}

@@ -1,0 +1,54 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.policy.Sampling;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.junit.jupiter.api.Test;
+
+/** The bytes of a row's parameters as C reads struct spark_mla_sampling. */
+class SamplingLayoutTest {
+  private final ByteBuffer bytes =
+      ByteBuffer.allocate(3 * 4 * SamplingLayout.WORDS).order(ByteOrder.LITTLE_ENDIAN);
+
+  @Test
+  void writesTheFieldsOfTheStruct() {
+    int row = 4 * SamplingLayout.WORDS;
+
+    SamplingLayout.write(
+        bytes.asIntBuffer(),
+        SamplingLayout.WORDS,
+        new Sampling(0.7f, 40, 0.95f, 0x8765_4321_FEDC_BA98L, 11));
+
+    assertThat(SamplingLayout.WORDS * Integer.BYTES).isEqualTo(24);
+    assertThat(bytes.getFloat(row)).isEqualTo(0.7f);
+    assertThat(bytes.getInt(row + 4)).isEqualTo(40);
+    assertThat(bytes.getFloat(row + 8)).isEqualTo(0.95f);
+    assertThat(bytes.getInt(row + 12)).isEqualTo(11);
+    assertThat(bytes.getLong(row + 16)).isEqualTo(0x8765_4321_FEDC_BA98L);
+  }
+
+  @Test
+  void leavesOtherRowsAlone() {
+    for (int i = 0; i < bytes.capacity(); i++) {
+      bytes.put(i, (byte) 0x5A);
+    }
+    SamplingLayout.write(bytes.asIntBuffer(), SamplingLayout.WORDS, Sampling.GREEDY);
+    for (int i = 0; i < 24; i++) {
+      assertThat(bytes.get(i)).isEqualTo((byte) 0x5A);
+      assertThat(bytes.get(48 + i)).isEqualTo((byte) 0x5A);
+    }
+    assertThat(bytes.getFloat(32)).isEqualTo(1f);
+  }
+
+  @Test
+  void refusesARowThatDoesNotFit() {
+    assertThatThrownBy(
+            () ->
+                SamplingLayout.write(
+                    bytes.asIntBuffer(), 2 * SamplingLayout.WORDS + 1, Sampling.GREEDY))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+  }
+}
