@@ -94,11 +94,6 @@ constexpr auto kConvert = LAYOUT(
     FIELD(IN_TYPE, in_type), FIELD(OUT_TYPE, out_type), FIELD(COUNT, count), FIELD(IN, in),
     FIELD(OUT, out), FIELD(STREAM, stream));
 
-constexpr auto kRandom = LAYOUT(
-    spark_mla_random_args,
-    FIELD(OUT_TYPE, out_type), FIELD(MEAN, mean), FIELD(DEVIATION, deviation),
-    FIELD(SEED, seed), FIELD(COUNT, count), FIELD(OUT, out), FIELD(STREAM, stream));
-
 }  // namespace
 
 extern "C" {
@@ -118,6 +113,5 @@ SPARK_MLA_METHOD(NativeOperations, gatherRows, kGatherRows, spark_mla_gather_row
 SPARK_MLA_METHOD(NativeOperations, addBias, kAddBias, spark_mla_add_bias)
 SPARK_MLA_METHOD(NativeOperations, sample, kSample, spark_mla_sample)
 SPARK_MLA_METHOD(NativeOperations, convert, kConvert, spark_mla_convert)
-SPARK_MLA_METHOD(NativeOperations, random, kRandom, spark_mla_random)
 
 }  // extern "C"

@@ -178,14 +178,4 @@ int32_t spark_mla_convert(const spark_mla_convert_args* a) {
                 a->count, spark_mla::launch_convert);
 }
 
-int32_t spark_mla_random(const spark_mla_random_args* a) {
-  if (!known(a)) {
-    return SPARK_MLA_INVALID_STRUCT;
-  }
-  return launch(a,
-                check(a->count >= 0, real(a->out_type) && a->deviation >= 0.f,
-                      aligned(a->out, bytes_of(a->out_type)), true),
-                a->count, spark_mla::launch_random);
-}
-
 }  // extern "C"

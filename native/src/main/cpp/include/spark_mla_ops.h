@@ -209,20 +209,6 @@ typedef struct spark_mla_convert_args {
 } spark_mla_convert_args;
 SPARK_MLA_API int32_t spark_mla_convert(const spark_mla_convert_args *args);
 
-/* out[i] = mean + deviation * sqrt(3) * (2u - 1) in float32, rounded to bf16 whatever out_type is; u
-   is the upper 24 bits of number i, from 0 on, that SplitMix64 gives from seed on, times 2^-24. */
-typedef struct spark_mla_random_args {
-  uint32_t struct_size;
-  int32_t out_type; /* SPARK_MLA_BFLOAT16 or SPARK_MLA_FLOAT32 */
-  float mean;
-  float deviation;
-  int64_t seed;
-  int64_t count;
-  void *out; /* aligned to its elements */
-  void *stream;
-} spark_mla_random_args;
-SPARK_MLA_API int32_t spark_mla_random(const spark_mla_random_args *args);
-
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,6 @@
 //   add_bias_kernel     float32 [columns] added to every row of bf16 or float32 [rows, columns]
 //   gather_rows_kernel  rows of float32 [in_rows, columns] by their numbers
 //   convert_kernel      a vector to another type
-//   random_kernel       a vector of random numbers
 //
 // Launch: thread blocks of 256, at most kMaxBlocks of them, that stride over the elements: eight
 // columns a thread in gate and bias, four in gather, one element in the others.
@@ -14,7 +13,6 @@
 
 #include "ops.h"
 #include "rows.cuh"
-#include "split_mix.cuh"
 
 namespace spark_mla {
 namespace {
@@ -99,18 +97,6 @@ __global__ void __launch_bounds__(kThreads) convert_kernel(const In* in, Out* ou
   }
 }
 
-template <typename Out>
-__global__ void __launch_bounds__(kThreads) random_kernel(const spark_mla_random_args p) {
-  begin_dependent();
-  const float factor = __fmul_rn(p.deviation, 1.7320508f);
-  for (int64_t i = first_index(); i < p.count; i += all_threads()) {
-    const uint64_t bits = split_mix(p.seed + (i + 1) * kGoldenGamma);
-    const float unit = static_cast<float>(bits >> 40) * 0x1p-24f;
-    const float value = __fadd_rn(p.mean, __fmul_rn(factor, __fadd_rn(2.f * unit, -1.f)));
-    assign(static_cast<Out*>(p.out) + i, __bfloat162float(__float2bfloat16_rn(value)));
-  }
-}
-
 template <typename In>
 cudaError_t launch_convert_from(const spark_mla_convert_args& args) {
   const In* in = static_cast<const In*>(args.in);
@@ -148,12 +134,6 @@ cudaError_t launch_convert(const spark_mla_convert_args& args) {
   }
   return args.in_type == SPARK_MLA_FLOAT16 ? launch_convert_from<__half>(args)
                                            : launch_convert_from<__nv_bfloat16>(args);
-}
-
-cudaError_t launch_random(const spark_mla_random_args& args) {
-  return launch_dependent(
-      args.out_type == SPARK_MLA_FLOAT32 ? random_kernel<float> : random_kernel<__nv_bfloat16>,
-      shape_for(args.count), static_cast<cudaStream_t>(args.stream), args);
 }
 
 }  // namespace spark_mla

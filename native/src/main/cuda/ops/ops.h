@@ -28,6 +28,5 @@ cudaError_t launch_gather_rows(const spark_mla_gather_rows_args& args);
 cudaError_t launch_add_bias(const spark_mla_add_bias_args& args);
 cudaError_t launch_sample(const spark_mla_sample_args& args);
 cudaError_t launch_convert(const spark_mla_convert_args& args);
-cudaError_t launch_random(const spark_mla_random_args& args);
 
 }  // namespace spark_mla

@@ -3,7 +3,7 @@ package dev.sparkmla.cuda;
 import static dev.sparkmla.cuda.TensorChecks.requireArray;
 
 /**
- * Operations on vectors that loading weights needs: conversion and random numbers. A call only
+ * Operations on vectors that loading weights needs: conversion to another type. A call only
  * enqueues work on its stream.
  *
  * <p>Immutable and thread-safe.
@@ -37,27 +37,5 @@ public final class ElementOperations extends DeviceKernels {
     fields[NativeOperations.OUT_TYPE] = RowOperations.code(out.type());
     fields[NativeOperations.OUT] = out.address();
     enqueue("spark_mla_convert", NativeOperations::convert, fields, stream);
-  }
-
-  /**
-   * Enqueues {@code out[i] = mean + deviation * sqrt(3) * (2u - 1)} in float32, rounded to bf16.
-   * Here u is the upper 24 bits, times 2^-24, of number i (from 0 on) that SplitMix64 gives from
-   * {@code seed} on.
-   *
-   * @param out gets bfloat16 or float32 [count]
-   * @throws CudaArgumentException where this does not hold
-   * @throws CudaException where the launch fails
-   */
-  public void draw(float mean, float deviation, long seed, DeviceTensor out, CudaStream stream) {
-    long count = out.dimension(0);
-    requireArray(context, "out", out, out.type(), count);
-    long[] fields = new long[NativeOperations.FIELD_COUNT];
-    fields[NativeOperations.COUNT] = count;
-    fields[NativeOperations.MEAN] = Float.floatToRawIntBits(mean);
-    fields[NativeOperations.DEVIATION] = Float.floatToRawIntBits(deviation);
-    fields[NativeOperations.SEED] = seed;
-    fields[NativeOperations.OUT_TYPE] = RowOperations.code(out.type());
-    fields[NativeOperations.OUT] = out.address();
-    enqueue("spark_mla_random", NativeOperations::random, fields, stream);
   }
 }

@@ -44,13 +44,7 @@ final class NativeOperations {
   static final int CACHE = 33;
   static final int BLOCKS = 34;
   static final int SAMPLING = 35;
-  static final int MEAN = 36;
-
-  /** {@link Float#floatToRawIntBits} of it. */
-  static final int DEVIATION = 37;
-
-  static final int SEED = 38;
-  static final int FIELD_COUNT = 39;
+  static final int FIELD_COUNT = 36;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;
@@ -87,6 +81,4 @@ final class NativeOperations {
   static native int sample(long[] fields);
 
   static native int convert(long[] fields);
-
-  static native int random(long[] fields);
 }

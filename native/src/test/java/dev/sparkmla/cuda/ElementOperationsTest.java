@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
 
-/** What conversion and drawing refuse before anything reaches a device. */
+/** What conversion refuses before anything reaches a device. */
 class ElementOperationsTest {
   private final CudaContext context = FakeDevice.context();
   private final DeviceBuffer memory = FakeDevice.buffer(context);
@@ -34,7 +34,10 @@ class ElementOperationsTest {
   void refusesAddressesBetweenElements() {
     assertThatThrownBy(
             () ->
-                operations.draw(0, 1, 2, DeviceTensor.of(memory, 2, ElementType.FLOAT32, 9), null))
+                operations.convert(
+                    memory.tensor(ElementType.FLOAT16, 9),
+                    DeviceTensor.of(memory, 2, ElementType.FLOAT32, 9),
+                    null))
         .isInstanceOf(CudaArgumentException.class)
         .hasMessageContaining("out must start at a multiple of 4 bytes");
   }
