@@ -14,7 +14,8 @@ constexpr int kMaxNormColumns = 8192;
 constexpr int kMaxRopePairs = 256;
 constexpr int kMaxVocabulary = 1 << 23;  // sums of so many 40-bit probabilities fit 64 bits
 
-// Whether rotate is built for rope keys of this size, and write_cache for tokens of these sizes.
+// Whether rotate is built for rope keys of this size, and write_cache for tokens of these sizes. Others
+// must not reach their launches.
 bool rope_supported(int rope);
 bool cache_supported(int latent, int rope);
 

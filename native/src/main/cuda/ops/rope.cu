@@ -6,7 +6,7 @@
 //
 // Launch: rope_table_kernel has a thread for each position and pair, in thread blocks of (pairs,
 // kTableThreads / pairs). rotate_kernel has a thread for each row, head and pair, in thread blocks of
-// 256; a warp covers one head of 32 pairs or two of 16.
+// 256: a warp covers one head of 32 pairs or two of 16.
 
 #include "ops.h"
 #include "rotation.cuh"
@@ -65,9 +65,26 @@ cudaError_t launch(const spark_mla_rotate_args& args) {
                           args);
 }
 
+// The rope sizes that kernels are built for.
+struct Built {
+  int rope;
+  cudaError_t (*launch)(const spark_mla_rotate_args&);
+};
+
+constexpr Built kBuilt[] = {{64, launch<32>}, {32, launch<16>}};
+
+const Built* find(int rope) {
+  for (const Built& built : kBuilt) {
+    if (built.rope == rope) {
+      return &built;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
-bool rope_supported(int rope) { return rope == 64 || rope == 32; }
+bool rope_supported(int rope) { return find(rope) != nullptr; }
 
 cudaError_t launch_rope_table(const spark_mla_rope_table_args& args) {
   const int rows = kTableThreads / args.pairs;
@@ -77,7 +94,7 @@ cudaError_t launch_rope_table(const spark_mla_rope_table_args& args) {
 }
 
 cudaError_t launch_rotate(const spark_mla_rotate_args& args) {
-  return args.rope_dim == 64 ? launch<32>(args) : launch<16>(args);
+  return find(args.rope_dim)->launch(args);
 }
 
 }  // namespace spark_mla

@@ -96,7 +96,7 @@ final class Driver {
     }
     if (result != CUresult.CUDA_SUCCESS) {
       throw new CudaUnavailableException(
-          Reason.NO_DRIVER, "no CUDA driver: cuInit answers " + CUresult.stringFor(result));
+          Reason.NO_DRIVER, "no CUDA driver: cuInit returned " + CUresult.stringFor(result));
     }
   }
 

@@ -14,8 +14,8 @@ import jcuda.driver.CUuuid;
 import jcuda.driver.JCudaDriver;
 
 /**
- * One CUDA device of this host, as the driver describes it. Holds nothing open: {@link
- * CudaContext#open} does. CUDA_VISIBLE_DEVICES decides which devices there are, and their order.
+ * One CUDA device of this host, as the driver describes it: a value, to be opened with {@link
+ * CudaContext#open}. CUDA_VISIBLE_DEVICES decides which devices there are, and their order.
  *
  * @param ordinal position among the visible devices, from 0
  * @param name as the driver spells it, such as "NVIDIA H200"

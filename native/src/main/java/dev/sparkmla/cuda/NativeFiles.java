@@ -17,7 +17,7 @@ import java.util.HexFormat;
 import java.util.Set;
 
 /**
- * Puts native libraries from the jar onto the disk, from where the loader wants them.
+ * Unpacks native libraries from the jar to files, since the loader takes nothing else.
  *
  * <p>A file lies in a folder named after the SHA-256 of its content, inside a root that only this
  * user may enter. It is written once: under a temporary name, then renamed, so that any number of
@@ -118,7 +118,7 @@ final class NativeFiles {
       }
       Files.createDirectory(wanted, PosixFilePermissions.asFileAttribute(PRIVATE));
     } catch (IOException e) {
-      // There already, or not to be had: looked at next.
+      // It exists already or cannot be made; the check below tells which.
     }
     return isPrivate(wanted) && Files.isWritable(wanted);
   }
