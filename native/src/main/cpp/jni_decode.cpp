@@ -10,7 +10,9 @@
 #define LAYOUT(args, ...) \
   SPARK_MLA_LAYOUT(dev_sparkmla_cuda_NativeDecode_FIELD_COUNT, args, __VA_ARGS__)
 
-static_assert(dev_sparkmla_cuda_NativeDecode_CAUSAL == SPARK_MLA_CAUSAL,
+static_assert(dev_sparkmla_cuda_NativeDecode_CAUSAL == SPARK_MLA_CAUSAL &&
+                  dev_sparkmla_cuda_NativeDecode_SPLIT_BALANCED == SPARK_MLA_SPLIT_BALANCED &&
+                  dev_sparkmla_cuda_NativeDecode_SPLIT_BY_LENGTH == SPARK_MLA_SPLIT_BY_LENGTH,
               "NativeDecode.java and spark_mla.h disagree");
 
 namespace {
@@ -20,7 +22,7 @@ constexpr auto kDecode = LAYOUT(
     FIELD(FLAGS, flags), FIELD(BATCH, batch), FIELD(S_Q, s_q), FIELD(H_Q, h_q),
     FIELD(H_KV, h_kv), FIELD(LATENT_DIM, latent_dim), FIELD(ROPE_DIM, rope_dim),
     FIELD(MAX_BLOCKS, max_blocks), FIELD(CACHE_BLOCKS, cache_blocks),
-    FIELD(FIXED_SPLIT_TOKENS, fixed_split_tokens), FIELD(NUM_SM_PARTS, num_sm_parts),
+    FIELD(SPLIT_POLICY, split_policy), FIELD(NUM_SM_PARTS, num_sm_parts),
     FIELD(SOFTMAX_SCALE, softmax_scale), FIELD(Q, q), FIELD(Q_STRIDE_BATCH, q_stride_batch),
     FIELD(Q_STRIDE_TOKEN, q_stride_token), FIELD(Q_STRIDE_HEAD, q_stride_head),
     FIELD(K_CACHE, k_cache), FIELD(K_CACHE_STRIDE_BLOCK, k_cache_stride_block),
@@ -41,5 +43,11 @@ SPARK_MLA_METHOD_WITH_RESULT(NativeDecode, workspaceSize, kDecode, spark_mla_dec
 SPARK_MLA_METHOD(NativeDecode, metadata, kDecode, spark_mla_decode_metadata)
 SPARK_MLA_METHOD(NativeDecode, decode, kDecode, spark_mla_decode)
 SPARK_MLA_METHOD(NativeDecode, reference, kDecode, spark_mla_decode_reference)
+
+JNIEXPORT jboolean JNICALL Java_dev_sparkmla_cuda_NativeDecode_supports(JNIEnv*, jclass,
+                                                                        jint latent_dim,
+                                                                        jint rope_dim) {
+  return spark_mla_decode_supports(latent_dim, rope_dim) != 0;
+}
 
 }  // extern "C"

@@ -45,4 +45,11 @@ SPARK_MLA_METHOD(NativePrefill, attention, kAttention, spark_mla_prefill)
 SPARK_MLA_METHOD(NativePrefill, attentionReference, kAttention, spark_mla_prefill_reference)
 SPARK_MLA_METHOD(NativePrefill, gatherCache, kGatherCache, spark_mla_gather_cache)
 
+JNIEXPORT jboolean JNICALL Java_dev_sparkmla_cuda_NativePrefill_supports(JNIEnv*, jclass,
+                                                                         jint nope_dim,
+                                                                         jint rope_dim,
+                                                                         jint value_dim) {
+  return spark_mla_prefill_supports(nope_dim, rope_dim, value_dim) != 0;
+}
+
 }  // extern "C"

@@ -49,6 +49,10 @@ int32_t check_prefill(const spark_mla_prefill_args* a) {
 
 extern "C" {
 
+int32_t spark_mla_prefill_supports(int32_t nope_dim, int32_t rope_dim, int32_t value_dim) {
+  return spark_mla::prefill_dimensions_supported(nope_dim, rope_dim, value_dim) ? 1 : 0;
+}
+
 int32_t spark_mla_prefill(const spark_mla_prefill_args* args) {
   const int32_t checked = check_prefill(args);
   if (checked != SPARK_MLA_OK) {
@@ -57,7 +61,8 @@ int32_t spark_mla_prefill(const spark_mla_prefill_args* args) {
   if ((args->flags & ~SPARK_MLA_MERGE) != 0) {
     return SPARK_MLA_INVALID_OPTION;
   }
-  if (!spark_mla::prefill_dimensions_supported(*args)) {
+  if (!spark_mla::prefill_dimensions_supported(args->nope_dim, args->rope_dim,
+                                               args->value_dim)) {
     return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
   }
   int multiprocessors;

@@ -83,7 +83,8 @@ int32_t check_shapes(const spark_mla_decode_args* a) {
       static_cast<int64_t>(a->s_q) * (a->h_q / a->h_kv) > 65536) {
     return SPARK_MLA_INVALID_SHAPE;
   }
-  if (a->fixed_split_tokens < 0 || a->fixed_split_tokens % 128 != 0) {
+  if (a->split_policy != SPARK_MLA_SPLIT_BALANCED &&
+      a->split_policy != SPARK_MLA_SPLIT_BY_LENGTH) {
     return SPARK_MLA_INVALID_OPTION;
   }
   return SPARK_MLA_OK;
@@ -157,7 +158,7 @@ const char* spark_mla_status_string(int32_t status) {
     case SPARK_MLA_UNSUPPORTED_DIMENSIONS:
       return "no kernel is built for these sizes of a key and a value";
     case SPARK_MLA_INVALID_OPTION:
-      return "softmax_scale, flags or fixed_split_tokens is not valid";
+      return "softmax_scale, flags or split_policy is not valid";
     case SPARK_MLA_WORKSPACE_TOO_SMALL:
       return "workspace_bytes or num_sm_parts is not what the size queries answered";
     case SPARK_MLA_UNSUPPORTED_DEVICE:
@@ -175,6 +176,10 @@ int32_t spark_mla_last_cuda_error(void) { return spark_mla::last_cuda_error; }
 
 const char* spark_mla_last_cuda_error_string(void) {
   return cudaGetErrorString(spark_mla::last_cuda_error);
+}
+
+int32_t spark_mla_decode_supports(int32_t latent_dim, int32_t rope_dim) {
+  return spark_mla::decode_dimensions_supported(latent_dim, rope_dim) ? 1 : 0;
 }
 
 int32_t spark_mla_decode_sm_parts(const spark_mla_decode_args* args, int32_t* num_sm_parts) {

@@ -1,8 +1,8 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// What threads of a warp do with their pieces of a wgmma accumulator: of every 8 columns, a thread
-// holds the pair 2 * (lane % 4) of row lane / 4 and of the row 8 below; the four lanes of a row are a
-// quad.
+// What threads of a warp do with their registers of a wgmma accumulator: of every 8 columns, a
+// thread holds the pair 2 * (lane % 4) of row lane / 4 and of the row 8 below; the four lanes of a
+// row are a quad.
 #pragma once
 
 #include <cuda_bf16.h>

@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// wgmma, the Hopper warpgroup matrix product, for bf16 operands and float32 accumulators: m64nNk16
+// wgmma, Hopper's matrix multiply-accumulate of a warpgroup, for bf16 operands and float32 accumulators: m64nNk16
 // for each N that a kernel here uses, chosen by the size of the accumulator (N / 2 in a thread).
 // A suffix says where the left operand lives (ss: shared memory, rs: registers), and t that the
 // right one is stored row by row along K (MN-major), as values are.
@@ -122,6 +122,7 @@ SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));          \
   }
 
+SPARK_MLA_WGMMA_RS_T(64, 32, "%32, %33, %34, %35", 36, 37)
 SPARK_MLA_WGMMA_RS_T(128, 64, "%64, %65, %66, %67", 68, 69)
 SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 

@@ -45,7 +45,7 @@ class Arguments(ctypes.Structure):
     _fields_ = (
         [(n, ctypes.c_uint32) for n in ("struct_size", "flags")]
         + [(n, ctypes.c_int32) for n in ("batch", "s_q", "h_q", "h_kv", "latent_dim", "rope_dim",
-                                         "max_blocks", "cache_blocks", "fixed_split_tokens",
+                                         "max_blocks", "cache_blocks", "split_policy",
                                          "num_sm_parts")]
         + [("softmax_scale", ctypes.c_float), ("reserved", ctypes.c_int32)]
         + [(n, ctypes.c_int64) for n in ("q", "q_batch", "q_token", "q_head", "k_cache", "k_block",

@@ -34,7 +34,7 @@ extern "C" {
 
 /* Raised when the meaning of an existing field changes. Fields added later go to the end of their
    struct: `struct_size` tells the library which of them the caller knows. */
-#define SPARK_MLA_ABI_VERSION 1
+#define SPARK_MLA_ABI_VERSION 2
 
 /* Tokens in one page of the cache. */
 #define SPARK_MLA_PAGE_TOKENS 64
@@ -54,8 +54,8 @@ typedef enum spark_mla_status {
   SPARK_MLA_INVALID_STRIDE = 4,
   /* No kernel is built for these sizes of a key and a value. */
   SPARK_MLA_UNSUPPORTED_DIMENSIONS = 5,
-  /* softmax_scale is not a positive finite number, flags hold an unknown bit, or
-     fixed_split_tokens is not 0 or a positive multiple of 128. */
+  /* softmax_scale is not a positive finite number, flags hold an unknown bit, or split_policy is not
+     one of spark_mla_split_policy. */
   SPARK_MLA_INVALID_OPTION = 6,
   /* workspace_bytes is less than spark_mla_decode_workspace_size says, or num_sm_parts differs
      from spark_mla_decode_sm_parts. */
@@ -67,6 +67,17 @@ typedef enum spark_mla_status {
   /* A CUDA call failed: spark_mla_last_cuda_error has its number. */
   SPARK_MLA_CUDA_ERROR = 10
 } spark_mla_status;
+
+/* Where spark_mla_decode_metadata cuts sequences into splits, which are computed by different
+   multiprocessors and then merged. */
+typedef enum spark_mla_split_policy {
+  /* Where it makes all multiprocessors finish together. The rounding of a sequence's result may then
+     depend on the rest of the batch. */
+  SPARK_MLA_SPLIT_BALANCED = 0,
+  /* By the sequence's own length, s_q, h_q and h_kv alone, and merged in order: its result is
+     bit-identical in every batch, alone or among others, whatever max_blocks is. */
+  SPARK_MLA_SPLIT_BY_LENGTH = 1
+} spark_mla_split_policy;
 
 /* Bits of flags. */
 /* Of spark_mla_decode_args: */
@@ -95,19 +106,17 @@ typedef struct spark_mla_decode_args {
   int32_t h_q;   /* S M D R: query heads, at least 1, a multiple of h_kv */
   int32_t h_kv;  /* S M D R: key/value heads; 1 in MLA models */
 
-  int32_t latent_dim; /* S D R: 512; the values, and the first part of each key */
-  int32_t rope_dim;   /* S D R: 64; the rest of each key */
+  /* S D R: a key is latent_dim elements, which are also its value, and rope_dim more.
+     spark_mla_decode_supports says for which sizes a kernel is built. */
+  int32_t latent_dim;
+  int32_t rope_dim;
 
   /* S M D R: columns of block_table. A sequence may hold up to this many pages of 64 tokens. */
   int32_t max_blocks;
   /* D R: pages in the cache, the largest entry of block_table + 1. */
   int32_t cache_blocks;
 
-  /* S M D: 0 cuts work so that all multiprocessors finish together: fastest, and a sequence's
-     rounding may then depend on what else is in the batch. N > 0, a multiple of 128, cuts every
-     sequence each N tokens from its start and merges the pieces in order: a sequence's result is
-     then bit-identical whatever else is in the batch. The same value in S, M and D. */
-  int32_t fixed_split_tokens;
+  int32_t split_policy; /* S M D: a spark_mla_split_policy, the same value in all three */
 
   /* M D: rows of metadata, as spark_mla_decode_sm_parts gave it. */
   int32_t num_sm_parts;
@@ -140,7 +149,7 @@ typedef struct spark_mla_decode_args {
 
   /* M writes, D reads: int32 [num_sm_parts, 8], 16-byte aligned. */
   int32_t *metadata;
-  /* M writes, D reads: int32 [batch + 1], running count of the pieces that each sequence is cut
+  /* M writes, D reads: int32 [batch + 1], running count of the splits that each sequence is cut
      into. */
   int32_t *num_splits;
 
@@ -179,7 +188,7 @@ typedef struct spark_mla_prefill_args {
   int32_t total_k;  /* rows of kv and k_rope; at least 1, at least cu_k[segments], at most 2^30 */
 
   /* A key is nope_dim elements of its head and rope_dim that all heads share; a value is value_dim
-     elements. Built: (128, 64, 128) and (192, 64, 256). */
+     elements. spark_mla_prefill_supports says for which sizes a kernel is built. */
   int32_t nope_dim;
   int32_t rope_dim;
   int32_t value_dim;
@@ -280,6 +289,14 @@ SPARK_MLA_API const char *spark_mla_status_string(int32_t status);
 SPARK_MLA_API int32_t spark_mla_last_cuda_error(void);
 SPARK_MLA_API const char *spark_mla_last_cuda_error_string(void);
 
+/* 1 where spark_mla_decode is built for keys of these sizes, 0 where it is not (host only). */
+SPARK_MLA_API int32_t spark_mla_decode_supports(int32_t latent_dim, int32_t rope_dim);
+
+/* 1 where spark_mla_prefill is built for keys and values of these sizes, 0 where it is not (host
+   only). */
+SPARK_MLA_API int32_t spark_mla_prefill_supports(int32_t nope_dim, int32_t rope_dim,
+                                                 int32_t value_dim);
+
 /* Writes the number of rows of the scheduler's table for the current device. */
 SPARK_MLA_API int32_t spark_mla_decode_sm_parts(const spark_mla_decode_args *args,
                                                 int32_t *num_sm_parts);
@@ -294,7 +311,7 @@ SPARK_MLA_API int32_t spark_mla_decode_metadata(const spark_mla_decode_args *arg
 
 /* out = softmax(softmax_scale * q k^T) v and its lse, where a key is the latent and rope parts of a
    cached token and its value the latent part. metadata and num_splits must come from
-   spark_mla_decode_metadata on the same lengths, rows, h_kv and fixed_split_tokens. The same input
+   spark_mla_decode_metadata on the same lengths, rows, h_kv and split_policy. The same input
    gives bit-identical output. */
 SPARK_MLA_API int32_t spark_mla_decode(const spark_mla_decode_args *args);
 
@@ -303,7 +320,10 @@ SPARK_MLA_API int32_t spark_mla_decode(const spark_mla_decode_args *args);
 SPARK_MLA_API int32_t spark_mla_decode_reference(const spark_mla_decode_args *args);
 
 /* out = softmax(softmax_scale * q k^T) v over the keys that each query sees, and its lse. The same
-   input gives bit-identical output, and a segment's does not depend on the other segments. */
+   input gives bit-identical output. A query's result depends on its own row, the keys it sees and the
+   place of the segment's first key alone: neither on the other segments nor on which queries are
+   computed in the same call. A call with SPARK_MLA_MERGE leaves rows that see none of its keys as they
+   are. */
 SPARK_MLA_API int32_t spark_mla_prefill(const spark_mla_prefill_args *args);
 
 /* The same function computed plainly in float32, for any dimensions, slowly: the oracle of tests.

@@ -1,13 +1,15 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Merges the pieces of each sequence that was cut: out = sum over pieces of exp2(lse_i - lse) out_i.
-// Launched dependent on the decode kernel, so that its blocks move in as that one's leave.
+// Merges the splits of each sequence that was cut: out = sum over splits of exp2(lse_i - lse)
+// out_i, where lse is the log-sum-exp of all. Launched dependent on the decode kernel: its thread
+// blocks start while the last ones of that kernel still run, and wait for it.
 //
-// Its time is that of a few trips to L2 and of fetching its own instructions, so it has few of these,
-// and work is spread so that every block is resident. A team of 1 to 16 warps takes 256 columns of a
-// row, or one warp all of them. Pieces are taken in bundles of four; the bundles form 16 classes, each
-// of every 16th bundle, which a team's warps share out. All add in the same order (a bundle's pieces,
-// a class's bundles, the classes), so a result does not depend on the size of teams.
+// Its time is that of a few trips to L2 and of fetching its own instructions, so it has few of
+// these, and work is spread so that every block is resident. A row is cut into tiles of kColumns
+// columns; 1 to 16 warps merge a tile, or one warp all tiles of a row. Splits are taken four at a
+// time, a chunk. Chunk c is added to partial sum c % 16; a tile's warps share out the partial sums,
+// which are added up last. Numbers are added in the same order (splits of a chunk, chunks of a
+// partial sum, partial sums) whatever the number of warps, so that a result does not depend on it.
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -22,13 +24,13 @@
 namespace spark_mla {
 namespace {
 
-constexpr int kBundle = 4;
-constexpr int kClasses = 16;
+constexpr int kChunk = 4;
+constexpr int kPartialSums = 16;
 constexpr int kLaneColumns = 8;  // of one 16-byte load
 constexpr int kColumns = 32 * kLaneColumns;
 
 struct CombineArgs {
-  Pieces pieces;
+  SplitResults results;
   const int32_t* num_splits;
   __nv_bfloat16* out;
   int64_t out_stride_batch;
@@ -42,6 +44,7 @@ struct CombineArgs {
   int group;
   int rows;
   int max_splits;
+  bool by_length;
 };
 
 // Eight neighbouring columns of a row.
@@ -74,33 +77,34 @@ struct Columns {
   }
 };
 
-// The pieces of one row, from a lane's columns on.
-struct RowPieces {
+// The splits of one row, from a lane's columns on.
+struct RowSplits {
   const __half* values;
-  int64_t stride;  // from piece to piece
-  const PieceNote* notes;
+  int64_t stride;  // from split to split
+  const SplitRow* rows;
   int splits;
 
-  // Base-2 log-sum-exp over all of them, the same in every lane; -infinity where the row sees no key.
+  // Base-2 log-sum-exp over all of them, the same in every lane; -infinity where the row sees no
+  // key.
   __device__ __forceinline__ float merged_lse(int lane) const {
-    // Few pieces: each quad of lanes for itself.
-    const bool few = splits <= kBundle;
-    const int step = few ? kBundle : 32;
+    // Few splits: each quad of lanes for itself.
+    const bool few = splits <= kChunk;
+    const int step = few ? kChunk : 32;
     float top = -CUDART_INF_F;
     float sum = 0.f;  // of 2^(lse - top) over this lane's
 #pragma unroll 1
-    for (int base = lane % step; base < splits; base += kBundle * step) {
-      float lse[kBundle];
+    for (int base = lane % step; base < splits; base += kChunk * step) {
+      float lse[kChunk];
       float next = top;
 #pragma unroll
-      for (int i = 0; i < kBundle; ++i) {
-        lse[i] = base + i * step < splits ? notes[base + i * step].lse : -CUDART_INF_F;
+      for (int i = 0; i < kChunk; ++i) {
+        lse[i] = base + i * step < splits ? rows[base + i * step].lse : -CUDART_INF_F;
         next = fmaxf(next, lse[i]);
       }
       if (next != -CUDART_INF_F) {
         sum *= exp2_approximate(top - next);
 #pragma unroll
-        for (int i = 0; i < kBundle; ++i) {
+        for (int i = 0; i < kChunk; ++i) {
           sum += exp2_approximate(lse[i] - next);
         }
         top = next;
@@ -114,39 +118,40 @@ struct RowPieces {
     return merged + log2f(few ? quad_sum(sum) : warp_sum(sum));
   }
 
-  // sum += the pieces from `first` on, a bundle, weighted. `merged` is +infinity until it is known.
+  // sum += the splits of the chunk from `first` on, weighted. `merged` is +infinity until it is
+  // known.
   template <int kLoads>
-  __device__ __forceinline__ void add_bundle(int first, int lane, float& merged,
+  __device__ __forceinline__ void add_chunk(int first, int lane, float& merged,
                                              Columns (&sum)[kLoads]) const {
-    constexpr int kAsked = kBundle / kLoads;  // pieces asked for at once
-    const PieceNote note = notes[min(first + lane % kBundle, splits - 1)];
+    constexpr int kLoaded = kChunk / kLoads;  // splits loaded at once
+    const SplitRow row = rows[min(first + lane % kChunk, splits - 1)];
     float weight = 0.f;
 #pragma unroll 1
-    for (int asked = 0; asked < kBundle && first + asked < splits; asked += kAsked) {
-      uint4 halves[kAsked][kLoads];
+    for (int loaded = 0; loaded < kChunk && first + loaded < splits; loaded += kLoaded) {
+      uint4 halves[kLoaded][kLoads];
 #pragma unroll
-      for (int i = 0; i < kAsked; ++i) {
-        const int piece = first + asked + i;
+      for (int i = 0; i < kLoaded; ++i) {
+        const int split = first + loaded + i;
 #pragma unroll
         for (int j = 0; j < kLoads; ++j) {
           halves[i][j] = make_uint4(0, 0, 0, 0);
-          if (piece < splits) {
+          if (split < splits) {
             halves[i][j] =
-                __ldcs(reinterpret_cast<const uint4*>(values + piece * stride + j * kColumns));
+                __ldcs(reinterpret_cast<const uint4*>(values + split * stride + j * kColumns));
           }
         }
       }
-      if (asked == 0) {
+      if (loaded == 0) {
         if (merged == CUDART_INF_F) {
           merged = merged_lse(lane);
         }
         if (merged != -CUDART_INF_F) {
-          weight = exp2_approximate(note.lse - merged) * note.unit;
+          weight = exp2_approximate(row.lse - merged) * row.scale;
         }
       }
 #pragma unroll
-      for (int i = 0; i < kAsked; ++i) {
-        const float weight_i = __shfl_sync(0xffffffffu, weight, asked + i);
+      for (int i = 0; i < kLoaded; ++i) {
+        const float weight_i = __shfl_sync(kAllLanes, weight, loaded + i);
 #pragma unroll
         for (int j = 0; j < kLoads; ++j) {
           sum[j].add_weighted(weight_i, halves[i][j]);
@@ -174,147 +179,153 @@ struct Target {
   }
 };
 
-// The k-th of the sequences that were cut, or -1 where there are fewer; all lanes of a warp ask
-// alike. num_splits is older than the decode kernel: this need not wait for that one.
+// The k-th of the sequences that were cut, or the batch's end where there are fewer; all lanes of a
+// warp ask alike. num_splits is older than the decode kernel: this need not wait for that one.
 __device__ __forceinline__ int cut_sequence(const CombineArgs& p, int k, int lane) {
 #pragma unroll 4
   for (int base = 0; base < p.batch; base += 32) {
     const int sequence = base + lane;
     const bool cut = sequence < p.batch && p.num_splits[sequence + 1] - p.num_splits[sequence] > 1;
-    const unsigned mask = __ballot_sync(0xffffffffu, cut);
+    const unsigned mask = __ballot_sync(kAllLanes, cut);
     const int count = __popc(mask);
     if (k < count) {
       const bool kth = cut && __popc(mask & ((1u << lane) - 1)) == k;
-      return base + __ffs(__ballot_sync(0xffffffffu, kth)) - 1;
+      return base + __ffs(__ballot_sync(kAllLanes, kth)) - 1;
     }
     k -= count;
   }
-  return -1;
+  return p.batch;
 }
 
-template <int kGroups>
-constexpr int kWarps = kGroups == 16 ? 16 : 8;  // of a block
-constexpr int kResidentWarps = 32;              // of a multiprocessor
+template <int kTileWarps>
+constexpr int kWarps = kTileWarps == 16 ? 16 : 8;  // of a thread block
+constexpr int kResidentWarps = 32;                 // of a multiprocessor
 
-// Grid: (blocks for h_kv * rows * (kLatent / (kColumns * kLoads)) teams of kGroups warps, cut
-// sequences at a time).
-template <int kLatent, int kGroups, int kLoads>
-__global__ void __launch_bounds__(kWarps<kGroups> * 32,
-                                  kLoads > 1 ? 3 : kResidentWarps / kWarps<kGroups>)
+// A warp's loads of 16 bytes a lane cover kLoads tiles of a row. Grid: (thread blocks for all tiles
+// of h_kv * rows rows, sequences at a time).
+template <int kLatent, int kTileWarps, int kLoads>
+__global__ void __launch_bounds__(kWarps<kTileWarps> * 32,
+                                  kLoads > 1 ? 3 : kResidentWarps / kWarps<kTileWarps>)
     combine_kernel(const CombineArgs p) {
-  constexpr int kTeams = kWarps<kGroups> / kGroups;
-  constexpr int kParts = kLatent / (kColumns * kLoads);  // of a row
-  static_assert(kGroups == 1 || kLoads == 1);
-  __shared__ Columns class_sums[kGroups > 1 ? kTeams : 1][kClasses][32];
+  constexpr int kTiles = kWarps<kTileWarps> / kTileWarps;
+  constexpr int kRowTiles = kLatent / (kColumns * kLoads);  // of a row
+  static_assert(kTileWarps == 1 || kLoads == 1);
+  __shared__ Columns partial_sums[kTileWarps > 1 ? kTiles : 1][kPartialSums][32];
 
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
-  const int team = warp / kGroups;
-  const int group = warp % kGroups;
-  const int index = blockIdx.x * kTeams + team;
-  const int slots = p.h_kv * p.rows;
-  const int flat = index / kParts;
-  const bool exists = flat < slots;
-  const int column = index % kParts * kColumns + lane * kLaneColumns;
-  const int64_t stride = static_cast<int64_t>(slots) * kLatent;
+  const int tile = warp / kTileWarps;  // of the block
+  const int warp_of_tile = warp % kTileWarps;
+  const int index = blockIdx.x * kTiles + tile;
+  const int all_rows = p.h_kv * p.rows;
+  const int flat_row = index / kRowTiles;
+  const bool exists = flat_row < all_rows;
+  const int column = index % kRowTiles * kColumns + lane * kLaneColumns;
+  const int64_t stride = static_cast<int64_t>(all_rows) * kLatent;
 
 #pragma unroll 1
   for (int k = blockIdx.y;; k += gridDim.y) {
-    const int sequence = cut_sequence(p, k, lane);
+    // Balanced, few sequences of a large batch are cut; by length, most are.
+    const int sequence = p.by_length ? k : cut_sequence(p, k, lane);
+    const bool ends = sequence >= p.batch;
+    const int first = ends ? 0 : p.num_splits[sequence];
+    const int splits = ends ? 0 : p.num_splits[sequence + 1] - first;
     // A block without work need not wait, but this kernel must not end before the decode kernel.
-    if (sequence >= 0 || (blockIdx.x == 0 && blockIdx.y == 0)) {
+    if (splits > 1 || (blockIdx.x == 0 && blockIdx.y == 0)) {
       wait_for_previous_kernel();
     }
-    if (sequence < 0) {
+    if (ends) {
       return;
     }
-    const int first = p.num_splits[sequence];
-    const int splits = p.num_splits[sequence + 1] - first;
-    const RowPieces pieces = {
-        p.pieces.values + first * stride + static_cast<int64_t>(flat) * kLatent + column, stride,
-        p.pieces.notes + static_cast<int64_t>(flat) * p.max_splits + first, splits};
-    const int bundles = exists ? (splits + kBundle - 1) / kBundle : 0;
+    if (splits == 1) {
+      continue;
+    }
+    const RowSplits row = {
+        p.results.values + first * stride + static_cast<int64_t>(flat_row) * kLatent + column, stride,
+        p.results.rows + static_cast<int64_t>(flat_row) * p.max_splits + first, splits};
+    const int chunks = exists ? (splits + kChunk - 1) / kChunk : 0;
 
     float merged = CUDART_INF_F;
     Columns total[kLoads] = {};
 #pragma unroll 1
-    for (int of = group; of < min(bundles, kClasses); of += kGroups) {
+    for (int of = warp_of_tile; of < min(chunks, kPartialSums); of += kTileWarps) {
       Columns sum[kLoads] = {};
 #pragma unroll 1
-      for (int bundle = of; bundle < bundles; bundle += kClasses) {
-        pieces.add_bundle(bundle * kBundle, lane, merged, sum);
+      for (int chunk = of; chunk < chunks; chunk += kPartialSums) {
+        row.add_chunk(chunk * kChunk, lane, merged, sum);
       }
 #pragma unroll
       for (int j = 0; j < kLoads; ++j) {
-        if (kGroups > 1) {
-          class_sums[team][of][lane] = sum[j];
+        if (kTileWarps > 1) {
+          partial_sums[tile][of][lane] = sum[j];
         } else {
           total[j].add(sum[j]);
         }
       }
     }
 
-    if (kGroups > 1) {
+    if (kTileWarps > 1) {
       __syncthreads();
     }
     if (exists) {
-      const Target target(p, sequence, flat / p.rows, flat % p.rows);
-      if (kGroups == 1) {
+      const Target target(p, sequence, flat_row / p.rows, flat_row % p.rows);
+      if (kTileWarps == 1) {
 #pragma unroll
         for (int j = 0; j < kLoads; ++j) {
           total[j].store(target.out + column + j * kColumns);
         }
-      } else if (group < 4) {
-        // Four warps of the team, two columns a thread.
-        const int pair = group * 32 + lane;
+      } else if (warp_of_tile < 4) {
+        // Four of the tile's warps, two columns a thread.
+        const int pair = warp_of_tile * 32 + lane;
         float2 pair_total = {};
 #pragma unroll 4
-        for (int of = 0; of < min(bundles, kClasses); ++of) {
-          const float2 add = reinterpret_cast<const float2*>(class_sums[team][of])[pair];
+        for (int of = 0; of < min(chunks, kPartialSums); ++of) {
+          const float2 add = reinterpret_cast<const float2*>(partial_sums[tile][of])[pair];
           pair_total.x = __fadd_rn(pair_total.x, add.x);
           pair_total.y = __fadd_rn(pair_total.y, add.y);
         }
-        *reinterpret_cast<uint32_t*>(target.out + index % kParts * kColumns + pair * 2) =
+        *reinterpret_cast<uint32_t*>(target.out + index % kRowTiles * kColumns + pair * 2) =
             pack_bf16(pair_total.x, pair_total.y);
       }
-      if (group == 0 && lane == 0 && column == 0) {
+      if (warp_of_tile == 0 && lane == 0 && column == 0) {
         target.write_lse(merged);
       }
     }
-    if (kGroups > 1) {
+    if (kTileWarps > 1) {
       __syncthreads();
     }
   }
 }
 
-template <int kLatent, int kGroups, int kLoads>
+template <int kLatent, int kTileWarps, int kLoads>
 cudaError_t launch(const CombineArgs& combine, int cut, int multiprocessors, cudaStream_t stream) {
-  constexpr int kTeams = kWarps<kGroups> / kGroups;
-  const int teams = combine.h_kv * combine.rows * (kLatent / (kColumns * kLoads));
-  const int blocks = (teams + kTeams - 1) / kTeams;
-  const int resident = multiprocessors * (kResidentWarps / kWarps<kGroups>);
+  constexpr int kTiles = kWarps<kTileWarps> / kTileWarps;
+  const int tiles = combine.h_kv * combine.rows * (kLatent / (kColumns * kLoads));
+  const int blocks = (tiles + kTiles - 1) / kTiles;
+  const int resident = multiprocessors * (kResidentWarps / kWarps<kTileWarps>);
   const LaunchShape shape{dim3(blocks, min(cut, max(1, resident / blocks))),
-                          dim3(kWarps<kGroups> * 32)};
-  return launch_dependent(combine_kernel<kLatent, kGroups, kLoads>, shape, stream, combine);
+                          dim3(kWarps<kTileWarps> * 32)};
+  return launch_dependent(combine_kernel<kLatent, kTileWarps, kLoads>, shape, stream, combine);
 }
 
-// `cut` sequences at most are cut, into about `pieces` each. Teams of as many warps as there are
-// bundles, as long as all are resident at once; whole rows where even single warps would not be.
+// `cut` sequences at most are cut, into about `splits` each. As many warps a tile as there are
+// chunks, as long as all thread blocks are resident at once; whole rows where even single warps
+// would not be.
 template <int kLatent>
-cudaError_t launch(const CombineArgs& combine, int cut, int pieces, int multiprocessors,
+cudaError_t launch(const CombineArgs& combine, int cut, int splits, int multiprocessors,
                    cudaStream_t stream) {
-  const int64_t teams =
+  const int64_t tiles =
       static_cast<int64_t>(combine.h_kv) * combine.rows * cut * (kLatent / kColumns);
   const auto fits = [&](int warps) {
-    return teams * warps <= static_cast<int64_t>(multiprocessors) * kResidentWarps;
+    return tiles * warps <= static_cast<int64_t>(multiprocessors) * kResidentWarps;
   };
-  if (pieces > 8 * kBundle && fits(16)) {
+  if (splits > 8 * kChunk && fits(16)) {
     return launch<kLatent, 16, 1>(combine, cut, multiprocessors, stream);
   }
-  if (pieces > 4 * kBundle && fits(8)) {
+  if (splits > 4 * kChunk && fits(8)) {
     return launch<kLatent, 8, 1>(combine, cut, multiprocessors, stream);
   }
-  if (pieces > 2 * kBundle && fits(4)) {
+  if (splits > 2 * kChunk && fits(4)) {
     return launch<kLatent, 4, 1>(combine, cut, multiprocessors, stream);
   }
   return fits(1) ? launch<kLatent, 1, 1>(combine, cut, multiprocessors, stream)
@@ -325,7 +336,7 @@ cudaError_t launch(const CombineArgs& combine, int cut, int pieces, int multipro
 
 cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const DecodeShape& shape) {
   CombineArgs combine;
-  combine.pieces = pieces_of(args, shape);
+  combine.results = split_results(args, shape);
   combine.max_splits = shape.max_splits;
   combine.num_splits = args.num_splits;
   combine.out = static_cast<__nv_bfloat16*>(args.out);
@@ -339,14 +350,14 @@ cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const Decod
   combine.h_kv = args.h_kv;
   combine.group = args.h_q / args.h_kv;
   combine.rows = shape.rows;
+  combine.by_length = args.split_policy == SPARK_MLA_SPLIT_BY_LENGTH;
   const auto stream = static_cast<cudaStream_t>(args.stream);
-  // A part's end cuts one sequence at most.
-  const int cut =
-      args.fixed_split_tokens > 0 ? args.batch : min(args.batch, max(1, shape.parts - 1));
-  const int pieces = shape.max_splits / args.batch;
+  // Balanced, each part's end cuts one sequence at most.
+  const int cut = combine.by_length ? args.batch : min(args.batch, max(1, shape.parts - 1));
+  const int splits = shape.max_splits / args.batch;
   const int multiprocessors = shape.parts * shape.row_tiles * args.h_kv;
-  return args.latent_dim == 512 ? launch<512>(combine, cut, pieces, multiprocessors, stream)
-                                : launch<256>(combine, cut, pieces, multiprocessors, stream);
+  return args.latent_dim == 512 ? launch<512>(combine, cut, splits, multiprocessors, stream)
+                                : launch<256>(combine, cut, splits, multiprocessors, stream);
 }
 
 }  // namespace spark_mla

@@ -1,20 +1,35 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Split-KV MLA decode for sm_90a: wgmma, TMA, mbarriers. docs/kernels.md draws the schedule.
+// MLA decode over a paged cache for sm_90a: out = softmax(scale * q k^T) v, where a token's value
+// is the first kLatent elements of its key. Written with wgmma, TMA and mbarriers.
 //
-// A block of three warpgroups owns 64 query rows of one sequence and one key/value head at a time,
-// and walks the pages of its part, two at a time. Consumer 0 scores the even page, consumer 1 the
-// odd one; the 64 x latent output does not fit one warpgroup's registers, so consumer 0 holds its
-// left half of columns and consumer 1 its right half, and each multiplies both pages' weights with
-// its half of the values. While one computes its softmax, the other keeps the tensor cores busy.
-// The third warpgroup loads. Where two row tiles share their keys, a cluster of two blocks loads
-// each page once, each block half of it, into both.
+// Tiles. A thread block computes 64 query rows (a row is one head of one query token) of one
+// key/value head. It works through the splits of its part of the schedule (scheduler.cu), one after
+// another: a split is a run of pages of one sequence. A page is 64 tokens, loaded as boxes of 64
+// tokens by 64 columns.
+//
+// Warpgroups. Warpgroup 0 loads: two warps the halves of every page, one the queries. The 64 x
+// kLatent float32 output fills half of a multiprocessor's registers and does not fit one warpgroup,
+// so the consumers share it by columns: left (warpgroup 1) owns the first half, right (2) the
+// second. Left computes scores and softmax of the even pages, right of the odd ones; each then
+// multiplies the weights of both with its half of the values, so that one consumer's softmax runs
+// beside the other's GEMM. Where two row tiles share their keys, the two thread blocks of a cluster
+// load half of each page into both.
+//
+// Who waits on what (SharedStorage holds the barriers):
+//   loader     k_empty[page][half]  until both consumers have read that half of a page buffer
+//              q_empty              until the last scores with the queries are computed
+//   consumers  q_full               the queries of the next sequence
+//              k_full[page][box]    each box as it arrives, so that scores start on the first
+//   the other  weights_ready[page][half of its tokens]  weights of the other consumer's page; the
+//              first half comes with the row maxima and factors they are relative to
+//   both       sums_ready           once a split: the other's sums and largest exponents
+//
+// Results. A sequence that is not cut goes to `out` as bf16. A split of one that is goes to the
+// workspace in 16 bits, each row scaled by a power of two, for combine.cu to merge.
 
 #include <cuda_bf16.h>
 #include <math_constants.h>
-
-#include <climits>
-#include <type_traits>
 
 #include "../fragments.cuh"
 #include "../hopper.cuh"
@@ -27,14 +42,15 @@ namespace spark_mla {
 namespace {
 
 constexpr int kPage = SPARK_MLA_PAGE_TOKENS;
-constexpr int kBoxColumns = 64;                        // one 128-byte swizzle row of bf16
-constexpr int kBoxBytes = kPage * kBoxColumns * 2;     // also of a box of 64 query rows
+constexpr int kBoxColumns = 64;                     // one 128-byte swizzle row of bf16
+constexpr int kBoxBytes = kPage * kBoxColumns * 2;  // also of a box of 64 query rows
 constexpr int kThreads = 384;
 constexpr int kConsumerThreads = 256;
 constexpr int kWarpgroup = 128;
-constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
+// A row's maximum may be outgrown by 2 to this before sums and outputs are rescaled to the new one.
+constexpr float kRescaleAbove = 8.f;
 
-constexpr int kZeroed = 1;  // and 2: named barriers; 0 is __syncthreads'
+constexpr int kTailZeroed = 1;  // named barriers 1 and 2, one a consumer; 0 is __syncthreads
 
 template <int kLatentDim, int kRopeDim>
 struct Dimensions {
@@ -59,7 +75,7 @@ template <class D>
 struct alignas(1024) SharedStorage {
   uint8_t q[D::kBoxes][kBoxBytes];
   uint8_t k[2][D::kBoxes][kBoxBytes];
-  uint8_t weights0[kBoxBytes];  // page 1's weights lie in its own rope box, by then read
+  uint8_t weights0[kBoxBytes];  // of page 0; page 1's lie in its own rope box, by then read
   RowStatistics statistics[2][kTileRows];
   float sums[2][2][kTileRows];
   uint8_t exponents[2][2][kTileRows];  // biased: of the largest output of a consumer's columns
@@ -85,34 +101,36 @@ struct DecodeParams {
   int64_t out_stride_token;
   int64_t out_stride_head;
   float* lse;
-  Pieces pieces;
+  SplitResults splits;
   int max_splits;
   int batch;
   int s_q;
   int h_q;
-  int group;          // query heads of one key/value head
-  int rows;           // s_q * group
-  int q_box_rows;     // query rows of one copy
+  int group;             // query heads of one key/value head
+  int rows;              // s_q * group
+  int q_box_rows;        // query rows of one copy
   int q_rows_per_token;  // rows before the map's token coordinate moves on
   int causal;
-  float scale_log2;   // softmax_scale * log2(e)
+  float scale_log2;  // softmax_scale * log2(e)
   float scale;
 };
 
-// A run of pages of one sequence: what one pass over the pipeline works on.
-struct Segment {
+// A run of pages of one sequence, worked on without a break.
+struct Split {
   int sequence;
-  int length;
-  int begin;
+  int length;  // of the sequence, in tokens
+  int begin;   // pages
   int end;
   int slot;    // of the workspace
-  bool whole;  // the sequence is not cut
+  bool whole;  // the sequence is not cut: its result goes to `out`
+  bool first;  // of its sequence in this part: its queries are not loaded yet
+  bool last;   // of its sequence in this part: nothing needs its queries afterwards
 };
 
-// Walks the segments of a part; every warp of a block walks the same ones.
-class SegmentWalker {
+// Walks the splits of a thread block's part; every warp of the block walks the same ones.
+class SplitIterator {
  public:
-  __device__ __forceinline__ explicit SegmentWalker(const DecodeParams& p) : p_(p) {
+  __device__ __forceinline__ explicit SplitIterator(const DecodeParams& p) : p_(p) {
     const int4* row =
         reinterpret_cast<const int4*>(p.metadata + blockIdx.z * SPARK_MLA_METADATA_WIDTH);
     const int4 low = row[0];
@@ -121,39 +139,42 @@ class SegmentWalker {
     page_ = low.y;
     last_sequence_ = low.z;
     end_page_ = low.w;
-    split_ = high.x;
-    split_pages_ = high.y;
+    index_ = high.x;
+    halved_ = high.y != 0;
     first_length_ = high.z;
     entering_ = true;
   }
 
-  __device__ __forceinline__ bool next(Segment& segment) {
+  __device__ __forceinline__ bool next(Split& split) {
     if (sequence_ >= p_.batch) {
       return false;
     }
+    split.first = entering_;
     if (entering_) {
       length_ = first_length_ >= 0 ? first_length_ : p_.lengths[sequence_];
       first_length_ = -1;
       first_slot_ = p_.num_splits[sequence_];
-      whole_ = p_.num_splits[sequence_ + 1] - first_slot_ == 1;
-      const int pages = (length_ + kPage - 1) / kPage;
-      limit_ = sequence_ == last_sequence_ ? min(end_page_, pages) : pages;
+      const int count = p_.num_splits[sequence_ + 1] - first_slot_;
+      whole_ = count == 1;
+      halvings_ = __ffs(count) - 1;
+      pages_ = (length_ + kPage - 1) / kPage;
+      limit_ = sequence_ == last_sequence_ ? min(end_page_, pages_) : pages_;
       entering_ = false;
     }
-    segment.sequence = sequence_;
-    segment.length = length_;
-    segment.begin = page_;
-    segment.end =
-        limit_ - page_ <= split_pages_ ? limit_ : page_ / split_pages_ * split_pages_ + split_pages_;
-    segment.slot = first_slot_ + split_;
-    segment.whole = whole_;
-    if (segment.end < limit_) {
-      page_ = segment.end;
-      ++split_;
+    split.sequence = sequence_;
+    split.length = length_;
+    split.begin = page_;
+    split.end = halved_ ? split_begin(pages_, halvings_, index_ + 1) : limit_;
+    split.slot = first_slot_ + index_;
+    split.whole = whole_;
+    split.last = split.end == limit_;
+    if (!split.last) {
+      page_ = split.end;
+      ++index_;
     } else {
       sequence_ = sequence_ == last_sequence_ ? p_.batch : sequence_ + 1;
       page_ = 0;
-      split_ = 0;
+      index_ = 0;
       entering_ = true;
     }
     return true;
@@ -161,37 +182,36 @@ class SegmentWalker {
 
  private:
   const DecodeParams& p_;
-  int sequence_, page_, last_sequence_, end_page_, split_, split_pages_;
-  int first_length_, length_ = 0, limit_ = 0, first_slot_ = 0;
-  bool entering_, whole_ = false;
+  int sequence_, page_, last_sequence_, end_page_, index_;  // index_: of the next split
+  int first_length_, length_ = 0, pages_ = 0, limit_ = 0, first_slot_ = 0, halvings_ = 0;
+  bool entering_, halved_, whole_ = false;
 };
 
 // ---- Loading ------------------------------------------------------------------------------------
 
-// One warp loads one half of every page: the boxes [kFirstBox, kFirstBox + kHalfBoxes), and with
-// the left half the rope box.
+// One lane loads one half of every page: its kHalfBoxes boxes, and with the left half the rope box.
 template <class D, int kCluster, int kSide>
 __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D>& shared,
                                           uint32_t rank) {
   constexpr int kCount = D::kHalfBoxes + (kSide == 0 ? 1 : 0);
-  // Pages asked into L2 beforehand. Where no block shares its keys, memory is the limit, and asking
-  // early only disturbs it: a fifth slower.
+  // Pages prefetched into L2. Where no thread block shares its keys, memory is the limit, and
+  // fetching early only disturbs it: a fifth slower.
   constexpr int kAhead = kCluster > 1 ? 2 : 0;
   // Pages that another cluster reads too should stay in L2, others need not.
   const bool shared_pages = gridDim.x > kCluster;
   const uint64_t policy = shared_pages ? kEvictNormal : kEvictFirst;
   const int head = blockIdx.y;
   uint32_t parity = 3;  // bit s: of slot s
-  SegmentWalker walker(p);
-  Segment segment;
-  while (walker.next(segment)) {
-    const int32_t* table = p.block_table + segment.sequence * p.block_table_stride;
-    for (int page = segment.begin; page < segment.end; ++page) {
-      const int slot = (page - segment.begin) & 1;
+  SplitIterator splits(p);
+  Split split;
+  while (splits.next(split)) {
+    const int32_t* table = p.block_table + split.sequence * p.block_table_stride;
+    for (int page = split.begin; page < split.end; ++page) {
+      const int slot = (page - split.begin) & 1;
       const int block = table[page];
       int ahead = 0;
       if (kAhead > 0 && !shared_pages) {
-        ahead = table[min(page + kAhead, segment.end - 1)];
+        ahead = table[min(page + kAhead, split.end - 1)];
       }
       mbarrier_wait(shared_address(&shared.k_empty[slot][kSide]), (parity >> slot) & 1);
       parity ^= 1u << slot;
@@ -208,7 +228,7 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
                                 (1 << kCluster) - 1, policy);
         }
       }
-      if (kAhead > 0 && page + kAhead < segment.end) {
+      if (kAhead > 0 && page + kAhead < split.end) {
         if (shared_pages) {
           ahead = table[page + kAhead];  // this late: 2 to 3 % faster here, 1 to 2 % slower otherwise
         }
@@ -224,8 +244,8 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
   }
 }
 
-// All lanes of a warp call it: each asks for some of the boxes, since one after the other would take
-// longer than the keys need.
+// All lanes of a warp call it: each enqueues the copies of some boxes, since one lane would take
+// longer for all than the keys need.
 template <class D>
 __device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorage<D>& shared,
                                              int lane) {
@@ -234,10 +254,10 @@ __device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorag
   const int copies = D::kBoxes * (kTileRows / p.q_box_rows);
   const uint32_t full = shared_address(&shared.q_full);
   uint32_t parity = 1;
-  SegmentWalker walker(p);
-  Segment segment;
-  while (walker.next(segment)) {
-    if (segment.begin == segment.end) {
+  SplitIterator splits(p);
+  Split split;
+  while (splits.next(split)) {
+    if (!split.first || split.begin == split.end) {
       continue;
     }
     mbarrier_wait(shared_address(&shared.q_empty), parity);
@@ -250,17 +270,17 @@ __device__ __forceinline__ void load_queries(const DecodeParams& p, SharedStorag
       const int row = i / D::kBoxes * p.q_box_rows;
       tma_load_5d(shared_address(shared.q[box]) + row * kBoxColumns * 2, &p.q_map, full,
                   box * kBoxColumns, (first_row + row) % p.q_rows_per_token, head,
-                  (first_row + row) / p.q_rows_per_token, segment.sequence);
+                  (first_row + row) / p.q_rows_per_token, split.sequence);
     }
   }
 }
 
 // ---- Computing ----------------------------------------------------------------------------------
 
-// Column boxes in the order in which they become free: consumer 0's page gives its left half back
-// first, consumer 1's page its right half.
+// Column boxes in the order in which they are released and so arrive: of the left consumer's page
+// the left half first, of the right one's the right half.
 template <class D, int kSide>
-__device__ __forceinline__ constexpr int score_box(int i) {
+__device__ __forceinline__ constexpr int qk_box(int i) {
   if (kSide == 0) {
     return i < D::kHalfBoxes ? i : i == D::kHalfBoxes ? D::kRopeBox : i - 1;
   }
@@ -268,17 +288,17 @@ __device__ __forceinline__ constexpr int score_box(int i) {
                                                                        : D::kRopeBox;
 }
 
-// scores = queries * keys^T of page slot kSide; starts on each box as it arrives.
+// Enqueues scores = queries * keys^T of page buffer kSide; starts on each box as it arrives.
 template <class D, int kSide>
-__device__ __forceinline__ void score_page(SharedStorage<D>& shared, uint32_t parity,
-                                           float (&scores)[32]) {
+__device__ __forceinline__ void multiply_qk(SharedStorage<D>& shared, uint32_t parity,
+                                            float (&scores)[32]) {
   const uint64_t q = wgmma_descriptor(shared_address(shared.q), 0);
   const uint64_t k = wgmma_descriptor(shared_address(shared.k[kSide]), 0);
   pin(scores);
   wgmma_fence();
 #pragma unroll
   for (int i = 0; i < D::kBoxes; ++i) {
-    const int box = score_box<D, kSide>(i);
+    const int box = qk_box<D, kSide>(i);
     mbarrier_wait(shared_address(&shared.k_full[kSide][box]), parity);
     const int steps = (box == D::kRopeBox ? D::kRope : kBoxColumns) / 16;
 #pragma unroll
@@ -290,10 +310,10 @@ __device__ __forceinline__ void score_page(SharedStorage<D>& shared, uint32_t pa
   wgmma_commit();
 }
 
-// Rows of the last page past the sequence's end may hold NaN, and 0 * NaN is NaN: clears them.
+// Rows of the last page past the sequence's end may hold NaN, and 0 * NaN is NaN: zeroes them.
 template <class D, int kSide>
-__device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t parity, int valid,
-                                           int thread) {
+__device__ __forceinline__ void zero_tail(SharedStorage<D>& shared, uint32_t parity, int valid,
+                                          int thread) {
   for (int box = 0; box < D::kBoxes; ++box) {
     mbarrier_wait(shared_address(&shared.k_full[kSide][box]), parity);
   }
@@ -305,11 +325,11 @@ __device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t pa
     }
   }
   fence_proxy_async();
-  named_barrier_sync(kZeroed + kSide, kWarpgroup);
+  named_barrier_sync(kTailZeroed + kSide, kWarpgroup);
 }
 
 // A thread's two rows' largest scores, over the whole page.
-__device__ __forceinline__ void largest_scores(const float (&scores)[32], float (&top)[2]) {
+__device__ __forceinline__ void row_maxima(const float (&scores)[32], float (&top)[2]) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     float chain[4];
@@ -345,7 +365,7 @@ struct Consumer {
 
   // Multiplies the output by a factor for each row; most of the time all are 1.
   __device__ __forceinline__ void rescale(const float (&factor)[2]) {
-    if (__any_sync(0xffffffffu, factor[0] != 1.f || factor[1] != 1.f)) {
+    if (__any_sync(kAllLanes, factor[0] != 1.f || factor[1] != 1.f)) {
 #pragma unroll
       for (int i = 0; i < D::kAccumulators; ++i) {
         out[i] *= factor[(i >> 1) & 1];
@@ -354,7 +374,8 @@ struct Consumer {
   }
 
   // Takes over the maximum that the other consumer has moved to.
-  __device__ __forceinline__ void follow(const RowStatistics* statistics, float (&factor)[2]) {
+  __device__ __forceinline__ void adopt_maximum(const RowStatistics* statistics,
+                                                float (&factor)[2]) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       const RowStatistics other = statistics[row[h]];
@@ -366,8 +387,8 @@ struct Consumer {
 
   // Moves a row's maximum only when `top`, its largest score, has outgrown it by 2^kRescaleAbove:
   // exact all the same, since sum and out share it. `base` is what exponents are relative to.
-  __device__ __forceinline__ void settle(const float (&top)[2], float scale_log2,
-                                         float (&factor)[2], float (&base)[2]) {
+  __device__ __forceinline__ void update_maximum(const float (&top)[2], float scale_log2,
+                                                 float (&factor)[2], float (&base)[2]) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       const bool keep = top[h] * scale_log2 <= maximum[h] * scale_log2 + kRescaleAbove;
@@ -380,8 +401,8 @@ struct Consumer {
 
   // Half of a page's scores -> weights, packed as wgmma's left operand.
   template <int kHalf>
-  __device__ __forceinline__ void soften(const float (&scores)[32], float scale_log2,
-                                         const float (&base)[2], uint32_t (&weights)[4][4]) {
+  __device__ __forceinline__ void softmax(const float (&scores)[32], float scale_log2,
+                                          const float (&base)[2], uint32_t (&weights)[4][4]) {
     float sums[2] = {};
 #pragma unroll
     for (int i = kHalf * 16; i < kHalf * 16 + 16; i += 2) {
@@ -397,11 +418,11 @@ struct Consumer {
 };
 
 template <class D>
-__device__ __forceinline__ void mask_scores(const DecodeParams& p, const Segment& segment, int page,
+__device__ __forceinline__ void mask_scores(const DecodeParams& p, const Split& split, int page,
                                             const Consumer<D>& consumer, int lane,
                                             float (&scores)[32]) {
   const int hidden_most = p.causal ? p.s_q - 1 : 0;
-  if ((page + 1) * kPage <= segment.length - hidden_most) {
+  if ((page + 1) * kPage <= split.length - hidden_most) {
     return;
   }
   int visible[2];
@@ -409,7 +430,7 @@ __device__ __forceinline__ void mask_scores(const DecodeParams& p, const Segment
   for (int h = 0; h < 2; ++h) {
     const int token = min((static_cast<int>(blockIdx.x) * kTileRows + consumer.row[h]) / p.group,
                           p.s_q - 1);
-    visible[h] = segment.length - (p.causal ? p.s_q - 1 - token : 0) - page * kPage;
+    visible[h] = split.length - (p.causal ? p.s_q - 1 - token : 0) - page * kPage;
   }
 #pragma unroll
   for (int i = 0; i < 32; ++i) {
@@ -423,8 +444,9 @@ __device__ __forceinline__ void mask_scores(const DecodeParams& p, const Segment
 // Writes half of the weights where the other consumer's wgmma reads them: 64 x 64 bf16, 128-byte
 // swizzle. A fence must follow.
 template <class D, int kHalf>
-__device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
-                                        const uint32_t (&weights)[4][4], uint8_t* destination) {
+__device__ __forceinline__ void store_weights(const Consumer<D>& consumer, int lane,
+                                              const uint32_t (&weights)[4][4],
+                                              uint8_t* destination) {
   // Lane l names row l % 8 of the (l / 8)th 8 x 8 matrix: upper and lower rows, then 8 columns on.
   const int row = consumer.row[0] - lane / 4 + lane % 16;
   const uint32_t target = shared_address(destination) + row * kBoxColumns * 2 +
@@ -436,8 +458,9 @@ __device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
 }
 
 template <class D>
-__device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
-                                        const float (&factor)[2], RowStatistics* statistics) {
+__device__ __forceinline__ void store_statistics(const Consumer<D>& consumer, int lane,
+                                                 const float (&factor)[2],
+                                                 RowStatistics* statistics) {
   if (lane % 4 == 0) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
@@ -446,11 +469,11 @@ __device__ __forceinline__ void publish(const Consumer<D>& consumer, int lane,
   }
 }
 
-// out += weights * values, own weights from registers.
+// Enqueues out += weights * values, own weights from registers.
 template <class D, int kSide>
-__device__ __forceinline__ void multiply_own(SharedStorage<D>& shared,
-                                             float (&out)[D::kAccumulators],
-                                             const uint32_t (&weights)[4][4]) {
+__device__ __forceinline__ void multiply_own_pv(SharedStorage<D>& shared,
+                                                float (&out)[D::kAccumulators],
+                                                const uint32_t (&weights)[4][4]) {
   const uint64_t v = wgmma_descriptor(shared_address(shared.k[kSide][kSide * D::kHalfBoxes]),
                                       kBoxBytes);
   pin(out);
@@ -462,11 +485,11 @@ __device__ __forceinline__ void multiply_own(SharedStorage<D>& shared,
   wgmma_commit();
 }
 
-// out += weights * values, the other consumer's weights and page, of which the first half is there:
-// starts on it while the last is being made.
+// Enqueues out += weights * values, with the other consumer's weights and page. The weights of the
+// page's first half of tokens are there; those of the second half are waited for in between.
 template <class D, int kSide>
-__device__ __forceinline__ void multiply_other(SharedStorage<D>& shared, uint32_t parity,
-                                               float (&out)[D::kAccumulators]) {
+__device__ __forceinline__ void multiply_other_pv(SharedStorage<D>& shared, uint32_t parity,
+                                                  float (&out)[D::kAccumulators]) {
   constexpr int kOther = 1 - kSide;
   const uint64_t weights = wgmma_descriptor(
       shared_address(kOther == 0 ? shared.weights0 : shared.k[1][D::kRopeBox]), 0);
@@ -484,9 +507,10 @@ __device__ __forceinline__ void multiply_other(SharedStorage<D>& shared, uint32_
   wgmma_commit();
 }
 
-// Each of a warp's lanes calls it once its warpgroup's reads are over.
+// Tells the loaders of all blocks of the cluster that this warp has read half of a page. All lanes
+// call it, once their warpgroup's reads are over.
 template <int kCluster>
-__device__ __forceinline__ void give_back(uint64_t& empty, int lane) {
+__device__ __forceinline__ void release_page(uint64_t& empty, int lane) {
   if (kCluster == 1) {
     if (lane == 0) {
       mbarrier_arrive(shared_address(&empty));
@@ -496,16 +520,18 @@ __device__ __forceinline__ void give_back(uint64_t& empty, int lane) {
   }
 }
 
+// Writes a consumer's half of the columns of a split, once the other's sums are known: divided by
+// them to `out` where the sequence is whole, else to the workspace.
 template <class D, int kSide>
-__device__ __forceinline__ void write_segment(const DecodeParams& p, const Segment& segment,
-                                              SharedStorage<D>& shared, Consumer<D>& consumer,
-                                              uint32_t turn, int lane) {
+__device__ __forceinline__ void write_split(const DecodeParams& p, const Split& split,
+                                            SharedStorage<D>& shared, Consumer<D>& consumer,
+                                            uint32_t parity, int lane) {
   float sum[2];
   int exponent[2] = {};
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     sum[h] = quad_sum(consumer.sum[h]);
-    if (!segment.whole) {
+    if (!split.whole) {
       float largest = 0.f;
 #pragma unroll
       for (int i = 0; i < D::kAccumulators; ++i) {
@@ -516,20 +542,20 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
       exponent[h] = __float_as_int(quad_max(largest)) >> 23;
     }
     if (lane % 4 == 0) {
-      shared.sums[turn][kSide][consumer.row[h]] = sum[h];
-      shared.exponents[turn][kSide][consumer.row[h]] = static_cast<uint8_t>(exponent[h]);
+      shared.sums[parity][kSide][consumer.row[h]] = sum[h];
+      shared.exponents[parity][kSide][consumer.row[h]] = static_cast<uint8_t>(exponent[h]);
     }
   }
   mbarrier_arrive(shared_address(&shared.sums_ready));
-  mbarrier_wait(shared_address(&shared.sums_ready), turn);
+  mbarrier_wait(shared_address(&shared.sums_ready), parity);
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
-    sum[h] += shared.sums[turn][1 - kSide][consumer.row[h]];
+    sum[h] += shared.sums[parity][1 - kSide][consumer.row[h]];
     const bool empty = !(sum[h] > 0.f);
     const float inverse = empty ? 0.f : 1.f / sum[h];
     const int row = blockIdx.x * kTileRows + consumer.row[h];
     const bool exists = row < p.rows;
-    const bool speaks = kSide == 0 && exists && lane % 4 == 0;
+    const bool writes_lse = kSide == 0 && exists && lane % 4 == 0;
     // Four lanes hold 32 columns of a row; each stores eight of them.
     const auto store_row = [&](auto* out, float factor, const auto& pack) {
       out += kSide * D::kHalf + lane % 4 * 8;
@@ -547,27 +573,27 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
         }
       }
     };
-    if (segment.whole) {
+    if (split.whole) {
       const int token = row / p.group;
       const int head = blockIdx.y * p.group + row % p.group;
-      store_row(p.out + segment.sequence * p.out_stride_batch + token * p.out_stride_token +
+      store_row(p.out + split.sequence * p.out_stride_batch + token * p.out_stride_token +
                     head * p.out_stride_head,
                 inverse, [](float low, float high) { return pack_bf16(low, high); });
-      if (speaks) {
-        p.lse[(static_cast<int64_t>(segment.sequence) * p.h_q + head) * p.s_q + token] =
+      if (writes_lse) {
+        p.lse[(static_cast<int64_t>(split.sequence) * p.h_q + head) * p.s_q + token] =
             empty ? CUDART_INF_F : consumer.maximum[h] * p.scale + logf(sum[h]);
       }
     } else {
       // Brings the row's largest into [2^14, 2^15).
-      const int other = shared.exponents[turn][1 - kSide][consumer.row[h]];
+      const int other = shared.exponents[parity][1 - kSide][consumer.row[h]];
       const int shift = min(14 + 127 - max(exponent[h], other), 126);
       const int64_t rows = static_cast<int64_t>(gridDim.y) * p.rows;
       const int64_t at = static_cast<int64_t>(blockIdx.y) * p.rows + row;
-      store_row(p.pieces.values + (segment.slot * rows + at) * D::kLatent,
+      store_row(p.splits.values + (split.slot * rows + at) * D::kLatent,
                 __int_as_float((127 + shift) << 23),
                 [](float low, float high) { return pack_half(low, high); });
-      if (speaks) {
-        p.pieces.notes[at * p.max_splits + segment.slot] = {
+      if (writes_lse) {
+        p.splits.rows[at * p.max_splits + split.slot] = {
             empty ? -CUDART_INF_F : consumer.maximum[h] * p.scale_log2 + log2f(sum[h]),
             inverse * __int_as_float((127 - shift) << 23)};
       }
@@ -575,7 +601,7 @@ __device__ __forceinline__ void write_segment(const DecodeParams& p, const Segme
   }
 }
 
-// Consumer 0: scores even pages, owns the left half of the output.
+// The left consumer: scores even pages, owns the left half of the output.
 template <class D, int kCluster>
 __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorage<D>& shared,
                                              int thread) {
@@ -583,76 +609,76 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
   Consumer<D> consumer;
   consumer.row[0] = thread / 32 * 16 + lane / 4;
   consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, turn = 0;
+  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, sums_parity = 0;
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
   float factor[2];
   float base[2];
 
-  SegmentWalker walker(p);
-  Segment segment;
-  while (walker.next(segment)) {
+  SplitIterator splits(p);
+  Split split;
+  while (splits.next(split)) {
     consumer.reset();
-    if (segment.begin < segment.end) {
+    if (split.first && split.begin < split.end) {
       mbarrier_wait(shared_address(&shared.q_full), q_parity);
       q_parity ^= 1;
     }
-    // The even page: scores, weights, product with the left half of its values.
+    // The even page: scores, softmax, weights times the left half of its values.
     const auto own_page = [&](int page) {
-      const int valid = segment.length - page * kPage;
+      const int valid = split.length - page * kPage;
       if (valid < kPage) {
-        clear_tail<D, 0>(shared, k_parity, valid, thread);
+        zero_tail<D, 0>(shared, k_parity, valid, thread);
       }
-      score_page<D, 0>(shared, k_parity, scores);
+      multiply_qk<D, 0>(shared, k_parity, scores);
       k_parity ^= 1;
       wgmma_wait<0>();
       pin(scores);
-      if (page + 2 >= segment.end && lane == 0) {
+      if (page + 2 >= split.end && split.last && lane == 0) {
         mbarrier_arrive(shared_address(&shared.q_empty));
       }
-      mask_scores(p, segment, page, consumer, lane, scores);
-      largest_scores(scores, top);
-      consumer.settle(top, p.scale_log2, factor, base);
-      consumer.template soften<0>(scores, p.scale_log2, base, weights);
-      publish<D, 0>(consumer, lane, weights, shared.weights0);
-      publish(consumer, lane, factor, shared.statistics[0]);
+      mask_scores(p, split, page, consumer, lane, scores);
+      row_maxima(scores, top);
+      consumer.update_maximum(top, p.scale_log2, factor, base);
+      consumer.template softmax<0>(scores, p.scale_log2, base, weights);
+      store_weights<D, 0>(consumer, lane, weights, shared.weights0);
+      store_statistics(consumer, lane, factor, shared.statistics[0]);
       fence_proxy_async();
       mbarrier_arrive(shared_address(&shared.weights_ready[0][0]));
-      consumer.template soften<1>(scores, p.scale_log2, base, weights);
-      publish<D, 1>(consumer, lane, weights, shared.weights0);
+      consumer.template softmax<1>(scores, p.scale_log2, base, weights);
+      store_weights<D, 1>(consumer, lane, weights, shared.weights0);
       fence_proxy_async();
       mbarrier_arrive(shared_address(&shared.weights_ready[0][1]));
       consumer.rescale(factor);
-      multiply_own<D, 0>(shared, consumer.out, weights);
+      multiply_own_pv<D, 0>(shared, consumer.out, weights);
     };
-    int page = segment.begin;
-    for (; page + 1 < segment.end; page += 2) {
+    int page = split.begin;
+    for (; page + 1 < split.end; page += 2) {
       own_page(page);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[0][0], lane);
+      release_page<kCluster>(shared.k_empty[0][0], lane);
       mbarrier_wait(shared_address(&shared.weights_ready[1][0]), other_parity);
-      consumer.follow(shared.statistics[1], factor);
+      consumer.adopt_maximum(shared.statistics[1], factor);
       consumer.rescale(factor);
-      multiply_other<D, 0>(shared, other_parity, consumer.out);
+      multiply_other_pv<D, 0>(shared, other_parity, consumer.out);
       other_parity ^= 1;
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[1][0], lane);
+      release_page<kCluster>(shared.k_empty[1][0], lane);
     }
-    if (page < segment.end) {
+    if (page < split.end) {
       own_page(page);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[0][0], lane);
+      release_page<kCluster>(shared.k_empty[0][0], lane);
     }
-    write_segment<D, 0>(p, segment, shared, consumer, turn, lane);
-    turn ^= 1;
+    write_split<D, 0>(p, split, shared, consumer, sums_parity, lane);
+    sums_parity ^= 1;
   }
 }
 
-// Consumer 1: scores odd pages, owns the right half of the output.
+// The right consumer: scores odd pages, owns the right half of the output.
 template <class D, int kCluster>
 __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStorage<D>& shared,
                                               int thread) {
@@ -660,75 +686,75 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
   Consumer<D> consumer;
   consumer.row[0] = thread / 32 * 16 + lane / 4;
   consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, turn = 0;
+  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, sums_parity = 0;
   float scores[32];
   uint32_t weights[4][4];
   float top[2];
   float factor[2];
   float base[2];
 
-  SegmentWalker walker(p);
-  Segment segment;
-  while (walker.next(segment)) {
+  SplitIterator splits(p);
+  Split split;
+  while (splits.next(split)) {
     consumer.reset();
-    if (segment.begin < segment.end) {
+    if (split.first && split.begin < split.end) {
       mbarrier_wait(shared_address(&shared.q_full), q_parity);
       q_parity ^= 1;
     }
-    // The even page's weights, once there, and the right half of its values.
+    // The even page's weights, once they are there, times the right half of its values.
     const auto other_page = [&] {
       mbarrier_wait(shared_address(&shared.weights_ready[0][0]), other_parity);
-      consumer.follow(shared.statistics[0], factor);
+      consumer.adopt_maximum(shared.statistics[0], factor);
       consumer.rescale(factor);
-      multiply_other<D, 1>(shared, other_parity, consumer.out);
+      multiply_other_pv<D, 1>(shared, other_parity, consumer.out);
       other_parity ^= 1;
     };
-    int page = segment.begin;
-    for (; page + 1 < segment.end; page += 2) {
-      const int valid = segment.length - (page + 1) * kPage;
+    int page = split.begin;
+    for (; page + 1 < split.end; page += 2) {
+      const int valid = split.length - (page + 1) * kPage;
       if (valid < kPage) {
-        clear_tail<D, 1>(shared, k_parity, valid, thread);
+        zero_tail<D, 1>(shared, k_parity, valid, thread);
       }
-      score_page<D, 1>(shared, k_parity, scores);
+      multiply_qk<D, 1>(shared, k_parity, scores);
       k_parity ^= 1;
       wgmma_wait<0>();
       pin(scores);
-      if (page + 3 >= segment.end && lane == 0) {
+      if (page + 3 >= split.end && split.last && lane == 0) {
         mbarrier_arrive(shared_address(&shared.q_empty));
       }
-      mask_scores(p, segment, page + 1, consumer, lane, scores);
-      largest_scores(scores, top);
+      mask_scores(p, split, page + 1, consumer, lane, scores);
+      row_maxima(scores, top);
       other_page();
-      consumer.settle(top, p.scale_log2, factor, base);
-      consumer.template soften<0>(scores, p.scale_log2, base, weights);
-      publish<D, 0>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
-      publish(consumer, lane, factor, shared.statistics[1]);
+      consumer.update_maximum(top, p.scale_log2, factor, base);
+      consumer.template softmax<0>(scores, p.scale_log2, base, weights);
+      store_weights<D, 0>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
+      store_statistics(consumer, lane, factor, shared.statistics[1]);
       fence_proxy_async();
       mbarrier_arrive(shared_address(&shared.weights_ready[1][0]));
-      consumer.template soften<1>(scores, p.scale_log2, base, weights);
-      publish<D, 1>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
+      consumer.template softmax<1>(scores, p.scale_log2, base, weights);
+      store_weights<D, 1>(consumer, lane, weights, shared.k[1][D::kRopeBox]);
       fence_proxy_async();
       mbarrier_arrive(shared_address(&shared.weights_ready[1][1]));
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[0][1], lane);
+      release_page<kCluster>(shared.k_empty[0][1], lane);
       consumer.rescale(factor);
-      multiply_own<D, 1>(shared, consumer.out, weights);
+      multiply_own_pv<D, 1>(shared, consumer.out, weights);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[1][1], lane);
+      release_page<kCluster>(shared.k_empty[1][1], lane);
     }
-    if (page < segment.end) {
-      if (page == segment.begin && lane == 0) {
+    if (page < split.end) {
+      if (page == split.begin && split.last && lane == 0) {
         mbarrier_arrive(shared_address(&shared.q_empty));
       }
       other_page();
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back<kCluster>(shared.k_empty[0][1], lane);
+      release_page<kCluster>(shared.k_empty[0][1], lane);
     }
-    write_segment<D, 1>(p, segment, shared, consumer, turn, lane);
-    turn ^= 1;
+    write_split<D, 1>(p, split, shared, consumer, sums_parity, lane);
+    sums_parity ^= 1;
   }
 }
 
@@ -819,30 +845,6 @@ bool decode_dimensions_supported(int latent_dim, int rope_dim) {
          (latent_dim == 256 && (rope_dim == 32 || rope_dim == 64));
 }
 
-DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors) {
-  DecodeShape shape;
-  shape.rows = args.s_q * (args.h_q / args.h_kv);
-  shape.row_tiles = (shape.rows + kTileRows - 1) / kTileRows;
-  shape.cluster = shape.row_tiles % 2 == 0 ? 2 : 1;
-  shape.parts = max(1, multiprocessors / (shape.row_tiles * args.h_kv));
-  const int pages = args.fixed_split_tokens / SPARK_MLA_PAGE_TOKENS;
-  shape.max_splits = pages > 0 ? args.batch * ((args.max_blocks + pages - 1) / pages)
-                               : args.batch + shape.parts;
-  return shape;
-}
-
-size_t decode_workspace_bytes(const spark_mla_decode_args& args, const DecodeShape& shape) {
-  return static_cast<size_t>(shape.max_splits) * args.h_kv * shape.rows *
-         (args.latent_dim * sizeof(__half) + sizeof(PieceNote));
-}
-
-Pieces pieces_of(const spark_mla_decode_args& args, const DecodeShape& shape) {
-  __half* const values = static_cast<__half*>(args.workspace);
-  return {values, reinterpret_cast<PieceNote*>(values + static_cast<int64_t>(shape.max_splits) *
-                                                            args.h_kv * shape.rows *
-                                                            args.latent_dim)};
-}
-
 cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape) {
   TensorMapEncoder encoder;
   cudaError_t error = find_encoder(&encoder);
@@ -886,7 +888,7 @@ cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeS
   p.out_stride_token = args.out_stride_token;
   p.out_stride_head = args.out_stride_head;
   p.lse = args.lse;
-  p.pieces = pieces_of(args, shape);
+  p.splits = split_results(args, shape);
   p.max_splits = shape.max_splits;
   p.batch = args.batch;
   p.s_q = args.s_q;

@@ -11,17 +11,17 @@
 
 namespace spark_mla {
 
-constexpr int kTileRows = 64;  // query rows of one block: wgmma's M
+constexpr int kTileRows = 64;  // query rows of one thread block: wgmma's M
 
 // Columns of a row of the scheduler's table. A part is a run of consecutive pages, over one or more
-// sequences, that one block (or cluster) works through.
+// sequences, that one thread block (or cluster) works through.
 enum MetadataColumn {
   kFirstSequence = 0,  // equals batch where the part has no work
   kFirstPage = 1,      // within kFirstSequence
   kLastSequence = 2,   // included
   kEndPage = 3,        // within kLastSequence, excluded
-  kFirstSplit = 4,     // which piece of kFirstSequence comes first
-  kSplitPages = 5,     // every piece ends at a multiple of this
+  kFirstSplit = 4,     // which split of kFirstSequence comes first
+  kHalved = 5,         // 1: sequences are cut at split_begin(); 0: where parts end, nowhere else
   kFirstLength = 6,    // tokens of kFirstSequence
 };
 
@@ -34,23 +34,48 @@ struct DecodeShape {
   int max_splits;  // of the whole batch
 };
 
-// What goes with a row of a piece.
-struct PieceNote {
-  float lse;   // base 2, over the piece's tokens; -infinity where the row sees none of them
-  float unit;  // what 1 of its 16-bit numbers stands for
+// What goes with a row of a split.
+struct SplitRow {
+  float lse;    // base 2, over the split's tokens; -infinity where the row sees none of them
+  float scale;  // the row's output is this times its 16-bit values
 };
 
-// The workspace: what decode leaves of each piece of a sequence that was cut. 16 bits are enough: a
+// The workspace: what decode leaves of each split of a sequence that was cut. 16 bits are enough: a
 // row's largest number uses all of a half's 11, and the weights that went into it had bfloat16's 8.
-struct Pieces {
-  __half* values;    // [max_splits, h_kv, rows, latent_dim]
-  PieceNote* notes;  // [h_kv, rows, max_splits]: those of a row side by side
+struct SplitResults {
+  __half* values;  // [max_splits, h_kv, rows, latent_dim]
+  SplitRow* rows;  // [h_kv, rows, max_splits]: those of a row side by side
 };
+
+// SPARK_MLA_SPLIT_BY_LENGTH: how often a sequence of so many pages is halved, into 2^this splits. A
+// function of the sequence's own length, so that its result is the same in every batch. Until a
+// split has at most 24 pages and a 64th of the sequence's (each row tile, which occupies a
+// multiprocessor of its own, counts as a sequence): short sequences then occupy several
+// multiprocessors, and long ones, which are cut into 64 at most, do not spend their time on
+// merging. Powers of two, because equal sequences, often 2^n of them, then leave few
+// multiprocessors without work. Never falls as pages grow.
+__host__ __device__ inline int halvings_by_length(int pages, int row_tiles) {
+  const int of_tile = pages / row_tiles;
+  int halvings = 0;
+  while ((of_tile >> halvings) > 24 + of_tile / 64) {
+    ++halvings;
+  }
+  return halvings;
+}
+
+// The first page of split `index` of a sequence that was halved so often, always even, because the
+// decode kernel works on pairs of pages: splits are equal as nearly as pairs allow. All of the
+// sequence's pages where `index` is the number of splits.
+__host__ __device__ inline int split_begin(int pages, int halvings, int index) {
+  const int pairs = (pages + 1) / 2;
+  const int page = static_cast<int>((static_cast<unsigned>(index) * pairs) >> halvings) * 2;
+  return page < pages ? page : pages;
+}
 
 DecodeShape decode_shape(const spark_mla_decode_args& args, int multiprocessors);
 
 size_t decode_workspace_bytes(const spark_mla_decode_args& args, const DecodeShape& shape);
-Pieces pieces_of(const spark_mla_decode_args& args, const DecodeShape& shape);
+SplitResults split_results(const spark_mla_decode_args& args, const DecodeShape& shape);
 
 // True where decode kernels are built for these dimensions.
 bool decode_dimensions_supported(int latent_dim, int rope_dim);
@@ -58,10 +83,10 @@ bool decode_dimensions_supported(int latent_dim, int rope_dim);
 // Lengths -> metadata and num_splits: scheduler.cu.
 cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const DecodeShape& shape);
 
-// Attention over each part; whole sequences go to out and lse, pieces to the workspace: decode.cu.
+// Attention over each part; whole sequences go to out and lse, splits to the workspace: decode.cu.
 cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape);
 
-// Pieces in the workspace -> out and lse: combine.cu.
+// Splits in the workspace -> out and lse: combine.cu.
 cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const DecodeShape& shape);
 
 // Plain float32 decode, any shape: reference.cu.

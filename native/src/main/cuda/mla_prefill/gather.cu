@@ -1,7 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Rows of the paged cache into two contiguous arrays, one warp a row: what the product that expands
-// latents to keys and values takes.
+// Copies rows of the paged cache into two contiguous arrays, latents and rope parts, one warp a
+// row: the operands of the GEMM that expands latents to keys and values, and of prefill.cu.
 
 #include <cstdint>
 

@@ -11,7 +11,7 @@
 namespace spark_mla {
 
 // True where the tensor core kernel is built for the sizes of a key and a value.
-bool prefill_dimensions_supported(const spark_mla_prefill_args& args);
+bool prefill_dimensions_supported(int nope_dim, int rope_dim, int value_dim);
 
 // Attention to expanded keys: prefill.cu.
 cudaError_t launch_prefill(const spark_mla_prefill_args& args, int multiprocessors);

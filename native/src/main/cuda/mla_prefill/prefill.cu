@@ -1,13 +1,29 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Prefill attention over expanded keys for sm_90a: wgmma, TMA, mbarriers. docs/kernels.md draws the
-// schedule, which is FlashAttention-3's (arXiv:2407.08608).
+// Prefill attention over expanded keys and values for sm_90a: out = softmax(scale * q k^T) v for
+// the query rows of several segments, each row over the keys of its segment up to a diagonal.
+// Written with wgmma, TMA and mbarriers; the schedule is FlashAttention-3's (arXiv:2407.08608).
 //
-// A block of three warpgroups works through tiles of 128 query rows of one head, one after another.
-// Warpgroup 0 loads; two consumers hold 64 rows each, and take turns at the tensor cores: while one
-// computes its softmax, the other's products run. A consumer issues the scores of the next keys
-// before the product of the current weights with their values, so that its own softmax too runs
-// beside a product. The tiles of all segments are dealt out longest first.
+// Tiles. A tile is 128 query rows of one head, and the key tiles of kTileKeys keys that any of its
+// rows sees, taken from the last to the first, so that masked ones come first. A persistent thread
+// block works through its tiles, dealt longest first (TileFinder).
+//
+// Warpgroups. Warpgroup 0 loads. Two consumers hold 64 rows each and take turns at the tensor
+// cores: while one computes its softmax, the other's GEMMs run. A consumer enqueues the scores of
+// the next keys before it multiplies the current weights with their values, so that its own softmax
+// too runs beside a GEMM.
+//
+// Who waits on what:
+//   loader     q_empty            all consumer threads have read the queries, and which tile it is
+//              k_empty, v_empty   a key tile's keys or values may be overwritten
+//   consumers  q_full             a tile's queries, and which tile it is
+//              k_full, v_full     a key tile's keys; its values
+//              kTurn              the other consumer has enqueued its GEMMs
+//              kTailZeroed        values past the segment's end are zero
+//
+// A row's result depends on its query, its keys and where the key tiles begin (at the segment's
+// first key), but not on the other rows of its tile: key tiles in which it sees nothing leave its
+// maximum at -infinity and its sum and output at 0.
 
 #include <cuda_bf16.h>
 #include <math_constants.h>
@@ -24,7 +40,6 @@
 namespace spark_mla {
 namespace {
 
-constexpr int kRopeDim = 64;
 constexpr int kBoxColumns = 64;  // one 128-byte swizzle row of bf16
 constexpr int kBoxRowBytes = kBoxColumns * 2;
 constexpr int kConsumers = 2;
@@ -36,14 +51,17 @@ constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
 constexpr int kConsumerThreads = kConsumers * kWarpgroup;
 constexpr int kConsumerWarps = kConsumerThreads / 32;
 constexpr int kStages = 2;
-constexpr float kRescaleAbove = 8.f;  // growth of a row's maximum, in powers of two, that is let be
+// A row's maximum may be outgrown by 2 to this before sums and outputs are rescaled to the new one.
+constexpr float kRescaleAbove = 8.f;
 
 // Named barriers; 0 is __syncthreads'.
-enum NamedBarrier { kTurn = 1 /* and 2 */, kCleared = 3 };
+enum NamedBarrier { kTurn = 1 /* and 2, one a consumer */, kTailZeroed = 3 };
 
-template <int kNopeDim, int kValueDim, int kKeys>
+template <int kNopeDim, int kRopeDim, int kValueDim, int kKeys>
 struct Dimensions {
   static constexpr int kNope = kNopeDim;
+  static constexpr int kRope = kRopeDim;
+  static constexpr int kValue = kValueDim;
   static constexpr int kTileKeys = kKeys;
   static constexpr int kNopeBoxes = kNopeDim / kBoxColumns;
   static constexpr int kKeyBoxes = kNopeBoxes + 1;
@@ -51,8 +69,10 @@ struct Dimensions {
   static constexpr int kBoxBytes = kKeys * kBoxRowBytes;
   static constexpr int kScores = kKeys / 2;  // float32 registers of a thread
   static constexpr int kOut = kValueDim / 2;
-  static constexpr int kSteps = kKeys / 16;
-  static_assert(kNopeDim % kBoxColumns == 0 && kValueDim % kBoxColumns == 0 && kKeys % 16 == 0);
+  static constexpr int kQkSteps = (kNopeDim + kRopeDim) / 16;  // wgmmas, 16 columns each
+  static constexpr int kPvSteps = kKeys / 16;                  // and 16 keys each
+  static_assert(kNopeDim % kBoxColumns == 0 && kValueDim % kBoxColumns == 0);
+  static_assert(kRopeDim % 16 == 0 && kRopeDim <= kBoxColumns && kKeys % 16 == 0);
 };
 
 // 128 query rows of one head, and the keys they see.
@@ -93,7 +113,7 @@ struct PrefillParams {
   float* lse;
   int segments;
   int heads;
-  int group_heads;  // heads whose tiles are dealt out together
+  int group_heads;  // heads whose tiles are numbered together
   int total_q;
   int merge;
   float scale_log2;  // softmax_scale * log2(e)
@@ -103,9 +123,9 @@ struct PrefillParams {
 // ---- Order of work ------------------------------------------------------------------------------
 
 // Numbers the tiles of all segments and heads: group of heads by group of heads, in a group by
-// falling number of key tiles, among equals by segment, and the group's heads innermost. Blocks that
-// run together so share keys in L2, and the longest tiles come first. Each call is for a higher
-// number than the one before, by all lanes of a warp alike.
+// falling number of key tiles, among equals by segment, and the group's heads innermost. Blocks
+// that run together so share keys in L2, and the longest tiles come first. Each call is for a
+// higher number than the one before, by all lanes of a warp alike.
 template <class D>
 class TileFinder {
  public:
@@ -197,8 +217,8 @@ class TileFinder {
 
 // ---- Loading ------------------------------------------------------------------------------------
 
-// One warp finds the block's tiles and loads them. Blocks take the tiles' numbers to and fro, so that
-// who got the longest of one round gets the shortest of the next.
+// One warp finds the block's tiles and loads them. Odd rounds deal the tiles in the opposite order,
+// so that the block with the longest tile of one round gets the shortest of the next.
 template <class D>
 __device__ __forceinline__ void load(const PrefillParams& p, SharedStorage<D>& shared, int lane) {
   TileFinder<D> finder(p, lane);
@@ -267,20 +287,20 @@ template <class D>
 struct Consumer {
   float scores[D::kScores];
   float out[D::kOut];
-  uint32_t weights[D::kSteps][4];  // as wgmma's left operand
+  uint32_t weights[D::kPvSteps][4];  // as wgmma's left operand
   float maximum[2];
   float sum[2];  // of this thread's own columns
   int row[2];    // within the tile
 
   // Enqueues scores = queries * keys^T.
-  __device__ __forceinline__ void score(SharedStorage<D>& shared, uint32_t stage) {
+  __device__ __forceinline__ void multiply_qk(SharedStorage<D>& shared, uint32_t stage) {
     const uint64_t q = wgmma_descriptor(
         shared_address(shared.q) + row_of_consumer() * kBoxRowBytes, 0);
     const uint64_t k = wgmma_descriptor(shared_address(shared.k[stage]), 0);
     pin(scores);
     wgmma_fence();
 #pragma unroll
-    for (int step = 0; step < D::kKeyBoxes * 4; ++step) {
+    for (int step = 0; step < D::kQkSteps; ++step) {
       wgmma_ss(scores, q + ((step / 4 * kQueryBoxBytes + step % 4 * 32) >> 4),
                k + ((step / 4 * D::kBoxBytes + step % 4 * 32) >> 4), step > 0);
     }
@@ -288,12 +308,12 @@ struct Consumer {
   }
 
   // Enqueues out += weights * values.
-  __device__ __forceinline__ void multiply(SharedStorage<D>& shared, uint32_t stage) {
+  __device__ __forceinline__ void multiply_pv(SharedStorage<D>& shared, uint32_t stage) {
     const uint64_t v = wgmma_descriptor(shared_address(shared.v[stage]), D::kBoxBytes);
     pin(out);
     wgmma_fence();
 #pragma unroll
-    for (int step = 0; step < D::kSteps; ++step) {
+    for (int step = 0; step < D::kPvSteps; ++step) {
       wgmma_rs_t(out, weights[step], v + ((step * 16 * kBoxRowBytes) >> 4));
     }
     wgmma_commit();
@@ -303,7 +323,7 @@ struct Consumer {
     return (threadIdx.x / kWarpgroup - 1) * kConsumerRows;
   }
 
-  // Hides keys past the segment's end or after the query.
+  // Masks keys past the segment's end or after the query.
   __device__ __forceinline__ void mask(const Tile& tile, int key_tile, int lane) {
     const int first = key_tile * D::kTileKeys;
     if (first + D::kTileKeys <= min(tile.keys, tile.diagonal + row_of_consumer() + 1)) {
@@ -325,7 +345,7 @@ struct Consumer {
   // Scores -> their exponentials, relative to a maximum that moves only when a row has outgrown it
   // by 2^kRescaleAbove: exact all the same, since sum and out share it. `factor` is by how much
   // that makes the sum and out smaller.
-  __device__ __forceinline__ void soften(float scale_log2, float (&factor)[2]) {
+  __device__ __forceinline__ void softmax(float scale_log2, float (&factor)[2]) {
     float base[2];
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
@@ -375,9 +395,10 @@ struct Consumer {
   }
 };
 
-// Values past the segment's end may hold NaN, and 0 * NaN is NaN: both consumers clear a half.
+// Values past the segment's end may hold NaN, and 0 * NaN is NaN: each consumer zeroes half of the
+// rows.
 template <class D>
-__device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t stage, int valid) {
+__device__ __forceinline__ void zero_tail(SharedStorage<D>& shared, uint32_t stage, int valid) {
   const int thread = threadIdx.x - kWarpgroup;
   for (int i = thread; i < (D::kTileKeys - valid) * 8; i += kConsumerThreads) {
     const int offset = (valid + i / 8) * kBoxRowBytes + i % 8 * 16;
@@ -387,34 +408,34 @@ __device__ __forceinline__ void clear_tail(SharedStorage<D>& shared, uint32_t st
     }
   }
   fence_proxy_async();
-  named_barrier_sync(kCleared, kConsumerThreads);
+  named_barrier_sync(kTailZeroed, kConsumerThreads);
 }
 
+// Writes a tile's rows, merged with what is there already if the call says so. A row that sees none
+// of a merging call's keys is left as it is.
 template <class D>
 __device__ __forceinline__ void write_tile(const PrefillParams& p, const Tile& tile,
                                            Consumer<D>& consumer, int lane) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     const float total = quad_sum(consumer.sum[h]);
-    const bool exists = consumer.row[h] < tile.rows;
+    const bool empty = !(total > 0.f);
+    const bool writes = consumer.row[h] < tile.rows && !(p.merge && empty);
     const int row = tile.row + consumer.row[h];
     float* lse = p.lse + static_cast<int64_t>(tile.head) * p.total_q + row;
     __nv_bfloat16* out = p.out + row * p.out_stride_token + tile.head * p.out_stride_head;
-    float result = total > 0.f ? consumer.maximum[h] * p.scale + logf(total) : CUDART_INF_F;
-    float inverse = total > 0.f ? 1.f / total : 0.f;
+    float result = empty ? CUDART_INF_F : consumer.maximum[h] * p.scale + logf(total);
+    float inverse = empty ? 0.f : 1.f / total;
     float before = 0.f;  // weight of what out holds already
-    if (p.merge) {
-      const float other = exists ? *lse : CUDART_INF_F;
-      if (total > 0.f && other != CUDART_INF_F) {
+    if (p.merge && writes) {
+      const float other = *lse;
+      if (other != CUDART_INF_F) {
         const float top = fmaxf(result, other);
         const float mine = expf(result - top);
         const float others = expf(other - top);
         result = top + logf(mine + others);
         inverse *= mine / (mine + others);
         before = others / (mine + others);
-      } else if (!(total > 0.f)) {
-        result = other;
-        before = other != CUDART_INF_F ? 1.f : 0.f;
       }
     }
     __syncwarp();
@@ -424,7 +445,7 @@ __device__ __forceinline__ void write_tile(const PrefillParams& p, const Tile& t
         consumer.out[i] *= inverse;
       }
     }
-    if (p.merge && exists && before > 0.f) {
+    if (before > 0.f) {
 #pragma unroll
       for (int i = 0; i < D::kOut / 4; ++i) {
         const float2 old = __bfloat1622float2(
@@ -443,12 +464,12 @@ __device__ __forceinline__ void write_tile(const PrefillParams& p, const Tile& t
         word[j] = pack_bf16(consumer.out[at], consumer.out[at + 1]);
       }
       transpose_quad(word, lane);
-      if (exists) {
+      if (writes) {
         *reinterpret_cast<uint4*>(out + i * 32 + lane % 4 * 8) =
             make_uint4(word[0], word[1], word[2], word[3]);
       }
     }
-    if (exists && lane % 4 == 0) {
+    if (writes && lane % 4 == 0) {
       *lse = result;
     }
   }
@@ -458,13 +479,13 @@ template <class D>
 __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>& shared) {
   const int lane = threadIdx.x % 32;
   const int side = __shfl_sync(0xffffffffu, threadIdx.x / kWarpgroup, 0) - 1;
-  const auto give_back = [&](uint64_t& empty) {
+  const auto release = [&](uint64_t& empty) {
     if (lane == 0) {
       mbarrier_arrive(shared_address(&empty));
     }
   };
   // Each lane for itself, since each has read which tile it is.
-  const auto give_back_queries = [&] { mbarrier_arrive(shared_address(&shared.q_empty)); };
+  const auto release_queries = [&] { mbarrier_arrive(shared_address(&shared.q_empty)); };
   Consumer<D> consumer;
   consumer.row[0] = threadIdx.x / 32 % 4 * 16 + lane / 4 + side * kConsumerRows;
   consumer.row[1] = consumer.row[0] + 8;
@@ -488,62 +509,62 @@ __device__ __forceinline__ void consume(const PrefillParams& p, SharedStorage<D>
     consumer.maximum[0] = consumer.maximum[1] = -CUDART_INF_F;
     consumer.sum[0] = consumer.sum[1] = 0.f;
     if (tile.key_tiles == 0) {
-      give_back_queries();
+      release_queries();
     } else {
       int key_tile = tile.key_tiles - 1;
       uint32_t stage = k_uses % kStages;
       mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
       ++k_uses;
-      consumer.score(shared, stage);
+      consumer.multiply_qk(shared, stage);
       wgmma_wait<0>();
       pin(consumer.scores);
-      give_back(shared.k_empty[stage]);
+      release(shared.k_empty[stage]);
       if (key_tile == 0) {
-        give_back_queries();
+        release_queries();
       }
       consumer.mask(tile, key_tile, lane);
-      consumer.soften(p.scale_log2, factor);
+      consumer.softmax(p.scale_log2, factor);
       consumer.pack();
       const int valid = tile.keys - key_tile * D::kTileKeys;
       if (valid < D::kTileKeys) {
         stage = v_uses % kStages;
         mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
-        clear_tail(shared, stage, valid);
+        zero_tail(shared, stage, valid);
       }
       for (--key_tile; key_tile >= 0; --key_tile) {
         stage = k_uses % kStages;
         mbarrier_wait(shared_address(&shared.k_full[stage]), k_uses / kStages % 2);
         ++k_uses;
         named_barrier_sync(kTurn + side, kConsumerThreads);
-        consumer.score(shared, stage);
+        consumer.multiply_qk(shared, stage);
         const uint32_t v_stage = v_uses % kStages;
         mbarrier_wait(shared_address(&shared.v_full[v_stage]), v_uses / kStages % 2);
         ++v_uses;
-        consumer.multiply(shared, v_stage);
+        consumer.multiply_pv(shared, v_stage);
         named_barrier_arrive(kTurn + 1 - side, kConsumerThreads);
         wgmma_wait<1>();
         pin(consumer.scores);
-        give_back(shared.k_empty[stage]);
+        release(shared.k_empty[stage]);
         if (key_tile == 0) {
-          give_back_queries();
+          release_queries();
         }
         consumer.mask(tile, key_tile, lane);
-        consumer.soften(p.scale_log2, factor);
-        // The assembler would wait first and soften then; it does not look through this.
+        consumer.softmax(p.scale_log2, factor);
+        // The assembler would move the wait before the softmax; it does not look through this.
         __syncwarp(consumer.sum[0] + consumer.sum[1] != -1.f ? 0xffffffffu : 0u);
         wgmma_wait<0>();
         pin(consumer.out);
-        give_back(shared.v_empty[v_stage]);
+        release(shared.v_empty[v_stage]);
         consumer.pack();
         consumer.rescale(factor);
       }
       stage = v_uses % kStages;
       mbarrier_wait(shared_address(&shared.v_full[stage]), v_uses / kStages % 2);
       ++v_uses;
-      consumer.multiply(shared, stage);
+      consumer.multiply_pv(shared, stage);
       wgmma_wait<0>();
       pin(consumer.out);
-      give_back(shared.v_empty[stage]);
+      release(shared.v_empty[stage]);
     }
     write_tile(p, tile, consumer, lane);
   }
@@ -598,18 +619,18 @@ cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
   cudaError_t error = find_encoder(&encoder);
   if (error == cudaSuccess) {
     error = encode_map<3>(encoder, &p.q_map, args.q,
-                          {D::kNope + kRopeDim, args.heads, args.total_q},
+                          {D::kNope + D::kRope, args.heads, args.total_q},
                           {args.q_stride_head, args.q_stride_token}, {kBoxColumns, 1, kTileRows});
   }
   if (error == cudaSuccess) {
     error = encode_map<3>(encoder, &p.kv_map, args.kv,
-                          {D::kNope + args.value_dim, args.heads, args.total_k},
+                          {D::kNope + D::kValue, args.heads, args.total_k},
                           {args.kv_stride_head, args.kv_stride_token},
                           {kBoxColumns, 1, D::kTileKeys});
   }
   if (error == cudaSuccess) {
-    error = encode_map<3>(encoder, &p.rope_map, args.k_rope, {kRopeDim, 1, args.total_k},
-                          {kRopeDim, args.k_rope_stride_token}, {kBoxColumns, 1, D::kTileKeys});
+    error = encode_map<3>(encoder, &p.rope_map, args.k_rope, {D::kRope, 1, args.total_k},
+                          {D::kRope, args.k_rope_stride_token}, {kBoxColumns, 1, D::kTileKeys});
   }
   if (error != cudaSuccess) {
     return error;
@@ -639,14 +660,23 @@ cudaError_t launch(const spark_mla_prefill_args& args, int multiprocessors) {
 
 }  // namespace
 
-bool prefill_dimensions_supported(const spark_mla_prefill_args& args) {
-  return args.rope_dim == kRopeDim && ((args.nope_dim == 128 && args.value_dim == 128) ||
-                                       (args.nope_dim == 192 && args.value_dim == 256));
+bool prefill_dimensions_supported(int nope_dim, int rope_dim, int value_dim) {
+  return (nope_dim == 128 && rope_dim == 64 && value_dim == 128) ||
+         (nope_dim == 192 && rope_dim == 64 && value_dim == 256) ||
+         (nope_dim == 64 && rope_dim == 64 && value_dim == 128) ||
+         (nope_dim == 64 && rope_dim == 32 && value_dim == 64);
 }
 
 cudaError_t launch_prefill(const spark_mla_prefill_args& args, int multiprocessors) {
-  return args.nope_dim == 128 ? launch<Dimensions<128, 128, 128>>(args, multiprocessors)
-                              : launch<Dimensions<192, 256, 80>>(args, multiprocessors);
+  switch (args.nope_dim) {
+    case 128:
+      return launch<Dimensions<128, 64, 128, 128>>(args, multiprocessors);
+    case 192:
+      return launch<Dimensions<192, 64, 256, 80>>(args, multiprocessors);
+    default:
+      return args.rope_dim == 64 ? launch<Dimensions<64, 64, 128, 128>>(args, multiprocessors)
+                                 : launch<Dimensions<64, 32, 64, 128>>(args, multiprocessors);
+  }
 }
 
 }  // namespace spark_mla

@@ -18,46 +18,50 @@ import static dev.sparkmla.cuda.TensorChecks.requireType;
  *
  * <pre>{@code
  * MlaDecode decode = MlaDecode.on(context);
- * try (MlaMetadata metadata = decode.metadata(MlaShape.of(batch, 1, heads, maxBlocks))) {
+ * MlaShape shape =
+ *     new MlaShape(batch, 1, heads, 1, latentDim, ropeDim, maxBlocks, SplitPolicy.BY_LENGTH);
+ * try (MlaMetadata metadata = decode.metadata(shape)) {
  *   metadata.update(lengths, stream);                       // once a step
  *   for (Layer layer : layers) {                            // once a layer
- *     decode.withKvCache(q, layer.cache(), blockTable, metadata.cacheSeqlens(), 512, metadata,
- *         scale, false, out, logSumExp, stream);
+ *     decode.withKvCache(q, layer.cache(), blockTable, metadata.cacheSeqlens(), latentDim,
+ *         metadata, scale, false, out, logSumExp, stream);
  *   }
  * }
  * }</pre>
  *
  * <p>Every call only enqueues work on its stream: it neither allocates nor waits, and may be
- * captured into a {@link CudaGraph}. The same input gives bit-identical output; under {@link
- * SplitPolicy#fixed} also whatever else is in the batch.
+ * captured into a {@link CudaGraph}. The same input gives bit-identical output; with {@link
+ * SplitPolicy#BY_LENGTH} a sequence's output does not depend on the rest of the batch either.
  *
  * <p>Immutable and thread-safe; calls that share an {@link MlaMetadata} belong on one stream.
  */
-public final class MlaDecode {
+public final class MlaDecode extends DeviceKernels {
   /** Tokens in one page of the cache. */
   public static final int PAGE_TOKENS = 64;
 
-  private final CudaContext context;
-
-  /** For tests of argument checks, which need neither device nor library. */
   MlaDecode(CudaContext context) {
-    this.context = context;
+    super(context);
   }
 
-  /**
-   * Readies decoding on a device.
-   *
-   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
-   *     build has no native library
-   */
+  /** The operations of a device that {@link CudaContext#requireKernels} accepts. */
   public static MlaDecode on(CudaContext context) {
-    context.device().requireHopper();
-    NativeLibrary.load();
-    return new MlaDecode(context);
+    return new MlaDecode(context.requireKernels());
   }
 
   /**
-   * Allocates what a step of these sizes needs on the device.
+   * Whether kernels are built for a cache of these sizes. Needs the native library, but no device.
+   *
+   * @param latentDim elements of a token's latent part
+   * @param ropeDim elements of its rope part
+   * @throws CudaUnavailableException where this build has no native library
+   */
+  public static boolean supports(int latentDim, int ropeDim) {
+    NativeLibrary.load();
+    return NativeDecode.supports(latentDim, ropeDim);
+  }
+
+  /**
+   * Allocates what a step of these sizes needs on the device, a workspace of its own included.
    *
    * @throws CudaArgumentException where no kernel is built for its dimensions
    * @throws CudaException where memory does not suffice
@@ -67,18 +71,41 @@ public final class MlaDecode {
   }
 
   /**
+   * The same with a workspace of the caller's, who closes it after the metadata. Metadata of
+   * several shapes may share one, used on one stream.
+   *
+   * @param workspace at least {@link #workspaceBytes} of the shape
+   * @throws CudaArgumentException where no kernel is built for its dimensions, or the workspace is
+   *     too small or of another context
+   * @throws CudaException where memory does not suffice
+   */
+  public MlaMetadata metadata(MlaShape shape, DeviceBuffer workspace) {
+    return MlaMetadata.allocate(context, shape, workspace);
+  }
+
+  /**
+   * Bytes of workspace that a step of these sizes needs, whatever its lengths. Never falls as the
+   * batch or the block table's width grows.
+   *
+   * @throws CudaArgumentException where no kernel is built for its dimensions
+   */
+  public long workspaceBytes(MlaShape shape) {
+    return MlaMetadata.workspaceBytes(context, shape);
+  }
+
+  /**
    * Enqueues the attention of one layer. The last dimension of every bfloat16 tensor is contiguous,
    * its address a multiple of 16 bytes, its strides multiples of 8 elements.
    *
    * @param q bfloat16 [batch, s_q, h_q, latentDim + ropeDim]
-   * @param kCache bfloat16 [blocks, 64, h_kv, latentDim + ropeDim]; tokens past a sequence's end
-   *     may hold anything, NaN too
+   * @param kCache bfloat16 [blocks, {@link #PAGE_TOKENS}, h_kv, latentDim + ropeDim]; tokens past a
+   *     sequence's end may hold anything, NaN too
    * @param blockTable int32 [batch, maxBlocks]: the pages of each sequence; entries past its last
    *     page are never looked at, those before must be less than the number of blocks
    * @param cacheSeqlens int32 [batch]: the lengths that {@code metadata} was updated with
    * @param headDimV elements of an output row, the latent dimension
    * @param metadata of this step
-   * @param softmaxScale positive and finite, such as 576^-0.5
+   * @param softmaxScale positive and finite; usually (key head size of the model)^-0.5
    * @param causal whether query token i of s_q sees only the keys 0 to length − s_q + i; else it
    *     sees all
    * @param out gets bfloat16 [batch, s_q, h_q, headDimV]; zero where a row sees no key
@@ -114,11 +141,8 @@ public final class MlaDecode {
             causal,
             out,
             logSumExp);
-    requireContext("stream", stream.context(), context);
     metadata.describe(fields);
-    fields[NativeDecode.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(NativeDecode.decode(fields), "spark_mla_decode", context.device());
+    enqueue("spark_mla_decode", NativeDecode::decode, fields, stream);
   }
 
   /**
@@ -149,10 +173,7 @@ public final class MlaDecode {
             causal,
             out,
             logSumExp);
-    fields[NativeDecode.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(
-        NativeDecode.reference(fields), "spark_mla_decode_reference", context.device());
+    enqueue("spark_mla_decode_reference", NativeDecode::reference, fields, stream);
   }
 
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */

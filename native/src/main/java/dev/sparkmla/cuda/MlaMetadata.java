@@ -4,72 +4,106 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * How one decode step is cut over the multiprocessors, on the device, and the scratch memory that
- * its attention needs. Made by {@link MlaDecode#metadata} once for a shape; {@link #update} for
- * each step's lengths; then used by every layer of the step.
+ * The schedule of one decode step on the device, and the scratch memory (workspace) that its
+ * attention needs. Made by {@link MlaDecode#metadata(MlaShape)} once for a shape; {@link
+ * #update(DeviceTensor, CudaStream)} for each step's lengths; then used by every layer of the step.
  *
- * <p>One stream at a time: two layers that ran at once would share the scratch memory.
+ * <p>One stream at a time: two layers that ran at once would share the workspace.
  */
-public final class MlaMetadata implements AutoCloseable {
+public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   /** int32 values in a row of the scheduler's table. */
   static final int TABLE_WIDTH = 8;
 
-  private final CudaContext context;
   private final MlaShape shape;
   private final int parts;
   private final DeviceBuffer table;
   private final DeviceBuffer splits;
   private final DeviceBuffer lengths;
   private final DeviceBuffer workspace;
+  private final boolean ownsWorkspace;
 
-  private MlaMetadata(CudaContext context, MlaShape shape, int parts, DeviceBuffer[] buffers) {
-    this.context = context;
+  private MlaMetadata(
+      CudaContext context,
+      MlaShape shape,
+      int parts,
+      DeviceBuffer[] schedule,
+      DeviceBuffer workspace,
+      boolean ownsWorkspace) {
+    super(context);
     this.shape = shape;
     this.parts = parts;
-    table = buffers[0];
-    splits = buffers[1];
-    lengths = buffers[2];
-    workspace = buffers[3];
+    table = schedule[0];
+    splits = schedule[1];
+    lengths = schedule[2];
+    this.workspace = workspace;
+    this.ownsWorkspace = ownsWorkspace;
   }
 
-  static MlaMetadata allocate(CudaContext context, MlaShape shape) {
-    long[] fields = fields(shape);
+  /** Bytes of workspace that a call of this shape needs, whatever its lengths. */
+  static long workspaceBytes(CudaContext context, MlaShape shape) {
     context.makeCurrent();
-    long[] parts = new long[1];
+    long[] bytes = new long[1];
     NativeLibrary.check(
-        NativeDecode.smParts(fields, parts), "spark_mla_decode_sm_parts", context.device());
-    long[] workspace = new long[1];
-    NativeLibrary.check(
-        NativeDecode.workspaceSize(fields, workspace),
+        NativeDecode.workspaceSize(fields(shape), bytes),
         "spark_mla_decode_workspace_size of latent %d and rope %d"
             .formatted(shape.latentDim(), shape.ropeDim()),
         context.device());
+    return Math.max(bytes[0], 16);
+  }
+
+  static MlaMetadata allocate(CudaContext context, MlaShape shape) {
+    DeviceBuffer workspace = context.allocate(workspaceBytes(context, shape));
+    try {
+      return allocate(context, shape, workspace, true);
+    } catch (RuntimeException e) {
+      workspace.close();
+      throw e;
+    }
+  }
+
+  static MlaMetadata allocate(CudaContext context, MlaShape shape, DeviceBuffer workspace) {
+    TensorChecks.requireContext("workspace", workspace.context(), context);
+    long needed = workspaceBytes(context, shape);
+    CudaArgumentException.require(
+        workspace.bytes() >= needed,
+        "the workspace must have at least %d bytes for %s, has %d",
+        needed,
+        shape,
+        workspace.bytes());
+    return allocate(context, shape, workspace, false);
+  }
+
+  private static MlaMetadata allocate(
+      CudaContext context, MlaShape shape, DeviceBuffer workspace, boolean ownsWorkspace) {
+    long[] parts = new long[1];
+    NativeLibrary.check(
+        NativeDecode.smParts(fields(shape), parts), "spark_mla_decode_sm_parts", context.device());
     long[] sizes = {
       parts[0] * TABLE_WIDTH * Integer.BYTES,
       (shape.batch() + 1L) * Integer.BYTES,
-      (long) shape.batch() * Integer.BYTES,
-      Math.max(workspace[0], 16)
+      (long) shape.batch() * Integer.BYTES
     };
-    DeviceBuffer[] buffers = new DeviceBuffer[sizes.length];
+    DeviceBuffer[] schedule = new DeviceBuffer[sizes.length];
     try {
       for (int i = 0; i < sizes.length; i++) {
-        buffers[i] = context.allocate(sizes[i]);
+        schedule[i] = context.allocate(sizes[i]);
       }
     } catch (RuntimeException e) {
-      for (DeviceBuffer buffer : buffers) {
+      for (DeviceBuffer buffer : schedule) {
         if (buffer != null) {
           buffer.close();
         }
       }
       throw e;
     }
-    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), buffers);
+    return new MlaMetadata(
+        context, shape, Math.toIntExact(parts[0]), schedule, workspace, ownsWorkspace);
   }
 
   /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
   static MlaMetadata over(DeviceBuffer memory, MlaShape shape) {
     return new MlaMetadata(
-        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory, memory});
+        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory}, memory, false);
   }
 
   /** The sizes it was made for. */
@@ -82,7 +116,7 @@ public final class MlaMetadata implements AutoCloseable {
     return table.tensor(ElementType.INT32, parts, TABLE_WIDTH);
   }
 
-  /** int32 [batch + 1]: running count of the pieces that each sequence is cut into. */
+  /** int32 [batch + 1]: running count of the splits that each sequence is cut into. */
   public DeviceTensor numSplits() {
     return splits.tensor(ElementType.INT32, shape.batch() + 1);
   }
@@ -92,14 +126,17 @@ public final class MlaMetadata implements AutoCloseable {
     return lengths.tensor(ElementType.INT32, shape.batch());
   }
 
-  /** Bytes of device memory held. */
+  /** Bytes of device memory that this object owns: without a workspace that it shares. */
   public long bytes() {
-    return table.bytes() + splits.bytes() + lengths.bytes() + workspace.bytes();
+    return table.bytes()
+        + splits.bytes()
+        + lengths.bytes()
+        + (ownsWorkspace ? workspace.bytes() : 0);
   }
 
   /**
-   * Checks lengths, copies them to {@link #cacheSeqlens} and cuts the work for them. Waits for the
-   * copy, so it cannot be captured into a graph.
+   * Checks lengths, copies them to {@link #cacheSeqlens} and schedules the work for them. Waits for
+   * the copy, so it cannot be captured into a graph.
    *
    * @param tokens of each sequence in the cache, this step's included
    * @throws CudaArgumentException naming the sequence and its length
@@ -114,22 +151,18 @@ public final class MlaMetadata implements AutoCloseable {
   }
 
   /**
-   * Enqueues cutting the work for lengths that are on the device already; may be captured into a
-   * graph. The caller answers for the lengths: each between 0 and 64 × {@link MlaShape#maxBlocks}.
+   * Enqueues scheduling the work for lengths that are on the device already; may be captured into a
+   * graph. The caller answers for the lengths: each between 0 and {@link MlaShape#maxTokens}.
    *
    * @param cacheSeqlens int32 [batch], contiguous
    * @throws CudaArgumentException where the tensor is not of that type and shape
    */
   public void update(DeviceTensor cacheSeqlens, CudaStream stream) {
     MlaDecode.requireLengths(cacheSeqlens, shape, context);
-    TensorChecks.requireContext("stream", stream.context(), context);
     long[] fields = fields(shape);
     fields[NativeDecode.CACHE_SEQLENS] = cacheSeqlens.address();
     describe(fields);
-    fields[NativeDecode.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(
-        NativeDecode.metadata(fields), "spark_mla_decode_metadata", context.device());
+    enqueue("spark_mla_decode_metadata", NativeDecode::metadata, fields, stream);
   }
 
   /** Writes what the kernels ask about this object. */
@@ -151,12 +184,12 @@ public final class MlaMetadata implements AutoCloseable {
     fields[NativeDecode.LATENT_DIM] = shape.latentDim();
     fields[NativeDecode.ROPE_DIM] = shape.ropeDim();
     fields[NativeDecode.MAX_BLOCKS] = shape.maxBlocks();
-    fields[NativeDecode.FIXED_SPLIT_TOKENS] = shape.splits().fixedTokens();
+    fields[NativeDecode.SPLIT_POLICY] = shape.splits().code();
     return fields;
   }
 
   /**
-   * Frees the memory; work that uses it must be done.
+   * Frees the memory that this object owns; work that uses it must be done.
    *
    * @throws IllegalStateException where it is closed already
    */
@@ -165,6 +198,8 @@ public final class MlaMetadata implements AutoCloseable {
     table.close();
     splits.close();
     lengths.close();
-    workspace.close();
+    if (ownsWorkspace) {
+      workspace.close();
+    }
   }
 }

@@ -28,38 +28,44 @@ import static dev.sparkmla.cuda.TensorChecks.requireType;
  * }</pre>
  *
  * <p>Every call only enqueues work on its stream: it neither allocates nor waits, and may be
- * captured into a {@link CudaGraph}. The same input gives bit-identical output, and a segment's
- * does not depend on the others.
+ * captured into a {@link CudaGraph}. The same input gives bit-identical output. A query row's
+ * result depends on its query, the keys it sees and the place of the segment's first key, but not
+ * on the other query rows of the call: a prompt gives the same bits in chunks of any size, and
+ * beside any other segments. Where its keys are taken in several calls, that holds as long as every
+ * chunk takes them in the same ranges.
  *
  * <p>Immutable and thread-safe.
  */
-public final class MlaPrefill {
+public final class MlaPrefill extends DeviceKernels {
   /** Keys in one call, at most. */
   public static final int MAX_KEYS = 1 << 30;
 
-  private final CudaContext context;
-
-  /** For tests of argument checks, which need neither device nor library. */
   MlaPrefill(CudaContext context) {
-    this.context = context;
+    super(context);
+  }
+
+  /** The operations of a device that {@link CudaContext#requireKernels} accepts. */
+  public static MlaPrefill on(CudaContext context) {
+    return new MlaPrefill(context.requireKernels());
   }
 
   /**
-   * Readies prefill on a device.
+   * Whether attention is built for these sizes. Needs the native library, but no device.
    *
-   * @throws CudaUnavailableException where the device is not of compute capability 9.0, or this
-   *     build has no native library
+   * @param nopeDim elements of a key that its head has alone
+   * @param ropeDim elements of a key that all heads share
+   * @param valueDim elements of a value
+   * @throws CudaUnavailableException where this build has no native library
    */
-  public static MlaPrefill on(CudaContext context) {
-    context.device().requireHopper();
+  public static boolean supports(int nopeDim, int ropeDim, int valueDim) {
     NativeLibrary.load();
-    return new MlaPrefill(context);
+    return NativePrefill.supports(nopeDim, ropeDim, valueDim);
   }
 
   /**
    * Enqueues attention. The last dimension of every bfloat16 tensor is contiguous, its address a
-   * multiple of 16 bytes, its strides multiples of 8 elements. Kernels are built for keys of 128 +
-   * 64 with values of 128, and keys of 192 + 64 with values of 256.
+   * multiple of 16 bytes, its strides multiples of 8 elements. {@link #supports} says for which
+   * sizes a kernel is built.
    *
    * @param q bfloat16 [query rows, heads, nopeDim + ropeDim]
    * @param kv bfloat16 [keys, heads, nopeDim + valueDim]: of each head its part of the key, then
@@ -73,15 +79,16 @@ public final class MlaPrefill {
    *     the segment's keys 0 to i + offset. The number of keys less the number of queries aligns
    *     the mask at the end of both; a large number shows every key
    * @param nopeDim elements of a key that its head has alone
-   * @param softmaxScale positive and finite, such as 192^-0.5
+   * @param softmaxScale positive and finite; usually (nopeDim + ropeDim)^-0.5
    * @param merge whether {@code out} and {@code logSumExp} hold the result over other keys of the
-   *     same queries, and get that over both; else they are overwritten
+   *     same queries, and get that over both, rows that see none of this call's keys unchanged;
+   *     else they are overwritten
    * @param out gets bfloat16 [query rows, heads, valueDim]; zero where a row sees no key
    * @param logSumExp gets float32 [heads, query rows], contiguous: the natural logarithm of each
    *     row's sum of exponentials, +infinity where a row sees no key
    * @param stream of the context this object was made on
-   * @throws CudaArgumentException where any of this that the host can see does not hold, before
-   *     anything is launched
+   * @throws CudaArgumentException where any of this that the host can see does not hold, or no
+   *     kernel is built for these sizes, before anything is launched
    * @throws CudaException where the launch fails
    */
   public void attention(
@@ -111,10 +118,10 @@ public final class MlaPrefill {
             merge,
             out,
             logSumExp);
-    requireContext("stream", stream.context(), context);
-    fields[NativePrefill.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(NativePrefill.attention(fields), "spark_mla_prefill", context.device());
+    String call =
+        "spark_mla_prefill of keys of %d + %d with values of %d"
+            .formatted(nopeDim, kRope.dimension(1), out.dimension(2));
+    enqueue(call, NativePrefill::attention, fields, stream);
   }
 
   /**
@@ -147,17 +154,15 @@ public final class MlaPrefill {
             false,
             out,
             logSumExp);
-    fields[NativePrefill.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(
-        NativePrefill.attentionReference(fields), "spark_mla_prefill_reference", context.device());
+    enqueue("spark_mla_prefill_reference", NativePrefill::attentionReference, fields, stream);
   }
 
   /**
    * Enqueues copying rows out of the paged cache: of each segment, those from position {@code
    * firstKeys} of its sequence on, as many as {@code keyStarts} gives it.
    *
-   * @param cache bfloat16 [blocks, 64, 1, latentDim + ropeDim]
+   * @param cache bfloat16 [blocks, {@link MlaDecode#PAGE_TOKENS}, 1, latentDim + ropeDim]; both
+   *     multiples of 8
    * @param blockTable int32 [segments, columns]: the pages of each sequence; entries of pages that
    *     no row comes from are never looked at
    * @param keyStarts int32 [segments + 1], from 0, not falling: segment s gets the rows
@@ -179,11 +184,7 @@ public final class MlaPrefill {
       DeviceTensor rope,
       CudaStream stream) {
     long[] fields = checkGather(cache, blockTable, keyStarts, firstKeys, latents, rope);
-    requireContext("stream", stream.context(), context);
-    fields[NativePrefill.STREAM] = stream.address();
-    context.makeCurrent();
-    NativeLibrary.check(
-        NativePrefill.gatherCache(fields), "spark_mla_gather_cache", context.device());
+    enqueue("spark_mla_gather_cache", NativePrefill::gatherCache, fields, stream);
   }
 
   /** Checks everything that a call can be wrong about, and returns it as native code takes it. */
@@ -213,15 +214,6 @@ public final class MlaPrefill {
     long ropeDim = kRope.dimension(1);
     long valueDim = out.dimension(2);
     CudaArgumentException.require(nopeDim >= 1, "nopeDim must be positive, is %d", nopeDim);
-    CudaArgumentException.require(
-        outType == ElementType.FLOAT32
-            || ropeDim == 64
-                && (nopeDim == 128 && valueDim == 128 || nopeDim == 192 && valueDim == 256),
-        "no kernel is built for keys of %d + %d with values of %d, only for 128 + 64 with 128 and"
-            + " 192 + 64 with 256",
-        nopeDim,
-        ropeDim,
-        valueDim);
     requireRows(context, "q", q, ElementType.BFLOAT16, queries, heads, nopeDim + ropeDim);
     requireRows(context, "kv", kv, ElementType.BFLOAT16, keys, heads, nopeDim + valueDim);
     requireRows(context, "kRope", kRope, ElementType.BFLOAT16, keys, ropeDim);

@@ -8,10 +8,11 @@ package dev.sparkmla.cuda;
  * @param queryTokens query tokens of each sequence (s_q): 1, more for speculative decoding
  * @param queryHeads h_q, a multiple of {@code kvHeads}
  * @param kvHeads h_kv, 1 in MLA models
- * @param latentDim elements of a token's latent part, which is also its value (512)
- * @param ropeDim elements of its rope part (64)
- * @param maxBlocks columns of the block table; a sequence holds at most 64 × that many tokens
- * @param splits how work is cut
+ * @param latentDim elements of a token's latent part, which is also its value
+ * @param ropeDim elements of its rope part
+ * @param maxBlocks columns of the block table, pages of {@link MlaDecode#PAGE_TOKENS} tokens that a
+ *     sequence may hold
+ * @param splits where sequences are cut
  */
 public record MlaShape(
     int batch,
@@ -55,12 +56,6 @@ public record MlaShape(
         "columns of the block table must be 1 to %d, are %d",
         Integer.MAX_VALUE / MlaDecode.PAGE_TOKENS,
         maxBlocks);
-  }
-
-  /** One latent head of 512 + 64, as DeepSeek's models have it, with balanced splits. */
-  public static MlaShape of(int batch, int queryTokens, int queryHeads, int maxBlocks) {
-    return new MlaShape(
-        batch, queryTokens, queryHeads, 1, 512, 64, maxBlocks, SplitPolicy.BALANCED);
   }
 
   /** The same sizes, cut otherwise. */

@@ -16,7 +16,7 @@ final class NativeDecode {
   static final int ROPE_DIM = 7;
   static final int MAX_BLOCKS = 8;
   static final int CACHE_BLOCKS = 9;
-  static final int FIXED_SPLIT_TOKENS = 10;
+  static final int SPLIT_POLICY = 10;
   static final int NUM_SM_PARTS = 11;
   static final int SOFTMAX_SCALE = 12;
   static final int Q = 13;
@@ -44,7 +44,14 @@ final class NativeDecode {
   /** Bit of FLAGS. */
   static final int CAUSAL = 1;
 
+  // Values of SPLIT_POLICY.
+  static final int SPLIT_BALANCED = 0;
+  static final int SPLIT_BY_LENGTH = 1;
+
   private NativeDecode() {}
+
+  /** Host only: whether decode is built for keys of these sizes. */
+  static native boolean supports(int latentDim, int ropeDim);
 
   /** Host only: writes the rows of the scheduler's table into {@code parts[0]}. */
   static native int smParts(long[] fields, long[] parts);

@@ -51,6 +51,9 @@ final class NativePrefill {
 
   private NativePrefill() {}
 
+  /** Host only: whether attention is built for keys and values of these sizes. */
+  static native boolean supports(int nopeDim, int ropeDim, int valueDim);
+
   static native int attention(long[] fields);
 
   static native int attentionReference(long[] fields);

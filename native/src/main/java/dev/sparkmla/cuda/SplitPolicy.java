@@ -1,30 +1,32 @@
 package dev.sparkmla.cuda;
 
 /**
- * How the tokens of a batch are cut into pieces for the multiprocessors.
- *
- * @param fixedTokens 0: anywhere, so that all multiprocessors finish together. Else every sequence
- *     is cut each so many tokens from its start, and its result is bit-identical whatever else is
- *     in the batch; a multiple of 128.
+ * Where decode cuts sequences into splits, which different multiprocessors compute and which are
+ * then merged.
  */
-public record SplitPolicy(int fixedTokens) {
-  /** The fastest cut. A sequence's rounding may depend on what else is in the batch. */
-  public static final SplitPolicy BALANCED = new SplitPolicy(0);
+public enum SplitPolicy {
+  /**
+   * Where it makes all multiprocessors finish together: the fastest. The last bits of a sequence's
+   * result may then depend on what else is in the batch.
+   */
+  BALANCED(NativeDecode.SPLIT_BALANCED),
 
   /**
-   * @throws CudaArgumentException where {@code fixedTokens} is negative or no multiple of 128
+   * By the sequence's own length and the query rows of a token ({@link MlaShape#queryTokens},
+   * {@link MlaShape#queryHeads}, {@link MlaShape#kvHeads}) alone. A sequence's result is
+   * bit-identical alone, in every batch, beside rows of length 0 and with every width of the block
+   * table.
    */
-  public SplitPolicy {
-    CudaArgumentException.require(
-        fixedTokens >= 0 && fixedTokens % 128 == 0,
-        "fixed splits of %d tokens: must be a positive multiple of 128, or 0 for balanced splits",
-        fixedTokens);
+  BY_LENGTH(NativeDecode.SPLIT_BY_LENGTH);
+
+  private final int code;
+
+  SplitPolicy(int code) {
+    this.code = code;
   }
 
-  /** Cuts at multiples of {@code tokens}, a positive multiple of 128. */
-  public static SplitPolicy fixed(int tokens) {
-    CudaArgumentException.require(
-        tokens > 0, "fixed splits of %d tokens: must be a positive multiple of 128", tokens);
-    return new SplitPolicy(tokens);
+  /** As spark_mla.h numbers it. */
+  int code() {
+    return code;
   }
 }

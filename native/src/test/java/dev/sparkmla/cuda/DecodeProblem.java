@@ -18,6 +18,12 @@ final class DecodeProblem implements AutoCloseable {
   private static final int UNUSED_ENTRY = 2147480000;
   private static final byte NAN_BYTE = (byte) 0xFF; // both bfloat16 and float32 of these are NaN
 
+  /** One latent head of the sizes that DeepSeek's models have, 512 + 64, with balanced splits. */
+  static MlaShape deepSeek(int batch, int queryTokens, int queryHeads, int maxBlocks) {
+    return new MlaShape(
+        batch, queryTokens, queryHeads, 1, 512, 64, maxBlocks, SplitPolicy.BALANCED);
+  }
+
   /** Extra heads between one query token and the next, in q and in out. */
   record Padding(int queryHeads, int outHeads) {
     static final Padding NONE = new Padding(0, 0);

@@ -94,7 +94,8 @@ class MlaDecodeGpuTest extends GpuFixture {
       lengths[i] = random.nextBoolean() ? 0 : lengths[i];
     }
     assertThat(Arrays.stream(lengths).filter(length -> length == 0).count()).isBetween(32L, 96L);
-    try (DecodeProblem problem = problem(MlaShape.of(128, 2, queryHeads, 1), lengths, true)) {
+    try (DecodeProblem problem =
+        problem(DecodeProblem.deepSeek(128, 2, queryHeads, 1), lengths, true)) {
       assertThat(problem.complaints(context)).isEmpty();
       ShortBuffer out = problem.outBytes().asShortBuffer();
       FloatBuffer logSumExp = problem.logSumExpBytes().asFloatBuffer();
@@ -112,7 +113,7 @@ class MlaDecodeGpuTest extends GpuFixture {
 
   @Test
   void aBatchOfNothingButEmptySequences() {
-    assertThat(complaints(MlaShape.of(5, 2, 20, 1), new int[5], true)).isEmpty();
+    assertThat(complaints(DecodeProblem.deepSeek(5, 2, 20, 1), new int[5], true)).isEmpty();
   }
 
   @ParameterizedTest(name = "b {0}, s_q {1}, h_q {2}, s_k {3}")
@@ -122,9 +123,9 @@ class MlaDecodeGpuTest extends GpuFixture {
   })
   void agreesBeyondTheGrid(int batch, int queryTokens, int queryHeads, int tokens) {
     int[] lengths = DecodeProblem.lengths(batch, tokens, queryTokens, batch > 1, new Random(9));
-    MlaShape shape = MlaShape.of(batch, queryTokens, queryHeads, 1);
+    MlaShape shape = DecodeProblem.deepSeek(batch, queryTokens, queryHeads, 1);
     assertThat(complaints(shape, lengths, true)).isEmpty();
-    assertThat(complaints(shape.withSplits(SplitPolicy.fixed(1024)), lengths, false)).isEmpty();
+    assertThat(complaints(shape.withSplits(SplitPolicy.BY_LENGTH), lengths, false)).isEmpty();
   }
 
   @ParameterizedTest(name = "latent {0}, rope {1}, h_q {2}, s_q {3}")
@@ -134,12 +135,10 @@ class MlaDecodeGpuTest extends GpuFixture {
   })
   void agreesForOtherDimensions(int latent, int rope, int queryHeads, int queryTokens) {
     int[] lengths = DecodeProblem.lengths(5, 3000, queryTokens, true, new Random(11));
-    assertThat(
-            complaints(
-                new MlaShape(5, queryTokens, queryHeads, 1, latent, rope, 1, SplitPolicy.BALANCED),
-                lengths,
-                true))
-        .isEmpty();
+    for (SplitPolicy splits : SplitPolicy.values()) {
+      MlaShape shape = new MlaShape(5, queryTokens, queryHeads, 1, latent, rope, 1, splits);
+      assertThat(complaints(shape, lengths, true)).isEmpty();
+    }
   }
 
   @Test
@@ -156,7 +155,7 @@ class MlaDecodeGpuTest extends GpuFixture {
     int[] lengths = DecodeProblem.lengths(5, 1000, queryTokens, true, new Random(13));
     try (DecodeProblem problem =
         problem(
-            MlaShape.of(5, queryTokens, queryHeads, 1),
+            DecodeProblem.deepSeek(5, queryTokens, queryHeads, 1),
             lengths,
             true,
             new DecodeProblem.Padding(4, 3),
@@ -170,7 +169,7 @@ class MlaDecodeGpuTest extends GpuFixture {
   void agreesWithDoublePrecisionOnTheHost(int queryHeads, int queryTokens, boolean causal) {
     int[] lengths = {queryTokens, 64, 65, 300};
     try (DecodeProblem problem =
-        problem(MlaShape.of(4, queryTokens, queryHeads, 1), lengths, causal)) {
+        problem(DecodeProblem.deepSeek(4, queryTokens, queryHeads, 1), lengths, causal)) {
       problem.poison();
       problem.run();
       ShortBuffer out = problem.outBytes().asShortBuffer();
@@ -198,13 +197,14 @@ class MlaDecodeGpuTest extends GpuFixture {
 
   /**
    * Powers of two change no rounding: keys times 2^k and queries times 2^-k score alike, and give
-   * 2^k times the output, bit for bit. Pieces of cut sequences, 16 bits a number, must hold that.
+   * 2^k times the output, bit for bit. Splits of cut sequences, 16 bits a number, must hold that.
    */
   @ParameterizedTest(name = "h_q {0}, 2^{1}")
   @CsvSource({"16, 40", "16, -60", "128, 40", "128, -60"})
   void followsThePowerOfTwoOfItsValues(int queryHeads, int exponent) {
     int[] lengths = {9000, 3001};
-    try (DecodeProblem problem = problem(MlaShape.of(2, 1, queryHeads, 1), lengths, false)) {
+    try (DecodeProblem problem =
+        problem(DecodeProblem.deepSeek(2, 1, queryHeads, 1), lengths, false)) {
       IntBuffer splits =
           DecodeProblem.read(problem.metadata.numSplits().buffer(), stream).asIntBuffer();
       assertThat(splits.get(1)).isGreaterThan(1);
@@ -269,66 +269,125 @@ class MlaDecodeGpuTest extends GpuFixture {
     return result;
   }
 
-  @ParameterizedTest(name = "h_q {0}, s_q {1}, every {2} tokens")
-  @CsvSource({"16, 1, 512", "20, 1, 4096", "128, 1, 1024", "128, 2, 512", "64, 1, 128"})
-  void fixedSplitsMakeASequenceIndependentOfItsBatch(
-      int queryHeads, int queryTokens, int splitTokens) {
-    int batch = 9;
-    int[] lengths = DecodeProblem.lengths(batch, 6000, queryTokens, true, new Random(19));
+  /**
+   * By length, a sequence gives the same bits in a large batch, in a bucket padded with rows of
+   * length 0, and alone with a wider block table; all of them share one workspace.
+   */
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, latent {2} + {3}")
+  @CsvSource({
+    "16, 1, 512, 64",
+    "20, 1, 512, 64",
+    "64, 1, 512, 64",
+    "128, 1, 512, 64",
+    "128, 2, 512, 64",
+    "40, 1, 256, 32",
+    "32, 1, 256, 64"
+  })
+  void splitsByLengthMakeASequenceIndependentOfItsBatch(
+      int queryHeads, int queryTokens, int latent, int rope) {
+    int batch = 40;
+    Random random = new Random(19);
+    int[] lengths = DecodeProblem.lengths(batch, 3000, queryTokens, true, random);
+    lengths[3] = 20_000;
     lengths[4] = 0;
+    lengths[5] = queryTokens;
     MlaShape shape =
-        MlaShape.of(batch, queryTokens, queryHeads, 1).withSplits(SplitPolicy.fixed(splitTokens));
-    int outBytes = 2 * 512 * queryHeads * queryTokens;
-    int logSumExpBytes = 4 * queryHeads * queryTokens;
+        new MlaShape(batch, queryTokens, queryHeads, 1, latent, rope, 1, SplitPolicy.BY_LENGTH);
     try (DecodeProblem together = problem(shape, lengths, true)) {
       assertThat(together.complaints(context)).isEmpty();
       ByteBuffer out = together.outBytes();
       ByteBuffer logSumExp = together.logSumExpBytes();
-      for (int sequence = 0; sequence < batch; sequence++) {
-        MlaShape alone =
-            MlaShape.of(1, queryTokens, queryHeads, together.shape.maxBlocks())
-                .withSplits(shape.splits());
-        try (MlaMetadata metadata = decode.metadata(alone);
-            DeviceBuffer aloneOut = context.allocate(outBytes);
-            DeviceBuffer aloneLogSumExp = context.allocate(logSumExpBytes)) {
-          metadata.update(new int[] {lengths[sequence]}, stream);
-          decode.withKvCache(
-              DeviceTensor.of(
-                  together.q.buffer(),
-                  sequence * together.q.stride(0) * 2,
-                  ElementType.BFLOAT16,
-                  1,
-                  queryTokens,
-                  queryHeads,
-                  576),
-              together.kCache,
-              DeviceTensor.of(
-                  together.blockTable.buffer(),
-                  4L * sequence * alone.maxBlocks(),
-                  ElementType.INT32,
-                  1,
-                  alone.maxBlocks()),
-              metadata.cacheSeqlens(),
-              512,
-              metadata,
-              together.scale,
-              true,
-              aloneOut.tensor(ElementType.BFLOAT16, 1, queryTokens, queryHeads, 512),
-              aloneLogSumExp.tensor(ElementType.FLOAT32, 1, queryHeads, queryTokens),
-              stream);
-          assertThat(DecodeProblem.read(aloneOut, stream))
-              .isEqualTo(out.slice(sequence * outBytes, outBytes));
-          assertThat(DecodeProblem.read(aloneLogSumExp, stream))
-              .isEqualTo(logSumExp.slice(sequence * logSumExpBytes, logSumExpBytes));
+      int columns = together.shape.maxBlocks();
+      try (DeviceBuffer workspace =
+          context.allocate(decode.workspaceBytes(resized(shape, 16, columns + 70)))) {
+        for (int rows : new int[] {1, 16}) {
+          for (int sequence : new int[] {0, 3, 4, 5, 6, 17, 39}) {
+            sameBits(
+                together, sequence, rows, columns + 70 * (rows % 2), workspace, out, logSumExp);
+          }
         }
       }
+    }
+  }
+
+  private static MlaShape resized(MlaShape shape, int batch, int maxBlocks) {
+    return new MlaShape(
+        batch,
+        shape.queryTokens(),
+        shape.queryHeads(),
+        shape.kvHeads(),
+        shape.latentDim(),
+        shape.ropeDim(),
+        maxBlocks,
+        shape.splits());
+  }
+
+  /**
+   * One sequence of a problem, alone or before rows of length 0, against its part of the output.
+   */
+  private void sameBits(
+      DecodeProblem together,
+      int sequence,
+      int rows,
+      int columns,
+      DeviceBuffer workspace,
+      ByteBuffer out,
+      ByteBuffer logSumExp) {
+    MlaShape shape = resized(together.shape, rows, columns);
+    int heads = shape.queryHeads();
+    int tokens = shape.queryTokens();
+    int outBytes = 2 * shape.latentDim() * heads * tokens;
+    int logSumExpBytes = 4 * heads * tokens;
+    int queryBytes = 2 * shape.keyDim() * heads * tokens;
+    int[] lengths = new int[rows];
+    lengths[0] = together.lengths[sequence];
+    int[] table = new int[rows * columns];
+    Arrays.fill(table, 2147480000);
+    System.arraycopy(together.pages[sequence], 0, table, 0, together.pages[sequence].length);
+    try (MlaMetadata metadata = decode.metadata(shape, workspace);
+        DeviceBuffer q = context.allocate((long) rows * queryBytes);
+        DeviceBuffer tables = context.allocate(4L * table.length);
+        DeviceBuffer aloneOut = context.allocate((long) rows * outBytes);
+        DeviceBuffer aloneLogSumExp = context.allocate((long) rows * logSumExpBytes)) {
+      q.fill(0, q.bytes(), (byte) 0xFF, stream);
+      q.copyFromDevice(0, together.q.buffer(), (long) sequence * queryBytes, queryBytes, stream);
+      DecodeProblem.write(tables, table, stream);
+      metadata.update(lengths, stream);
+      decode.withKvCache(
+          q.tensor(ElementType.BFLOAT16, rows, tokens, heads, shape.keyDim()),
+          together.kCache,
+          tables.tensor(ElementType.INT32, rows, columns),
+          metadata.cacheSeqlens(),
+          shape.latentDim(),
+          metadata,
+          together.scale,
+          true,
+          aloneOut.tensor(ElementType.BFLOAT16, rows, tokens, heads, shape.latentDim()),
+          aloneLogSumExp.tensor(ElementType.FLOAT32, rows, heads, tokens),
+          stream);
+      assertThat(DecodeProblem.read(aloneOut, stream).slice(0, outBytes))
+          .as("length %d in a batch of %d", lengths[0], rows)
+          .isEqualTo(out.slice(sequence * outBytes, outBytes));
+      assertThat(DecodeProblem.read(aloneLogSumExp, stream).slice(0, logSumExpBytes))
+          .as("length %d in a batch of %d", lengths[0], rows)
+          .isEqualTo(logSumExp.slice(sequence * logSumExpBytes, logSumExpBytes));
+    }
+  }
+
+  @Test
+  void refusesAWorkspaceThatIsTooSmall() {
+    MlaShape shape = DecodeProblem.deepSeek(4, 1, 16, 100).withSplits(SplitPolicy.BY_LENGTH);
+    try (DeviceBuffer small = context.allocate(decode.workspaceBytes(shape) - 1)) {
+      assertThatThrownBy(() -> decode.metadata(shape, small))
+          .isInstanceOf(CudaArgumentException.class)
+          .hasMessageContaining("the workspace must have at least");
     }
   }
 
   @Test
   void aCapturedStepFollowsTheLengthsOnTheDevice() {
     int[] lengths = {2000, 131, 64, 1};
-    try (DecodeProblem problem = problem(MlaShape.of(4, 1, 128, 1), lengths, false)) {
+    try (DecodeProblem problem = problem(DecodeProblem.deepSeek(4, 1, 128, 1), lengths, false)) {
       problem.run();
       ByteBuffer eager = problem.outBytes();
       DeviceTensor onDevice = problem.metadata.cacheSeqlens();
@@ -367,7 +426,8 @@ class MlaDecodeGpuTest extends GpuFixture {
                     }))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("changed my mind");
-    assertThat(complaints(MlaShape.of(2, 1, 16, 1), new int[] {100, 200}, false)).isEmpty();
+    assertThat(complaints(DecodeProblem.deepSeek(2, 1, 16, 1), new int[] {100, 200}, false))
+        .isEmpty();
   }
 
   @Test
@@ -387,7 +447,7 @@ class MlaDecodeGpuTest extends GpuFixture {
                             context,
                             own,
                             pool,
-                            MlaShape.of(3, 1, 20, 1),
+                            DecodeProblem.deepSeek(3, 1, 20, 1),
                             new int[] {500, 3000 + seed, 70 * round},
                             true,
                             DecodeProblem.Padding.NONE,

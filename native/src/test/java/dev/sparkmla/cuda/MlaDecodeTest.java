@@ -2,6 +2,7 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class MlaDecodeTest {
   private final MlaDecode decode = new MlaDecode(context);
 
   // Batch 3, s_q 2, h_q 16, block table of 7 columns.
-  private final MlaShape shape = MlaShape.of(3, 2, 16, 7);
+  private final MlaShape shape = DecodeProblem.deepSeek(3, 2, 16, 7);
   private DeviceTensor q = memory.tensor(ElementType.BFLOAT16, 3, 2, 16, 576);
   private DeviceTensor kCache = memory.tensor(ElementType.BFLOAT16, BLOCKS, 64, 1, 576);
   private DeviceTensor blockTable = memory.tensor(ElementType.INT32, 3, 7);
@@ -47,6 +48,26 @@ class MlaDecodeTest {
     assertThatThrownBy(this::check)
         .isInstanceOf(CudaArgumentException.class)
         .hasMessageContainingAll(said);
+  }
+
+  @Test
+  void saysWhatItIsBuiltFor() {
+    assumeTrue(NativeLibrary.class.getResource(NativeLibrary.RESOURCE) != null);
+    assertThat(MlaDecode.supports(512, 64)).isTrue();
+    assertThat(MlaDecode.supports(256, 64)).isTrue();
+    assertThat(MlaDecode.supports(256, 32)).isTrue();
+    assertThat(MlaDecode.supports(512, 32)).isFalse();
+    assertThat(MlaDecode.supports(384, 64)).isFalse();
+    assertThat(MlaDecode.supports(0, -1)).isFalse();
+  }
+
+  @Test
+  void handsOverTheSplitPolicy() {
+    assertThat(MlaMetadata.fields(shape)[NativeDecode.SPLIT_POLICY])
+        .isEqualTo(NativeDecode.SPLIT_BALANCED);
+    assertThat(
+            MlaMetadata.fields(shape.withSplits(SplitPolicy.BY_LENGTH))[NativeDecode.SPLIT_POLICY])
+        .isEqualTo(NativeDecode.SPLIT_BY_LENGTH);
   }
 
   @Test

@@ -9,7 +9,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The scheduler's laws, on random batches: every page in one piece, pieces numbered in order. */
+/**
+ * The scheduler's laws, on random batches: every page in exactly one split, splits numbered in
+ * order, cuts where the policy says.
+ */
 class MlaMetadataGpuTest extends GpuFixture {
   private static final int BATCHES = 100;
 
@@ -19,7 +22,7 @@ class MlaMetadataGpuTest extends GpuFixture {
   private static final int LAST_SEQUENCE = 2;
   private static final int END_PAGE = 3;
   private static final int FIRST_SPLIT = 4;
-  private static final int SPLIT_PAGES = 5;
+  private static final int HALVED = 5;
   private static final int FIRST_LENGTH = 6;
 
   private MlaDecode decode;
@@ -29,9 +32,17 @@ class MlaMetadataGpuTest extends GpuFixture {
     decode = MlaDecode.on(context);
   }
 
-  @ParameterizedTest(name = "h_q {0}, s_q {1}, every {2} tokens")
-  @CsvSource({"16, 1, 0", "128, 1, 0", "128, 2, 0", "16, 1, 128", "128, 1, 1024", "16, 1, 4096"})
-  void everyPageIsInOnePiece(int queryHeads, int queryTokens, int splitTokens) {
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, {2}")
+  @CsvSource({
+    "16, 1, BALANCED",
+    "128, 1, BALANCED",
+    "128, 2, BALANCED",
+    "16, 1, BY_LENGTH",
+    "64, 1, BY_LENGTH",
+    "128, 1, BY_LENGTH",
+    "128, 2, BY_LENGTH"
+  })
+  void everyPageIsInOneSplit(int queryHeads, int queryTokens, SplitPolicy policy) {
     Random random = new Random(29);
     for (int i = 0; i < BATCHES; i++) {
       int batch = 1 + random.nextInt(1 << random.nextInt(9));
@@ -40,19 +51,21 @@ class MlaMetadataGpuTest extends GpuFixture {
       for (int sequence = 0; sequence < batch; sequence++) {
         lengths[sequence] = random.nextInt(8) == 0 ? 0 : 1 + random.nextInt(longest);
       }
-      SplitPolicy splits = splitTokens == 0 ? SplitPolicy.BALANCED : SplitPolicy.fixed(splitTokens);
       MlaShape shape =
-          MlaShape.of(batch, queryTokens, queryHeads, (longest + 63) / 64).withSplits(splits);
+          DecodeProblem.deepSeek(batch, queryTokens, queryHeads, (longest + 63) / 64)
+              .withSplits(policy);
       try (MlaMetadata metadata = decode.metadata(shape)) {
         metadata.update(lengths, stream);
-        check(metadata, lengths, splitTokens / 64);
+        check(metadata, lengths);
       }
     }
   }
 
-  private void check(MlaMetadata metadata, int[] lengths, int fixedPages) {
+  private void check(MlaMetadata metadata, int[] lengths) {
     IntBuffer table = DecodeProblem.read(metadata.table().buffer(), stream).asIntBuffer();
     IntBuffer splits = DecodeProblem.read(metadata.numSplits().buffer(), stream).asIntBuffer();
+    MlaShape shape = metadata.shape();
+    boolean byLength = shape.splits() == SplitPolicy.BY_LENGTH;
     String batch = Arrays.toString(lengths);
     int sequence = 0;
     int page = 0;
@@ -66,34 +79,49 @@ class MlaMetadataGpuTest extends GpuFixture {
       assertThat(table.get(at + FIRST_PAGE)).as(batch).isEqualTo(page);
       assertThat(table.get(at + FIRST_SPLIT)).as(batch).isEqualTo(split);
       assertThat(table.get(at + FIRST_LENGTH)).as(batch).isEqualTo(lengths[sequence]);
-      int splitPages = table.get(at + SPLIT_PAGES);
-      if (fixedPages > 0) {
-        assertThat(splitPages).isEqualTo(fixedPages);
-      }
+      assertThat(table.get(at + HALVED)).isEqualTo(byLength ? 1 : 0);
       for (; sequence <= last; sequence++, page = 0, split = 0) {
         int pages = (lengths[sequence] + 63) / 64;
         int end = sequence == last ? Math.min(table.get(at + END_PAGE), pages) : pages;
         assertThat(end).as(batch).isGreaterThanOrEqualTo(page);
-        int pieces = Math.max(1, ceilDiv(end, splitPages) - page / splitPages);
-        split += pieces;
+        int count = splits.get(sequence + 1) - splits.get(sequence);
+        if (byLength) {
+          assertThat(count).as(batch).isEqualTo(splitsByLength(pages, shape));
+          assertThat(page).as(batch).isEqualTo(splitBegin(pages, count, split));
+          do {
+            split++;
+          } while (split < count && splitBegin(pages, count, split) < end);
+          assertThat(end).as(batch).isEqualTo(splitBegin(pages, count, split));
+        } else {
+          split++;
+        }
         page = end;
         if (end < pages) {
-          // Cut here: decode works on pairs of pages, and fixed splits end at their multiples.
+          // Cut here: decode works on pairs of pages.
           assertThat(sequence).as(batch).isEqualTo(last);
-          assertThat(end % (fixedPages > 0 ? fixedPages : 2)).as(batch).isZero();
+          assertThat(end % 2).as(batch).isZero();
           break;
         }
-        assertThat(splits.get(sequence + 1) - splits.get(sequence)).as(batch).isEqualTo(split);
-        if (fixedPages > 0) {
-          assertThat(split).as(batch).isEqualTo(Math.max(1, ceilDiv(pages, fixedPages)));
-        }
+        assertThat(count).as(batch).isEqualTo(split);
       }
     }
     assertThat(sequence).as(batch).isEqualTo(lengths.length);
     assertThat(splits.get(0)).isZero();
   }
 
-  private static int ceilDiv(int dividend, int divisor) {
-    return (int) ((dividend + (long) divisor - 1) / divisor);
+  /** Halved until a split has at most 24 pages and a 64th of the sequence's, for each row tile. */
+  private static int splitsByLength(int pages, MlaShape shape) {
+    int rowTiles = (shape.queryTokens() * shape.queryHeads() / shape.kvHeads() + 63) / 64;
+    int perTile = pages / rowTiles;
+    int count = 1;
+    while (perTile / count > 24 + perTile / 64) {
+      count *= 2;
+    }
+    return count;
+  }
+
+  /** Pairs of pages, dealt evenly. */
+  private static int splitBegin(int pages, int count, int split) {
+    return Math.min(pages, (pages + 1) / 2 * split / count * 2);
   }
 }

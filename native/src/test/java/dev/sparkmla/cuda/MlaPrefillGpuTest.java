@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.cuda.PrefillProblem.Shape;
+import dev.sparkmla.cuda.PrefillProblem.Sizes;
 import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
@@ -13,7 +14,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The prefill kernel against the plain one. */
 class MlaPrefillGpuTest extends GpuFixture {
@@ -36,22 +37,22 @@ class MlaPrefillGpuTest extends GpuFixture {
     }
   }
 
-  @ParameterizedTest(name = "{0} + 64")
-  @ValueSource(ints = {128, 192})
-  void agreesWithThePlainKernelAtOneSegment(int nopeDim) {
+  @ParameterizedTest
+  @EnumSource
+  void agreesWithThePlainKernelAtOneSegment(Sizes sizes) {
     List<String> complaints = new ArrayList<>();
     for (int heads : new int[] {1, 3, 20, 128}) {
       for (int length : new int[] {1, 2, 63, 64, 65, 80, 81, 127, 128, 129, 160, 500, 1111}) {
         int[] lengths = {length};
-        complaints.addAll(complaints(Shape.causal(heads, nopeDim, lengths, lengths)));
+        complaints.addAll(complaints(Shape.causal(heads, sizes, lengths, lengths)));
       }
     }
     assertThat(complaints).isEmpty();
   }
 
-  @ParameterizedTest(name = "{0} + 64")
-  @ValueSource(ints = {128, 192})
-  void agreesAtSeveralSegmentsWithCachedContext(int nopeDim) {
+  @ParameterizedTest
+  @EnumSource
+  void agreesAtSeveralSegmentsWithCachedContext(Sizes sizes) {
     List<String> complaints = new ArrayList<>();
     for (int seed = 0; seed < 30; seed++) {
       Random random = new Random(seed);
@@ -72,23 +73,29 @@ class MlaPrefillGpuTest extends GpuFixture {
       queries[0]++;
       keys[0]++;
       int heads = new int[] {1, 5, 16, 24, 47}[random.nextInt(5)];
-      Shape shape = new Shape(heads, nopeDim, nopeDim == 128 ? 128 : 256, queries, keys, offsets);
+      Shape shape = new Shape(heads, sizes, queries, keys, offsets);
       String drawn = "seed " + seed + ": ";
       complaints(shape).forEach(complaint -> complaints.add(drawn + complaint));
     }
     assertThat(complaints).isEmpty();
   }
 
-  @ParameterizedTest(name = "{0} + 64, {1} heads, {2} queries, {3} keys")
-  @CsvSource({"128, 16, 4096, 4096", "128, 2, 700, 9000", "192, 20, 2048, 2048"})
-  void agreesAtLength(int nopeDim, int heads, int queries, int keys) {
-    assertThat(complaints(Shape.causal(heads, nopeDim, new int[] {queries}, new int[] {keys})))
+  @ParameterizedTest(name = "{0}, {1} heads, {2} queries, {3} keys")
+  @CsvSource({
+    "DEEPSEEK, 16, 4096, 4096",
+    "DEEPSEEK, 2, 700, 9000",
+    "GLM, 20, 2048, 2048",
+    "MISTRAL, 32, 2048, 2048",
+    "MINICPM, 40, 2048, 2048"
+  })
+  void agreesAtLength(Sizes sizes, int heads, int queries, int keys) {
+    assertThat(complaints(Shape.causal(heads, sizes, new int[] {queries}, new int[] {keys})))
         .isEmpty();
   }
 
   @Test
   void rowsWithoutKeysGiveZeroAndInfinity() {
-    Shape shape = new Shape(3, 128, 128, new int[] {200}, new int[] {50}, new int[] {-150});
+    Shape shape = new Shape(3, Sizes.DEEPSEEK, new int[] {200}, new int[] {50}, new int[] {-150});
     try (PrefillProblem problem = problem(shape)) {
       assertThat(problem.complaints()).isEmpty();
       ShortBuffer out = problem.outBytes().asShortBuffer();
@@ -101,12 +108,12 @@ class MlaPrefillGpuTest extends GpuFixture {
     }
   }
 
-  @ParameterizedTest(name = "{0} + 64")
-  @ValueSource(ints = {128, 192})
-  void mergedRangesOfKeysGiveWhatOnePassGives(int nopeDim) {
+  @ParameterizedTest
+  @EnumSource
+  void mergedRangesOfKeysGiveWhatOnePassGives(Sizes sizes) {
     int[][] cuts = {{0, 300, 1000}, {0, 64, 65, 777, 1000}, {0, 990, 1000}, {0, 500, 500, 1000}};
     for (int[] cut : cuts) {
-      Shape shape = Shape.causal(4, nopeDim, new int[] {500}, new int[] {1000});
+      Shape shape = Shape.causal(4, sizes, new int[] {500}, new int[] {1000});
       try (PrefillProblem problem = problem(shape)) {
         problem.poison();
         for (int i = 0; i + 1 < cut.length; i++) {
@@ -119,30 +126,69 @@ class MlaPrefillGpuTest extends GpuFixture {
     }
   }
 
-  @Test
-  void aSegmentGivesTheSameBitsAloneAndAmongOthers() {
-    int[] lengths = {300, 77, 513};
-    try (PrefillProblem together = problem(Shape.causal(16, 128, lengths, lengths));
+  @ParameterizedTest
+  @EnumSource
+  void aSegmentGivesTheSameBitsAloneAndAmongOthers(Sizes sizes) {
+    int heads = 16;
+    int[] lengths = {77, 300, 513};
+    try (PrefillProblem together = problem(Shape.causal(heads, sizes, lengths, lengths));
         PrefillProblem alone =
-            problem(Shape.causal(16, 128, new int[] {lengths[0]}, new int[] {lengths[0]}))) {
-      alone.q.buffer().copyFromDevice(0, together.q.buffer(), 0, rowBytes(300, 192), stream);
-      alone.kv.buffer().copyFromDevice(0, together.kv.buffer(), 0, rowBytes(300, 256), stream);
-      alone.kRope.buffer().copyFromDevice(0, together.kRope.buffer(), 0, 300L * 128, stream);
+            problem(Shape.causal(heads, sizes, new int[] {300}, new int[] {300}))) {
+      copyRows(together.q, alone.q, 77, 300);
+      copyRows(together.kv, alone.kv, 77, 300);
+      copyRows(together.kRope, alone.kRope, 77, 300);
       together.run();
       alone.run();
-      int bytes = Math.toIntExact(rowBytes(300, 128));
-      assertThat(alone.outBytes().slice(0, bytes)).isEqualTo(together.outBytes().slice(0, bytes));
+      int rowBytes = 2 * heads * sizes.value;
+      assertThat(alone.outBytes().slice(0, 300 * rowBytes))
+          .isEqualTo(together.outBytes().slice(77 * rowBytes, 300 * rowBytes));
     }
   }
 
-  private static long rowBytes(int rows, int elements) {
-    return 2L * rows * 16 * elements;
+  /** Rows of one tensor, from {@code begin} on, to the first of another. */
+  private void copyRows(DeviceTensor from, DeviceTensor to, int begin, int count) {
+    long rowBytes = 2 * from.stride(0);
+    to.buffer().copyFromDevice(0, from.buffer(), begin * rowBytes, count * rowBytes, stream);
+  }
+
+  /** Also where a chunk's first rows see nothing of a range of keys that its last rows see. */
+  @ParameterizedTest(name = "{0}, {1} rows, keys in ranges of {2}")
+  @CsvSource({
+    "DEEPSEEK, 700, 1000", "DEEPSEEK, 1500, 512", "GLM, 700, 1000", "GLM, 1500, 512",
+    "MISTRAL, 700, 1000", "MISTRAL, 1500, 512", "MINICPM, 700, 1000", "MINICPM, 1500, 512"
+  })
+  void aRowGivesTheSameBitsInChunksOfAnySize(Sizes sizes, int rows, int range) {
+    int[] lengths = {rows};
+    try (PrefillProblem problem = problem(Shape.causal(3, sizes, lengths, lengths))) {
+      PrefillProblem.Bits whole = problem.inChunks(rows, range);
+      for (int chunk : new int[] {1, 7, 64, 333, 2048}) {
+        PrefillProblem.Bits chunked = problem.inChunks(chunk, range);
+        assertThat(chunked.out()).as("chunks of %d", chunk).isEqualTo(whole.out());
+        assertThat(chunked.logSumExp()).as("chunks of %d", chunk).isEqualTo(whole.logSumExp());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void mergingWithKeysThatNoRowSeesChangesNoBit(Sizes sizes) {
+    int[] lengths = {300};
+    try (PrefillProblem problem = problem(Shape.causal(3, sizes, lengths, lengths))) {
+      problem.run();
+      problem.out.buffer().fill(0, 2, (byte) 0, stream);
+      problem.out.buffer().fill(1, 1, (byte) 0x80, stream); // negative zero
+      ByteBuffer out = problem.outBytes();
+      ByteBuffer logSumExp = problem.logSumExpBytes();
+      problem.runRange(300, 300, true);
+      assertThat(problem.outBytes()).isEqualTo(out);
+      assertThat(problem.logSumExpBytes()).isEqualTo(logSumExp);
+    }
   }
 
   @Test
   void runsFromAGraph() {
     int[] lengths = {300, 1};
-    try (PrefillProblem problem = problem(Shape.causal(16, 128, lengths, lengths))) {
+    try (PrefillProblem problem = problem(Shape.causal(16, Sizes.DEEPSEEK, lengths, lengths))) {
       DeviceTensor starts = problem.integers(0, 300, 301);
       DeviceTensor offsets = problem.integers(0, 0);
       Runnable call =
@@ -173,7 +219,7 @@ class MlaPrefillGpuTest extends GpuFixture {
   }
 
   @ParameterizedTest(name = "{0} + {1}")
-  @CsvSource({"512, 64", "256, 32"})
+  @CsvSource({"512, 64", "256, 64", "256, 32"})
   void gathersRowsOfThePagedCache(int latentDim, int ropeDim) {
     int[] lengths = {5, 0, 130, 64};
     int[] first = {60, 3, 1, 64};
@@ -232,9 +278,37 @@ class MlaPrefillGpuTest extends GpuFixture {
   }
 
   @Test
+  void refusesSizesThatNoKernelIsBuiltFor() {
+    assertThat(MlaPrefill.supports(96, 64, 128)).isFalse();
+    for (Sizes sizes : Sizes.values()) {
+      assertThat(MlaPrefill.supports(sizes.nope, sizes.rope, sizes.value)).isTrue();
+    }
+    try (DeviceBuffer memory = context.allocate(1 << 16)) {
+      DeviceTensor starts = memory.tensor(ElementType.INT32, 2);
+      assertThatThrownBy(
+              () ->
+                  prefill.attention(
+                      memory.tensor(ElementType.BFLOAT16, 1, 1, 160),
+                      memory.tensor(ElementType.BFLOAT16, 1, 1, 224),
+                      memory.tensor(ElementType.BFLOAT16, 1, 64),
+                      starts,
+                      starts,
+                      memory.tensor(ElementType.INT32, 1),
+                      96,
+                      1,
+                      false,
+                      memory.tensor(ElementType.BFLOAT16, 1, 1, 128),
+                      memory.tensor(ElementType.FLOAT32, 1, 1),
+                      stream))
+          .isInstanceOf(CudaArgumentException.class)
+          .hasMessageContaining("keys of 96 + 64 with values of 128");
+    }
+  }
+
+  @Test
   void refusesAStreamOfAnotherContext() {
     int[] lengths = {5};
-    try (PrefillProblem problem = problem(Shape.causal(1, 128, lengths, lengths));
+    try (PrefillProblem problem = problem(Shape.causal(1, Sizes.DEEPSEEK, lengths, lengths));
         CudaContext other = CudaContext.open(GpuDevice.at(0));
         CudaStream foreign = other.newStream()) {
       DeviceTensor starts = problem.integers(0, 5);

@@ -2,6 +2,7 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -104,14 +105,19 @@ class MlaPrefillTest {
   }
 
   @Test
-  void refusesSizesThatNoKernelIsBuiltFor() {
-    nopeDim = 64;
-    refuses(this::check, "no kernel is built for keys of 64 + 64 with values of 128");
-    outType = ElementType.FLOAT32;
-    q = memory.tensor(ElementType.BFLOAT16, 50, 16, 128);
-    kv = memory.tensor(ElementType.BFLOAT16, 70, 16, 192);
-    out = memory.tensor(ElementType.FLOAT32, 50, 16, 128);
-    assertThat(check()[NativePrefill.NOPE_DIM]).isEqualTo(64);
+  void saysWhatItIsBuiltFor() {
+    assumeTrue(NativeLibrary.class.getResource(NativeLibrary.RESOURCE) != null);
+    assertThat(MlaPrefill.supports(128, 64, 128)).isTrue();
+    assertThat(MlaPrefill.supports(192, 64, 256)).isTrue();
+    assertThat(MlaPrefill.supports(64, 64, 128)).isTrue();
+    assertThat(MlaPrefill.supports(64, 32, 64)).isTrue();
+    assertThat(MlaPrefill.supports(64, 64, 64)).isFalse();
+    assertThat(MlaPrefill.supports(128, 32, 128)).isFalse();
+    assertThat(MlaPrefill.supports(0, -64, 1 << 30)).isFalse();
+  }
+
+  @Test
+  void refusesAKeyWithoutAPartOfItsHead() {
     nopeDim = 0;
     refuses(this::check, "nopeDim must be positive, is 0");
   }

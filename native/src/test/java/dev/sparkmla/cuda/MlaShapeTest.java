@@ -6,16 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class MlaShapeTest {
   @Test
-  void describesDeepSeeksHeads() {
-    MlaShape shape = MlaShape.of(4, 1, 16, 10);
-    assertThat(shape.keyDim()).isEqualTo(576);
+  void describesItsKeysAndLengths() {
+    MlaShape shape = new MlaShape(4, 1, 16, 1, 256, 32, 10, SplitPolicy.BALANCED);
+    assertThat(shape.keyDim()).isEqualTo(288);
     assertThat(shape.maxTokens()).isEqualTo(640);
-    assertThat(shape.splits()).isEqualTo(SplitPolicy.BALANCED);
-    assertThat(shape.withSplits(SplitPolicy.fixed(512)).splits().fixedTokens()).isEqualTo(512);
+    assertThat(shape.withSplits(SplitPolicy.BY_LENGTH))
+        .isEqualTo(new MlaShape(4, 1, 16, 1, 256, 32, 10, SplitPolicy.BY_LENGTH));
   }
 
   @ParameterizedTest
@@ -50,22 +49,9 @@ class MlaShapeTest {
         .hasMessageContaining(said.replace(';', ','));
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {-128, 1, 64, 127, 129, 200})
-  void refusesSplitsThatAreNoMultipleOf128(int tokens) {
-    assertThatThrownBy(() -> new SplitPolicy(tokens))
-        .isInstanceOf(CudaArgumentException.class)
-        .hasMessageContaining("fixed splits of " + tokens + " tokens");
-  }
-
-  @Test
-  void refusesFixedSplitsOfNothing() {
-    assertThatThrownBy(() -> SplitPolicy.fixed(0)).isInstanceOf(CudaArgumentException.class);
-  }
-
   @Test
   void checksLengths() {
-    MlaShape shape = MlaShape.of(3, 1, 16, 2);
+    MlaShape shape = DecodeProblem.deepSeek(3, 1, 16, 2);
     shape.checkLengths(new int[] {0, 128, 64});
 
     assertThatThrownBy(() -> shape.checkLengths(new int[] {1, 2}))

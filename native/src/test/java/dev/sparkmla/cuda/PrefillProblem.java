@@ -23,21 +23,52 @@ final class PrefillProblem implements AutoCloseable {
   private static final Comparison.Tolerance TOLERANCE = new Comparison.Tolerance(1.2e-3, 4e-6);
 
   /**
+   * Sizes that attention is built for.
+   *
+   * <p>Named after models that have them: DeepSeek-V2 and V3, GLM-4.7-Flash, Mistral Small 4,
+   * MiniCPM3.
+   */
+  enum Sizes {
+    DEEPSEEK(128, 64, 128),
+    GLM(192, 64, 256),
+    MISTRAL(64, 64, 128),
+    MINICPM(64, 32, 64);
+
+    final int nope;
+    final int rope;
+    final int value;
+
+    Sizes(int nope, int rope, int value) {
+      this.nope = nope;
+      this.rope = rope;
+      this.value = value;
+    }
+  }
+
+  /**
    * What is attended to.
    *
    * @param heads of each query and key
-   * @param nopeDim elements of a key that its head has alone; 64 more are shared
-   * @param valueDim elements of a value
+   * @param sizes of a key and a value
    * @param queries of each segment
    * @param keys of each segment
    * @param offsets query i of a segment sees its keys 0 to i + offset
    */
-  record Shape(int heads, int nopeDim, int valueDim, int[] queries, int[] keys, int[] offsets) {
+  record Shape(int heads, Sizes sizes, int[] queries, int[] keys, int[] offsets) {
     /** Segments whose queries are the last of their keys. */
-    static Shape causal(int heads, int nopeDim, int[] queries, int[] keys) {
+    static Shape causal(int heads, Sizes sizes, int[] queries, int[] keys) {
       int[] offsets = new int[queries.length];
       Arrays.setAll(offsets, i -> keys[i] - queries[i]);
-      return new Shape(heads, nopeDim, nopeDim == 128 ? 128 : 256, queries, keys, offsets);
+      return new Shape(heads, sizes, queries, keys, offsets);
+    }
+
+    int keyDim() {
+      return sizes.nope + sizes.rope;
+    }
+
+    /** Elements of a head in {@code kv}. */
+    int expandedDim() {
+      return sizes.nope + sizes.value;
     }
 
     int totalQueries() {
@@ -50,14 +81,17 @@ final class PrefillProblem implements AutoCloseable {
 
     @Override
     public String toString() {
-      return "%d heads of %d, queries %s, keys %s, offsets %s"
-          .formatted(heads, nopeDim, brief(queries), brief(keys), brief(offsets));
+      return "%d heads of %s, queries %s, keys %s, offsets %s"
+          .formatted(heads, sizes, brief(queries), brief(keys), brief(offsets));
     }
 
     private static String brief(int[] values) {
       return values.length <= 8 ? Arrays.toString(values) : values.length + " segments";
     }
   }
+
+  /** The bits of an output, bfloat16 [rows, heads, value] and float32 [heads, rows]. */
+  record Bits(ByteBuffer out, ByteBuffer logSumExp) {}
 
   private final CudaContext context;
   private final CudaStream stream;
@@ -86,18 +120,11 @@ final class PrefillProblem implements AutoCloseable {
     scale = 20; // the pool's values are small: scores then spread by about 3
     int queries = shape.totalQueries() + EXTRA_ROWS;
     int keys = shape.totalKeys() + EXTRA_ROWS;
-    q = random(pool, random, shape.totalQueries(), queries, shape.heads(), shape.nopeDim() + 64);
-    kv =
-        random(
-            pool,
-            random,
-            shape.totalKeys(),
-            keys,
-            shape.heads(),
-            shape.nopeDim() + shape.valueDim());
-    kRope = random(pool, random, shape.totalKeys(), keys, 64);
+    q = random(pool, random, shape.totalQueries(), queries, shape.heads(), shape.keyDim());
+    kv = random(pool, random, shape.totalKeys(), keys, shape.heads(), shape.expandedDim());
+    kRope = random(pool, random, shape.totalKeys(), keys, shape.sizes().rope);
     queryStarts = integers(starts(shape.queries()));
-    out = tensor(ElementType.BFLOAT16, queries, shape.heads(), shape.valueDim());
+    out = tensor(ElementType.BFLOAT16, queries, shape.heads(), shape.sizes().value);
     logSumExp = tensor(ElementType.FLOAT32, shape.heads(), queries);
   }
 
@@ -155,7 +182,7 @@ final class PrefillProblem implements AutoCloseable {
         queryStarts,
         keyStarts,
         offsets,
-        shape.nopeDim(),
+        shape.sizes().nope,
         scale,
         false,
         out,
@@ -165,27 +192,70 @@ final class PrefillProblem implements AutoCloseable {
 
   /** Enqueues the kernel over the keys of one segment from {@code begin} to {@code end}. */
   void runRange(int begin, int end, boolean merge) {
-    int width = shape.nopeDim() + shape.valueDim();
     prefill.attention(
         q,
-        DeviceTensor.of(
-            kv.buffer(),
-            2L * begin * shape.heads() * width,
-            ElementType.BFLOAT16,
-            Math.max(1, end - begin),
-            shape.heads(),
-            width),
-        DeviceTensor.of(
-            kRope.buffer(), 2L * begin * 64, ElementType.BFLOAT16, Math.max(1, end - begin), 64),
+        rows(kv, begin, end),
+        rows(kRope, begin, end),
         queryStarts,
         integers(0, end - begin),
         integers(shape.offsets()[0] - begin),
-        shape.nopeDim(),
+        shape.sizes().nope,
         scale,
         merge,
         out,
         logSumExp,
         stream);
+  }
+
+  /**
+   * One segment's rows computed in chunks of so many, as an engine computes a prompt: a chunk's
+   * keys end with its own last row, and are taken in ranges of so many that are merged, those that
+   * the chunk's first rows see nothing of too.
+   */
+  Bits inChunks(int chunk, int range) {
+    int total = shape.totalQueries();
+    int rowBytes = 2 * shape.heads() * shape.sizes().value;
+    poison();
+    ByteBuffer sums = ByteBuffer.allocate(4 * shape.heads() * total).order(ByteOrder.nativeOrder());
+    for (int begin = 0; begin < total; begin += chunk) {
+      int end = Math.min(begin + chunk, total);
+      int count = end - begin;
+      try (DeviceBuffer chunkSums = context.allocate(4L * shape.heads() * count);
+          DeviceBuffer numbers = context.allocate(4L * 5)) {
+        for (int first = 0; first < end; first += range) {
+          int last = Math.min(first + range, end);
+          DecodeProblem.write(
+              numbers, new int[] {0, count, 0, last - first, begin - first}, stream);
+          prefill.attention(
+              rows(q, begin, end),
+              rows(kv, first, last),
+              rows(kRope, first, last),
+              DeviceTensor.of(numbers, 0, ElementType.INT32, 2),
+              DeviceTensor.of(numbers, 8, ElementType.INT32, 2),
+              DeviceTensor.of(numbers, 16, ElementType.INT32, 1),
+              shape.sizes().nope,
+              scale,
+              first > 0,
+              rows(out, begin, end),
+              chunkSums.tensor(ElementType.FLOAT32, shape.heads(), count),
+              stream);
+        }
+        ByteBuffer computed = DecodeProblem.read(chunkSums, stream);
+        for (int head = 0; head < shape.heads(); head++) {
+          sums.put(4 * (head * total + begin), computed, 4 * head * count, 4 * count);
+        }
+      }
+    }
+    return new Bits(outBytes().slice(0, rowBytes * total), sums);
+  }
+
+  /** Some rows of a contiguous tensor, one at least. */
+  private static DeviceTensor rows(DeviceTensor tensor, int begin, int end) {
+    long[] dimensions = new long[tensor.rank()];
+    Arrays.setAll(dimensions, tensor::dimension);
+    dimensions[0] = Math.max(1, end - begin);
+    return DeviceTensor.of(
+        tensor.buffer(), 2 * begin * tensor.stride(0), tensor.type(), dimensions);
   }
 
   ByteBuffer outBytes() {
@@ -216,7 +286,7 @@ final class PrefillProblem implements AutoCloseable {
   /** Compares results over all keys with the plain kernel's; rows of no segment must be NaN. */
   List<String> compare(ByteBuffer actual, ByteBuffer actualLogSumExp) {
     DeviceTensor expected =
-        tensor(ElementType.FLOAT32, out.dimension(0), shape.heads(), shape.valueDim());
+        tensor(ElementType.FLOAT32, out.dimension(0), shape.heads(), shape.sizes().value);
     DeviceTensor expectedLogSumExp = tensor(ElementType.FLOAT32, shape.heads(), out.dimension(0));
     expected.buffer().fill(0, expected.buffer().bytes(), NAN_BYTE, stream);
     prefill.reference(
@@ -226,7 +296,7 @@ final class PrefillProblem implements AutoCloseable {
         queryStarts,
         integers(starts(shape.keys())),
         integers(shape.offsets()),
-        shape.nopeDim(),
+        shape.sizes().nope,
         scale,
         expected,
         expectedLogSumExp,
@@ -237,7 +307,7 @@ final class PrefillProblem implements AutoCloseable {
             actual.asShortBuffer(),
             DecodeProblem.read(expected.buffer(), stream).asFloatBuffer(),
             out.buffer().bytes() / 2,
-            (long) shape.totalQueries() * shape.heads() * shape.valueDim(),
+            (long) shape.totalQueries() * shape.heads() * shape.sizes().value,
             TOLERANCE));
     int rows = shape.totalQueries();
     int stride = rows + EXTRA_ROWS;

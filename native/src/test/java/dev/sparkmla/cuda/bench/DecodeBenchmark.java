@@ -24,24 +24,20 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.function.IntConsumer;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
  * {@code bin/bench decode}: times MLA decode on the first device, beside the ceilings of the same
- * run, as a Markdown table. Pages are shuffled; runs rotate among as many sets of pages as exceed
- * the second-level cache. The scheduler's metadata is made before, the merging of splits is timed.
+ * run, as a Markdown table, with balanced splits and with splits by length. Pages are shuffled;
+ * runs rotate among as many sets of pages as exceed the second-level cache. The schedule is made
+ * before, the merging of splits is timed.
  */
 public final class DecodeBenchmark {
-  private static final String FIXED_SPLITS = "1024,4096";
-
   /** Distinct memory that a row's runs rotate through: several times the 60 MB of an H200's L2. */
   private static final long ROTATED_BYTES = 400L << 20;
 
   private static final int MOST_SETS = 4;
   private static final long PAGE_BYTES = 2L * MlaDecode.PAGE_TOKENS * DecodeRow.KEY_DIM;
-
-  private record Options(Path json, List<SplitPolicy> fixedSplits) {}
 
   /** Milliseconds of a call, as {@link Timer} measures them. */
   private record Times(double rested, double sustained, double fromIdle) {}
@@ -50,17 +46,14 @@ public final class DecodeBenchmark {
 
   /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for bad options. */
   public static void main(String[] arguments) throws IOException {
-    Options options = parse(arguments);
-    if (options == null) {
-      System.err.println(
-          "usage: bin/bench decode [--json FILE] [--fixed-splits TOKENS,..., default "
-              + FIXED_SPLITS
-              + "]");
+    boolean toFile = arguments.length == 2 && arguments[0].equals("--json");
+    if (arguments.length > 0 && !toFile) {
+      System.err.println("usage: bin/bench decode [--json FILE]");
       System.exit(2);
       return;
     }
     try {
-      run(options);
+      run(toFile ? Path.of(arguments[1]) : null);
     } catch (CudaUnavailableException e) {
       System.err.println("bench decode: " + e.getMessage());
       System.exit(1);
@@ -70,34 +63,7 @@ public final class DecodeBenchmark {
     }
   }
 
-  private static Options parse(String[] arguments) {
-    Path json = null;
-    String fixedSplits = FIXED_SPLITS;
-    for (int i = 0; i < arguments.length; i += 2) {
-      if (i + 1 == arguments.length) {
-        return null;
-      }
-      switch (arguments[i]) {
-        case "--json" -> json = Path.of(arguments[i + 1]);
-        case "--fixed-splits" -> fixedSplits = arguments[i + 1];
-        default -> {
-          return null;
-        }
-      }
-    }
-    try {
-      return new Options(
-          json,
-          Arrays.stream(fixedSplits.split(","))
-              .map(tokens -> SplitPolicy.fixed(Integer.parseInt(tokens)))
-              .toList());
-    } catch (IllegalArgumentException e) {
-      System.err.println("bench decode: --fixed-splits " + fixedSplits + ": " + e.getMessage());
-      return null;
-    }
-  }
-
-  private static void run(Options options) throws IOException {
+  private static void run(Path json) throws IOException {
     GpuDevice device = GpuDevice.at(0);
     List<DecodeRow> rows = DecodeRow.all();
     try (CudaContext context = CudaContext.open(device);
@@ -111,12 +77,8 @@ public final class DecodeBenchmark {
       System.out.println();
       System.out.println(
           "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | % of limit | FlashMLA ms | × |"
-              + " sustained ms |"
-              + options.fixedSplits.stream()
-                  .map(splits -> " fixed " + splits.fixedTokens() + " ms |")
-                  .collect(Collectors.joining())
-              + " call ms |");
-      System.out.println("|" + "---|".repeat(13 + options.fixedSplits.size()));
+              + " sustained ms | by length ms | over balanced | call ms |");
+      System.out.println("|" + "---|".repeat(15));
 
       long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
       List<DecodeResult> results = new ArrayList<>();
@@ -127,21 +89,23 @@ public final class DecodeBenchmark {
         for (DecodeRow row : rows) {
           Times balanced =
               time(row, SplitPolicy.BALANCED, decode, context, stream, pool, kCache, timer);
-          List<Double> fixed = new ArrayList<>();
-          for (SplitPolicy splits : options.fixedSplits) {
-            fixed.add(time(row, splits, decode, context, stream, pool, kCache, timer).rested());
-          }
+          Times byLength =
+              time(row, SplitPolicy.BY_LENGTH, decode, context, stream, pool, kCache, timer);
           DecodeResult result =
               new DecodeResult(
-                  row, balanced.rested(), balanced.sustained(), fixed, balanced.fromIdle());
+                  row,
+                  balanced.rested(),
+                  balanced.sustained(),
+                  byLength.rested(),
+                  balanced.fromIdle());
           results.add(result);
           System.out.println(line(result, ceilings));
         }
       }
       System.out.println();
-      System.out.println(summary(results, options));
-      if (options.json != null) {
-        Files.writeString(options.json, json(heading, ceilings, options, results));
+      System.out.println(summary(results));
+      if (json != null) {
+        Files.writeString(json, json(heading, ceilings, results));
       }
     }
   }
@@ -168,12 +132,20 @@ public final class DecodeBenchmark {
     int maxBlocks = (Arrays.stream(lengths).max().orElseThrow() + 63) / 64;
     int sets = Math.toIntExact(sets(row));
     MlaShape shape =
-        MlaShape.of(row.batch(), row.queryTokens(), row.queryHeads(), maxBlocks).withSplits(splits);
+        new MlaShape(
+            row.batch(),
+            row.queryTokens(),
+            row.queryHeads(),
+            1,
+            DecodeRow.LATENT_DIM,
+            DecodeRow.ROPE_DIM,
+            maxBlocks,
+            splits);
     long rows = (long) row.batch() * row.queryTokens() * row.queryHeads();
     try (MlaMetadata metadata = decode.metadata(shape);
         DeviceBuffer tables = context.allocate(4L * sets * row.batch() * maxBlocks);
         DeviceBuffer q = context.allocate(2L * sets * rows * DecodeRow.KEY_DIM);
-        DeviceBuffer out = context.allocate(2 * rows * DecodeRow.VALUE_DIM);
+        DeviceBuffer out = context.allocate(2 * rows * DecodeRow.LATENT_DIM);
         DeviceBuffer logSumExp = context.allocate(4 * rows)) {
       pool.fill(q, 0, q.bytes(), new Random(3), stream);
       tables.copyFromHost(0, tables(lengths, maxBlocks, sets, kCache.dimension(0)), stream);
@@ -204,7 +176,7 @@ public final class DecodeBenchmark {
               row.batch(),
               row.queryTokens(),
               row.queryHeads(),
-              DecodeRow.VALUE_DIM);
+              DecodeRow.LATENT_DIM);
       DeviceTensor logSumExpTensor =
           logSumExp.tensor(ElementType.FLOAT32, row.batch(), row.queryHeads(), row.queryTokens());
       float scale = (float) (1 / Math.sqrt(DecodeRow.KEY_DIM));
@@ -215,7 +187,7 @@ public final class DecodeBenchmark {
                   kCache,
                   table[run % sets],
                   metadata.cacheSeqlens(),
-                  DecodeRow.VALUE_DIM,
+                  DecodeRow.LATENT_DIM,
                   metadata,
                   scale,
                   row.causal(),
@@ -255,7 +227,8 @@ public final class DecodeBenchmark {
     DecodeRow row = result.row();
     return String.format(
         Locale.ROOT,
-        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %.4f | %s | %.4f |",
+        "| %d | %d | %d | %s%d | %s | %.4f | %.0f | %.0f | %.0f | %s | %s | %.4f | %.4f | %.3f |"
+            + " %.4f |",
         row.batch(),
         row.queryTokens(),
         row.queryHeads(),
@@ -274,45 +247,32 @@ public final class DecodeBenchmark {
                 Locale.ROOT, "%.2f", row.flashMla().getAsDouble() / result.milliseconds())
             : "",
         result.sustainedMilliseconds(),
-        result.fixedMilliseconds().stream()
-            .map(milliseconds -> String.format(Locale.ROOT, "%.4f", milliseconds))
-            .collect(Collectors.joining(" | ")),
+        result.byLengthMilliseconds(),
+        result.byLengthMilliseconds() / result.milliseconds(),
         result.callMilliseconds());
   }
 
-  private static String summary(List<DecodeResult> results, Options options) {
+  private static String summary(List<DecodeResult> results) {
     double logSpeedup =
         results.stream()
             .filter(r -> r.row().batch() == 128 && r.row().queryHeads() == 128)
             .mapToDouble(r -> Math.log(r.row().flashMla().getAsDouble() / r.milliseconds()))
             .average()
             .orElseThrow();
-    StringBuilder text = new StringBuilder();
-    text.append(
-        String.format(
-            Locale.ROOT,
-            "FlashMLA's time over ours, geometric mean of the rows with b = 128 and h_q = 128:"
-                + " %.3f.",
-            Math.exp(logSpeedup)));
-    for (int i = 0; i < options.fixedSplits.size(); i++) {
-      int size = i;
-      double logFixed =
-          results.stream()
-              .mapToDouble(r -> Math.log(r.fixedMilliseconds().get(size) / r.milliseconds()))
-              .average()
-              .orElseThrow();
-      text.append(
-          String.format(
-              Locale.ROOT,
-              "%nSplits fixed at %d tokens over balanced ones, geometric mean of all rows: %.3f.",
-              options.fixedSplits.get(i).fixedTokens(),
-              Math.exp(logFixed)));
-    }
-    return text.toString();
+    double logByLength =
+        results.stream()
+            .mapToDouble(r -> Math.log(r.byLengthMilliseconds() / r.milliseconds()))
+            .average()
+            .orElseThrow();
+    return String.format(
+        Locale.ROOT,
+        "FlashMLA's time over ours, geometric mean of the rows with b = 128 and h_q = 128: %.3f.%n"
+            + "Splits by length over balanced ones, geometric mean of all rows: %.3f.",
+        Math.exp(logSpeedup),
+        Math.exp(logByLength));
   }
 
-  private static String json(
-      String heading, Ceilings ceilings, Options options, List<DecodeResult> results) {
+  private static String json(String heading, Ceilings ceilings, List<DecodeResult> results) {
     List<String> lines = new ArrayList<>();
     for (DecodeResult result : results) {
       DecodeRow row = result.row();
@@ -322,7 +282,7 @@ public final class DecodeBenchmark {
               "    {\"b\": %d, \"s_q\": %d, \"h_q\": %d, \"s_k\": %d, \"varied\": %b, \"causal\":"
                   + " %b, \"ms\": %.5f, \"tflops\": %.1f, \"gb_per_s\": %.1f,"
                   + " \"percent_of_limit\": %.1f, \"flash_mla_ms\": %s, \"sustained_ms\": %.5f,"
-                  + " \"fixed_splits_ms\": %s, \"call_ms\": %.5f}",
+                  + " \"by_length_ms\": %.5f, \"call_ms\": %.5f}",
               row.batch(),
               row.queryTokens(),
               row.queryHeads(),
@@ -335,19 +295,18 @@ public final class DecodeBenchmark {
               result.percentOfLimit(ceilings),
               row.flashMla().isPresent() ? row.flashMla().getAsDouble() : "null",
               result.sustainedMilliseconds(),
-              result.fixedMilliseconds(),
+              result.byLengthMilliseconds(),
               result.callMilliseconds()));
     }
     return String.format(
         Locale.ROOT,
         "{%n  \"run\": \"%s\",%n  \"copy_gb_per_s\": %.1f,%n  \"gemm_tflops\": %s,%n"
-            + "  \"fixed_split_tokens\": %s,%n  \"rows\": [%n%s%n  ]%n}%n",
+            + "  \"rows\": [%n%s%n  ]%n}%n",
         heading.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", " "),
         ceilings.copyGigabytesPerSecond(),
         ceilings.gemmTeraflops().isPresent()
             ? String.format(Locale.ROOT, "%.1f", ceilings.gemmTeraflops().getAsDouble())
             : "null",
-        options.fixedSplits.stream().map(SplitPolicy::fixedTokens).toList(),
         String.join(",\n", lines));
   }
 }

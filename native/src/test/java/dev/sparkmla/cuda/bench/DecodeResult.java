@@ -1,21 +1,19 @@
 package dev.sparkmla.cuda.bench;
 
-import java.util.List;
-
 /**
  * What was measured for one row.
  *
  * @param row the sizes
  * @param milliseconds the kernels of one call on the device, balanced splits, rested
  * @param sustainedMilliseconds the same after many calls
- * @param fixedMilliseconds with fixed splits, rested, for each size asked for
+ * @param byLengthMilliseconds the same as {@code milliseconds} with splits by length
  * @param callMilliseconds one call from the JVM on an idle stream until its result is there
  */
 record DecodeResult(
     DecodeRow row,
     double milliseconds,
     double sustainedMilliseconds,
-    List<Double> fixedMilliseconds,
+    double byLengthMilliseconds,
     double callMilliseconds) {
   double teraflops() {
     return row.operations() / milliseconds / 1e9;

@@ -25,8 +25,9 @@ record DecodeRow(
     boolean varied,
     boolean causal,
     OptionalDouble flashMla) {
-  static final int KEY_DIM = 576;
-  static final int VALUE_DIM = 512;
+  static final int LATENT_DIM = 512;
+  static final int ROPE_DIM = 64;
+  static final int KEY_DIM = LATENT_DIM + ROPE_DIM;
 
   private static DecodeRow uniform(int batch, int heads, int tokens, double flashMla) {
     return new DecodeRow(
@@ -59,7 +60,11 @@ record DecodeRow(
                 OptionalDouble.of(times[kind][i])));
       }
     }
+    rows.add(uniform(1, 16, 4096, 0));
+    rows.add(uniform(16, 16, 4096, 0));
+    rows.add(uniform(64, 16, 4096, 0));
     rows.add(uniform(128, 16, 4096, 0.161));
+    rows.add(uniform(256, 16, 4096, 0));
     rows.add(uniform(128, 16, 16384, 0.578));
     rows.add(uniform(32, 16, 32768, 0.297));
     rows.add(uniform(128, 20, 4096, 0));
@@ -89,18 +94,18 @@ record DecodeRow(
         .toArray();
   }
 
-  /** 2 · b · h_q · s_q · mean(s_k) · (576 + 512): what the mask saves is not taken off. */
+  /** 2 · b · h_q · s_q · mean(s_k) · (key + value): what the mask saves is not taken off. */
   double operations() {
     return 2.0
         * queryHeads
         * queryTokens
         * IntStream.of(lengths()).asLongStream().sum()
-        * (KEY_DIM + VALUE_DIM);
+        * (KEY_DIM + LATENT_DIM);
   }
 
   /** Queries, every cached token once, outputs; all bfloat16. */
   double bytes() {
-    return 2.0 * batch * queryTokens * queryHeads * (KEY_DIM + VALUE_DIM)
+    return 2.0 * batch * queryTokens * queryHeads * (KEY_DIM + LATENT_DIM)
         + 2.0 * KEY_DIM * IntStream.of(lengths()).asLongStream().sum();
   }
 }

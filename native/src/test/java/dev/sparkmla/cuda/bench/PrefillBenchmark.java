@@ -93,7 +93,7 @@ public final class PrefillBenchmark {
     int expanded = row.nopeDim() + row.valueDim();
     try (DeviceBuffer q = context.allocate(2 * SETS * tokens * heads * row.keyDim());
         DeviceBuffer kv = context.allocate(2 * SETS * tokens * heads * expanded);
-        DeviceBuffer kRope = context.allocate(2 * SETS * tokens * PrefillRow.ROPE_DIM);
+        DeviceBuffer kRope = context.allocate(2 * SETS * tokens * row.ropeDim());
         DeviceBuffer starts = context.allocate(8);
         DeviceBuffer offsets = context.allocate(4);
         DeviceBuffer out = context.allocate(2 * tokens * heads * row.valueDim());
@@ -113,7 +113,7 @@ public final class PrefillBenchmark {
               prefill.attention(
                   set(q, run, tokens, heads, row.keyDim()),
                   set(kv, run, tokens, heads, expanded),
-                  set(kRope, run, tokens, PrefillRow.ROPE_DIM),
+                  set(kRope, run, tokens, row.ropeDim()),
                   startsTensor,
                   startsTensor,
                   offsetsTensor,

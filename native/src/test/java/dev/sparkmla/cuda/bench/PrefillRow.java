@@ -8,39 +8,43 @@ import java.util.OptionalInt;
  *
  * @param heads of queries and keys
  * @param tokens queries, and keys
- * @param nopeDim elements of a key besides the 64 shared ones
+ * @param nopeDim elements of a key that its head has alone
+ * @param ropeDim elements of a key that all heads share
  * @param valueDim elements of a value
  * @param cudnn TFLOPS of cuDNN's attention through PyTorch at the same sizes (one H200, driver 580,
  *     CUDA 13.0), where it was measured
  */
-record PrefillRow(int heads, int tokens, int nopeDim, int valueDim, OptionalInt cudnn) {
-  static final int ROPE_DIM = 64;
-
-  private static PrefillRow small(int heads, int tokens, int cudnn) {
-    return new PrefillRow(heads, tokens, 128, 128, OptionalInt.of(cudnn));
+record PrefillRow(
+    int heads, int tokens, int nopeDim, int ropeDim, int valueDim, OptionalInt cudnn) {
+  private static PrefillRow deepSeek(int heads, int tokens, int cudnn) {
+    return new PrefillRow(heads, tokens, 128, 64, 128, OptionalInt.of(cudnn));
   }
 
-  private static PrefillRow large(int heads, int tokens) {
-    return new PrefillRow(heads, tokens, 192, 256, OptionalInt.empty());
+  private static PrefillRow of(int heads, int tokens, int nope, int rope, int value) {
+    return new PrefillRow(heads, tokens, nope, rope, value, OptionalInt.empty());
   }
 
   /** All lines, in the order they are printed. */
   static List<PrefillRow> all() {
     return List.of(
-        small(16, 4096, 414),
-        small(16, 16384, 632),
-        small(16, 32768, 629),
-        small(128, 4096, 586),
-        small(128, 16384, 584),
-        large(20, 4096),
-        large(20, 16384));
+        deepSeek(16, 4096, 414),
+        deepSeek(16, 16384, 632),
+        deepSeek(16, 32768, 629),
+        deepSeek(128, 4096, 586),
+        deepSeek(128, 16384, 584),
+        of(20, 4096, 192, 64, 256),
+        of(20, 16384, 192, 64, 256),
+        of(32, 4096, 64, 64, 128),
+        of(32, 16384, 64, 64, 128),
+        of(40, 4096, 64, 32, 64),
+        of(40, 16384, 64, 32, 64));
   }
 
   int keyDim() {
-    return nopeDim + ROPE_DIM;
+    return nopeDim + ropeDim;
   }
 
-  /** 2 · heads · tokens² / 2 · (key + value): half of what an unmasked product would need. */
+  /** 2 · heads · tokens² / 2 · (key + value): half of what unmasked attention would need. */
   double operations() {
     return (double) heads * tokens * tokens * (keyDim() + valueDim);
   }

@@ -37,6 +37,6 @@ class PythonRandomTest {
     // 0.161 ms are 113 TFLOPS and 3778 GB/s in the published table.
     assertThat(row.operations() / 0.161 / 1e9).isBetween(112.5, 113.6);
     assertThat(row.bytes() / 0.161 / 1e6).isBetween(3760.0, 3800.0);
-    assertThat(DecodeRow.all()).hasSize(35).doesNotHaveDuplicates();
+    assertThat(DecodeRow.all()).hasSize(39).doesNotHaveDuplicates();
   }
 }

@@ -92,7 +92,7 @@ final class CudaAttention implements AutoCloseable {
             latent,
             shape.cache().rope(),
             plan.tableWidth(),
-            SplitPolicy.BALANCED);
+            SplitPolicy.BY_LENGTH);
     MlaMetadata cut = metadata.computeIfAbsent(step, decode::metadata);
     if (plan.claimScheduling()) {
       cut.update(plan.lengths(), stream);
