@@ -1,6 +1,6 @@
 package dev.sparkmla.jobs;
 
-import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.OnError;
 import java.util.List;

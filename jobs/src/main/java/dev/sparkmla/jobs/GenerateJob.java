@@ -1,7 +1,7 @@
 package dev.sparkmla.jobs;
 
 import dev.sparkmla.engine.InvalidParameterException;
-import dev.sparkmla.engine.SamplingParams;
+import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
@@ -101,7 +101,7 @@ public final class GenerateJob implements Callable<Integer> {
       throw misuse("--input needs an --output; without both, the demo runs on its own documents");
     }
     try {
-      SamplingParams.parse(options.params());
+      GenerationParameters.parse(options.params());
     } catch (InvalidParameterException wrong) {
       throw misuse(wrong.getMessage());
     }

@@ -2,7 +2,7 @@ package dev.sparkmla.jobs;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;

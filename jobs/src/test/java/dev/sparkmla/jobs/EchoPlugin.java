@@ -1,18 +1,21 @@
 package dev.sparkmla.jobs;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationError;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.ErrorCode;
-import dev.sparkmla.engine.FinishReason;
-import dev.sparkmla.engine.GenerationError;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.plugin.TextGenerator;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.spark.api.plugin.PluginContext;
 
 /**
@@ -30,25 +33,30 @@ public final class EchoPlugin extends MlaPlugin {
 
   private static final class Echo implements TextGenerator {
     @Override
-    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
+    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+      try (requests) {
+        return CompletableFuture.completedFuture(
+            ResultBatch.of(
+                IntStream.range(0, requests.rows())
+                    .mapToObj(row -> requests.request(row).map(Echo::answer))
+                    .toList(),
+                requests.parentAllocator()));
+      }
+    }
+
+    private static GenerationResult answer(GenerationRequest request) {
       String text = text(request);
-      return CompletableFuture.completedFuture(
-          text.isEmpty()
-              ? error(ErrorCode.EMPTY_PROMPT)
-              : text.length() > LONGEST
-                  ? error(ErrorCode.PROMPT_TOO_LONG)
-                  : new GenerationResult(
-                      "<" + text + ">", FinishReason.STOP, text.length(), 1, 2, Optional.empty()));
+      if (text.isEmpty()) {
+        return error(ErrorCode.EMPTY_PROMPT);
+      }
+      return text.length() > LONGEST
+          ? error(ErrorCode.PROMPT_TOO_LONG)
+          : new GenerationResult(
+              "<" + text + ">", FinishReason.STOP, text.length(), 1, 2, Optional.empty());
     }
 
     private static GenerationResult error(ErrorCode code) {
-      return new GenerationResult(
-          "",
-          FinishReason.ERROR,
-          0,
-          0,
-          0,
-          Optional.of(new GenerationError(code, "said by the echo")));
+      return GenerationResult.refused(new GenerationError(code, "said by the echo"));
     }
 
     private static String text(GenerationRequest request) {

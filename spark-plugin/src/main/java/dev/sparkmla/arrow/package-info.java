@@ -1,8 +1,8 @@
 /**
- * Arrow vectors to engine requests, engine results to Arrow vectors.
+ * Requests and results, and batches of both as Arrow vectors.
  *
- * <p>Here lives the layout of both kinds of batches. Spark does not: who fills and reads the
- * batches is {@link dev.sparkmla.sql}'s affair. Start at {@link dev.sparkmla.arrow.RequestVectors}
- * and {@link dev.sparkmla.arrow.ResultVectors}.
+ * <p>Here live the layout of both kinds of batches, what their rows hold, and who owns their
+ * memory. How rows are computed does not, nor does Spark. Start at {@link
+ * dev.sparkmla.arrow.RequestBatch} and {@link dev.sparkmla.arrow.ResultBatch}.
  */
 package dev.sparkmla.arrow;

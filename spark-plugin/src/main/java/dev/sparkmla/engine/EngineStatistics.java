@@ -3,10 +3,10 @@ package dev.sparkmla.engine;
 /**
  * What an engine has done since it was opened, and what it is doing; taken between two steps.
  *
- * @param waiting requests that are tokenized and wait for their first step, or for another one
- *     after they were preempted
+ * @param waiting rows that were taken and do not run: they are not tokenized yet, or wait for their
+ *     first step, or for another one after they were preempted
  * @param running sequences that are being computed
- * @param finished requests that ended with a result, rows in error included
+ * @param finished rows that ended with a result, in error or not
  * @param steps forward passes
  * @param promptTokens tokens of all prompts that got their first token
  * @param cachedTokens how many of them were found in the cache

@@ -1,53 +1,84 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationError;
+import dev.sparkmla.arrow.GenerationResult;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 
-/** A request that is being generated: its sequence, its text, and the future it is owed. */
+/**
+ * A row that is being generated: its sequence, its text, and its place in its batch. Once it is in
+ * the queue, it belongs to the stepping thread.
+ */
 final class Generation {
+  private final GenerationBatch batch;
+  private final int row;
   private final Sequence sequence;
   private final OutputText output;
   private final Set<Integer> endTokens;
-  private final CompletableFuture<GenerationResult> future = new CompletableFuture<>();
 
-  Generation(Sequence sequence, OutputText output, Set<Integer> endTokens) {
+  /**
+   * @param batch gets the result
+   * @param row its number in the batch
+   * @param endTokens tokens that end the generation
+   */
+  Generation(
+      GenerationBatch batch,
+      int row,
+      Sequence sequence,
+      OutputText output,
+      Set<Integer> endTokens) {
+    this.batch = batch;
+    this.row = row;
     this.sequence = sequence;
     this.output = output;
     this.endTokens = endTokens;
+  }
+
+  GenerationBatch batch() {
+    return batch;
   }
 
   Sequence sequence() {
     return sequence;
   }
 
-  CompletableFuture<GenerationResult> future() {
-    return future;
-  }
-
-  /** Takes in the token the sequence got last, and returns the result if that was the end. */
-  Optional<GenerationResult> advance() {
+  /**
+   * Takes in the token that the sequence got last.
+   *
+   * @return whether that was the end, and the batch has the result
+   */
+  boolean advance() {
     int token = sequence.tokens()[sequence.length() - 1];
     if (endTokens.contains(token)) {
       output.finish();
-      return Optional.of(result(FinishReason.STOP));
+      end(FinishReason.STOP, Optional.empty());
+    } else if (output.append(token)) {
+      end(FinishReason.STOP, Optional.empty());
+    } else if (sequence.outputTokens() == sequence.maxTokens()) {
+      end(output.finish() ? FinishReason.STOP : FinishReason.LENGTH, Optional.empty());
+    } else {
+      return false;
     }
-    if (output.append(token)) {
-      return Optional.of(result(FinishReason.STOP));
-    }
-    if (sequence.outputTokens() == sequence.maxTokens()) {
-      return Optional.of(result(output.finish() ? FinishReason.STOP : FinishReason.LENGTH));
-    }
-    return Optional.empty();
+    return true;
   }
 
-  private GenerationResult result(FinishReason reason) {
-    return new GenerationResult(
-        output.text(),
-        reason,
-        sequence.promptTokens(),
-        sequence.cachedTokens(),
-        sequence.outputTokens(),
-        Optional.empty());
+  /** Ends the row in error. */
+  void fail(ErrorCode code, String message) {
+    end(FinishReason.ERROR, Optional.of(new GenerationError(code, message)));
+  }
+
+  private void end(FinishReason reason, Optional<GenerationError> error) {
+    batch.set(
+        row,
+        Optional.of(
+            new GenerationResult(
+                error.isPresent() ? "" : output.text(),
+                reason,
+                sequence.promptTokens(),
+                sequence.cachedTokens(),
+                sequence.outputTokens(),
+                error)));
   }
 }

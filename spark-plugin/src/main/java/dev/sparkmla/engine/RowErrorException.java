@@ -1,5 +1,8 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationError;
+
 /** Ends one row with an error result; it never leaves the engine. */
 final class RowErrorException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -11,7 +14,8 @@ final class RowErrorException extends RuntimeException {
     this.code = code;
   }
 
-  ErrorCode code() {
-    return code;
+  /** What the row's result says. */
+  GenerationError error() {
+    return new GenerationError(code, getMessage());
   }
 }

@@ -1,13 +1,14 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.engine.ModelFolder;
-import dev.sparkmla.engine.Prompt;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,7 +20,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.apache.spark.api.plugin.PluginContext;
 
 /**
@@ -28,13 +29,17 @@ import org.apache.spark.api.plugin.PluginContext;
  * <p><b>Ownership.</b> It owns its engines and the claims on their GPUs, and gives a GPU up when
  * the engine on it is closed.
  *
- * <p><b>Routing.</b> Requests that begin alike go to the same engine, whose cache then holds their
- * beginning, as long as it is not {@link #SLACK} requests busier than the least busy one; then they
- * go to that. Which engine computes a row changes nothing in its result.
+ * <p><b>Routing.</b> A batch goes to one engine as a whole. Batches whose first prompts begin alike
+ * go to the same one, whose cache then holds that beginning, as long as it is not more than {@link
+ * #SLACK} rows busier than the least busy one; then they go to that. An engine that has failed gets
+ * none. Which engine computes a row changes nothing in its result.
  */
 final class Engines implements TextGenerator {
-  /** Requests that an engine may have more than the least busy one and still be preferred. */
-  static final int SLACK = 16;
+  /**
+   * Rows that an engine may have more than the least busy one and still be preferred: two batches
+   * of the usual size.
+   */
+  static final int SLACK = 128;
 
   /** How long an executor waits for the one that had its GPU before to end. */
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -42,18 +47,7 @@ final class Engines implements TextGenerator {
   /** Characters by which prompts are found to begin alike. */
   private static final int BEGINNING = 512;
 
-  /** An engine, the GPU it computes on, and how many of its requests are not done. */
-  private record Slot(TextGenerator engine, Optional<GpuClaim> claim, AtomicInteger pending) {
-    Slot(TextGenerator engine, Optional<GpuClaim> claim) {
-      this(engine, claim, new AtomicInteger());
-    }
-
-    int busy() {
-      return pending.get();
-    }
-  }
-
-  private final List<Slot> slots = new ArrayList<>();
+  private final List<EngineSlot> slots = new ArrayList<>();
 
   private Engines() {}
 
@@ -84,7 +78,7 @@ final class Engines implements TextGenerator {
       int threads =
           conf.get(MlaConf.CPU_THREADS).orElse(Runtime.getRuntime().availableProcessors());
       engines.slots.add(
-          new Slot(
+          new EngineSlot(
               ModelGenerator.open(conf, folder, () -> ComputeBackends.cpu(threads)),
               Optional.empty()));
     }
@@ -102,7 +96,7 @@ final class Engines implements TextGenerator {
     List<GpuClaim> unused = new ArrayList<>();
     for (int i = 0; i < claims.size(); i++) {
       try {
-        slots.add(new Slot(loads.get(i).join(), Optional.of(claims.get(i))));
+        slots.add(new EngineSlot(loads.get(i).join(), Optional.of(claims.get(i))));
       } catch (CompletionException failed) {
         unused.add(claims.get(i));
       }
@@ -151,28 +145,37 @@ final class Engines implements TextGenerator {
   /** Over engines that are there, on no GPU. */
   static Engines over(List<TextGenerator> generators) {
     Engines engines = new Engines();
-    generators.forEach(engine -> engines.slots.add(new Slot(engine, Optional.empty())));
+    generators.forEach(engine -> engines.slots.add(new EngineSlot(engine, Optional.empty())));
     return engines;
   }
 
   @Override
-  public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-    Slot slot = choose(request);
-    slot.pending.incrementAndGet();
-    CompletableFuture<GenerationResult> result = slot.engine.submit(request);
-    countDown(result, slot);
-    return result;
+  public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    return choose(requests).submit(requests);
   }
 
-  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the result here cannot fail.
-  private static void countDown(CompletableFuture<GenerationResult> result, Slot slot) {
-    result.whenComplete((done, failure) -> slot.pending.decrementAndGet());
+  private EngineSlot choose(RequestBatch requests) {
+    List<EngineSlot> serving = slots.stream().filter(slot -> !slot.hasFailed()).toList();
+    if (serving.isEmpty()) {
+      return slots.get(0); // It says why it serves no more.
+    }
+    if (serving.size() == 1) {
+      return serving.get(0);
+    }
+    EngineSlot preferred =
+        serving.get(Math.floorMod(beginning(requests).hashCode(), serving.size()));
+    EngineSlot least = serving.stream().min(Comparator.comparingLong(EngineSlot::busy)).get();
+    return preferred.busy() <= least.busy() + SLACK ? preferred : least;
   }
 
-  private Slot choose(GenerationRequest request) {
-    Slot preferred = slots.get(Math.floorMod(beginning(request).hashCode(), slots.size()));
-    Slot least = slots.stream().min(Comparator.comparingInt(Slot::busy)).orElseThrow();
-    return preferred.busy() < least.busy() + SLACK ? preferred : least;
+  /** How the first prompt of a batch begins, with what stands before it. */
+  private static String beginning(RequestBatch requests) {
+    return IntStream.range(0, requests.rows())
+        .mapToObj(requests::request)
+        .flatMap(Optional::stream)
+        .findFirst()
+        .map(Engines::beginning)
+        .orElse("");
   }
 
   private static String beginning(GenerationRequest request) {
@@ -181,30 +184,25 @@ final class Engines implements TextGenerator {
     if (request.prompt() instanceof Prompt.Raw raw) {
       append(text, raw.text());
     } else if (request.prompt() instanceof Prompt.Chat chat) {
-      chat.messages().forEach(message -> append(text, message.content()));
+      chat.messages().forEach(message -> append(text, String.valueOf(message.content())));
     }
     return text.toString();
   }
 
   private static void append(StringBuilder text, String part) {
-    int room = BEGINNING - text.length();
-    text.append(part, 0, Math.min(room, part.length()));
+    text.append(part, 0, Math.min(BEGINNING - text.length(), part.length()));
   }
 
   @Override
   public EngineStatistics statistics() {
-    return slots.stream()
-        .map(slot -> slot.engine.statistics())
-        .reduce(EngineStatistics::plus)
-        .orElseThrow();
+    return slots.stream().map(EngineSlot::statistics).reduce(EngineStatistics::plus).orElseThrow();
   }
 
   @Override
   public Map<String, EngineStatistics> gpuStatistics() {
     Map<String, EngineStatistics> statistics = new LinkedHashMap<>();
-    for (Slot slot : slots) {
-      slot.claim.ifPresent(
-          claim -> statistics.put(claim.device().uuidText(), slot.engine.statistics()));
+    for (EngineSlot slot : slots) {
+      slot.gpu().ifPresent(gpu -> statistics.put(gpu, slot.statistics()));
     }
     return statistics;
   }
@@ -212,10 +210,9 @@ final class Engines implements TextGenerator {
   @Override
   public void close() {
     RuntimeException failure = null;
-    for (Slot slot : slots) {
+    for (EngineSlot slot : slots) {
       try {
-        slot.engine.close();
-        slot.claim.ifPresent(GpuClaim::close);
+        slot.close();
       } catch (RuntimeException problem) {
         if (failure == null) {
           failure = problem;

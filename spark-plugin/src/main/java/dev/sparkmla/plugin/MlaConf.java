@@ -100,19 +100,19 @@ public final class MlaConf {
       entry(
           "spark.mla.engine.maxBatchedTokens",
           "2048",
-          "a number from 1 to 1048576",
+          "a number from 1 to 262144",
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
               + " chunks of waiting prompts.",
-          text -> integer(text, 1, 1 << 20));
+          text -> integer(text, 1, 1 << 18));
 
   /** Sequences running at once at most. */
   public static final ConfEntry<Integer> MAX_SEQUENCES =
       entry(
           "spark.mla.engine.maxSequences",
           "256",
-          "a number from 1 to 65536",
+          "a number from 1 to 32768",
           "Rows that one engine computes at once at most; the others wait.",
-          text -> integer(text, 1, 1 << 16));
+          text -> integer(text, 1, 1 << 15));
 
   /** {@code max_tokens} of a call that names none. */
   public static final ConfEntry<Integer> MAX_TOKENS =

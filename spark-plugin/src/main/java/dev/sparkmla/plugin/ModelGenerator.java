@@ -1,12 +1,12 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.engine.EngineOptions;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.GenerationEngine;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.ModelConfig;
@@ -52,7 +52,7 @@ final class ModelGenerator implements TextGenerator {
           folder.path(),
           backend.name(),
           Math.round((System.nanoTime() - start) / 1e8) / 10.0,
-          64L * engine.statistics().cacheBlocks());
+          (long) model.cacheShape().page() * engine.statistics().cacheBlocks());
       return new ModelGenerator(opened, engine);
     } catch (RuntimeException | Error problem) {
       opened.closeAfter(problem);
@@ -88,8 +88,8 @@ final class ModelGenerator implements TextGenerator {
   }
 
   @Override
-  public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-    return engine.submit(request);
+  public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    return engine.submit(requests);
   }
 
   @Override

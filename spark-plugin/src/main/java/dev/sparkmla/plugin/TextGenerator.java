@@ -1,8 +1,8 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
@@ -13,11 +13,14 @@ import java.util.concurrent.CompletableFuture;
  */
 public interface TextGenerator extends AutoCloseable {
   /**
-   * Takes a request and returns at once. The future completes with a result for every row, a bad
-   * one's holds its error; it completes exceptionally when the engine itself has failed. Cancelling
-   * it frees what the row holds.
+   * Takes a batch and returns at once. From this call on the batch is the generator's; the results
+   * are the caller's once the future is completed with them, and nobody's before. Cancelling the
+   * future frees what the rows hold.
+   *
+   * @return completed with a result for every row, a bad one's holds its error; exceptionally when
+   *     the engine itself has failed
    */
-  CompletableFuture<GenerationResult> submit(GenerationRequest request);
+  CompletableFuture<ResultBatch> submit(RequestBatch requests);
 
   /** What it has done and is doing. */
   EngineStatistics statistics();

@@ -1,8 +1,8 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.SamplingParams;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -189,7 +189,7 @@ final class CallArguments {
       }
     }
     try {
-      SamplingParams.parse(named);
+      GenerationParameters.parse(named);
     } catch (InvalidParameterException invalid) {
       throw Catalyst.error(function + ": " + invalid.getMessage());
     }

@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.engine.GenerationError;
+import dev.sparkmla.arrow.GenerationError;
 
 /** A row ended in error where the call says {@code on_error => 'fail'}. */
 public final class GenerationFailedException extends RuntimeException {

@@ -1,11 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.arrow.RequestVectors;
-import dev.sparkmla.arrow.RequestVectors.Asked;
-import dev.sparkmla.arrow.RequestVectors.Refused;
-import dev.sparkmla.arrow.ResultVectors;
-import dev.sparkmla.engine.FinishReason;
-import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.plugin.TextGenerator;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -16,7 +11,6 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
-import org.apache.arrow.memory.BufferAllocator;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
@@ -32,40 +26,55 @@ import org.apache.spark.util.TaskInterruptListener;
 /**
  * One task's rows, each joined with its result, in input order.
  *
- * <p><b>Flow.</b> Rows are copied and their arguments written into an Arrow batch; a full batch is
- * handed to the engine and its vectors are used again. So many batches are in the engine at once,
- * and no further row is read until the oldest has been passed on.
+ * <p><b>Flow.</b> Rows are copied and their arguments written into a request batch; a full one is
+ * handed to the engine. So many batches are in the engine at once, and no further row is read until
+ * the oldest has been passed on.
  *
- * <p><b>Ownership.</b> It owns the task's Arrow memory and the futures of rows in flight; the end
- * of the task, however it comes, frees both.
+ * <p><b>Ownership.</b> The task owns the request batch that it fills, until it hands it over, and
+ * the result batch whose rows it passes on. Every batch stands in an allocator of its own, so that
+ * the task's end waits for nothing: it cancels what is in flight, and the engine frees what it has
+ * of that. Results that had come before they could be cancelled are the task's, which closes them.
  *
- * <p><b>Threads.</b> The task's thread runs it; an interruption cancels what is in flight from
- * another, which wakes the task.
+ * <p><b>Threads.</b> The task's thread runs it. When the task is killed, another thread cancels
+ * what is in flight, which wakes the task; it touches nothing but the futures.
  */
 final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
-  /** No vector of strings holds more. */
-  private static final long ARROW_LIMIT = 2L << 30;
-
   private final GenerationTask task;
   private final Iterator<InternalRow> input;
   private final TextGenerator generator;
   private final TaskContext context;
-  private final BufferAllocator allocator;
-  private final ArgumentBatch arguments;
-  private final ResultVectors results;
+  private final RequestWriter requests;
   private final UnsafeProjection toArguments;
   private final UnsafeProjection toOutput;
   private final JoinedRow joined = new JoinedRow();
-  private final ColumnarBatchRow result;
-  private final ConcurrentLinkedDeque<Batch> inFlight = new ConcurrentLinkedDeque<>();
-  private List<InternalRow> rows = List.of();
+
+  /** The oldest first. Shared with the thread that kills the task. */
+  private final ConcurrentLinkedDeque<InFlight> inFlight = new ConcurrentLinkedDeque<>();
+
+  private Optional<Answered> current = Optional.empty();
   private int position;
 
-  /** Rows with their results to be; no result where the prompt is NULL. */
-  private record Batch(
-      List<InternalRow> rows, List<Optional<CompletableFuture<GenerationResult>>> results) {
+  /** Rows with their results to be. */
+  private record InFlight(List<InternalRow> rows, CompletableFuture<ResultBatch> results) {
     void cancel() {
-      results.forEach(result -> result.ifPresent(future -> future.cancel(true)));
+      results.cancel(true);
+    }
+
+    /** Cancels, or closes the results where they have come before that. */
+    void giveUp() {
+      if (!results.cancel(true) && !results.isCompletedExceptionally()) {
+        results.join().close();
+      }
+    }
+  }
+
+  /** Rows with their results, and a row that shows the one at {@link ColumnarBatchRow#rowId}. */
+  private record Answered(List<InternalRow> rows, ResultBatch results, ColumnarBatchRow result) {
+    Answered(List<InternalRow> rows, ResultBatch results) {
+      this(
+          rows,
+          results,
+          new ColumnarBatchRow(new ColumnVector[] {new ArrowColumnVector(results.column())}));
     }
   }
 
@@ -82,14 +91,9 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     this.toArguments = task.toArguments();
     this.toArguments.initialize(partition);
     this.toOutput = task.toOutput();
-    this.allocator =
-        ArrowUtils.rootAllocator()
-            .newChildAllocator(
-                LlmGenerate.NAME + " task " + context.taskAttemptId(), 0, ARROW_LIMIT);
-    this.arguments = new ArgumentBatch(task.argumentType(), task.onOverflow(), allocator);
-    this.results = new ResultVectors(allocator);
-    this.result =
-        new ColumnarBatchRow(new ColumnVector[] {new ArrowColumnVector(results.vector())});
+    this.requests =
+        new RequestWriter(
+            task.argumentType(), task.onOverflow(), task.batchRows(), ArrowUtils.rootAllocator());
   }
 
   /**
@@ -108,15 +112,17 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
         new GenerationIterator(task, partition, input, generator, context);
     context.addTaskCompletionListener((TaskCompletionListener) ended -> iterator.close());
     context.addTaskInterruptListener(
-        (TaskInterruptListener) (interrupted, reason) -> iterator.cancel());
+        (TaskInterruptListener)
+            (interrupted, reason) -> iterator.inFlight.forEach(InFlight::cancel));
     return iterator;
   }
 
   @Override
   public boolean hasNext() {
-    if (position < rows.size()) {
+    if (current.isPresent() && position < current.get().rows().size()) {
       return true;
     }
+    closeCurrent();
     fill();
     if (inFlight.isEmpty()) {
       return false;
@@ -130,80 +136,61 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
-    result.rowId = position;
-    return toOutput.apply(joined.apply(rows.get(position++), result));
+    Answered answered = current.get();
+    answered.result().rowId = position;
+    return toOutput.apply(joined.apply(answered.rows().get(position++), answered.result()));
   }
 
   @Override
   public void close() {
-    cancel();
+    inFlight.forEach(InFlight::giveUp);
     inFlight.clear();
-    rows = List.of();
-    results.close();
-    arguments.close();
-    allocator.close();
+    closeCurrent();
+    requests.close();
   }
 
-  private void cancel() {
-    inFlight.forEach(Batch::cancel);
+  private void closeCurrent() {
+    current.ifPresent(answered -> answered.results().close());
+    current = Optional.empty();
   }
 
   private void fill() {
     while (inFlight.size() < task.batchesInFlight() && input.hasNext()) {
       submitBatch();
+      // After the batch is in flight: a kill that this does not see has seen the batch.
       context.killTaskIfInterrupted();
     }
   }
 
   private void submitBatch() {
-    List<InternalRow> batch = new ArrayList<>();
-    while (arguments.rows() < task.batchRows()
-        && arguments.bytes() < task.batchBytes()
+    List<InternalRow> rows = new ArrayList<>();
+    while (requests.rows() < task.batchRows()
+        && requests.bytes() < task.batchBytes()
         && input.hasNext()) {
       InternalRow row = input.next().copy();
-      batch.add(row);
-      arguments.add(toArguments.apply(row));
+      rows.add(row);
+      requests.add(toArguments.apply(row));
     }
-    RequestVectors requests = arguments.finish();
-    List<Optional<CompletableFuture<GenerationResult>>> futures = new ArrayList<>(batch.size());
-    inFlight.add(new Batch(batch, futures));
-    for (int row = 0; row < batch.size(); row++) {
-      futures.add(submit(requests.read(row)));
-    }
-    arguments.clear();
+    inFlight.add(new InFlight(rows, generator.submit(requests.finish())));
     task.metrics().batches().add(1);
-  }
-
-  private Optional<CompletableFuture<GenerationResult>> submit(RequestVectors.Row row) {
-    if (row instanceof Asked asked) {
-      return Optional.of(generator.submit(asked.request()));
-    }
-    if (row instanceof Refused refused) {
-      return Optional.of(
-          CompletableFuture.completedFuture(
-              new GenerationResult("", FinishReason.ERROR, 0, 0, 0, Optional.of(refused.error()))));
-    }
-    return Optional.empty();
   }
 
   /** Waits for the oldest batch and makes its rows the current ones. */
   private void take() {
-    Batch oldest = inFlight.getFirst();
+    InFlight oldest = inFlight.getFirst();
     long start = System.nanoTime();
-    List<Optional<GenerationResult>> done = new ArrayList<>(oldest.rows().size());
-    for (Optional<CompletableFuture<GenerationResult>> future : oldest.results()) {
-      done.add(future.map(this::await).flatMap(this::judged));
-    }
+    ResultBatch results = await(oldest.results());
     task.metrics().waitTime().add(System.nanoTime() - start);
-    results.write(done);
     inFlight.removeFirst();
-    rows = oldest.rows();
+    current = Optional.of(new Answered(oldest.rows(), results));
     position = 0;
+    task.metrics().add(results);
+    judge(results);
   }
 
-  private GenerationResult await(CompletableFuture<GenerationResult> future) {
+  private ResultBatch await(CompletableFuture<ResultBatch> results) {
     try {
-      return future.get();
+      return results.get();
     } catch (ExecutionException failed) {
       Platform.throwException(failed.getCause());
     } catch (InterruptedException interrupted) {
@@ -216,15 +203,19 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     throw new AssertionError("unreachable");
   }
 
-  private Optional<GenerationResult> judged(GenerationResult ended) {
-    task.metrics().add(ended);
-    if (ended.error().isEmpty()) {
-      return Optional.of(ended);
+  /** Does with rows in error what the call says. */
+  private void judge(ResultBatch results) {
+    switch (task.onError()) {
+      case ROW -> {}
+      case NULL -> results.errorRows().forEach(results::setNull);
+      case FAIL ->
+          results
+              .errorRows()
+              .findFirst()
+              .ifPresent(
+                  row -> {
+                    throw new GenerationFailedException(results.error(row).orElseThrow());
+                  });
     }
-    return switch (task.onError()) {
-      case ROW -> Optional.of(ended);
-      case NULL -> Optional.empty();
-      case FAIL -> throw new GenerationFailedException(ended.error().get());
-    };
   }
 }

@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.arrow.ResultBatch;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import org.apache.spark.SparkContext;
@@ -62,14 +62,24 @@ public record GenerationMetrics(
     return Map$.MODULE$.from(CollectionConverters.asScala(named));
   }
 
-  /** Counts a row. */
-  void add(GenerationResult result) {
-    prompts.add(1);
-    if (result.error().isPresent()) {
-      errors.add(1);
+  /** Counts the rows of a batch. */
+  void add(ResultBatch results) {
+    long answered = 0;
+    long promptTotal = 0;
+    long cachedTotal = 0;
+    long outputTotal = 0;
+    for (int row = 0; row < results.rows(); row++) {
+      if (!results.isNull(row)) {
+        answered++;
+        promptTotal += results.promptTokens(row);
+        cachedTotal += results.cachedTokens(row);
+        outputTotal += results.outputTokens(row);
+      }
     }
-    promptTokens.add(result.promptTokens());
-    cachedTokens.add(result.cachedTokens());
-    outputTokens.add(result.outputTokens());
+    prompts.add(answered);
+    errors.add(results.errorRows().count());
+    promptTokens.add(promptTotal);
+    cachedTokens.add(cachedTotal);
+    outputTokens.add(outputTotal);
   }
 }

@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.plugin.ExecutorEngine;
 import java.util.ArrayList;
 import java.util.Iterator;

@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.arrow.OverflowPolicy;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;

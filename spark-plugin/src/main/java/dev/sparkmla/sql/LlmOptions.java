@@ -1,6 +1,6 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.engine.OverflowPolicy;
+import dev.sparkmla.arrow.OverflowPolicy;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -44,8 +44,8 @@ public record LlmOptions(
   /**
    * With one more generation parameter, or another value of it.
    *
-   * @param name {@code max_tokens}, {@code temperature}, {@code top_k}, {@code top_p}, {@code stop}
-   *     or {@code seed}; another one is an error of the query's analysis
+   * @param name one of {@link dev.sparkmla.engine.GenerationParameters}; another is an error of the
+   *     query's analysis
    * @param value its value; what its text says counts
    * @return a copy
    */
@@ -76,17 +76,17 @@ public record LlmOptions(
   }
 
   /**
-   * With another fate of rows in error.
+   * With another treatment of rows in error.
    *
-   * @param fate what becomes of them
+   * @param treatment what becomes of them
    * @return a copy
    */
-  public LlmOptions withOnError(OnError fate) {
-    return new LlmOptions(params, system, fate, onOverflow);
+  public LlmOptions withOnError(OnError treatment) {
+    return new LlmOptions(params, system, treatment, onOverflow);
   }
 
   /**
-   * With another fate of prompts that are too long.
+   * With another treatment of prompts that are too long.
    *
    * @param policy what becomes of them
    * @return a copy

@@ -1,6 +1,8 @@
 package dev.sparkmla.text;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
@@ -45,6 +47,32 @@ final class NativeTokenizer implements AutoCloseable {
         return toInts(TokenizersLibrary.LIB.getTokenIds(encoding));
       } finally {
         TokenizersLibrary.LIB.deleteEncoding(encoding);
+      }
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+
+  /**
+   * Encodes texts as {@link #encode} does each of them, on all processors at once.
+   *
+   * @param texts without lone surrogates
+   * @param frame whether the tokenizer adds what it puts around every text, such as a bos token
+   */
+  List<int[]> encodeAll(List<String> texts, boolean frame) {
+    lock.readLock().lock();
+    try {
+      refuseClosed();
+      long[] encodings =
+          TokenizersLibrary.LIB.batchEncode(handle, texts.toArray(String[]::new), frame);
+      try {
+        return Arrays.stream(encodings)
+            .mapToObj(encoding -> toInts(TokenizersLibrary.LIB.getTokenIds(encoding)))
+            .toList();
+      } finally {
+        for (long encoding : encodings) {
+          TokenizersLibrary.LIB.deleteEncoding(encoding);
+        }
       }
     } finally {
       lock.readLock().unlock();

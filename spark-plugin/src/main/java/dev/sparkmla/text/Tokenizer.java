@@ -6,6 +6,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -183,17 +184,94 @@ public final class Tokenizer implements AutoCloseable {
   public int[] encode(String text, SpecialTokens special) {
     return switch (special) {
       case PARSED -> parsing.encode(wellFormed(text), false);
-      case PLAIN_TEXT -> encodeGuarded(unspecialMarkers.replace(wellFormed(text), secrets::get));
+      case PLAIN_TEXT -> encode(new GuardedPrompt(nameUnspecial(text), false));
     };
   }
 
   /**
-   * Encodes a prompt to be continued as it stands: what the tokenizer puts around every text (a bos
-   * token, mostly) goes around it, and special tokens spelled in it are plain text.
+   * Makes a prompt of a text that is to be continued as it stands: what the tokenizer puts around
+   * every text (a bos token, mostly) goes around it, and special tokens spelled in it are plain
+   * text.
    */
+  public GuardedPrompt guard(String text) {
+    return new GuardedPrompt(nameUnspecial(text), true);
+  }
+
+  /** Gives markers that are no special tokens their secret names, by which they are parsed. */
+  private String nameUnspecial(String text) {
+    return unspecialMarkers.replace(wellFormed(text), secrets::get);
+  }
+
+  /**
+   * Makes a prompt of a conversation, laid out by its template. The template's markers are parsed;
+   * those spelled in a message are not: special tokens in any, and tokens that the template writes
+   * itself in those of everyone but the assistant, whose own words they may be (thinking, tool
+   * calls).
+   *
+   * @throws ChatTemplateException when the template refuses the conversation
+   */
+  public GuardedPrompt guard(ChatTemplate template, List<Message> messages) {
+    Guard guard = guardOf(template);
+    List<Message> safe =
+        messages.stream()
+            .map(
+                message ->
+                    hide(
+                        message,
+                        message.role().equals("assistant")
+                            ? guard.forAssistant()
+                            : guard.forOthers()))
+            .toList();
+    String marked = allMarkers.replace(template.render(safe), secrets::get);
+    for (Map.Entry<String, String> entry : hidden.entrySet()) {
+      marked = marked.replace(entry.getValue(), entry.getKey());
+    }
+    return new GuardedPrompt(wellFormed(marked), false);
+  }
+
+  /** The ids of a text that is to be continued as it stands, as {@link #guard(String)} takes it. */
   public int[] encodePrompt(String text) {
-    String named = unspecialMarkers.replace(wellFormed(text), secrets::get);
-    int[] ids = toIds(guarded.encode(named, true));
+    return encode(guard(text));
+  }
+
+  /**
+   * The ids of a conversation, as {@link #guard(ChatTemplate, List)} takes it.
+   *
+   * @throws ChatTemplateException when the template refuses the conversation
+   */
+  public int[] encodeChat(ChatTemplate template, List<Message> messages) {
+    return encode(guard(template, messages));
+  }
+
+  /** The ids of a prompt, none for an empty one. */
+  private int[] encode(GuardedPrompt prompt) {
+    int[] ids = toIds(guarded.encode(prompt.text(), prompt.framed()));
+    return prompt.framed() ? framed(ids) : ids;
+  }
+
+  /** The ids of each prompt, in order, on all processors at once. */
+  public List<int[]> encodeAll(List<GuardedPrompt> prompts) {
+    // The library takes texts that are framed and those that are not in two calls.
+    Map<Boolean, Iterator<int[]>> encoded = new HashMap<>();
+    for (boolean framed : new boolean[] {false, true}) {
+      List<String> texts =
+          prompts.stream()
+              .filter(prompt -> prompt.framed() == framed)
+              .map(GuardedPrompt::text)
+              .toList();
+      List<int[]> ids = texts.isEmpty() ? List.of() : guarded.encodeAll(texts, framed);
+      encoded.put(framed, ids.iterator());
+    }
+    List<int[]> all = new ArrayList<>(prompts.size());
+    for (GuardedPrompt prompt : prompts) {
+      int[] ids = toIds(encoded.get(prompt.framed()).next());
+      all.add(prompt.framed() ? framed(ids) : ids);
+    }
+    return all;
+  }
+
+  /** Adds the frame's tokens where the tokenizer has not. */
+  private int[] framed(int[] ids) {
     boolean first = frame.first().isPresent() && !startsWith(ids, frame.first().getAsInt());
     boolean last = frame.last().isPresent() && !endsWith(ids, frame.last().getAsInt());
     int[] framed = new int[(first ? 1 : 0) + ids.length + (last ? 1 : 0)];
@@ -213,33 +291,6 @@ public final class Tokenizer implements AutoCloseable {
 
   private static boolean endsWith(int[] ids, int id) {
     return ids.length > 0 && ids[ids.length - 1] == id;
-  }
-
-  /**
-   * Lays out a conversation by its template and encodes it. The template's markers are parsed;
-   * those spelled in a message are not: special tokens in any, and tokens that the template writes
-   * itself in those of everyone but the assistant, whose own words they may be (thinking, tool
-   * calls).
-   *
-   * @throws ChatTemplateException when the template refuses the conversation
-   */
-  public int[] encodeChat(ChatTemplate template, List<Message> messages) {
-    Guard guard = guardOf(template);
-    List<Message> safe =
-        messages.stream()
-            .map(
-                message ->
-                    hide(
-                        message,
-                        message.role().equals("assistant")
-                            ? guard.forAssistant()
-                            : guard.forOthers()))
-            .toList();
-    String marked = allMarkers.replace(template.render(safe), secrets::get);
-    for (Map.Entry<String, String> entry : hidden.entrySet()) {
-      marked = marked.replace(entry.getValue(), entry.getKey());
-    }
-    return encodeGuarded(wellFormed(marked));
   }
 
   private Guard guardOf(ChatTemplate template) {
@@ -276,10 +327,6 @@ public final class Tokenizer implements AutoCloseable {
   /** The text of tokens decoded at once. */
   String decodeWhole(int[] ids) {
     return parsing.decode(Arrays.stream(ids).asLongStream().toArray());
-  }
-
-  private int[] encodeGuarded(String text) {
-    return toIds(guarded.encode(text, false));
   }
 
   private int[] toIds(int[] encoded) {

@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.arrow.ArrowMemory;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.cuda.GpuDevice;
@@ -19,12 +24,15 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The engine over the trained demo model on a GPU: a wrong page or position is a wrong answer. */
 @Tag("gpu")
 class DemoModelGpuTest {
+  @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
+
   private static final Path SAMPLES = Path.of("..", "jobs", "sample-data");
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -54,7 +62,8 @@ class DemoModelGpuTest {
           JsonNode row = JSON.readTree(line);
           expected.add(row.required("expected").textValue());
           answers.add(
-              engine.submit(
+              MEMORY.submit(
+                  engine::submit,
                   new GenerationRequest(
                       new Prompt.Chat(
                           Stream.of(JSON.convertValue(row.required("prompt"), Message[].class))

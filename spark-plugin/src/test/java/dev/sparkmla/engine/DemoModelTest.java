@@ -6,6 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.arrow.ArrowMemory;
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.model.CacheSize;
@@ -29,6 +35,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,6 +46,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class DemoModelTest {
   private static final Path DOCUMENTS = Path.of("..", "jobs", "sample-data", "documents.jsonl");
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
 
   private static ComputeBackend backend;
   private static ModelFolder model;
@@ -98,7 +107,7 @@ class DemoModelTest {
 
   private static void assertAnswered(GenerationEngine engine, List<Sample> asked) {
     List<CompletableFuture<GenerationResult>> futures =
-        asked.stream().map(sample -> engine.submit(sample.request(32))).toList();
+        asked.stream().map(sample -> MEMORY.submit(engine::submit, sample.request(32))).toList();
     for (int i = 0; i < asked.size(); i++) {
       GenerationResult result = futures.get(i).join();
       assertThat(result.text()).isEqualTo(asked.get(i).expected());
@@ -158,7 +167,7 @@ class DemoModelTest {
             model, backend, new EngineOptions(2048, 2, new CacheSize.Blocks(100), 32))) {
       blocks =
           Stream.of(older, younger)
-              .mapToInt(sample -> engine.submit(sample.request(1)).join().promptTokens() / 64 + 1)
+              .mapToInt(sample -> MEMORY.submit(engine::submit, sample.request(1)).join().promptTokens() / 64 + 1)
               .sum();
     }
     // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
@@ -172,10 +181,10 @@ class DemoModelTest {
                 model.text().template(),
                 endless,
                 options)) {
-      CompletableFuture<GenerationResult> first = engine.submit(older.request(320));
+      CompletableFuture<GenerationResult> first = MEMORY.submit(engine::submit, older.request(320));
       CompletableFuture<EngineStatistics> whenFirstEnded =
           first.thenApply(result -> engine.statistics());
-      CompletableFuture<GenerationResult> second = engine.submit(younger.request(24));
+      CompletableFuture<GenerationResult> second = MEMORY.submit(engine::submit, younger.request(24));
 
       assertThat(first.join().text()).startsWith(older.expected());
       assertThat(second.join().text()).startsWith(younger.expected());
@@ -197,9 +206,9 @@ class DemoModelTest {
               OverflowPolicy.ERROR));
     }
     try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
-      List<String> alone = requests.stream().map(r -> engine.submit(r).join().text()).toList();
+      List<String> alone = requests.stream().map(r -> MEMORY.submit(engine::submit, r).join().text()).toList();
       List<CompletableFuture<GenerationResult>> together =
-          requests.stream().map(engine::submit).toList();
+          requests.stream().map(r -> MEMORY.submit(engine::submit, r)).toList();
       assertThat(together.stream().map(future -> future.join().text())).isEqualTo(alone);
       assertThat(new HashSet<>(alone)).hasSizeGreaterThan(8);
     }

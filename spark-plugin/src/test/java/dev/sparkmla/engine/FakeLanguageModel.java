@@ -1,5 +1,6 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * A small deterministic language model over a real paged cache: a position's cache entry is the
@@ -35,6 +37,11 @@ final class FakeLanguageModel implements LanguageModel {
   private int pending;
   private int[] before = {};
   private volatile Runnable beforeStep = () -> {};
+  private volatile Runnable beforeResults = () -> {};
+  private volatile Predicate<int[]> refusing = tokens -> false;
+  private volatile int mostSegments = Integer.MAX_VALUE;
+  private volatile Predicate<int[]> losing = tokens -> false;
+  private volatile Predicate<int[]> spoiling = tokens -> false;
 
   FakeLanguageModel(int vocabularySize, int contextWindow, int cacheBlocks) {
     config =
@@ -91,6 +98,36 @@ final class FakeLanguageModel implements LanguageModel {
     beforeStep = hook;
   }
 
+  /** Runs before results are given, on the thread that steps; what it throws, these throw. */
+  void beforeResults(Runnable hook) {
+    beforeResults = hook;
+  }
+
+  /**
+   * Cannot compute steps in which a sequence's tokens, with those of the step, meet a condition.
+   */
+  FakeLanguageModel refusing(Predicate<int[]> condition) {
+    refusing = condition;
+    return this;
+  }
+
+  /** Cannot compute steps of more segments. */
+  void refusingMoreSegmentsThan(int most) {
+    mostSegments = most;
+  }
+
+  /** Loses the results of steps in which a sequence's tokens meet a condition. */
+  FakeLanguageModel losing(Predicate<int[]> condition) {
+    losing = condition;
+    return this;
+  }
+
+  /** Has NaN for logits of a sequence whose tokens meet a condition. */
+  FakeLanguageModel spoiling(Predicate<int[]> condition) {
+    spoiling = condition;
+    return this;
+  }
+
   synchronized long steps() {
     return steps;
   }
@@ -122,7 +159,24 @@ final class FakeLanguageModel implements LanguageModel {
   @Override
   public PendingStep submit(List<Segment> segments) {
     beforeStep.run();
+    for (Segment segment : segments) {
+      if (segments.size() > mostSegments || refusing.test(tokens(segment))) {
+        throw new ComputeException("the step of " + segments.size() + " segments is refused");
+      }
+    }
     return compute(segments);
+  }
+
+  /** A sequence's tokens up to the end of its segment. */
+  private synchronized int[] tokens(Segment segment) {
+    int[] tokens = new int[segment.end()];
+    for (int position = 0; position < tokens.length; position++) {
+      tokens[position] =
+          position < segment.position()
+              ? (int) cache[slot(segment, position)]
+              : token(segment, position - segment.position());
+    }
+    return tokens;
   }
 
   private synchronized PendingStep compute(List<Segment> segments) {
@@ -165,16 +219,23 @@ final class FakeLanguageModel implements LanguageModel {
     List<Integer> chosen = new ArrayList<>();
     for (Segment segment : segments) {
       for (Segment.Sample sample : segment.samples()) {
-        chosen.add(next(segment, sample));
+        chosen.add(spoiling.test(tokens(segment)) ? -1 : next(segment, sample));
       }
     }
     int[] tokens = chosen.stream().mapToInt(Integer::intValue).toArray();
+    boolean lost = segments.stream().map(this::tokens).anyMatch(losing);
     before = tokens;
-    return () -> taken(tokens);
+    return () -> taken(tokens, lost);
   }
 
-  private synchronized SampledTokens taken(int[] tokens) {
-    pending--;
+  private SampledTokens taken(int[] tokens, boolean lost) {
+    synchronized (this) {
+      pending--;
+    }
+    beforeResults.run();
+    if (lost) {
+      throw new ComputeException("the step's results are lost");
+    }
     return SampledTokens.of(tokens);
   }
 
@@ -216,6 +277,9 @@ final class FakeLanguageModel implements LanguageModel {
 
   @Override
   public synchronized void close() {
+    if (pending > 0) {
+      throw new AssertionError("the cache is freed under " + pending + " steps");
+    }
     closed++;
   }
 }

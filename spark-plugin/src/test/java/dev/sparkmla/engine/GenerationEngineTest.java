@@ -3,8 +3,15 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.DeviceLostException;
+import dev.sparkmla.arrow.ArrowMemory;
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
@@ -13,7 +20,6 @@ import dev.sparkmla.text.Message;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,10 +32,10 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -39,6 +45,8 @@ class GenerationEngineTest {
   private static final GenerationDefaults DEFAULTS = GenerationDefaults.greedy(Set.of());
   private static final EngineOptions OPTIONS =
       new EngineOptions(256, 16, new CacheSize.Blocks(1), 16);
+
+  @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
 
   private static Tokenizer tokenizer;
 
@@ -68,6 +76,11 @@ class GenerationEngineTest {
     return new GenerationEngine(model, tokenizer, Optional.of(template), defaults, options);
   }
 
+  private static CompletableFuture<GenerationResult> submit(
+      GenerationEngine engine, GenerationRequest request) {
+    return MEMORY.submit(engine::submit, request);
+  }
+
   private static GenerationRequest request(String prompt, Map<String, String> params) {
     return new GenerationRequest(
         new Prompt.Raw(prompt), Optional.empty(), params, OverflowPolicy.ERROR);
@@ -86,7 +99,7 @@ class GenerationEngineTest {
   void generatesWhatTheModelChooses() {
     try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
       GenerationResult result =
-          engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
+          submit(engine, request("The archive", Map.of("max_tokens", "30"))).join();
 
       assertThat(result.text()).isEqualTo(expectedText("The archive", 30));
       assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -100,7 +113,7 @@ class GenerationEngineTest {
   @Test
   void takesMaxTokensFromTheOptionsWhenTheRequestSaysNone() {
     try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
-      assertThat(engine.submit(request("x", Map.of())).join().outputTokens()).isEqualTo(16);
+      assertThat(submit(engine, request("x", Map.of())).join().outputTokens()).isEqualTo(16);
     }
   }
 
@@ -116,7 +129,7 @@ class GenerationEngineTest {
     GenerationDefaults defaults = GenerationDefaults.greedy(Set.of(end));
     try (GenerationEngine engine = engine(model(20).runningAhead(ahead), defaults)) {
       GenerationResult result =
-          engine.submit(request("The archive", Map.of("max_tokens", "30"))).join();
+          submit(engine, request("The archive", Map.of("max_tokens", "30"))).join();
 
       assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
       assertThat(result.outputTokens()).isEqualTo(count);
@@ -133,7 +146,7 @@ class GenerationEngineTest {
     String stop = whole.substring(whole.length() / 2, whole.length() / 2 + 6);
     try (GenerationEngine engine = engine(model(20).runningAhead(ahead), DEFAULTS)) {
       GenerationResult result =
-          engine.submit(request("The archive", Map.of("max_tokens", "60", "stop", stop))).join();
+          submit(engine, request("The archive", Map.of("max_tokens", "60", "stop", stop))).join();
 
       assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
       assertThat(result.text()).isEqualTo(whole.substring(0, whole.indexOf(stop)));
@@ -146,8 +159,8 @@ class GenerationEngineTest {
     Message question = new Message("user", "What is the code?");
     try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
       GenerationResult result =
-          engine
-              .submit(
+          submit(
+                  engine,
                   new GenerationRequest(
                       new Prompt.Chat(List.of(question)),
                       Optional.of("Be brief."),
@@ -179,7 +192,7 @@ class GenerationEngineTest {
       String prompt, String name, String value, ErrorCode code) {
     FakeLanguageModel model = model(20);
     try (GenerationEngine engine = engine(model, DEFAULTS)) {
-      GenerationResult result = engine.submit(request(prompt, Map.of(name, value))).join();
+      GenerationResult result = submit(engine, request(prompt, Map.of(name, value))).join();
 
       assertThat(result.finishReason()).isEqualTo(FinishReason.ERROR);
       assertThat(result.error().orElseThrow().code()).isEqualTo(code);
@@ -191,22 +204,13 @@ class GenerationEngineTest {
     assertThat(model.steps()).isZero();
   }
 
-  @Test
-  void aNullParameterIsARowInError() {
-    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
-      GenerationResult result =
-          engine.submit(request("x", Collections.singletonMap("seed", null))).join();
-      assertThat(result.error().orElseThrow().code()).isEqualTo(ErrorCode.INVALID_PARAMETER);
-    }
-  }
-
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void fillsTheWholeCacheIfARowNeedsIt(boolean ahead) {
     try (GenerationEngine engine = engine(model(3).runningAhead(ahead), DEFAULTS)) {
       int prompt = tokenizer.encodePrompt("x").length;
       GenerationResult result =
-          engine.submit(request("x", Map.of("max_tokens", "" + (192 - prompt)))).join();
+          submit(engine, request("x", Map.of("max_tokens", "" + (192 - prompt)))).join();
       assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
       assertThat(result.text()).isEqualTo(expectedText("x", 192 - prompt));
     }
@@ -218,8 +222,8 @@ class GenerationEngineTest {
     String prompt = "The code of the archive is 48213. ".repeat(20);
     int tokens = tokenizer.encodePrompt(prompt).length;
     try (GenerationEngine engine = engine(model(40).runningAhead(ahead), DEFAULTS)) {
-      GenerationResult first = engine.submit(request(prompt, Map.of())).join();
-      GenerationResult second = engine.submit(request(prompt, Map.of())).join();
+      GenerationResult first = submit(engine, request(prompt, Map.of())).join();
+      GenerationResult second = submit(engine, request(prompt, Map.of())).join();
 
       assertThat(first.cachedTokens()).isZero();
       assertThat(second.cachedTokens()).isEqualTo((tokens - 1) / 64 * 64).isPositive();
@@ -252,26 +256,28 @@ class GenerationEngineTest {
     List<GenerationResult> alone = new ArrayList<>();
     for (GenerationRequest request : requests) {
       try (GenerationEngine engine = engine(model(8), DEFAULTS)) {
-        alone.add(engine.submit(request).join());
+        alone.add(submit(engine, request).join());
       }
     }
 
     FakeLanguageModel model = model(8).runningAhead(seed % 2 == 0);
+    int batchRows = List.of(1, 8, 30).get((int) seed % 3);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try (GenerationEngine engine =
         engine(model, DEFAULTS, new EngineOptions(70, 12, new CacheSize.Blocks(8), 16))) {
-      List<CompletableFuture<List<CompletableFuture<GenerationResult>>>> quarters =
-          new ArrayList<>();
-      for (int i = 0; i < requests.size(); i += 30) {
-        List<GenerationRequest> quarter = requests.subList(i, i + 30);
-        quarters.add(
-            CompletableFuture.supplyAsync(
-                () -> quarter.stream().map(engine::submit).toList(), threads));
+      List<CompletableFuture<CompletableFuture<ResultBatch>>> batches = new ArrayList<>();
+      for (int i = 0; i < requests.size(); i += batchRows) {
+        List<GenerationRequest> batch = requests.subList(i, i + batchRows);
+        batches.add(
+            CompletableFuture.supplyAsync(() -> MEMORY.submit(engine::submit, batch), threads));
       }
-      List<CompletableFuture<GenerationResult>> submitted =
-          quarters.stream().flatMap(quarter -> quarter.join().stream()).toList();
+      List<GenerationResult> results =
+          batches.stream()
+              .flatMap(batch -> Batches.readAndClose(batch.join().join()).stream())
+              .map(Optional::get)
+              .toList();
       for (int i = 0; i < requests.size(); i++) {
-        GenerationResult result = submitted.get(i).join();
+        GenerationResult result = results.get(i);
         GenerationResult lonely = alone.get(i);
         assertThat(result.text()).as("row %d", i).isEqualTo(lonely.text());
         assertThat(result.finishReason()).isEqualTo(lonely.finishReason());
@@ -301,13 +307,13 @@ class GenerationEngineTest {
     Map<String, String> seven = Map.of("temperature", "1", "seed", "7", "max_tokens", "40");
     Map<String, String> eight = Map.of("temperature", "1", "seed", "8", "max_tokens", "40");
     try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
-      String text = engine.submit(request("x", seven)).join().text();
+      String text = submit(engine, request("x", seven)).join().text();
 
-      assertThat(engine.submit(request("x", seven)).join().text()).isEqualTo(text);
-      assertThat(engine.submit(request("x", eight)).join().text()).isNotEqualTo(text);
+      assertThat(submit(engine, request("x", seven)).join().text()).isEqualTo(text);
+      assertThat(submit(engine, request("x", eight)).join().text()).isNotEqualTo(text);
       Map<String, String> shorter = new HashMap<>(seven);
       shorter.put("max_tokens", "10");
-      assertThat(text).startsWith(engine.submit(request("x", shorter)).join().text());
+      assertThat(text).startsWith(submit(engine, request("x", shorter)).join().text());
     }
     assertThat(RowSeed.of(new int[] {1, 2}, 7)).isNotEqualTo(RowSeed.of(new int[] {2, 1}, 7));
     // Written down: a retry on another machine must find the same.
@@ -318,11 +324,11 @@ class GenerationEngineTest {
   void theModelsDefaultsHoldWhereTheRequestSaysNothing() {
     GenerationDefaults sampling = new GenerationDefaults(Set.of(), 0.7f, 0, 1);
     try (GenerationEngine engine = engine(model(20), sampling)) {
-      assertThat(engine.submit(request("x", Map.of())).join().text())
+      assertThat(submit(engine, request("x", Map.of())).join().text())
           .isNotEqualTo(expectedText("x", 16));
-      assertThat(engine.submit(request("x", Map.of("temperature", "0"))).join().text())
+      assertThat(submit(engine, request("x", Map.of("temperature", "0"))).join().text())
           .isEqualTo(expectedText("x", 16));
-      assertThat(engine.submit(request("x", Map.of("temperature", "1e-30"))).join().text())
+      assertThat(submit(engine, request("x", Map.of("temperature", "1e-30"))).join().text())
           .isEqualTo(expectedText("x", 16));
     }
   }
@@ -331,28 +337,25 @@ class GenerationEngineTest {
   @ValueSource(booleans = {false, true})
   void cancellingARunningRowFreesItsBlocks(boolean ahead) {
     FakeLanguageModel model = model(200).runningAhead(ahead);
-    CountDownLatch submitted = new CountDownLatch(1);
+    CountDownLatch answered = new CountDownLatch(1);
     CountDownLatch cancelled = new CountDownLatch(1);
-    // Twenty steps from the submission on see the short row through; then comes the cancellation.
     model.beforeStep(
         () -> {
-          await(submitted);
-          if (model.steps() == 20) {
+          if (answered.getCount() == 0) {
             await(cancelled);
           }
         });
     try (GenerationEngine engine = engine(model, DEFAULTS)) {
-      CompletableFuture<GenerationResult> endless =
-          engine.submit(request("long", Map.of("max_tokens", "12000")));
+      CompletableFuture<ResultBatch> endless =
+          MEMORY.submit(engine::submit, List.of(request("long", Map.of("max_tokens", "12000"))));
       CompletableFuture<GenerationResult> brief =
-          engine.submit(request("short", Map.of("max_tokens", "5")));
-      submitted.countDown();
-      brief.join();
+          submit(engine, request("short", Map.of("max_tokens", "5")));
+      brief.whenComplete((result, failure) -> answered.countDown()).join();
       assertThat(engine.statistics().running()).isEqualTo(1);
 
       endless.cancel(true);
       cancelled.countDown();
-      engine.submit(request("short", Map.of())).join();
+      submit(engine, request("short", Map.of())).join();
 
       assertThat(engine.statistics().running()).isZero();
       assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
@@ -367,10 +370,11 @@ class GenerationEngineTest {
     model.beforeStep(() -> await(cancelled));
     EngineOptions oneAtATime = new EngineOptions(256, 1, new CacheSize.Blocks(1), 16);
     try (GenerationEngine engine = engine(model, DEFAULTS, oneAtATime)) {
-      CompletableFuture<GenerationResult> endless =
-          engine.submit(request("long", Map.of("max_tokens", "12000")));
-      CompletableFuture<GenerationResult> waiting = engine.submit(request("second", Map.of()));
-      CompletableFuture<GenerationResult> third = engine.submit(request("third", Map.of()));
+      CompletableFuture<ResultBatch> endless =
+          MEMORY.submit(engine::submit, List.of(request("long", Map.of("max_tokens", "12000"))));
+      CompletableFuture<ResultBatch> waiting =
+          MEMORY.submit(engine::submit, List.of(request("second", Map.of())));
+      CompletableFuture<GenerationResult> third = submit(engine, request("third", Map.of()));
       waiting.cancel(true);
       endless.cancel(true);
       cancelled.countDown();
@@ -395,11 +399,11 @@ class GenerationEngineTest {
   void closingEndsWhatIsUnfinishedAndClosesTheModelOnce(boolean ahead) {
     FakeLanguageModel model = model(200).runningAhead(ahead);
     GenerationEngine engine = engine(model, DEFAULTS);
-    CompletableFuture<GenerationResult> done = engine.submit(request("short", Map.of()));
+    CompletableFuture<GenerationResult> done = submit(engine, request("short", Map.of()));
     done.join();
     List<CompletableFuture<GenerationResult>> pending = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
-      pending.add(engine.submit(request("long " + i, Map.of("max_tokens", "12000"))));
+      pending.add(submit(engine, request("long " + i, Map.of("max_tokens", "12000"))));
     }
 
     engine.close();
@@ -411,7 +415,7 @@ class GenerationEngineTest {
     }
     assertThat(done.join().error()).isEmpty();
     assertThat(model.closed()).isEqualTo(1);
-    assertThatThrownBy(() -> engine.submit(request("x", Map.of())).join())
+    assertThatThrownBy(() -> submit(engine, request("x", Map.of())).join())
         .hasCauseInstanceOf(EngineClosedException.class);
     assertThatThrownBy(engine::close)
         .isInstanceOf(IllegalStateException.class)
@@ -420,70 +424,13 @@ class GenerationEngineTest {
     assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void aFailingStepFailsTheEngine(boolean ahead) {
-    FakeLanguageModel model = model(200).runningAhead(ahead);
-    GenerationEngine engine = engine(model, DEFAULTS);
-    CompletableFuture<GenerationResult> running =
-        engine.submit(request("long", Map.of("max_tokens", "12000")));
-    RuntimeException cause = new DeviceLostException("the device is gone", null);
-    model.beforeStep(
-        () -> {
-          throw cause;
-        });
-    CompletableFuture<GenerationResult> other = engine.submit(request("other", Map.of()));
-
-    for (CompletableFuture<GenerationResult> future : List.of(running, other)) {
-      assertThatThrownBy(future::join)
-          .hasCauseInstanceOf(EngineFailedException.class)
-          .hasRootCause(cause)
-          .hasMessageContaining("the device is gone");
-    }
-    // Bad rows too: nobody should take the engine for alive.
-    for (String prompt : List.of("later", "")) {
-      assertThatThrownBy(() -> engine.submit(request(prompt, Map.of())).join())
-          .hasCauseInstanceOf(EngineFailedException.class);
-    }
-    assertThat(engine.statistics().running()).isZero();
-    engine.close();
-    assertThat(model.closed()).isEqualTo(1);
-  }
-
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void aStepThatFailsEndsItsRequestsAlone(boolean runsAhead) {
-    FakeLanguageModel model = model(200).runningAhead(runsAhead);
-    try (GenerationEngine engine = engine(model, DEFAULTS)) {
-      String text = engine.submit(request("x", Map.of())).join().text();
-      CompletableFuture<GenerationResult> running =
-          engine.submit(request("long", Map.of("max_tokens", "12000")));
-      ComputeException cause = new ComputeException("a row holds NaN");
-      AtomicBoolean failed = new AtomicBoolean();
-      model.beforeStep(
-          () -> {
-            if (failed.compareAndSet(false, true)) {
-              throw cause;
-            }
-          });
-
-      assertThatThrownBy(running::join).hasCause(cause);
-      GenerationResult later = engine.submit(request("x", Map.of())).join();
-      assertThat(later.text()).isEqualTo(text);
-      assertThat(later.cachedTokens()).isZero();
-      assertThat(engine.statistics().availableBlocks()).isEqualTo(200);
-      assertThat(engine.statistics().running()).isZero();
-    }
-    assertThat(model.closed()).isEqualTo(1);
-  }
-
   @Test
   void cannotBeClosedOnItsOwnThread() {
     FakeLanguageModel model = model(20);
     try (GenerationEngine engine = engine(model, DEFAULTS)) {
       model.beforeStep(engine::close);
 
-      assertThatThrownBy(() -> engine.submit(request("x", Map.of())).join())
+      assertThatThrownBy(() -> submit(engine, request("x", Map.of())).join())
           .hasCauseInstanceOf(EngineFailedException.class)
           .hasMessageContaining("cannot wait for itself");
     }

@@ -3,6 +3,10 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.Tokenizer;
@@ -39,6 +43,11 @@ class PromptEncoderTest {
     tokenizer.close();
   }
 
+  private static int[] encode(PromptEncoder encoder, GenerationRequest request, int maxTokens) {
+    PromptLayout prompt = encoder.layOut(request);
+    return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), maxTokens);
+  }
+
   private static GenerationRequest raw(String text, OverflowPolicy policy) {
     return new GenerationRequest(new Prompt.Raw(text), Optional.empty(), Map.of(), policy);
   }
@@ -58,15 +67,16 @@ class PromptEncoderTest {
 
   private static void assertRefused(
       GenerationRequest request, int maxTokens, ErrorCode code, String message) {
-    assertThatThrownBy(() -> encoder.encode(request, maxTokens))
-        .isInstanceOfSatisfying(RowErrorException.class, e -> assertThat(e.code()).isEqualTo(code))
+    assertThatThrownBy(() -> encode(encoder, request, maxTokens))
+        .isInstanceOfSatisfying(
+            RowErrorException.class, e -> assertThat(e.error().code()).isEqualTo(code))
         .hasMessageContaining(message);
   }
 
   @Test
   void encodesARawPromptAsItStands() {
     String text = "The access code. <|end|>";
-    assertThat(encoder.encode(raw(text, OverflowPolicy.ERROR), NEW))
+    assertThat(encode(encoder, raw(text, OverflowPolicy.ERROR), NEW))
         .isEqualTo(tokenizer.encodePrompt(text));
   }
 
@@ -77,12 +87,13 @@ class PromptEncoderTest {
     Message ownSystem = new Message("system", "Be long.");
 
     int[] both = tokenizer.encodeChat(template, List.of(system, question));
-    assertThat(encoder.encode(chat(Optional.empty(), OverflowPolicy.ERROR, question), NEW))
+    assertThat(encode(encoder, chat(Optional.empty(), OverflowPolicy.ERROR, question), NEW))
         .isEqualTo(tokenizer.encodeChat(template, List.of(question)));
-    assertThat(encoder.encode(chat(Optional.of("Be brief."), OverflowPolicy.ERROR, question), NEW))
+    assertThat(encode(encoder, chat(Optional.of("Be brief."), OverflowPolicy.ERROR, question), NEW))
         .isEqualTo(both);
     assertThat(
-            encoder.encode(
+            encode(
+                encoder,
                 new GenerationRequest(
                     new Prompt.Raw("What is the code?"),
                     Optional.of("Be brief."),
@@ -91,8 +102,10 @@ class PromptEncoderTest {
                 NEW))
         .isEqualTo(both);
     assertThat(
-            encoder.encode(
-                chat(Optional.of("Be brief."), OverflowPolicy.ERROR, ownSystem, question), NEW))
+            encode(
+                encoder,
+                chat(Optional.of("Be brief."), OverflowPolicy.ERROR, ownSystem, question),
+                NEW))
         .isEqualTo(tokenizer.encodeChat(template, List.of(ownSystem, question)));
   }
 
@@ -101,7 +114,7 @@ class PromptEncoderTest {
     assertRefused(raw("", OverflowPolicy.ERROR), NEW, ErrorCode.EMPTY_PROMPT, "empty text");
     assertRefused(
         chat(Optional.empty(), OverflowPolicy.ERROR), NEW, ErrorCode.INVALID_PROMPT, "no messages");
-    assertThat(encoder.encode(raw(" ", OverflowPolicy.ERROR), NEW)).isNotEmpty();
+    assertThat(encode(encoder, raw(" ", OverflowPolicy.ERROR), NEW)).isNotEmpty();
   }
 
   @Test
@@ -124,12 +137,30 @@ class PromptEncoderTest {
     PromptEncoder without = new PromptEncoder(tokenizer, Optional.empty(), WINDOW, 6400);
     assertThatThrownBy(
             () ->
-                without.encode(
-                    chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "x")), NEW))
+                encode(
+                    without,
+                    chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "x")),
+                    NEW))
         .isInstanceOfSatisfying(
-            RowErrorException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_PROMPT))
+            RowErrorException.class,
+            e -> assertThat(e.error().code()).isEqualTo(ErrorCode.INVALID_PROMPT))
         .hasMessageContaining("no chat template");
-    assertThat(without.encode(raw("x", OverflowPolicy.ERROR), NEW)).isNotEmpty();
+    assertThat(encode(without, raw("x", OverflowPolicy.ERROR), NEW)).isNotEmpty();
+  }
+
+  @Test
+  void encodesSeveralPromptsAtOnce() {
+    List<GenerationRequest> requests =
+        List.of(
+            raw("The access code.", OverflowPolicy.ERROR),
+            chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "Which?")),
+            raw(numbers(100, 200), OverflowPolicy.TRUNCATE_LEFT));
+    List<PromptLayout> prompts = requests.stream().map(encoder::layOut).toList();
+    List<int[]> ids = encoder.encodeAll(prompts);
+    for (int i = 0; i < requests.size(); i++) {
+      assertThat(encoder.fit(prompts.get(i), ids.get(i), NEW))
+          .isEqualTo(encode(encoder, requests.get(i), NEW));
+    }
   }
 
   @Test
@@ -139,7 +170,7 @@ class PromptEncoderTest {
     String fitting = text.substring(0, 200 - (all.length - ROOM));
     assertThat(tokenizer.encodePrompt(fitting)).hasSize(ROOM);
 
-    assertThat(encoder.encode(raw(fitting, OverflowPolicy.ERROR), NEW)).hasSize(ROOM);
+    assertThat(encode(encoder, raw(fitting, OverflowPolicy.ERROR), NEW)).hasSize(ROOM);
     assertRefused(
         raw(fitting, OverflowPolicy.ERROR),
         NEW + 1,
@@ -153,7 +184,7 @@ class PromptEncoderTest {
   @Test
   void theWholeCacheIsALimitToo() {
     PromptEncoder small = new PromptEncoder(tokenizer, Optional.of(template), WINDOW, 64);
-    assertThatThrownBy(() -> small.encode(raw("1".repeat(60), OverflowPolicy.ERROR), NEW))
+    assertThatThrownBy(() -> encode(small, raw("1".repeat(60), OverflowPolicy.ERROR), NEW))
         .isInstanceOf(RowErrorException.class)
         .hasMessageContaining("KV cache of 64 tokens");
   }
@@ -168,7 +199,7 @@ class PromptEncoderTest {
   @Test
   void truncatesARawPromptOnTheLeft() {
     String text = numbers(100, 200);
-    int[] ids = encoder.encode(raw(text, OverflowPolicy.TRUNCATE_LEFT), NEW);
+    int[] ids = encode(encoder, raw(text, OverflowPolicy.TRUNCATE_LEFT), NEW);
 
     String kept = DemoText.decode(tokenizer, ids);
     assertThat(text).endsWith(kept);
@@ -181,7 +212,7 @@ class PromptEncoderTest {
   @Test
   void truncatesARawPromptInTheMiddle() {
     String text = numbers(100, 200);
-    int[] ids = encoder.encode(raw(text, OverflowPolicy.TRUNCATE_MIDDLE), NEW);
+    int[] ids = encode(encoder, raw(text, OverflowPolicy.TRUNCATE_MIDDLE), NEW);
 
     String kept = DemoText.decode(tokenizer, ids);
     assertThat(ids.length).isBetween(ROOM - 3, ROOM);
@@ -196,8 +227,10 @@ class PromptEncoderTest {
     String document = numbers(100, 200);
     Message question = new Message("user", "Which fact is last?");
     int[] ids =
-        encoder.encode(
-            chat(Optional.of("Be brief."), policy, new Message("user", document), question), NEW);
+        encode(
+            encoder,
+            chat(Optional.of("Be brief."), policy, new Message("user", document), question),
+            NEW);
 
     assertThat(ids.length).isBetween(ROOM - 3, ROOM);
     // What stays of the document is what is left when the rest of the layout is taken away.
@@ -222,7 +255,7 @@ class PromptEncoderTest {
     Message longest = new Message("user", numbers(100, 160));
     Message next = new Message("user", numbers(200, 250));
     int[] ids =
-        encoder.encode(chat(Optional.empty(), OverflowPolicy.TRUNCATE_LEFT, longest, next), NEW);
+        encode(encoder, chat(Optional.empty(), OverflowPolicy.TRUNCATE_LEFT, longest, next), NEW);
 
     String kept = DemoText.decode(tokenizer, ids);
     assertThat(kept).isNotEmpty();
@@ -263,7 +296,7 @@ class PromptEncoderTest {
               ? raw(text.toString(), policy)
               : chat(Optional.empty(), policy, new Message("user", text.toString()));
 
-      int[] ids = encoder.encode(request, maxTokens);
+      int[] ids = encode(encoder, request, maxTokens);
 
       assertThat(ids.length).isBetween(1, WINDOW - maxTokens);
       assertThat(DemoText.decode(tokenizer, ids)).doesNotContain("\uFFFD");

@@ -4,16 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.Gauge;
+import dev.sparkmla.arrow.ArrowMemory;
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.engine.ModelFolder;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.text.Message;
 import java.io.IOException;
@@ -31,11 +36,16 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EnginesTest {
   private static final GoldenCheckpoint MODEL = GoldenCheckpoint.all().get(0);
   private static final String CLUSTER = "spark://host:7077";
+
+  @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
 
   @TempDir Path folder;
 
@@ -53,12 +63,12 @@ class EnginesTest {
     String second = FakeGpus.hopper(0).uuidText();
     FakePluginContext context = new FakePluginContext(CLUSTER, first, second);
     GoldenCheckpoint.TextCase golden = MODEL.prompts().get(0);
-    int rows = 2 * Engines.SLACK + 2;
+    int rows = Engines.SLACK + 2;
     try (Engines engines = Engines.open(conf("auto"), model, context, host)) {
       assertThat(host.opened()).containsExactlyInAnyOrder(FakeGpus.hopper(2), FakeGpus.hopper(0));
       List<CompletableFuture<GenerationResult>> results =
           IntStream.range(0, rows)
-              .mapToObj(row -> engines.submit(request(golden.prompt().textValue())))
+              .mapToObj(row -> MEMORY.submit(engines::submit, request(golden.prompt().textValue())))
               .toList();
       assertThat(results).allSatisfy(r -> assertThat(r.join().text()).isEqualTo(golden.text()));
 
@@ -175,44 +185,127 @@ class EnginesTest {
   }
 
   @Test
-  void requestsThatBeginAlikeGoToOneEngineUnlessItIsBusier() {
+  void batchesThatBeginAlikeGoToOneEngineUnlessItIsBusier() {
     List<Holding> generators = List.of(new Holding(), new Holding(), new Holding());
     Engines engines = Engines.over(List.copyOf(generators));
-    String beginning = "x".repeat(600);
-    for (int i = 0; i < Engines.SLACK; i++) {
-      CompletableFuture<GenerationResult> result = engines.submit(request(beginning + i));
-      assertThat(result).isNotDone();
+    List<GenerationRequest> batch = new ArrayList<>();
+    batch.add(request("x".repeat(600)));
+    for (int row = 1; row < 8; row++) {
+      batch.add(request("row " + row));
+    }
+    int preferring = Engines.SLACK / 8 + 1;
+    for (int i = 0; i < preferring; i++) {
+      batch.set(0, request("x".repeat(600) + i));
+      assertThat(MEMORY.submit(engines::submit, batch)).isNotDone();
     }
     List<Integer> sizes = generators.stream().map(g -> g.held.size()).sorted().toList();
-    assertThat(sizes).containsExactly(0, 0, Engines.SLACK);
+    assertThat(sizes).containsExactly(0, 0, preferring);
     Holding preferred =
         generators.stream().filter(g -> !g.held.isEmpty()).findFirst().orElseThrow();
-    engines.submit(request(beginning)).cancel(false);
-    assertThat(preferred.held).as("the busy one").hasSize(Engines.SLACK);
-    preferred.held.get(0).complete(null);
-    engines.submit(request(beginning)).cancel(false);
-    assertThat(preferred.held).as("after one is done").hasSize(Engines.SLACK + 1);
+    MEMORY.submit(engines::submit, batch).cancel(false);
+    assertThat(preferred.held).as("the busy one").hasSize(preferring);
+    preferred.held.get(0).cancel(false);
+    MEMORY.submit(engines::submit, batch).cancel(false);
+    assertThat(preferred.held).as("after its rows are fewer").hasSize(preferring + 1);
   }
 
   @Test
-  void spreadsRequestsThatBeginOtherwise() {
+  void spreadsBatchesThatBeginOtherwise() {
     List<Holding> generators = List.of(new Holding(), new Holding(), new Holding());
     Engines engines = Engines.over(List.copyOf(generators));
-    for (int row = 0; row < 300; row++) {
+    for (int row = 0; row < 900; row++) {
       Prompt prompt =
           row % 2 == 0
               ? new Prompt.Raw("document " + row)
               : new Prompt.Chat(List.of(new Message("user", "document " + row)));
       assertThat(
-              engines.submit(
-                  new GenerationRequest(
-                      prompt, Optional.of("Answer."), Map.of(), OverflowPolicy.ERROR)))
+              MEMORY.submit(
+                  engines::submit,
+                  List.of(
+                      new GenerationRequest(
+                          prompt, Optional.of("Answer."), Map.of(), OverflowPolicy.ERROR))))
           .isNotDone();
     }
     int least = generators.stream().mapToInt(g -> g.held.size()).min().orElseThrow();
     assertThat(generators)
         .allSatisfy(
-            generator -> assertThat(generator.held.size()).isBetween(1, least + Engines.SLACK));
+            generator -> assertThat(generator.held.size()).isBetween(1, least + Engines.SLACK + 1));
+  }
+
+  @Test
+  void aBatchWithoutPromptsGoesSomewhere() {
+    List<Holding> generators = List.of(new Holding(), new Holding());
+    Engines engines = Engines.over(List.copyOf(generators));
+    engines.submit(Batches.ofNullable(MEMORY.allocator(), List.of(Optional.empty())));
+    assertThat(generators.get(0).held.size() + generators.get(1).held.size()).isEqualTo(1);
+  }
+
+  @Test
+  void anEngineThatFailedGetsNoMoreRows() {
+    List<Holding> generators = List.of(new Holding(), new Holding());
+    Engines engines = Engines.over(List.copyOf(generators));
+    for (int row = 0; row < 20; row++) {
+      MEMORY.submit(engines::submit, List.of(request("document " + row)));
+    }
+    Holding failing = generators.get(0);
+    int before = failing.held.size();
+    assertThat(before).isPositive();
+    failing.held.get(0).completeExceptionally(failure());
+    for (int row = 0; row < 20; row++) {
+      MEMORY.submit(engines::submit, List.of(request("document " + row)));
+    }
+    assertThat(failing.held).hasSize(before);
+    assertThat(generators.get(1).held).hasSize(40 - before);
+    generators.get(1).held.get(0).completeExceptionally(failure());
+    assertThat(MEMORY.submit(engines::submit, List.of(request("last"))))
+        .as("where none is left, one says why")
+        .isNotNull();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void anEngineThatFailedKeepsNoGpu(boolean failsToClose) throws InterruptedException {
+    FakeGpus gpus = FakeGpus.hoppers(1);
+    CountDownLatch closing = new CountDownLatch(1);
+    Holding engine =
+        new Holding() {
+          @Override
+          public void close() {
+            closing.countDown();
+            if (failsToClose) {
+              throw new IllegalStateException("lost");
+            }
+          }
+        };
+    GpuClaim claim = GpuClaim.take(folder, gpus.devices(), 1, Duration.ZERO).get(0);
+    EngineSlot slot = new EngineSlot(engine, Optional.of(claim));
+    slot.submit(Batches.of(MEMORY.allocator(), List.of(request("x"))));
+    assertThat(claimable(gpus)).isEmpty();
+    engine.held.get(0).completeExceptionally(failure());
+    closing.await();
+    slot.close(); // Waits for the one that is going on.
+    assertThat(claimable(gpus)).containsExactly(0);
+  }
+
+  @Test
+  void givesAGpuUpThoughItsEngineFailsToClose() {
+    FakeGpus gpus = FakeGpus.hoppers(1);
+    GpuClaim claim = GpuClaim.take(folder, gpus.devices(), 1, Duration.ZERO).get(0);
+    EngineSlot slot =
+        new EngineSlot(
+            new Holding() {
+              @Override
+              public void close() {
+                throw new IllegalStateException("lost");
+              }
+            },
+            Optional.of(claim));
+    assertThatThrownBy(slot::close).hasMessage("lost");
+    assertThat(claimable(gpus)).containsExactly(0);
+  }
+
+  private static EngineFailedException failure() {
+    return new EngineFailedException(new IllegalStateException("the device is lost"));
   }
 
   @Test
@@ -271,7 +364,7 @@ class EnginesTest {
   /** Threads of engines and of their backends. */
   private static List<Thread> computing() {
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().matches("mla-(engine|cpu-.*|load-.*)"))
+        .filter(thread -> thread.getName().matches("mla-(engine|intake|cpu-.*|load-.*)"))
         .sorted(Comparator.comparingLong(Thread::getId))
         .toList();
   }
@@ -316,15 +409,16 @@ class EnginesTest {
         OverflowPolicy.ERROR);
   }
 
-  /** Keeps its requests until a test completes them. */
+  /** Keeps its batches' futures until a test completes them. */
   private static class Holding implements TextGenerator {
-    final List<CompletableFuture<GenerationResult>> held = new ArrayList<>();
+    final List<CompletableFuture<ResultBatch>> held = new ArrayList<>();
 
     @Override
-    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-      CompletableFuture<GenerationResult> result = new CompletableFuture<>();
-      held.add(result);
-      return result;
+    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+      requests.close();
+      CompletableFuture<ResultBatch> results = new CompletableFuture<>();
+      held.add(results);
+      return results;
     }
 
     @Override

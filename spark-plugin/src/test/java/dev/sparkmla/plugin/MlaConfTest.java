@@ -3,6 +3,7 @@ package dev.sparkmla.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.cuda.MlaShape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +61,9 @@ class MlaConfTest {
     "spark.mla.kvcache.size, much",
     "spark.mla.kvcache.size, 99999999999999999999g",
     "spark.mla.engine.maxBatchedTokens, 0",
+    "spark.mla.engine.maxBatchedTokens, 262145",
     "spark.mla.engine.maxSequences, 0",
+    "spark.mla.engine.maxSequences, 32769",
     "spark.mla.generation.maxTokens, 0",
     "spark.mla.batch.rows, 65537",
     "spark.mla.batch.bytes, 2g",
@@ -70,6 +73,15 @@ class MlaConfTest {
     assertThatThrownBy(() -> MlaConf.of(Map.of(key, value)))
         .isInstanceOf(InvalidConfigurationException.class)
         .hasMessageStartingWith(key + " is '" + value + "': expected ");
+  }
+
+  /** A decode step of so many rows, which the backend may fill up to a multiple of 64. */
+  @Test
+  void allowsNoMoreSequencesThanTheKernelTakes() {
+    int most =
+        MlaConf.of(Map.of("spark.mla.engine.maxSequences", "32768")).get(MlaConf.MAX_SEQUENCES);
+    assertThat(MlaShape.of(most, 1, 16, 1).batch()).isEqualTo(most);
+    assertThat(most % 64).isZero();
   }
 
   @Test

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.codahale.metrics.Gauge;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -179,7 +179,7 @@ class MlaPluginTest {
   /** An engine at rest. */
   private record Idle(List<String> events) implements TextGenerator {
     @Override
-    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
+    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
       return new CompletableFuture<>();
     }
 

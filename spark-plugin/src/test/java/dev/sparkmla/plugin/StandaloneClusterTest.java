@@ -2,12 +2,15 @@ package dev.sparkmla.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.model.GoldenCheckpoint;
 import java.io.IOException;
 import java.io.Serializable;
@@ -30,6 +33,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.sql.util.ArrowUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -67,12 +71,14 @@ class StandaloneClusterTest {
   /** Fails at the prompt "break", once in all processes. */
   private record Breakable(Engines engines) implements TextGenerator {
     @Override
-    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-      boolean breaks = request.prompt().equals(new Prompt.Raw("break"));
-      return breaks && markOnce()
-          ? CompletableFuture.failedFuture(
-              new EngineFailedException(new IllegalStateException("the context is lost")))
-          : engines.submit(request);
+    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+      boolean breaks = requests.request(0).orElseThrow().prompt().equals(new Prompt.Raw("break"));
+      if (breaks && markOnce()) {
+        requests.close();
+        return CompletableFuture.failedFuture(
+            new EngineFailedException(new IllegalStateException("the context is lost")));
+      }
+      return engines.submit(requests);
     }
 
     private static boolean markOnce() {
@@ -252,7 +258,7 @@ class StandaloneClusterTest {
             OverflowPolicy.ERROR);
     GenerationResult result;
     try {
-      result = engine.submit(request).get();
+      result = Batches.submit(engine::submit, ArrowUtils.rootAllocator(), request).get();
     } catch (ExecutionException failed) {
       throw (Exception) failed.getCause();
     }

@@ -2,7 +2,7 @@ package dev.sparkmla.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sparkmla.engine.GenerationResult;
+import dev.sparkmla.arrow.GenerationResult;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

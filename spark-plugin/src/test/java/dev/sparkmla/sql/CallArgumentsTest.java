@@ -38,7 +38,7 @@ class CallArgumentsTest {
         "llm_generate(p, map('top_k', 2.5)) | top_k is '2.5'; it must be an integer from 0",
         "llm_generate(p, map('seed', 'x')) | seed is 'x'; it must be an integer from",
         "llm_generate(p, map('stop', '')) | stop is ''; it must be a text that is not empty",
-        "llm_generate(p, map('stop', '[1]')) | stop is '[1]'; it must be a JSON array of texts",
+        "llm_generate(p, map('stop', '[1]')) | stop is '[1]'; it must be a text that is not empty, or a JSON array",
         "llm_generate(p, map('max_tokens', '0')) | max_tokens is '0'; it must be an integer from 1",
         "llm_generate(p, map('temperature', '-1')) | temperature is '-1'; it must be",
         "llm_generate(p, system => 5) | llm_generate takes STRING for 'system', not INT as in 5",

@@ -2,10 +2,11 @@ package dev.sparkmla.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.plugin.ExecutorEngine;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.plugin.TextGenerator;
@@ -77,6 +78,16 @@ class DemoQueryTest {
                 .collectAsList())
         .extracting(row -> row.getString(0))
         .containsExactly("EMPTY_PROMPT", "PROMPT_TOO_LONG", "INVALID_PARAMETER", null, null);
+    assertThat(
+            spark
+                .sql(
+                    "select llm_generate(array(struct('user' as role,"
+                        + " cast(null as string) as content))).error")
+                .first()
+                .getStruct(0)
+                .toString())
+        .isEqualTo(
+            "[INVALID_PROMPT,Message 1 of the conversation has no content; both must be given.]");
   }
 
   @Test
@@ -153,8 +164,9 @@ class DemoQueryTest {
     }
     TextGenerator generator = ExecutorEngine.current();
     // It comes after the cancellations, and the engine frees what is cancelled before a step.
-    generator
-        .submit(
+    Batches.submit(
+            generator::submit,
+            ArrowUtils.rootAllocator(),
             new GenerationRequest(
                 new Prompt.Raw("last"),
                 Optional.empty(),

@@ -1,12 +1,14 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationError;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.ErrorCode;
-import dev.sparkmla.engine.FinishReason;
-import dev.sparkmla.engine.GenerationError;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.plugin.TextGenerator;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,10 +16,12 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.arrow.memory.BufferAllocator;
 
 /**
  * Answers a prompt p with {@code <p>}, an empty one with an error, and keeps what it was asked. A
- * test may put another answer in place.
+ * test may put another answer in place, a row at a time.
  */
 final class EchoGenerator implements TextGenerator {
   static final EchoGenerator INSTANCE = new EchoGenerator();
@@ -27,9 +31,41 @@ final class EchoGenerator implements TextGenerator {
       request -> CompletableFuture.completedFuture(echo(request));
 
   @Override
-  public synchronized CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-    requests.add(request);
-    return answer.apply(request);
+  public CompletableFuture<ResultBatch> submit(RequestBatch batch) {
+    try (batch) {
+      return answer(
+          IntStream.range(0, batch.rows()).mapToObj(batch::request).toList(),
+          batch.parentAllocator());
+    }
+  }
+
+  private synchronized CompletableFuture<ResultBatch> answer(
+      List<Optional<GenerationRequest>> rows, BufferAllocator parent) {
+    rows.stream().flatMap(Optional::stream).forEach(requests::add);
+    List<Optional<CompletableFuture<GenerationResult>>> answers =
+        rows.stream().map(row -> row.map(answer)).toList();
+    CompletableFuture<ResultBatch> results = new CompletableFuture<>();
+    results.whenComplete(
+        (batch, failure) ->
+            answers.stream().flatMap(Optional::stream).forEach(answer -> answer.cancel(true)));
+    CompletableFuture.allOf(
+            answers.stream().flatMap(Optional::stream).toArray(CompletableFuture[]::new))
+        .whenComplete(
+            (all, failure) -> {
+              if (failure != null) {
+                results.completeExceptionally(
+                    failure.getCause() == null ? failure : failure.getCause());
+                return;
+              }
+              ResultBatch whole =
+                  ResultBatch.of(
+                      answers.stream().map(answer -> answer.map(CompletableFuture::join)).toList(),
+                      parent);
+              if (!results.complete(whole)) {
+                whole.close();
+              }
+            });
+    return results;
   }
 
   @Override
@@ -58,13 +94,8 @@ final class EchoGenerator implements TextGenerator {
   static GenerationResult echo(GenerationRequest request) {
     String prompt = text(request);
     if (prompt.isEmpty()) {
-      return new GenerationResult(
-          "",
-          FinishReason.ERROR,
-          0,
-          0,
-          0,
-          Optional.of(new GenerationError(ErrorCode.EMPTY_PROMPT, "the prompt holds no text")));
+      return GenerationResult.refused(
+          new GenerationError(ErrorCode.EMPTY_PROMPT, "the prompt holds no text"));
     }
     return new GenerationResult(
         "<" + prompt + ">", FinishReason.STOP, prompt.length(), 1, 2, Optional.empty());

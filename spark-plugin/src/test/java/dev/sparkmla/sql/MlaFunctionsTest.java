@@ -4,9 +4,9 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.Prompt;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.Dataset;

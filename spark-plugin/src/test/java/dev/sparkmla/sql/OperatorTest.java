@@ -3,11 +3,13 @@ package dev.sparkmla.sql;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationError;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.engine.EngineFailedException;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
-import dev.sparkmla.engine.OverflowPolicy;
-import dev.sparkmla.engine.Prompt;
 import dev.sparkmla.text.Message;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -20,12 +22,15 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.spark.TaskContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -187,12 +192,14 @@ class OperatorTest {
   }
 
   @Test
-  void refusesANullMessageAsTheRowsError() {
-    assertThat(
-            only("select llm_generate(array(struct('user' as role,"
-                    + " cast(null as string) as content))).error.code g")
-                .getString(0))
-        .isEqualTo("INVALID_PROMPT");
+  void handsOverNullMessages() {
+    only(
+        "select llm_generate(array(struct('user' as role, cast(null as string) as content),"
+            + " null)) g");
+    assertThat(generator.requests())
+        .extracting(GenerationRequest::prompt)
+        .containsExactly(
+            new Prompt.Chat(List.of(new Message("user", null), new Message(null, null))));
   }
 
   @Test
@@ -232,9 +239,9 @@ class OperatorTest {
         request -> {
           if (EchoGenerator.text(request).equals("prompt 37")
               && failed.compareAndSet(false, true)) {
-            throw new IllegalStateException("once");
+            return CompletableFuture.failedFuture(new IllegalStateException("once"));
           }
-          if (!failed.get() && EchoGenerator.text(request).equals("prompt 36")) {
+          if (open.isEmpty() && EchoGenerator.text(request).equals("prompt 41")) {
             open.add(new CompletableFuture<>());
             return open.get(0);
           }
@@ -245,6 +252,103 @@ class OperatorTest {
     assertThat(rows).extracting(row -> row.getLong(0)).isSorted().hasSize(100);
     assertThat(failed).isTrue();
     assertThat(open).singleElement().matches(CompletableFuture::isCancelled);
+  }
+
+  /** Batches that were answered and not passed on, and one that is not answered, are freed. */
+  @Test
+  void aRowInErrorThatFailsTheTaskFreesWhatCameAfterIt() {
+    SPARK.makeTable(40, 1);
+    SPARK.set(Map.of("spark.mla.batch.rows", "2"));
+    List<CompletableFuture<GenerationResult>> open =
+        Collections.synchronizedList(new ArrayList<>());
+    generator.answerWith(
+        request -> {
+          if (EchoGenerator.text(request).equals("prompt 9")) {
+            CompletableFuture<GenerationResult> never = new CompletableFuture<>();
+            open.add(never);
+            return never;
+          }
+          return CompletableFuture.completedFuture(
+              EchoGenerator.text(request).equals("prompt 3")
+                  ? GenerationResult.refused(
+                      new GenerationError(ErrorCode.NUMERICAL_ERROR, "no numbers"))
+                  : EchoGenerator.echo(request));
+        });
+    assertThatThrownBy(() -> run("select llm_generate(p, on_error => 'fail') g from t"))
+        .hasStackTraceContaining("NUMERICAL_ERROR: no numbers");
+    assertThat(open).isNotEmpty().allMatch(CompletableFuture::isCancelled);
+  }
+
+  /** The batch that it fills is the task's alone, whoever kills the task meanwhile. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aTaskThatIsKilledAsItFillsABatchFreesIt(boolean interrupt) throws InterruptedException {
+    SPARK.set(Map.of("spark.mla.batch.rows", "4"));
+    SparkSession spark = SPARK.session();
+    CountDownLatch filling = new CountDownLatch(1);
+    CountDownLatch killed = new CountDownLatch(1);
+    CountDownLatch ended = new CountDownLatch(1);
+    Gate.set(filling, killed);
+    spark.udf().register("gate", (UDF1<Long, String>) Gate::pass, DataTypes.StringType);
+    SparkListener listener =
+        new SparkListener() {
+          @Override
+          public void onTaskEnd(SparkListenerTaskEnd task) {
+            ended.countDown();
+          }
+        };
+    spark.sparkContext().addSparkListener(listener);
+    List<CompletableFuture<GenerationResult>> open =
+        Collections.synchronizedList(new ArrayList<>());
+    generator.answerWith(
+        request -> {
+          CompletableFuture<GenerationResult> never = new CompletableFuture<>();
+          never.whenComplete((result, cancelled) -> killed.countDown());
+          open.add(never);
+          return never;
+        });
+    CompletableFuture<Void> query =
+        CompletableFuture.runAsync(
+            () -> {
+              spark.sparkContext().setJobGroup("filling", "a second batch", interrupt);
+              run("select llm_generate(gate(id)) g from range(0, 100, 1, 1)");
+            });
+    filling.await();
+    spark.sparkContext().cancelJobGroup("filling");
+    assertThatThrownBy(query::join).hasStackTraceContaining("cancelled");
+    ended.await();
+    spark.sparkContext().removeSparkListener(listener);
+    assertThat(open).hasSize(4).allMatch(CompletableFuture::isCancelled);
+  }
+
+  /** Holds a task in the middle of its second batch until its first one is cancelled. */
+  private static final class Gate {
+    private static CountDownLatch reached;
+    private static CountDownLatch opened;
+
+    static synchronized void set(CountDownLatch filling, CountDownLatch killed) {
+      reached = filling;
+      opened = killed;
+    }
+
+    static String pass(long id) {
+      if (id == 6) {
+        reached.countDown();
+        boolean interrupted = false;
+        while (opened.getCount() > 0) {
+          try {
+            opened.await();
+          } catch (InterruptedException killing) {
+            interrupted = true;
+          }
+        }
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+        TaskContext.get().killTaskIfInterrupted();
+      }
+      return "prompt " + id;
+    }
   }
 
   @ParameterizedTest

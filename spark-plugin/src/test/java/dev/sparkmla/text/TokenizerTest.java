@@ -276,6 +276,47 @@ class TokenizerTest {
     assertThat(decode(tokenizer, ids)).isEqualTo(tokenizer.decodeWhole(ids));
   }
 
+  /** Guards, frames and lone surrogates are the same for a batch as for one prompt. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4})
+  void encodesABatchAsItsPromptsAlone(int seed) throws IOException {
+    ObjectNode json = json();
+    addToken(json, 320, "<think>", false);
+    addToken(json, 321, "<|tool|>", true);
+    if (seed % 2 == 0) {
+      json.putNull("post_processor");
+      Files.writeString(
+          temporary.resolve("tokenizer_config.json"),
+          "{\"add_bos_token\": true, \"bos_token\": \"<|bos|>\"}");
+    }
+    Files.writeString(temporary.resolve("tokenizer.json"), json.toString());
+    ChatTemplate template = TextFolder.template(FOLDER).orElseThrow();
+    String[] pieces = {"<|end|>", "<think>", "<|tool|>", "<|user|>", "\uD83D", "river ", "\n", ""};
+    Random random = new Random(seed);
+    try (Tokenizer opened = TextFolder.tokenizer(temporary)) {
+      List<GuardedPrompt> prompts = new ArrayList<>();
+      List<int[]> alone = new ArrayList<>();
+      for (int i = 0; i < 100; i++) {
+        StringBuilder text = new StringBuilder();
+        for (int piece = random.nextInt(9); piece > 0; piece--) {
+          text.append(pieces[random.nextInt(pieces.length)]).append(randomText(random), 0, 3);
+        }
+        if (random.nextBoolean()) {
+          prompts.add(opened.guard(text.toString()));
+          alone.add(opened.encodePrompt(text.toString()));
+        } else {
+          List<Message> messages =
+              List.of(new Message("user", text.toString()), new Message("assistant", "<think>"));
+          prompts.add(opened.guard(template, messages));
+          alone.add(opened.encodeChat(template, messages));
+        }
+      }
+      assertThat(opened.encodeAll(prompts).toArray(int[][]::new))
+          .isDeepEqualTo(alone.toArray(int[][]::new));
+      assertThat(opened.encodeAll(List.of())).isEmpty();
+    }
+  }
+
   private static String randomText(Random random) {
     int[] alphabets = {0x20, 0xC0, 0x4E00, 0x1F600, 0x0621, 0x0E01, 0xFFF0};
     StringBuilder text = new StringBuilder();
@@ -325,6 +366,8 @@ class TokenizerTest {
     tokenizer.close();
 
     assertThatThrownBy(() -> tokenizer.encodePrompt("a")).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> tokenizer.encodeAll(List.of(tokenizer.guard("a"))))
+        .isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> tokenizer.newDecoder().append(1))
         .isInstanceOf(IllegalStateException.class);
   }

@@ -1,17 +1,24 @@
 package dev.sparkmla.sql.bench;
 
+import dev.sparkmla.arrow.FinishReason;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
-import dev.sparkmla.engine.FinishReason;
-import dev.sparkmla.engine.GenerationRequest;
-import dev.sparkmla.engine.GenerationResult;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.plugin.TextGenerator;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.apache.spark.api.plugin.PluginContext;
 
-/** The plugin over a generator that answers at once, with the same text. */
+/**
+ * The plugin over a generator that reads every request, as an engine does, and answers at once,
+ * with the same text.
+ */
 public final class InstantPlugin extends MlaPlugin {
   /** Made by Spark. */
   public InstantPlugin() {}
@@ -25,9 +32,19 @@ public final class InstantPlugin extends MlaPlugin {
     private static final String TEXT = "A text of forty characters, as an answer";
 
     @Override
-    public CompletableFuture<GenerationResult> submit(GenerationRequest request) {
-      return CompletableFuture.completedFuture(
-          new GenerationResult(TEXT, FinishReason.STOP, 50, 0, 10, Optional.empty()));
+    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+      try (requests) {
+        List<Optional<GenerationResult>> results = new ArrayList<>(requests.rows());
+        for (int row = 0; row < requests.rows(); row++) {
+          results.add(requests.request(row).map(Instant::answer));
+        }
+        return CompletableFuture.completedFuture(
+            ResultBatch.of(results, requests.parentAllocator()));
+      }
+    }
+
+    private static GenerationResult answer(GenerationRequest request) {
+      return new GenerationResult(TEXT, FinishReason.STOP, 50, 0, 10, Optional.empty());
     }
 
     @Override

@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 /**
  * What happens to a prompt that does not fit into the context window, or the cache, beside its new

@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 /** Why a generation ended. Its SQL spelling is the lower-case name. */
 public enum FinishReason {

@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 /** The kinds of errors that end one row and leave the others alone. */
 public enum ErrorCode {
@@ -9,5 +9,9 @@ public enum ErrorCode {
   /** A parameter is unknown or out of its range. */
   INVALID_PARAMETER,
   /** The conversation is one the chat template refuses, or the model has no chat template. */
-  INVALID_PROMPT
+  INVALID_PROMPT,
+  /** The model's logits for the row's next token held NaN or positive infinity. */
+  NUMERICAL_ERROR,
+  /** The row cannot be computed, not even alone: memory ran out, for one. */
+  COMPUTE_ERROR
 }

@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 import java.util.Optional;
 
@@ -7,7 +7,8 @@ import java.util.Optional;
  *
  * @param text the generated text without stop strings and special tokens; empty in error
  * @param finishReason why it ended
- * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 in error
+ * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 where the row was
+ *     refused before they were counted
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated, an end token included
  * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
@@ -18,4 +19,9 @@ public record GenerationResult(
     int promptTokens,
     int cachedTokens,
     int outputTokens,
-    Optional<GenerationError> error) {}
+    Optional<GenerationError> error) {
+  /** Of a row that is refused before anything is computed for it. */
+  public static GenerationResult refused(GenerationError error) {
+    return new GenerationResult("", FinishReason.ERROR, 0, 0, 0, Optional.of(error));
+  }
+}

@@ -1,7 +1,5 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -11,15 +9,13 @@ import java.util.Optional;
  * @param prompt what to continue
  * @param system the system message; with a raw prompt it makes a conversation of the two, before a
  *     conversation that has none of its own it goes first
- * @param params generation parameters by name, as {@link SamplingParams#parse} reads them; a value
- *     may be null, and is then invalid
+ * @param params generation parameters by name, as they were given
  * @param overflow what to do with a prompt that is too long
  */
 public record GenerationRequest(
     Prompt prompt, Optional<String> system, Map<String, String> params, OverflowPolicy overflow) {
   /** Copies the map. */
   public GenerationRequest {
-    // Map.copyOf would refuse the null value of a bad row.
-    params = Collections.unmodifiableMap(new LinkedHashMap<>(params));
+    params = Map.copyOf(params);
   }
 }

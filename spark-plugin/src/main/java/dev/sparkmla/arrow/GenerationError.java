@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 /**
  * Why a row has no text.

@@ -1,4 +1,4 @@
-package dev.sparkmla.engine;
+package dev.sparkmla.arrow;
 
 import dev.sparkmla.text.Message;
 import java.util.List;
@@ -15,7 +15,7 @@ public sealed interface Prompt {
   /**
    * A conversation, laid out by the model's chat template.
    *
-   * @param messages in order
+   * @param messages in order; a role or content that is null makes the row one in error
    */
   record Chat(List<Message> messages) implements Prompt {
     /** Copies the list. */

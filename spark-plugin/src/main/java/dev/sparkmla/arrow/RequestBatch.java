@@ -1,0 +1,151 @@
+package dev.sparkmla.arrow;
+
+import dev.sparkmla.text.Message;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.ListVector;
+import org.apache.arrow.vector.complex.MapVector;
+import org.apache.arrow.vector.complex.StructVector;
+
+/**
+ * The requests of a batch of rows, as three Arrow columns:
+ *
+ * <ol>
+ *   <li>prompts, {@code utf8} or {@code list<struct<role: utf8, content: utf8>>}; NULL where
+ *       nothing is asked for;
+ *   <li>generation parameters by name, {@code map<utf8, utf8>}; a NULL map is an empty one, and an
+ *       entry with a NULL value is left out;
+ *   <li>system messages, {@code utf8}; NULL for none.
+ * </ol>
+ *
+ * <p><b>Ownership.</b> A batch owns its columns and the allocator that holds them, and frees both
+ * when it is closed. It has one owner at a time, who closes it or hands it over.
+ *
+ * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
+ */
+public final class RequestBatch implements AutoCloseable {
+  private static final int PROMPT = 0;
+  private static final int PARAMS = 1;
+  private static final int SYSTEM = 2;
+
+  private final VectorSchemaRoot columns;
+  private final BufferAllocator allocator;
+  private final FieldVector prompts;
+  private final MapVector params;
+  private final VarCharVector systems;
+  private final OverflowPolicy overflow;
+
+  /**
+   * Takes ownership of columns and allocator, unless it throws.
+   *
+   * @param columns as described above; nobody writes to them any more
+   * @param allocator holds the columns and nothing else
+   * @param overflow of all rows
+   * @throws IllegalArgumentException when the columns have other types
+   */
+  public RequestBatch(
+      VectorSchemaRoot columns, BufferAllocator allocator, OverflowPolicy overflow) {
+    this.columns = columns;
+    this.allocator = allocator;
+    this.overflow = overflow;
+    this.prompts = columns.getVector(PROMPT);
+    if (!(prompts instanceof VarCharVector || prompts instanceof ListVector)
+        || !(columns.getVector(PARAMS) instanceof MapVector mapped)
+        || !(columns.getVector(SYSTEM) instanceof VarCharVector texts)) {
+      throw new IllegalArgumentException(
+          "the columns are "
+              + columns.getSchema()
+              + "; expected utf8 or list<struct<role, content>>, map<utf8, utf8>, utf8");
+    }
+    this.params = mapped;
+    this.systems = texts;
+  }
+
+  /** Rows of the batch. */
+  public int rows() {
+    return columns.getRowCount();
+  }
+
+  /**
+   * The allocator under which the batch's own one stands, and under which its results can be held
+   * too.
+   */
+  public BufferAllocator parentAllocator() {
+    return allocator.getParentAllocator();
+  }
+
+  /**
+   * What a row asks for, copied from the columns. Bytes that are no UTF-8 become U+FFFD. A NULL
+   * message, role or content of a conversation becomes null.
+   *
+   * @return empty where the prompt is NULL
+   */
+  public Optional<GenerationRequest> request(int row) {
+    if (prompts.isNull(row)) {
+      return Optional.empty();
+    }
+    Prompt prompt =
+        prompts instanceof VarCharVector texts
+            ? new Prompt.Raw(text(texts, row))
+            : new Prompt.Chat(messages((ListVector) prompts, row));
+    return Optional.of(
+        new GenerationRequest(
+            prompt, Optional.ofNullable(text(systems, row)), params(row), overflow));
+  }
+
+  private static List<Message> messages(ListVector conversations, int row) {
+    StructVector messages = (StructVector) conversations.getDataVector();
+    VarCharVector roles = messages.getChild("role", VarCharVector.class);
+    VarCharVector contents = messages.getChild("content", VarCharVector.class);
+    List<Message> conversation = new ArrayList<>();
+    int end = conversations.getElementEndIndex(row);
+    for (int i = conversations.getElementStartIndex(row); i < end; i++) {
+      conversation.add(
+          messages.isNull(i)
+              ? new Message(null, null)
+              : new Message(text(roles, i), text(contents, i)));
+    }
+    return conversation;
+  }
+
+  private Map<String, String> params(int row) {
+    if (params.isNull(row)) {
+      return Map.of();
+    }
+    StructVector entries = (StructVector) params.getDataVector();
+    VarCharVector names = entries.getChild(MapVector.KEY_NAME, VarCharVector.class);
+    VarCharVector values = entries.getChild(MapVector.VALUE_NAME, VarCharVector.class);
+    Map<String, String> named = new HashMap<>();
+    int end = params.getElementEndIndex(row);
+    for (int i = params.getElementStartIndex(row); i < end; i++) {
+      if (!values.isNull(i)) {
+        named.put(text(names, i), text(values, i));
+      }
+    }
+    return named;
+  }
+
+  /** Null where the row is NULL. */
+  private static String text(VarCharVector texts, int row) {
+    return texts.isNull(row) ? null : new String(texts.get(row), StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Frees the columns and the allocator.
+   *
+   * @throws IllegalStateException if the allocator holds something else
+   */
+  @Override
+  public void close() {
+    columns.close();
+    allocator.close();
+  }
+}

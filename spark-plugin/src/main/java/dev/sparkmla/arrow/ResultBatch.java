@@ -1,0 +1,188 @@
+package dev.sparkmla.arrow;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+
+/**
+ * The results of a batch of rows, in their order, as one Arrow column: {@code struct<text: utf8,
+ * finish_reason: utf8, prompt_tokens: int32, cached_tokens: int32, output_tokens: int32, error:
+ * struct<code: utf8, message: utf8>>}. A row whose prompt is NULL is NULL; the text of a row in
+ * error is NULL.
+ *
+ * <p><b>Ownership.</b> A batch owns its column and the allocator that holds it, and frees both when
+ * it is closed. It has one owner at a time, who closes it or hands it over.
+ *
+ * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
+ */
+public final class ResultBatch implements AutoCloseable {
+  private static final Field LAYOUT =
+      nullable(
+          "result",
+          new ArrowType.Struct(),
+          utf8("text"),
+          utf8("finish_reason"),
+          int32("prompt_tokens"),
+          int32("cached_tokens"),
+          int32("output_tokens"),
+          nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+
+  private final BufferAllocator allocator;
+  private final StructVector results;
+  private final VarCharVector texts;
+  private final VarCharVector finishReasons;
+  private final IntVector promptTokens;
+  private final IntVector cachedTokens;
+  private final IntVector outputTokens;
+  private final StructVector errors;
+  private final VarCharVector codes;
+  private final VarCharVector messages;
+
+  private ResultBatch(BufferAllocator allocator) {
+    this.allocator = allocator;
+    this.results = (StructVector) LAYOUT.createVector(allocator);
+    this.texts = results.getChild("text", VarCharVector.class);
+    this.finishReasons = results.getChild("finish_reason", VarCharVector.class);
+    this.promptTokens = results.getChild("prompt_tokens", IntVector.class);
+    this.cachedTokens = results.getChild("cached_tokens", IntVector.class);
+    this.outputTokens = results.getChild("output_tokens", IntVector.class);
+    this.errors = results.getChild("error", StructVector.class);
+    this.codes = errors.getChild("code", VarCharVector.class);
+    this.messages = errors.getChild("message", VarCharVector.class);
+  }
+
+  /**
+   * Writes a batch, which the caller owns.
+   *
+   * @param rows the results in order; empty for NULL
+   * @param parent the allocator under which the batch gets one of its own
+   * @throws org.apache.arrow.memory.OutOfMemoryException when {@code parent} has too little left;
+   *     nothing is allocated then
+   */
+  public static ResultBatch of(List<Optional<GenerationResult>> rows, BufferAllocator parent) {
+    ResultBatch batch = new ResultBatch(parent.newChildAllocator("results", 0, Long.MAX_VALUE));
+    try {
+      batch.write(rows);
+      return batch;
+    } catch (RuntimeException | Error problem) {
+      batch.close();
+      throw problem;
+    }
+  }
+
+  private void write(List<Optional<GenerationResult>> rows) {
+    long characters =
+        rows.stream().flatMap(Optional::stream).mapToLong(row -> row.text().length()).sum();
+    results.setInitialCapacity(rows.size());
+    texts.setInitialCapacity(rows.size(), Math.max(1, (double) characters / rows.size()));
+    results.allocateNew();
+    for (int row = 0; row < rows.size(); row++) {
+      if (rows.get(row).isPresent()) {
+        write(row, rows.get(row).get());
+      } else {
+        results.setNull(row);
+      }
+    }
+    results.setValueCount(rows.size());
+  }
+
+  private void write(int row, GenerationResult result) {
+    results.setIndexDefined(row);
+    set(finishReasons, row, result.finishReason().name().toLowerCase(Locale.ROOT));
+    promptTokens.setSafe(row, result.promptTokens());
+    cachedTokens.setSafe(row, result.cachedTokens());
+    outputTokens.setSafe(row, result.outputTokens());
+    if (result.error().isPresent()) {
+      GenerationError error = result.error().get();
+      errors.setIndexDefined(row);
+      set(codes, row, error.code().name());
+      set(messages, row, error.message());
+    } else {
+      set(texts, row, result.text());
+    }
+  }
+
+  private static void set(VarCharVector vector, int row, String text) {
+    vector.setSafe(row, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Rows of the batch. */
+  public int rows() {
+    return results.getValueCount();
+  }
+
+  /** The column. It is the batch's: who reads it must not close it. */
+  public StructVector column() {
+    return results;
+  }
+
+  /** Whether a row is NULL: its prompt was, or {@link #setNull} made it so. */
+  public boolean isNull(int row) {
+    return results.isNull(row);
+  }
+
+  /** Makes a row NULL. */
+  public void setNull(int row) {
+    results.setNull(row);
+  }
+
+  /** Tokens of a row's prompt, as in {@link GenerationResult#promptTokens}; the row is not NULL. */
+  public int promptTokens(int row) {
+    return promptTokens.get(row);
+  }
+
+  /** How many of them were found in the cache; the row is not NULL. */
+  public int cachedTokens(int row) {
+    return cachedTokens.get(row);
+  }
+
+  /** Tokens generated for a row that is not NULL. */
+  public int outputTokens(int row) {
+    return outputTokens.get(row);
+  }
+
+  /** The rows that are in error, in order. */
+  public IntStream errorRows() {
+    return IntStream.range(0, rows()).filter(row -> !errors.isNull(row) && !results.isNull(row));
+  }
+
+  /** Why a row that is not NULL has no text; empty where it has one. */
+  public Optional<GenerationError> error(int row) {
+    return errors.isNull(row)
+        ? Optional.empty()
+        : Optional.of(
+            new GenerationError(ErrorCode.valueOf(text(codes, row)), text(messages, row)));
+  }
+
+  private static String text(VarCharVector vector, int row) {
+    return new String(vector.get(row), StandardCharsets.UTF_8);
+  }
+
+  /** Frees the column and the allocator. */
+  @Override
+  public void close() {
+    results.close();
+    allocator.close();
+  }
+
+  private static Field utf8(String name) {
+    return nullable(name, new ArrowType.Utf8());
+  }
+
+  private static Field int32(String name) {
+    return nullable(name, new ArrowType.Int(32, true));
+  }
+
+  private static Field nullable(String name, ArrowType type, Field... children) {
+    return new Field(name, FieldType.nullable(type), List.of(children));
+  }
+}

@@ -1,0 +1,84 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.ResultBatch;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.apache.arrow.memory.BufferAllocator;
+
+/**
+ * A batch that was submitted: the results of its rows as they come, and the future of them all.
+ *
+ * <p>Results are set by one thread at a time, by the intake's until it hands the rows to the
+ * stepping thread, then by that. The rest is thread-safe.
+ *
+ * <p><b>Ownership.</b> It holds no Arrow memory. The {@link ResultBatch} that it writes at the end
+ * belongs to whoever gets it from the future; where the future was cancelled or failed before, it
+ * is closed here.
+ */
+final class GenerationBatch {
+  private final BufferAllocator parent;
+  private final List<Optional<GenerationResult>> results;
+  private final CompletableFuture<ResultBatch> future = new CompletableFuture<>();
+
+  /** Rows without a result. Written by one thread at a time. */
+  private volatile int missing;
+
+  /**
+   * @param rows how many
+   * @param parent allocator under which the results are held
+   */
+  GenerationBatch(int rows, BufferAllocator parent) {
+    this.parent = parent;
+    this.results = new ArrayList<>(Collections.nCopies(rows, Optional.empty()));
+    this.missing = rows;
+  }
+
+  CompletableFuture<ResultBatch> future() {
+    return future;
+  }
+
+  /** Whether nobody waits for further results: all are delivered, or it failed or was cancelled. */
+  boolean isDone() {
+    return future.isDone();
+  }
+
+  /** Rows that somebody still waits for. */
+  int unfinished() {
+    return isDone() ? 0 : missing;
+  }
+
+  /**
+   * Sets a row's result, once.
+   *
+   * @param result empty for NULL
+   */
+  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
+  void set(int row, Optional<GenerationResult> result) {
+    results.set(row, result);
+    missing--;
+  }
+
+  /** Completes the future where every row has its result. */
+  void deliverIfWhole() {
+    if (missing > 0 || isDone()) {
+      return;
+    }
+    try {
+      ResultBatch whole = ResultBatch.of(results, parent);
+      if (!future.complete(whole)) {
+        whole.close();
+      }
+    } catch (RuntimeException | Error problem) {
+      fail(problem);
+    }
+  }
+
+  /** Completes the future exceptionally, unless it is done. */
+  void fail(Throwable reason) {
+    future.completeExceptionally(reason);
+  }
+}

@@ -1,0 +1,187 @@
+package dev.sparkmla.engine;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * A request's generation parameters, and the table of those there are: parser, error messages and
+ * the table in docs/sql.md are made from it. Numbers are written as in Java, with a point, and
+ * blanks around them do not matter. Immutable.
+ */
+public final class GenerationParameters {
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+  private static final String MODELS = "the model's generation_config.json";
+
+  private static final List<GenerationParameter<?>> ALL = new ArrayList<>();
+
+  /** Tokens to generate at most. */
+  public static final GenerationParameter<Integer> MAX_TOKENS =
+      integer(
+          "max_tokens",
+          1,
+          Integer.MAX_VALUE,
+          "`spark.mla.generation.maxTokens`",
+          "How many tokens are generated at most");
+
+  /** What logits are divided by. */
+  public static final GenerationParameter<Float> TEMPERATURE =
+      number(
+          "temperature",
+          "a finite number ≥ 0",
+          value -> value >= 0,
+          MODELS,
+          "Divides the logits before sampling; 0 chooses the likeliest token");
+
+  /** How many of the likeliest tokens are sampled from. */
+  public static final GenerationParameter<Integer> TOP_K =
+      integer(
+          "top_k",
+          0,
+          Integer.MAX_VALUE,
+          MODELS,
+          "Samples from so many of the likeliest tokens; 0 is no limit");
+
+  /** The probability that the tokens sampled from have together. */
+  public static final GenerationParameter<Float> TOP_P =
+      number(
+          "top_p",
+          "a number above 0, at most 1",
+          value -> value > 0 && value <= 1,
+          MODELS,
+          "Samples from the likeliest tokens that together have this probability");
+
+  /** Texts that end the generation when they appear. */
+  public static final GenerationParameter<List<String>> STOP =
+      add(
+          "stop",
+          "a text that is not empty, or a JSON array of such texts if it begins with [",
+          "none",
+          "Texts that end the generation when they appear; they are not part of the result",
+          GenerationParameters::parseTexts);
+
+  /** The query's seed, which is mixed with the row's content. */
+  public static final GenerationParameter<Long> SEED =
+      add(
+          "seed",
+          "an integer from " + Long.MIN_VALUE + " to " + Long.MAX_VALUE,
+          "0",
+          "Another seed samples other tokens; it is mixed with the row's content",
+          text -> Long.parseLong(text.strip()));
+
+  private final Map<GenerationParameter<?>, Object> values;
+
+  private GenerationParameters(Map<GenerationParameter<?>, Object> values) {
+    this.values = Map.copyOf(values);
+  }
+
+  /**
+   * Reads parameters by name.
+   *
+   * @throws InvalidParameterException if a name is unknown, or a value cannot be read or is out of
+   *     its range
+   */
+  public static GenerationParameters parse(Map<String, String> named) {
+    Map<GenerationParameter<?>, Object> values = new HashMap<>();
+    named.forEach(
+        (name, text) -> {
+          GenerationParameter<?> parameter = declared(name);
+          values.put(parameter, parameter.parse(text));
+        });
+    return new GenerationParameters(values);
+  }
+
+  /** All parameters there are, in the order of the documentation. */
+  public static List<GenerationParameter<?>> all() {
+    return List.copyOf(ALL);
+  }
+
+  /** The value of a parameter; empty where it is not given. */
+  @SuppressWarnings("unchecked") // Each value was read by the parameter it stands for.
+  public <T> Optional<T> get(GenerationParameter<T> parameter) {
+    return Optional.ofNullable((T) values.get(parameter));
+  }
+
+  private static GenerationParameter<?> declared(String name) {
+    for (GenerationParameter<?> parameter : ALL) {
+      if (parameter.name().equals(name)) {
+        return parameter;
+      }
+    }
+    if (name.equals("response_format")) {
+      throw new InvalidParameterException(
+          "response_format is reserved: this version does not hold texts to a format.");
+    }
+    List<String> names = ALL.stream().<String>map(GenerationParameter::name).toList();
+    throw new InvalidParameterException(
+        "There is no parameter '"
+            + name
+            + "'; known are "
+            + String.join(", ", names.subList(0, names.size() - 1))
+            + " and "
+            + names.get(names.size() - 1)
+            + ".");
+  }
+
+  private static GenerationParameter<Integer> integer(
+      String name, int least, int most, String defaultText, String meaning) {
+    return add(
+        name,
+        "an integer from " + least + " to " + most,
+        defaultText,
+        meaning,
+        text -> checked(Integer.parseInt(text.strip()), value -> value >= least && value <= most));
+  }
+
+  /** A number that float32 holds: the precision of sampling. */
+  private static GenerationParameter<Float> number(
+      String name, String range, Predicate<Float> right, String defaultText, String meaning) {
+    return add(
+        name,
+        range,
+        defaultText,
+        meaning,
+        text -> checked(Float.parseFloat(text.strip()), right.and(Float::isFinite)));
+  }
+
+  private static List<String> parseTexts(String value) {
+    if (!value.startsWith("[")) {
+      return List.of(checked(value, text -> !text.isEmpty()));
+    }
+    JsonNode array;
+    try {
+      array = JSON.readTree(value);
+    } catch (JsonProcessingException problem) {
+      throw new IllegalArgumentException(value, problem);
+    }
+    List<String> texts = new ArrayList<>();
+    for (JsonNode node : array) {
+      texts.add(checked(node.textValue(), text -> text != null && !text.isEmpty()));
+    }
+    return List.copyOf(texts);
+  }
+
+  private static <T> T checked(T value, Predicate<T> right) {
+    if (!right.test(value)) {
+      throw new IllegalArgumentException(String.valueOf(value));
+    }
+    return value;
+  }
+
+  private static <T> GenerationParameter<T> add(
+      String name, String range, String defaultText, String meaning, Function<String, T> parser) {
+    GenerationParameter<T> parameter =
+        new GenerationParameter<>(name, range, defaultText, meaning, parser);
+    ALL.add(parameter);
+    return parameter;
+  }
+}

@@ -1,0 +1,178 @@
+package dev.sparkmla.engine;
+
+import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
+import static dev.sparkmla.engine.GenerationParameters.SEED;
+import static dev.sparkmla.engine.GenerationParameters.STOP;
+import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
+import static dev.sparkmla.engine.GenerationParameters.TOP_K;
+import static dev.sparkmla.engine.GenerationParameters.TOP_P;
+
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+/**
+ * Makes generations of the rows of submitted batches, on a thread of its own, so that neither tasks
+ * nor steps wait for it: reads them, checks their parameters, and encodes the prompts of a batch in
+ * one call of the tokenizer, which uses all processors. Batches are taken in the order they come.
+ * What is wrong with a row ends here, as the row's result.
+ *
+ * <p><b>Ownership.</b> It owns the request batches that it was given until it has read them, and
+ * closes them whatever happens. It uses the tokenizer and does not close it.
+ */
+final class Intake implements AutoCloseable {
+  /** Lower temperatures would only divide by almost nothing: they are greedy. */
+  private static final float LOWEST_TEMPERATURE = 1e-5f;
+
+  private final PromptEncoder encoder;
+  private final Tokenizer tokenizer;
+  private final GenerationDefaults defaults;
+  private final int defaultMaxTokens;
+  private final GenerationQueue queue;
+  private final EngineCounters counters;
+  private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
+  private volatile Thread worker;
+
+  /**
+   * @param defaults hold where a request says nothing
+   * @param defaultMaxTokens likewise
+   * @param queue gets the rows that are to be generated
+   */
+  Intake(
+      PromptEncoder encoder,
+      Tokenizer tokenizer,
+      GenerationDefaults defaults,
+      int defaultMaxTokens,
+      GenerationQueue queue,
+      EngineCounters counters) {
+    this.encoder = encoder;
+    this.tokenizer = tokenizer;
+    this.defaults = defaults;
+    this.defaultMaxTokens = defaultMaxTokens;
+    this.queue = queue;
+    this.counters = counters;
+  }
+
+  private Thread newThread(Runnable task) {
+    worker = new Thread(task, "mla-intake");
+    worker.setDaemon(true);
+    return worker;
+  }
+
+  /** A row whose parameters are read and whose prompt is laid out. */
+  private record Row(int number, GenerationParameters parameters, PromptLayout prompt) {}
+
+  /**
+   * Takes a batch and returns at once.
+   *
+   * @param batch gets the results of rows in error, and fails where this does
+   * @throws java.util.concurrent.RejectedExecutionException when this is closed; the caller still
+   *     owns {@code requests} then
+   */
+  void take(RequestBatch requests, GenerationBatch batch) {
+    executor.execute(
+        () -> {
+          try {
+            encode(read(requests, batch), batch);
+          } catch (Throwable problem) { // Also errors: nobody may wait for ever.
+            batch.fail(problem);
+          }
+        });
+  }
+
+  /** Reads the rows of a batch that somebody still waits for, and frees the batch. */
+  private List<Row> read(RequestBatch requests, GenerationBatch batch) {
+    try (requests) {
+      List<Row> rows = new ArrayList<>(requests.rows());
+      for (int number = 0; number < requests.rows() && !batch.isDone(); number++) {
+        Optional<GenerationRequest> request = requests.request(number);
+        if (request.isEmpty()) {
+          batch.set(number, Optional.empty());
+          continue;
+        }
+        try {
+          rows.add(new Row(number, parameters(request.get()), encoder.layOut(request.get())));
+        } catch (RowErrorException refused) {
+          refuse(batch, number, refused);
+        }
+      }
+      return rows;
+    }
+  }
+
+  /** Encodes rows and hands those that can be generated to the stepping thread. */
+  private void encode(List<Row> rows, GenerationBatch batch) {
+    List<int[]> ids = encoder.encodeAll(rows.stream().map(Row::prompt).toList());
+    List<Generation> generations = new ArrayList<>(rows.size());
+    for (int i = 0; i < rows.size(); i++) {
+      try {
+        generations.add(generation(batch, rows.get(i), ids.get(i)));
+      } catch (RowErrorException refused) {
+        refuse(batch, rows.get(i).number(), refused);
+      }
+    }
+    if (generations.isEmpty()) {
+      batch.deliverIfWhole();
+    } else {
+      queue.add(generations);
+    }
+  }
+
+  private static GenerationParameters parameters(GenerationRequest request) {
+    try {
+      return GenerationParameters.parse(request.params());
+    } catch (InvalidParameterException invalid) {
+      throw new RowErrorException(ErrorCode.INVALID_PARAMETER, invalid.getMessage());
+    }
+  }
+
+  private Generation generation(GenerationBatch batch, Row row, int[] ids) {
+    int maxTokens = row.parameters().get(MAX_TOKENS).orElse(defaultMaxTokens);
+    int[] prompt = encoder.fit(row.prompt(), ids, maxTokens);
+    return new Generation(
+        batch,
+        row.number(),
+        new Sequence(prompt, maxTokens, sampling(row.parameters(), prompt)),
+        new OutputText(tokenizer.newDecoder(), row.parameters().get(STOP).orElse(List.of())),
+        defaults.endTokens());
+  }
+
+  private Sampling sampling(GenerationParameters parameters, int[] prompt) {
+    float temperature = parameters.get(TEMPERATURE).orElse(defaults.temperature());
+    return temperature < LOWEST_TEMPERATURE
+        ? Sampling.GREEDY
+        : new Sampling(
+            temperature,
+            parameters.get(TOP_K).orElse(defaults.topK()),
+            parameters.get(TOP_P).orElse(defaults.topP()),
+            RowSeed.of(prompt, parameters.get(SEED).orElse(0L)),
+            0);
+  }
+
+  private void refuse(GenerationBatch batch, int row, RowErrorException refused) {
+    batch.set(row, Optional.of(GenerationResult.refused(refused.error())));
+    counters.rowsFinished(1);
+  }
+
+  /** Whether the caller runs on the intake's thread, which cannot wait for itself. */
+  boolean isCurrentThread() {
+    return Thread.currentThread() == worker;
+  }
+
+  /** Waits for the batches that were taken before, then ends the thread. */
+  @Override
+  public void close() {
+    CompletableFuture.runAsync(() -> {}, executor).join();
+    executor.shutdown();
+  }
+}

@@ -1,0 +1,109 @@
+package dev.sparkmla.plugin;
+
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
+import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.engine.EngineStatistics;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One of an executor's engines, the claim on the GPU it computes on, and how busy it is.
+ *
+ * <p>An engine that fails is closed at once, on a thread of its own, and its GPU is given up: it
+ * takes no rows any more, and another process may take the GPU.
+ *
+ * <p>Thread-safe. It owns the engine and the claim.
+ */
+final class EngineSlot implements AutoCloseable {
+  private static final Logger LOGGER = LoggerFactory.getLogger(EngineSlot.class);
+
+  private final TextGenerator engine;
+  private final Optional<GpuClaim> claim;
+  private final AtomicLong rows = new AtomicLong();
+  private final AtomicBoolean failed = new AtomicBoolean();
+  private boolean closed;
+
+  EngineSlot(TextGenerator engine, Optional<GpuClaim> claim) {
+    this.engine = engine;
+    this.claim = claim;
+  }
+
+  /** The UUID of the GPU as nvidia-smi spells it; empty on a processor. */
+  Optional<String> gpu() {
+    return claim.map(held -> held.device().uuidText());
+  }
+
+  /** Rows that it was given and has not answered. */
+  long busy() {
+    return rows.get();
+  }
+
+  /** Whether its engine serves no more rows. */
+  boolean hasFailed() {
+    return failed.get();
+  }
+
+  EngineStatistics statistics() {
+    return engine.statistics();
+  }
+
+  /** As {@link TextGenerator#submit}. */
+  CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    int count = requests.rows();
+    rows.addAndGet(count);
+    CompletableFuture<ResultBatch> results = engine.submit(requests);
+    notice(results, count);
+    return results;
+  }
+
+  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the results here cannot fail.
+  private void notice(CompletableFuture<ResultBatch> results, int count) {
+    results.whenComplete(
+        (batch, problem) -> {
+          rows.addAndGet(-count);
+          if (problem instanceof EngineFailedException) {
+            retire();
+          }
+        });
+  }
+
+  /**
+   * Closes the engine on a thread of its own. The caller is the engine's thread, which must not
+   * wait for a close that waits for it.
+   */
+  private void retire() {
+    if (failed.compareAndSet(false, true)) {
+      LOGGER.error("The engine on {} failed and gets no more rows", gpu().orElse("the processor"));
+      Thread closing = new Thread(this::closeFailed, "mla-retire");
+      closing.setDaemon(true);
+      closing.start();
+    }
+  }
+
+  private void closeFailed() {
+    try {
+      close();
+    } catch (RuntimeException problem) {
+      LOGGER.warn("The failed engine cannot be closed", problem);
+    }
+  }
+
+  /** Closes the engine, and gives the GPU up whether or not that fails. Again it does nothing. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      engine.close();
+    } finally {
+      claim.ifPresent(GpuClaim::close);
+    }
+  }
+}

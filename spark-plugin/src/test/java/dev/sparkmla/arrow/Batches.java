@@ -1,0 +1,200 @@
+package dev.sparkmla.arrow;
+
+import dev.sparkmla.text.Message;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.ListVector;
+import org.apache.arrow.vector.complex.MapVector;
+import org.apache.arrow.vector.complex.impl.UnionListWriter;
+import org.apache.arrow.vector.complex.impl.UnionMapWriter;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+
+/** Writes request batches and reads result batches row by row, for tests. */
+public final class Batches {
+  private Batches() {}
+
+  /** What a test calls of an engine, or of who stands in for one. */
+  public interface Engine extends Function<RequestBatch, CompletableFuture<ResultBatch>> {}
+
+  /** Asks an engine for one row. Cancelling the future does not reach the engine. */
+  public static CompletableFuture<GenerationResult> submit(
+      Engine engine, BufferAllocator parent, GenerationRequest request) {
+    return engine
+        .apply(of(parent, List.of(request)))
+        .thenApply(results -> readAndClose(results).get(0).orElseThrow());
+  }
+
+  /** A batch of requests, all with a text or all with a conversation, and one policy. */
+  public static RequestBatch of(BufferAllocator parent, List<GenerationRequest> requests) {
+    return ofNullable(parent, requests.stream().map(Optional::of).toList());
+  }
+
+  /** The same, in which some rows' prompts are NULL. */
+  public static RequestBatch ofNullable(
+      BufferAllocator parent, List<Optional<GenerationRequest>> requests) {
+    BufferAllocator allocator = parent.newChildAllocator("requests", 0, Long.MAX_VALUE);
+    List<FieldVector> columns =
+        List.of(
+            prompts(
+                allocator, requests.stream().map(r -> r.map(GenerationRequest::prompt)).toList()),
+            params(
+                allocator,
+                requests.stream().map(r -> r.map(GenerationRequest::params).orElse(null)).toList()),
+            texts(
+                allocator,
+                "system",
+                requests.stream()
+                    .map(r -> r.flatMap(GenerationRequest::system).orElse(null))
+                    .toList()));
+    OverflowPolicy overflow =
+        requests.stream()
+            .flatMap(Optional::stream)
+            .map(GenerationRequest::overflow)
+            .findFirst()
+            .orElse(OverflowPolicy.ERROR);
+    VectorSchemaRoot root = new VectorSchemaRoot(columns);
+    root.setRowCount(requests.size());
+    return new RequestBatch(root, allocator, overflow);
+  }
+
+  private static FieldVector prompts(BufferAllocator allocator, List<Optional<Prompt>> prompts) {
+    if (prompts.stream().flatMap(Optional::stream).anyMatch(Prompt.Chat.class::isInstance)) {
+      return conversations(
+          allocator,
+          prompts.stream()
+              .map(prompt -> prompt.map(chat -> ((Prompt.Chat) chat).messages()).orElse(null))
+              .toList());
+    }
+    return texts(
+        allocator,
+        "prompt",
+        prompts.stream()
+            .map(prompt -> prompt.map(raw -> ((Prompt.Raw) raw).text()).orElse(null))
+            .toList());
+  }
+
+  /** A column of texts, some of which may be null. */
+  static VarCharVector texts(BufferAllocator allocator, String name, List<String> values) {
+    VarCharVector vector = new VarCharVector(name, allocator);
+    vector.setInitialCapacity(values.size());
+    vector.allocateNew();
+    for (int row = 0; row < values.size(); row++) {
+      if (values.get(row) != null) {
+        vector.setSafe(row, values.get(row).getBytes(StandardCharsets.UTF_8));
+      }
+    }
+    vector.setValueCount(values.size());
+    return vector;
+  }
+
+  /** A column of maps, some of which may be null, as may their values. */
+  static MapVector params(BufferAllocator allocator, List<Map<String, String>> rows) {
+    Field entries =
+        new Field(
+            MapVector.DATA_VECTOR_NAME,
+            FieldType.notNullable(new ArrowType.Struct()),
+            List.of(
+                new Field(MapVector.KEY_NAME, FieldType.notNullable(new ArrowType.Utf8()), null),
+                new Field(MapVector.VALUE_NAME, FieldType.nullable(new ArrowType.Utf8()), null)));
+    Field field =
+        new Field("params", FieldType.nullable(new ArrowType.Map(false)), List.of(entries));
+    MapVector vector = (MapVector) field.createVector(allocator);
+    vector.setInitialCapacity(rows.size());
+    vector.allocateNew();
+    UnionMapWriter writer = vector.getWriter();
+    for (int row = 0; row < rows.size(); row++) {
+      writer.setPosition(row);
+      if (rows.get(row) == null) {
+        writer.writeNull();
+        continue;
+      }
+      writer.startMap();
+      rows.get(row)
+          .forEach(
+              (name, value) -> {
+                writer.startEntry();
+                writer.key().varChar().writeVarChar(name);
+                if (value != null) {
+                  writer.value().varChar().writeVarChar(value);
+                }
+                writer.endEntry();
+              });
+      writer.endMap();
+    }
+    writer.setValueCount(rows.size());
+    return vector;
+  }
+
+  /** A column of conversations, some of which may be null, as may messages' parts. */
+  static ListVector conversations(BufferAllocator allocator, List<List<Message>> rows) {
+    Field message =
+        new Field(
+            "element",
+            FieldType.nullable(new ArrowType.Struct()),
+            List.of(
+                new Field("content", FieldType.nullable(new ArrowType.Utf8()), null),
+                new Field("role", FieldType.nullable(new ArrowType.Utf8()), null)));
+    Field field = new Field("prompt", FieldType.nullable(new ArrowType.List()), List.of(message));
+    ListVector vector = (ListVector) field.createVector(allocator);
+    UnionListWriter writer = vector.getWriter();
+    for (int row = 0; row < rows.size(); row++) {
+      writer.setPosition(row);
+      if (rows.get(row) == null) {
+        writer.writeNull();
+        continue;
+      }
+      writer.startList();
+      for (Message part : rows.get(row)) {
+        writer.struct().start();
+        if (part.role() != null) {
+          writer.struct().varChar("role").writeVarChar(part.role());
+        }
+        if (part.content() != null) {
+          writer.struct().varChar("content").writeVarChar(part.content());
+        }
+        writer.struct().end();
+      }
+      writer.endList();
+    }
+    writer.setValueCount(rows.size());
+    return vector;
+  }
+
+  /** What a batch holds, in order; empty for NULL. */
+  public static List<Optional<GenerationResult>> readAndClose(ResultBatch results) {
+    try (results) {
+      List<Optional<GenerationResult>> rows = new ArrayList<>();
+      for (int row = 0; row < results.rows(); row++) {
+        rows.add(results.isNull(row) ? Optional.empty() : Optional.of(read(results, row)));
+      }
+      return rows;
+    }
+  }
+
+  private static GenerationResult read(ResultBatch results, int row) {
+    Map<String, ?> fields = results.column().getObject(row);
+    Object text = fields.get("text");
+    if ((text == null) != results.error(row).isPresent()) {
+      throw new AssertionError("row " + row + " must have a text or an error: " + fields);
+    }
+    return new GenerationResult(
+        text == null ? "" : text.toString(),
+        FinishReason.valueOf(fields.get("finish_reason").toString().toUpperCase(Locale.ROOT)),
+        results.promptTokens(row),
+        results.cachedTokens(row),
+        results.outputTokens(row),
+        results.error(row));
+  }
+}

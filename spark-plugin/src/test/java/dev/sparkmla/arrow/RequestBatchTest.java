@@ -1,0 +1,109 @@
+package dev.sparkmla.arrow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.text.Message;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.MapVector;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class RequestBatchTest {
+  private final RootAllocator parent = new RootAllocator();
+  private final BufferAllocator own = parent.newChildAllocator("requests", 0, Long.MAX_VALUE);
+
+  @AfterEach
+  void nothingIsLeft() {
+    own.close();
+    parent.close();
+  }
+
+  private RequestBatch batch(FieldVector prompts, MapVector params, VarCharVector systems) {
+    VectorSchemaRoot columns = new VectorSchemaRoot(List.of(prompts, params, systems));
+    columns.setRowCount(prompts.getValueCount());
+    return new RequestBatch(columns, own, OverflowPolicy.TRUNCATE_LEFT);
+  }
+
+  private static Optional<GenerationRequest> asked(
+      Prompt prompt, Optional<String> system, Map<String, String> params) {
+    return Optional.of(new GenerationRequest(prompt, system, params, OverflowPolicy.TRUNCATE_LEFT));
+  }
+
+  @Test
+  void readsTexts() {
+    try (RequestBatch batch =
+        batch(
+            Batches.texts(own, "prompt", Arrays.asList("one", null, "ünï \uD83D\uDE00", "")),
+            Batches.params(
+                own,
+                Arrays.asList(
+                    Map.of("seed", "7"), Map.of(), Collections.singletonMap("stop", null), null)),
+            Batches.texts(own, "system", Arrays.asList("s", "t", null, null)))) {
+      assertThat(batch.rows()).isEqualTo(4);
+      assertThat(batch.parentAllocator()).isSameAs(parent);
+      assertThat(batch.request(0))
+          .isEqualTo(asked(new Prompt.Raw("one"), Optional.of("s"), Map.of("seed", "7")));
+      assertThat(batch.request(1)).isEmpty();
+      assertThat(batch.request(2))
+          .isEqualTo(asked(new Prompt.Raw("ünï \uD83D\uDE00"), Optional.empty(), Map.of()));
+      assertThat(batch.request(3)).isEqualTo(asked(new Prompt.Raw(""), Optional.empty(), Map.of()));
+    }
+    assertThat(parent.getAllocatedMemory()).isZero();
+  }
+
+  @Test
+  void replacesBytesThatAreNoText() {
+    VarCharVector prompts = Batches.texts(own, "prompt", List.of("?"));
+    prompts.setSafe(0, new byte[] {'a', (byte) 0xff, 'b'});
+    try (RequestBatch batch =
+        batch(
+            prompts,
+            Batches.params(own, List.of(Map.of())),
+            Batches.texts(own, "system", Collections.singletonList(null)))) {
+      assertThat(batch.request(0))
+          .isEqualTo(asked(new Prompt.Raw("a\uFFFDb"), Optional.empty(), Map.of()));
+    }
+  }
+
+  @Test
+  void readsConversations() {
+    List<Message> whole = List.of(new Message("user", "a"), new Message("assistant", "b"));
+    List<Message> broken = List.of(new Message("user", null), new Message(null, "x"));
+    try (RequestBatch batch =
+        batch(
+            Batches.conversations(own, Arrays.asList(whole, List.of(), null, broken)),
+            Batches.params(own, Collections.nCopies(4, Map.of())),
+            Batches.texts(own, "system", Collections.nCopies(4, null)))) {
+      assertThat(batch.request(0))
+          .isEqualTo(asked(new Prompt.Chat(whole), Optional.empty(), Map.of()));
+      assertThat(batch.request(1))
+          .isEqualTo(asked(new Prompt.Chat(List.of()), Optional.empty(), Map.of()));
+      assertThat(batch.request(2)).isEmpty();
+      assertThat(batch.request(3))
+          .isEqualTo(asked(new Prompt.Chat(broken), Optional.empty(), Map.of()));
+    }
+  }
+
+  @Test
+  void refusesPromptsThatAreNeither() {
+    try (IntVector prompts = new IntVector("prompt", own);
+        MapVector params = Batches.params(own, List.of());
+        VarCharVector systems = Batches.texts(own, "system", List.of())) {
+      assertThatThrownBy(() -> batch(prompts, params, systems))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("prompt: Int(32, true)")
+          .hasMessageContaining("expected utf8 or list");
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.sparkmla.arrow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.apache.arrow.memory.OutOfMemoryException;
+import org.apache.arrow.memory.RootAllocator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ResultBatchTest {
+  private final RootAllocator parent = new RootAllocator(1 << 20);
+
+  @AfterEach
+  void nothingIsLeft() {
+    parent.close();
+  }
+
+  private static GenerationResult result(Random random) {
+    String words = "ä".repeat(random.nextInt(50));
+    return random.nextInt(4) == 0
+        ? new GenerationResult(
+            "",
+            FinishReason.ERROR,
+            random.nextInt(9),
+            0,
+            0,
+            Optional.of(new GenerationError(ErrorCode.PROMPT_TOO_LONG, words)))
+        : new GenerationResult(
+            words,
+            random.nextBoolean() ? FinishReason.STOP : FinishReason.LENGTH,
+            random.nextInt(),
+            random.nextInt(),
+            random.nextInt(),
+            Optional.empty());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5})
+  void holdsWhatWasWritten(int seed) {
+    Random random = new Random(seed);
+    List<Optional<GenerationResult>> rows = new ArrayList<>();
+    int size = random.nextInt(200);
+    for (int row = 0; row < size; row++) {
+      rows.add(random.nextInt(5) == 0 ? Optional.empty() : Optional.of(result(random)));
+    }
+    ResultBatch batch = ResultBatch.of(rows, parent);
+    assertThat(batch.rows()).isEqualTo(size);
+    assertThat(batch.errorRows().boxed().toList())
+        .isEqualTo(
+            IntStream.range(0, size)
+                .filter(row -> rows.get(row).flatMap(GenerationResult::error).isPresent())
+                .boxed()
+                .toList());
+    assertThat(Batches.readAndClose(batch)).isEqualTo(rows);
+  }
+
+  @Test
+  void makesRowsNull() {
+    GenerationResult error =
+        GenerationResult.refused(new GenerationError(ErrorCode.EMPTY_PROMPT, "empty"));
+    GenerationResult text =
+        new GenerationResult("text", FinishReason.STOP, 3, 2, 1, Optional.empty());
+    try (ResultBatch batch =
+        ResultBatch.of(List.of(Optional.of(error), Optional.of(text), Optional.empty()), parent)) {
+      assertThat(batch.errorRows()).containsExactly(0);
+      assertThat(batch.error(0)).isEqualTo(error.error());
+      assertThat(batch.error(1)).isEmpty();
+      batch.setNull(0);
+      assertThat(batch.errorRows()).isEmpty();
+      assertThat(batch.isNull(0)).isTrue();
+      assertThat(batch.isNull(1)).isFalse();
+      assertThat(batch.isNull(2)).isTrue();
+    }
+  }
+
+  @Test
+  void leavesNothingBehindWhereMemoryIsShort() {
+    GenerationResult large =
+        new GenerationResult("x".repeat(1 << 20), FinishReason.STOP, 1, 0, 1, Optional.empty());
+    assertThatThrownBy(() -> ResultBatch.of(List.of(Optional.of(large)), parent))
+        .isInstanceOf(OutOfMemoryException.class);
+    assertThat(parent.getAllocatedMemory()).isZero();
+  }
+}

@@ -1,0 +1,135 @@
+package dev.sparkmla.engine;
+
+import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
+import static dev.sparkmla.engine.GenerationParameters.SEED;
+import static dev.sparkmla.engine.GenerationParameters.STOP;
+import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
+import static dev.sparkmla.engine.GenerationParameters.TOP_K;
+import static dev.sparkmla.engine.GenerationParameters.TOP_P;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerationParametersTest {
+  @Test
+  void readsEveryParameter() {
+    GenerationParameters parameters =
+        GenerationParameters.parse(
+            Map.of(
+                "max_tokens", " 512 ",
+                "temperature", "0.5",
+                "top_k", "40",
+                "top_p", "0.9",
+                "stop", "END",
+                "seed", "-7"));
+
+    assertThat(parameters.get(MAX_TOKENS)).contains(512);
+    assertThat(parameters.get(TEMPERATURE)).contains(0.5f);
+    assertThat(parameters.get(TOP_K)).contains(40);
+    assertThat(parameters.get(TOP_P)).contains(0.9f);
+    assertThat(parameters.get(STOP)).contains(List.of("END"));
+    assertThat(parameters.get(SEED)).contains(-7L);
+  }
+
+  @Test
+  void leavesOpenWhatIsNotGiven() {
+    GenerationParameters parameters = GenerationParameters.parse(Map.of());
+
+    assertThat(GenerationParameters.all())
+        .allSatisfy(parameter -> assertThat(parameters.get(parameter)).isEmpty());
+  }
+
+  @Test
+  void takesTheEndsOfEachRange() {
+    Map<String, String> least =
+        Map.of("max_tokens", "1", "temperature", "0", "top_k", "0", "seed", "" + Long.MIN_VALUE);
+    assertThat(GenerationParameters.parse(least).get(SEED)).contains(Long.MIN_VALUE);
+    Map<String, String> most = Map.of("max_tokens", "2147483647", "top_p", "1");
+    assertThat(GenerationParameters.parse(most).get(MAX_TOKENS)).contains(Integer.MAX_VALUE);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "max_tokens|0|from 1 to 2147483647",
+        "max_tokens|-1|from 1 to 2147483647",
+        "max_tokens|2147483648|from 1 to 2147483647",
+        "max_tokens|1.5|an integer",
+        "max_tokens|many|an integer",
+        "max_tokens|''|an integer",
+        "temperature|-0.1|≥ 0",
+        "temperature|NaN|finite",
+        "temperature|Infinity|finite",
+        "temperature|1e99|finite",
+        "temperature|warm|finite",
+        "top_k|-1|from 0",
+        "top_p|0|above 0, at most 1",
+        "top_p|1.01|above 0, at most 1",
+        "top_p|NaN|above 0, at most 1",
+        "seed|9223372036854775808|from -9223372036854775808 to 9223372036854775807",
+        "stop|''|not empty",
+      })
+  void refusesWhatIsOutOfRange(String name, String value, String range) {
+    assertThatThrownBy(() -> GenerationParameters.parse(Map.of(name, value)))
+        .isInstanceOf(InvalidParameterException.class)
+        .hasMessageStartingWith(name + " is '" + value + "'")
+        .hasMessageContaining(range);
+  }
+
+  @Test
+  void refusesAnUnknownName() {
+    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("max_new_tokens", "5")))
+        .isInstanceOf(InvalidParameterException.class)
+        .hasMessage(
+            "There is no parameter 'max_new_tokens'; known are max_tokens, temperature, top_k, top_p,"
+                + " stop and seed.");
+  }
+
+  @Test
+  void refusesTheReservedName() {
+    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("response_format", "json")))
+        .isInstanceOf(InvalidParameterException.class)
+        .hasMessageStartingWith("response_format is reserved");
+  }
+
+  @Test
+  void areWhatThePageOfTheFunctionsSays() throws IOException {
+    String page = Files.readString(Path.of("..", "docs", "sql.md"));
+    assertThat(page)
+        .as(
+            "docs/sql.md is stale: run the main class %s with its path",
+            ParametersDoc.class.getName())
+        .isEqualTo(ParametersDoc.update(page));
+    assertThatThrownBy(() -> ParametersDoc.update("# Another page"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the page lacks the line");
+  }
+
+  @Test
+  void readsSeveralStopsAsJson() {
+    assertThat(GenerationParameters.parse(Map.of("stop", "[\"a\", \"\\n\\n\", \"[\"]")).get(STOP))
+        .contains(List.of("a", "\n\n", "["));
+    assertThat(GenerationParameters.parse(Map.of("stop", "[]")).get(STOP)).contains(List.of());
+    assertThat(GenerationParameters.parse(Map.of("stop", " [x")).get(STOP))
+        .contains(List.of(" [x"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"[", "[\"a\"", "[1]", "[\"\"]", "[null]", "[\"a\"] b", "[[\"a\"]]"})
+  void refusesOtherJson(String stop) {
+    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("stop", stop)))
+        .isInstanceOf(InvalidParameterException.class)
+        .hasMessageContaining(stop)
+        .hasMessageContaining("JSON array");
+  }
+}

@@ -1,0 +1,187 @@
+package dev.sparkmla.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.arrow.ArrowMemory;
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationError;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.arrow.ResultBatch;
+import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.text.Tokenizer;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What becomes of batches between their submission and the stepping thread. */
+class IntakeTest {
+  @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
+
+  private final GenerationQueue queue = new GenerationQueue();
+  private Tokenizer tokenizer;
+  private Intake intake;
+
+  @BeforeEach
+  void open() {
+    tokenizer = DemoText.openTokenizer();
+    intake =
+        new Intake(
+            new PromptEncoder(tokenizer, Optional.empty(), 1000, 1000),
+            tokenizer,
+            GenerationDefaults.greedy(Set.of()),
+            16,
+            queue,
+            new EngineCounters(new Scheduler(64, 1, 1, 64)));
+  }
+
+  @AfterEach
+  void close() {
+    tokenizer.close();
+  }
+
+  private static RequestBatch requests(String... prompts) {
+    return Batches.of(
+        MEMORY.allocator(),
+        List.of(prompts).stream()
+            .map(
+                prompt ->
+                    new GenerationRequest(
+                        new Prompt.Raw(prompt), Optional.empty(), Map.of(), OverflowPolicy.ERROR))
+            .toList());
+  }
+
+  private GenerationBatch take(RequestBatch requests) {
+    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator());
+    assertThat(queue.open(batch)).isTrue();
+    intake.take(requests, batch);
+    return batch;
+  }
+
+  /** Keeps the intake's thread, which delivers a batch of bad rows itself, until it is released. */
+  private CompletableFuture<Void> hold(CountDownLatch release) throws InterruptedException {
+    CountDownLatch held = new CountDownLatch(1);
+    RequestBatch requests = requests("");
+    GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
+    CompletableFuture<Void> holding =
+        batch
+            .future()
+            .thenAccept(
+                results -> {
+                  held.countDown();
+                  await(release);
+                  results.close();
+                });
+    intake.take(requests, batch);
+    held.await();
+    return holding;
+  }
+
+  @Test
+  void handsOverRowsInOrderAndFreesTheBatch() throws InterruptedException {
+    GenerationBatch batch = take(requests("one", "", "two"));
+    intake.close();
+    GenerationQueue.Arrivals arrivals = queue.take(true).orElseThrow();
+    assertThat(arrivals.rows())
+        .extracting(row -> row.sequence().promptTokens())
+        .containsExactly(
+            tokenizer.encodePrompt("one").length, tokenizer.encodePrompt("two").length);
+    assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
+    assertThat(batch.isDone()).isFalse();
+    assertThat(queue.unfinishedRows()).isEqualTo(2);
+    arrivals.rows().forEach(row -> row.fail(ErrorCode.COMPUTE_ERROR, "said by the test"));
+    batch.deliverIfWhole();
+    ResultBatch results = batch.future().join();
+    assertThat(Batches.readAndClose(results))
+        .extracting(
+            row -> row.flatMap(GenerationResult::error).map(GenerationError::code).orElseThrow())
+        .containsExactly(
+            ErrorCode.COMPUTE_ERROR, ErrorCode.EMPTY_PROMPT, ErrorCode.COMPUTE_ERROR);
+  }
+
+  @Test
+  void nobodyWaitsForIt() throws InterruptedException {
+    CountDownLatch release = new CountDownLatch(1);
+    CompletableFuture<Void> holding = hold(release);
+    GenerationBatch waiting = take(requests("one"));
+    assertThat(waiting.isDone()).isFalse();
+    assertThat(queue.take(false).orElseThrow().rows()).isEmpty();
+    release.countDown();
+    holding.join();
+    assertThat(queue.take(true).orElseThrow().rows()).hasSize(1);
+    waiting.future().cancel(true);
+    intake.close();
+  }
+
+  @Test
+  void batchesThatNobodyWaitsForAreFreedUnread() throws InterruptedException {
+    CountDownLatch release = new CountDownLatch(1);
+    CompletableFuture<Void> holding = hold(release);
+    GenerationBatch cancelled = take(requests("one"));
+    GenerationBatch failed = take(requests("two"));
+    cancelled.future().cancel(true);
+    queue.end(new EngineClosedException());
+    queue.failOpen();
+    release.countDown();
+    intake.close();
+    holding.join();
+    assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
+    assertThat(cancelled.future()).isCancelled();
+    assertThatThrownBy(() -> failed.future().join())
+        .hasCauseInstanceOf(EngineClosedException.class);
+  }
+
+  @Test
+  void aBatchThatCannotBeReadIsFreedAndFails() {
+    tokenizer.close();
+    GenerationBatch batch = take(requests("one"));
+    intake.close();
+    assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
+    assertThatThrownBy(() -> batch.future().join())
+        .hasCauseInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("the tokenizer is closed");
+  }
+
+  @Test
+  void onceClosedItTakesNothing() {
+    intake.close();
+    try (RequestBatch requests = requests("one")) {
+      GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
+      assertThatThrownBy(() -> intake.take(requests, batch))
+          .isInstanceOf(RejectedExecutionException.class);
+    }
+  }
+
+  @Test
+  void anEndedQueueFailsEveryBatch() {
+    queue.end(new EngineClosedException());
+    queue.end(new EngineFailedException(new IllegalStateException("later")));
+    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator());
+    assertThat(queue.open(batch)).isFalse();
+    assertThatThrownBy(() -> batch.future().join())
+        .as("the first reason stays")
+        .hasCauseInstanceOf(EngineClosedException.class);
+    intake.close();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException interrupted) {
+      throw new IllegalStateException(interrupted);
+    }
+  }
+}
