@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.cuda.MlaShape;
+import dev.sparkmla.cuda.SplitPolicy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -80,7 +81,7 @@ class MlaConfTest {
   void allowsNoMoreSequencesThanTheKernelTakes() {
     int most =
         MlaConf.of(Map.of("spark.mla.engine.maxSequences", "32768")).get(MlaConf.MAX_SEQUENCES);
-    assertThat(MlaShape.of(most, 1, 16, 1).batch()).isEqualTo(most);
+    assertThat(new MlaShape(most, 1, 16, 1, 512, 64, 1, SplitPolicy.BY_LENGTH).batch()).isEqualTo(most);
     assertThat(most % 64).isZero();
   }
 

@@ -43,10 +43,17 @@ final class CudaAttention implements AutoCloseable {
    */
   void requireSupported(AttentionShape shape) {
     CacheShape cache = shape.cache();
-    if (cache.latent() != 512 || cache.rope() != 64) {
+    boolean built =
+        MlaDecode.supports(cache.latent(), cache.rope())
+            && MlaPrefill.supports(shape.nope(), cache.rope(), shape.value())
+            && RotaryEmbedding.supports(cache);
+    if (!built) {
       throw new ComputeException(
-          "the CUDA kernels are not built for a latent of %d + %d elements"
-              .formatted(cache.latent(), cache.rope()));
+          "no CUDA kernels are built for a latent of %d + %d elements and heads of %d + %d and %d"
+                  .formatted(
+                      cache.latent(), cache.rope(), shape.nope(), cache.rope(), shape.value())
+              + " (latent + rope, query, value); docs/kernels.md lists the sizes there are."
+              + " spark.mla.backend=cpu computes any size");
     }
   }
 
