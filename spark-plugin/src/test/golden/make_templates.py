@@ -6,6 +6,7 @@ The templates are ours; they use the constructs that published ones use.
 import json
 import pathlib
 
+import jinja2
 from transformers import PreTrainedTokenizerFast
 from tokenizers import Tokenizer, models
 
@@ -113,6 +114,60 @@ A:
     "{{ names.get(m.role, 'Other') }}{{ names[m.role] if m.role in names }}{% endfor %}"
     "{% for key, value in names.items() %}{{ key }}={{ value }};{% endfor %}{{ \"it's\" }}{{ 'a\\\\b' }}"
     "{{ true }}{{ none }}{{ 1 + 2 }}{{ 7 // 2 }}",
+    "raw": "{% raw %}\n{{ x }}\n{% endraw %}\n  {%- raw -%}  {% y %} {%- endraw %}\n"
+    "{% for m in messages %}{% raw %} <{{ %}> {% endraw %}{{ m.role }}{% endfor %}",
+    "trimmed-blocks": """{% for m in messages if m.role == 'tool' %}
+  {{- m.content -}}
+  {% else %}
+    {%- set note | trim %}
+      none {{ messages[0].role }}
+    {% endset %}
+    {% filter trim | upper %}  [{{ note }}]
+    {% endfilter %}
+  {%- endfor -%}
+  {#- gone -#}  {{- ' end ' }}
+""",
+    "missing-filters": "{{ missing | items | list }}{% if nothing %}{{ 'a' | no_such_filter }}{% endif %}"
+    "{{ none | selectattr('x') | list }}{{ tools | map(attribute='name') | list }}"
+    "{{ missing | length }}{{ missing | join }}{{ 'a' if missing }}",
+    "items-of-none": "{% for k, v in none | items %}{{ k }}{% endfor %}",
+    "sorting": "{{ messages | map(attribute='role') | sort }}{{ messages | sort(attribute='content') "
+    "| map(attribute='content') | join('|') }}{{ messages | map(attribute='role') | unique | list }}"
+    "{% for g in messages | groupby('role') %}{{ g.grouper }}={{ g.list | length }};{% endfor %}"
+    "{{ {'b': 1, 'A': 2} | dictsort }}{{ {'b': 1, 'A': 2} | dictsort(by='value', reverse=true) }}"
+    "{{ [3, 1, 2] | min }}{{ ['b', 'A'] | max }}{{ [1, 2] | sum }}{{ [1, 2, 3] | batch(2) | list }}",
+    "numbers": "{{ '12' | int + 1 }}{{ 'x' | int(7) }}{{ '2.5' | float }}{{ 'x' | float }}"
+    "{{ 2.567 | round(1) }}{{ 7 / 2 }}{{ 7.0 }}{{ 1e20 }}{{ 0.00001 }}{{ -7 // 2 }}{{ -7 % 3 }}"
+    "{{ 2 ** 5 }}{{ -3 | abs }}{{ 0x1f }}{{ 1_000 }}{{ 3 == 3.0 }}{{ true + 1 }}",
+    "formats": "{{ '%s has %d of %5.2f|%-4s|%04d' | format('a', 2, 3.14159, 'b', 7) }}"
+    "{{ '%s' % messages[0].role }}{{ '{}-{}'.format('x', 1) }}{{ '{0}{n}'.format('y', n=2) }}"
+    "{{ 'ab' * 3 }}{{ '%(k)s' | format(k='v') }}",
+    "printed-values": "{{ messages }}{{ (1, 'a') }}{{ ('x',) }}{{ [none, true, 1.5] }}"
+    "{{ {'k': \"it's\"} }}{{ ns }}{% set ns = namespace(v=1) %}{{ ns }}{{ messages[0].items() | list }}",
+    "json-options": "{{ messages | tojson(ensure_ascii=true) }}{{ {'b': 1, 'a': [1.0, none]} "
+    "| tojson(sort_keys=true, separators=(',', ':')) }}{{ {} | tojson(indent=1) }}"
+    "{{ {'a': []} | tojson(indent='--') }}",
+    "call-blocks": "{% macro box(title) %}<{{ title }}>{{ caller(title | upper) }}</>{% endmacro %}"
+    "{% for m in messages %}{% call(name) box(m.role) %}{{ name }}{{ m.content }}{% endcall %}"
+    "{% endfor %}{% with a=1, b='x' %}{{ a }}{{ b }}{% endwith %}{{ a is defined }}",
+    "unpacked-arguments": "{% macro both(a, b, c='z') %}{{ a }}{{ b }}{{ c }}{% endmacro %}"
+    "{{ both(*['x', 'y']) }}{{ both('p', **{'b': 'q', 'c': 'r'}) }}"
+    "{% for (a, b) in [(1, 2), [3, 4]] %}{{ a + b }},{% endfor %}",
+    "loop-history": "{% for m in messages %}{{ loop.previtem.role if loop.previtem is defined }}"
+    "{{ loop.nextitem.role if loop.nextitem is defined }}{{ loop.cycle('a', 'b') }}"
+    "{{ loop.changed(m.role) }}{{ loop.depth }}{{ loop.revindex }};{% endfor %}",
+    "text-methods": "{% for m in messages %}{{ m.content.partition(' ') }}{{ m.content.rsplit(' ', 1) }}"
+    "{{ m.content.split(' ', 1) }}{{ m.content.splitlines() }}{{ m.content.split() }}"
+    "{{ m.content.find('e') }}{{ m.content.rfind('e') }}{{ m.content.count('e') }}"
+    "{{ m.content.replace('e', '3', 1) }}{{ m.content.removeprefix('qu') }}{{ m.content.isalpha() }}"
+    "{{ m.content.title() }}{{ m.content | title }}{{ m.content.strip('x ?') }}"
+    "{{ m.content.startswith(('W', ' ')) }}{{ m.content | indent(2, true) }}"
+    "{{ m.content | wordcount }}{{ m.content | replace('', '.', 2) }}{% endfor %}",
+    "text-places": "{% set t = '東京 🙂 tower' %}{{ t[3] }}{{ t[-5:] }}{{ t[::-1] }}{{ t[1:4] }}{{ t[9:2:-2] }}"
+    "{{ t | length }}{{ t.find('tower') }}{{ t | first }}{{ t | last }}{{ t | reverse }}{{ t[99] }}|"
+    "{{ t[5:99] }}{{ '\\x41\\u00e9\\101' }}",
+    "dictionary-access": "{% set v = messages[0].get('nothing') %}{{ v }}{{ messages[0]['content'] is string }}"
+    "{{ messages[0].get('role', 'x') }}{{ messages[0]['items'] is defined }}",
     "autoescape": "{% for m in messages %}{{ m.content }}{{ '<&>' }}{% endfor %}",
 }
 
@@ -131,8 +186,9 @@ def main():
                 case["rendered"] = tokenizer.apply_chat_template(
                     messages, chat_template=template, add_generation_prompt=True, tokenize=False
                 )
-            except Exception as refused:
-                case["refused"] = str(refused)
+            except Exception as problem:
+                raised = type(problem) is jinja2.TemplateError
+                case["refused" if raised else "failed"] = str(problem)
             cases.append(case)
         rows.append(dict(name=name, template=template, cases=cases))
     text = json.dumps(rows, ensure_ascii=False, indent=1)

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 
 /**
  * A model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, where
@@ -32,6 +33,8 @@ public final class ChatTemplate {
       this.template = Template.parse(source);
     } catch (TemplateException e) {
       throw new TextFormatException(file, "is no template: " + e.getMessage(), e);
+    } catch (RuntimeException | StackOverflowError e) {
+      throw new TextFormatException(file, "is no template: parsing it failed: " + e, e);
     }
   }
 
@@ -65,8 +68,8 @@ public final class ChatTemplate {
     List<Object> values = new ArrayList<>();
     for (Message message : messages) {
       Map<String, Object> value = new LinkedHashMap<>();
-      value.put("role", message.role());
-      value.put("content", message.content());
+      value.put("role", Tokenizer.wellFormed(message.role()));
+      value.put("content", Tokenizer.wellFormed(message.content()));
       values.add(value);
     }
     Map<String, Object> variables = new HashMap<>(namedTokens);
@@ -77,11 +80,13 @@ public final class ChatTemplate {
     variables.put("raise_exception", (Callable) TemplateFunctions::raise);
     variables.put("strftime_now", (Callable) TemplateFunctions::now);
     try {
-      return template.render(variables);
+      return Tokenizer.wellFormed(template.render(variables));
     } catch (TemplateException e) {
       throw new ChatTemplateException(e.isRaised() ? e.getMessage() : file + ": " + e.getMessage());
-    } catch (IndexOutOfBoundsException | ArithmeticException | StackOverflowError e) {
-      // A call without an argument it needs, an overflow, a macro that calls itself.
+    } catch (CancellationException e) {
+      throw e;
+    } catch (RuntimeException | StackOverflowError e) {
+      // The limits are there so that this does not happen; a row in error is better than a task.
       throw new ChatTemplateException(file + ": the template failed: " + e);
     }
   }

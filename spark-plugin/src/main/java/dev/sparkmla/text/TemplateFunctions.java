@@ -1,10 +1,10 @@
 package dev.sparkmla.text;
 
+import dev.sparkmla.text.jinja.Arguments;
 import dev.sparkmla.text.jinja.TemplateException;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -30,13 +30,14 @@ final class TemplateFunctions {
   private TemplateFunctions() {}
 
   /** {@code raise_exception(message)}: the template refuses the conversation. */
-  static Object raise(List<Object> arguments, Map<String, Object> named) {
-    throw TemplateException.raised(arguments.isEmpty() ? "" : String.valueOf(arguments.get(0)));
+  static Object raise(Arguments arguments) {
+    throw TemplateException.raised(String.valueOf(arguments.bind(1, "message").get(0)));
   }
 
   /** {@code strftime_now(format)}: the time of rendering by Python's format letters. */
-  static Object now(List<Object> arguments, Map<String, Object> named) {
-    return format(LocalDateTime.now(ZoneId.systemDefault()), String.valueOf(arguments.get(0)));
+  static Object now(Arguments arguments) {
+    String format = String.valueOf(arguments.bind(1, "format").get(0));
+    return format(LocalDateTime.now(ZoneId.systemDefault()), format);
   }
 
   static String format(LocalDateTime time, String format) {

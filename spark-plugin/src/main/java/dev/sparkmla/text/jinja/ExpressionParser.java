@@ -2,28 +2,28 @@ package dev.sparkmla.text.jinja;
 
 import dev.sparkmla.text.jinja.Token.Kind;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.function.BinaryOperator;
 
 /** Builds the parts of a template that have values: its expressions (grammar: Jinja2's). */
 final class ExpressionParser {
-  /** The variable that holds the text of a block that filters are applied to. */
-  static final String BODY = " body";
-
-  /** Expressions within expressions; more is no template but an attack on the stack. */
-  private static final int DEEPEST = 200;
+  /** Expressions within expressions, as far as the parser's own calls go. */
+  private static final int DEEPEST = 100;
 
   private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", ">", "<=", ">=");
-  private static final Set<String> NO_ARGUMENT = Set.of("else", "or", "and", "is", "if", "in");
 
   private final Tokens tokens;
+  private final TermParser terms;
   private int depth;
 
   ExpressionParser(Tokens tokens) {
     this.tokens = tokens;
+    this.terms = new TermParser(tokens, this);
+  }
+
+  /** What stands between operators. */
+  TermParser terms() {
+    return terms;
   }
 
   /** An expression, or several with commas between them, which are a tuple. */
@@ -45,7 +45,7 @@ final class ExpressionParser {
     while (tokens.accept(Kind.OPERATOR, ",") && startsExpression()) {
       items.add(conditions ? parse() : parseOr());
     }
-    return list(items);
+    return scope -> new Tuple(TermParser.values(items, scope));
   }
 
   private boolean startsExpression() {
@@ -56,9 +56,7 @@ final class ExpressionParser {
 
   /** One expression. */
   Expression parse() {
-    if (++depth > DEEPEST) {
-      throw tokens.fault("expressions lie deeper than " + DEEPEST);
-    }
+    enter();
     Expression value = parseOr();
     while (tokens.accept(Kind.NAME, "if")) {
       Expression chosen = value;
@@ -66,11 +64,21 @@ final class ExpressionParser {
       Expression otherwise =
           tokens.accept(Kind.NAME, "else") ? parse() : scope -> new Undefined("else");
       value =
-          scope ->
-              Values.truth(condition.value(scope)) ? chosen.value(scope) : otherwise.value(scope);
+          Expression.counted(
+              scope ->
+                  Values.truth(condition.value(scope))
+                      ? chosen.value(scope)
+                      : otherwise.value(scope));
     }
     depth--;
     return value;
+  }
+
+  /** Counts what is parsed within each other; the caller takes it back. */
+  private void enter() {
+    if (++depth > DEEPEST) {
+      throw tokens.fault("expressions lie deeper than " + DEEPEST + " levels");
+    }
   }
 
   private Expression parseOr() {
@@ -79,10 +87,11 @@ final class ExpressionParser {
       Expression first = left;
       Expression second = parseAnd();
       left =
-          scope -> {
-            Object value = first.value(scope);
-            return Values.truth(value) ? value : second.value(scope);
-          };
+          Expression.counted(
+              scope -> {
+                Object value = first.value(scope);
+                return Values.truth(value) ? value : second.value(scope);
+              });
     }
     return left;
   }
@@ -93,20 +102,23 @@ final class ExpressionParser {
       Expression first = left;
       Expression second = parseNot();
       left =
-          scope -> {
-            Object value = first.value(scope);
-            return Values.truth(value) ? second.value(scope) : value;
-          };
+          Expression.counted(
+              scope -> {
+                Object value = first.value(scope);
+                return Values.truth(value) ? second.value(scope) : value;
+              });
     }
     return left;
   }
 
   private Expression parseNot() {
-    if (tokens.accept(Kind.NAME, "not")) {
-      Expression negated = parseNot();
-      return scope -> !Values.truth(negated.value(scope));
+    if (!tokens.accept(Kind.NAME, "not")) {
+      return parseComparison();
     }
-    return parseComparison();
+    enter();
+    Expression negated = parseNot();
+    depth--;
+    return Expression.counted(scope -> !Values.truth(negated.value(scope)));
   }
 
   /** Comparisons in a row hold when each of them does, as in Python. */
@@ -118,14 +130,15 @@ final class ExpressionParser {
       if (operator == null) {
         return all == null ? left : all;
       }
-      Expression first = left;
       Expression second = parseSum();
-      Expression one = scope -> Values.compare(operator, first.value(scope), second.value(scope));
+      Expression one =
+          binary(left, second, (a, b, budget) -> Operators.compare(operator, a, b, budget));
       Expression before = all;
       all =
           before == null
               ? one
-              : scope -> Values.truth(before.value(scope)) && Values.truth(one.value(scope));
+              : Expression.counted(
+                  scope -> Values.truth(before.value(scope)) && Values.truth(one.value(scope)));
       left = second;
     }
   }
@@ -150,9 +163,9 @@ final class ExpressionParser {
     Expression left = parseConcatenation();
     while (true) {
       if (tokens.accept(Kind.OPERATOR, "+")) {
-        left = binary(left, parseConcatenation(), Values::add);
+        left = binary(left, parseConcatenation(), Operators::add);
       } else if (tokens.accept(Kind.OPERATOR, "-")) {
-        left = binary(left, parseConcatenation(), Values::subtract);
+        left = binary(left, parseConcatenation(), Operators::subtract);
       } else {
         return left;
       }
@@ -162,297 +175,58 @@ final class ExpressionParser {
   private Expression parseConcatenation() {
     Expression left = parseProduct();
     while (tokens.accept(Kind.OPERATOR, "~")) {
-      left = binary(left, parseProduct(), (a, b) -> Values.text(a) + Values.text(b));
+      left = binary(left, parseProduct(), Operators::concatenate);
     }
     return left;
   }
 
   private Expression parseProduct() {
-    Expression left = parseUnary(true);
+    Expression left = parsePower();
     while (true) {
       if (tokens.accept(Kind.OPERATOR, "*")) {
-        left = binary(left, parseUnary(true), Values::multiply);
+        left = binary(left, parsePower(), Operators::multiply);
       } else if (tokens.accept(Kind.OPERATOR, "/")) {
-        left = binary(left, parseUnary(true), Values::divide);
+        left = binary(left, parsePower(), Operators::divide);
       } else if (tokens.accept(Kind.OPERATOR, "//")) {
-        left = binary(left, parseUnary(true), Values::floorDivide);
+        left = binary(left, parsePower(), Operators::floorDivide);
       } else if (tokens.accept(Kind.OPERATOR, "%")) {
-        left = binary(left, parseUnary(true), Values::modulo);
+        left = binary(left, parsePower(), Operators::modulo);
       } else {
         return left;
       }
     }
   }
 
-  private static Expression binary(
-      Expression left, Expression right, BinaryOperator<Object> operator) {
-    return scope -> operator.apply(left.value(scope), right.value(scope));
+  private Expression parsePower() {
+    Expression left = parseUnary(true);
+    while (tokens.accept(Kind.OPERATOR, "**")) {
+      left = binary(left, parseUnary(true), Operators::power);
+    }
+    return left;
+  }
+
+  private static Expression binary(Expression left, Expression right, Operators.Binary operator) {
+    return Expression.counted(
+        scope -> operator.apply(left.value(scope), right.value(scope), scope.budget()));
   }
 
   private Expression parseUnary(boolean filters) {
+    Expression value;
     if (tokens.accept(Kind.OPERATOR, "-")) {
-      Expression negated = parseUnary(false);
-      Expression value = scope -> Values.subtract(0L, negated.value(scope));
-      return filters ? parseFiltersAndTests(value) : value;
+      Expression negated = parseSigned();
+      value = Expression.counted(scope -> Operators.negate(negated.value(scope), scope.budget()));
+    } else if (tokens.accept(Kind.OPERATOR, "+")) {
+      value = parseSigned();
+    } else {
+      value = terms.parseTerm();
     }
-    if (tokens.accept(Kind.OPERATOR, "+")) {
-      return parseUnary(filters);
-    }
-    Expression value = parsePostfix(parsePrimary());
-    return filters ? parseFiltersAndTests(value) : value;
+    return filters ? terms.parseFiltersAndTests(value) : value;
   }
 
-  private Expression parsePrimary() {
-    Token token = tokens.next();
-    return switch (token.kind()) {
-      case NAME -> named(token.text());
-      case STRING -> parseString(token.text());
-      case INTEGER -> constant(Values.integer(token.text()));
-      case FLOAT -> constant(Double.valueOf(token.text()));
-      case OPERATOR -> parseEnclosed(token.text());
-      default -> throw tokens.fault("found " + token.text() + "; expected an expression");
-    };
-  }
-
-  private static Expression named(String name) {
-    return switch (name) {
-      case "true", "True" -> constant(true);
-      case "false", "False" -> constant(false);
-      case "none", "None" -> constant(null);
-      default -> scope -> scope.get(name);
-    };
-  }
-
-  private static Expression constant(Object value) {
-    return scope -> value;
-  }
-
-  /** Strings beside each other are one. */
-  private Expression parseString(String first) {
-    StringBuilder text = new StringBuilder(first);
-    while (tokens.peek().kind() == Kind.STRING) {
-      text.append(tokens.next().text());
-    }
-    return constant(text.toString());
-  }
-
-  private Expression parseEnclosed(String opening) {
-    switch (opening) {
-      case "(" -> {
-        if (tokens.accept(Kind.OPERATOR, ")")) {
-          return list(List.of());
-        }
-        Expression value = parseTuple();
-        tokens.expect(Kind.OPERATOR, ")");
-        return value;
-      }
-      case "[" -> {
-        return list(parseItems("]"));
-      }
-      case "{" -> {
-        return parseDictionary();
-      }
-      default -> throw tokens.fault("found " + opening + "; expected an expression");
-    }
-  }
-
-  private List<Expression> parseItems(String closing) {
-    List<Expression> items = new ArrayList<>();
-    while (!tokens.accept(Kind.OPERATOR, closing)) {
-      items.add(parse());
-      if (!tokens.peek().is(Kind.OPERATOR, closing)) {
-        tokens.expect(Kind.OPERATOR, ",");
-      }
-    }
-    return items;
-  }
-
-  private static Expression list(List<Expression> items) {
-    return scope -> {
-      List<Object> values = new ArrayList<>();
-      items.forEach(item -> values.add(item.value(scope)));
-      return values;
-    };
-  }
-
-  private Expression parseDictionary() {
-    List<Expression> keys = new ArrayList<>();
-    List<Expression> values = new ArrayList<>();
-    while (!tokens.accept(Kind.OPERATOR, "}")) {
-      keys.add(parse());
-      tokens.expect(Kind.OPERATOR, ":");
-      values.add(parse());
-      if (!tokens.peek().is(Kind.OPERATOR, "}")) {
-        tokens.expect(Kind.OPERATOR, ",");
-      }
-    }
-    return scope -> {
-      Map<Object, Object> dictionary = new LinkedHashMap<>();
-      for (int i = 0; i < keys.size(); i++) {
-        dictionary.put(keys.get(i).value(scope), values.get(i).value(scope));
-      }
-      return dictionary;
-    };
-  }
-
-  private Expression parsePostfix(Expression value) {
-    Expression result = value;
-    while (true) {
-      if (tokens.accept(Kind.OPERATOR, ".")) {
-        result = parseAttribute(result);
-      } else if (tokens.accept(Kind.OPERATOR, "[")) {
-        result = parseSubscript(result);
-      } else if (tokens.accept(Kind.OPERATOR, "(")) {
-        result = parseCall(result);
-      } else {
-        return result;
-      }
-    }
-  }
-
-  private Expression parseAttribute(Expression owner) {
-    if (tokens.peek().kind() == Kind.INTEGER) {
-      Object index = Values.integer(tokens.next().text());
-      return scope -> Values.item(owner.value(scope), index);
-    }
-    String name = tokens.expectName();
-    return scope -> Values.attribute(owner.value(scope), name);
-  }
-
-  private Expression parseSubscript(Expression owner) {
-    Expression[] bounds = {constant(null), constant(null), constant(null)};
-    boolean slice = false;
-    for (int bound = 0; !tokens.accept(Kind.OPERATOR, "]"); ) {
-      if (tokens.accept(Kind.OPERATOR, ":")) {
-        slice = true;
-        if (++bound > 2) {
-          throw tokens.unexpected("]");
-        }
-      } else {
-        bounds[bound] = parseTuple();
-        if (!tokens.peek().is(Kind.OPERATOR, ":")) {
-          tokens.expect(Kind.OPERATOR, "]");
-          break;
-        }
-      }
-    }
-    return slice
-        ? scope ->
-            Values.slice(
-                owner.value(scope),
-                bounds[0].value(scope),
-                bounds[1].value(scope),
-                bounds[2].value(scope))
-        : scope -> Values.item(owner.value(scope), bounds[0].value(scope));
-  }
-
-  private Expression parseCall(Expression function) {
-    Arguments arguments = parseArguments();
-    return scope -> {
-      Object called = function.value(scope);
-      if (called instanceof Callable callable) {
-        return callable.call(arguments.positional(scope), arguments.named(scope));
-      }
-      throw called instanceof Undefined undefined
-          ? undefined.failure()
-          : TemplateException.fault(Values.text(called) + " is no function");
-    };
-  }
-
-  /** Arguments of a call, without the values they will have. */
-  private record Arguments(List<Expression> positions, Map<String, Expression> names) {
-    List<Object> positional(Scope scope) {
-      List<Object> values = new ArrayList<>();
-      positions.forEach(position -> values.add(position.value(scope)));
-      return values;
-    }
-
-    Map<String, Object> named(Scope scope) {
-      Map<String, Object> values = new LinkedHashMap<>();
-      names.forEach((name, value) -> values.put(name, value.value(scope)));
-      return values;
-    }
-  }
-
-  /** Parses arguments whose opening parenthesis is read. */
-  private Arguments parseArguments() {
-    Arguments arguments = new Arguments(new ArrayList<>(), new LinkedHashMap<>());
-    while (!tokens.accept(Kind.OPERATOR, ")")) {
-      if (tokens.peek().kind() == Kind.NAME && tokens.peekSecond().is(Kind.OPERATOR, "=")) {
-        String name = tokens.expectName();
-        tokens.next();
-        arguments.names().put(name, parse());
-      } else {
-        arguments.positions().add(parse());
-      }
-      if (!tokens.peek().is(Kind.OPERATOR, ")")) {
-        tokens.expect(Kind.OPERATOR, ",");
-      }
-    }
-    return arguments;
-  }
-
-  /** The filters of a set block, each after its bar. */
-  Expression parseFilters(Expression value) {
-    Expression result = value;
-    while (tokens.accept(Kind.OPERATOR, "|")) {
-      result = parseFilter(result);
-    }
-    return result;
-  }
-
-  private Expression parseFiltersAndTests(Expression value) {
-    Expression result = value;
-    while (true) {
-      if (tokens.accept(Kind.OPERATOR, "|")) {
-        result = parseFilter(result);
-      } else if (tokens.accept(Kind.NAME, "is")) {
-        result = parseTest(result);
-      } else if (tokens.accept(Kind.OPERATOR, "(")) {
-        result = parseCall(result);
-      } else {
-        return result;
-      }
-    }
-  }
-
-  /** A filter whose bar is read. */
-  Expression parseFilter(Expression value) {
-    String name = tokens.expectName();
-    Filters.Filter filter = Filters.ALL.get(name);
-    if (filter == null) {
-      throw tokens.fault("there is no filter " + name);
-    }
-    Arguments arguments =
-        tokens.accept(Kind.OPERATOR, "(") ? parseArguments() : new Arguments(List.of(), Map.of());
-    return scope ->
-        filter.apply(value.value(scope), arguments.positional(scope), arguments.named(scope));
-  }
-
-  private Expression parseTest(Expression value) {
-    boolean negated = tokens.accept(Kind.NAME, "not");
-    String name = tokens.expectName();
-    Tests.Test test = Tests.ALL.get(name);
-    if (test == null) {
-      throw tokens.fault("there is no test " + name);
-    }
-    Arguments arguments = new Arguments(List.of(), Map.of());
-    if (tokens.accept(Kind.OPERATOR, "(")) {
-      arguments = parseArguments();
-    } else if (startsArgument()) {
-      arguments = new Arguments(List.of(parsePostfix(parsePrimary())), Map.of());
-    }
-    Arguments given = arguments;
-    return scope -> negated != test.holds(value.value(scope), given.positional(scope));
-  }
-
-  private boolean startsArgument() {
-    Token token = tokens.peek();
-    return switch (token.kind()) {
-      case NAME -> !NO_ARGUMENT.contains(token.text()) && !token.text().equals("not");
-      case STRING, INTEGER, FLOAT -> true;
-      case OPERATOR -> token.text().equals("[") || token.text().equals("{");
-      default -> false;
-    };
+  private Expression parseSigned() {
+    enter();
+    Expression value = parseUnary(false);
+    depth--;
+    return value;
   }
 }

@@ -1,11 +1,14 @@
 package dev.sparkmla.text.jinja;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
-/** The for statement: its body for each item that passes the filter, or the rest for none. */
+/**
+ * The for statement: its body for each item that passes the filter, or the rest for none.
+ *
+ * @param targets the variables that an item, or its own items, are assigned to
+ * @param filter null when every item passes
+ */
 record ForLoop(
     List<String> targets,
     Expression items,
@@ -14,43 +17,53 @@ record ForLoop(
     List<Node> otherwise)
     implements Node {
   @Override
-  public Next render(Scope scope, StringBuilder text) {
-    List<Object> passed = new ArrayList<>();
-    for (Object item : Values.items(items.value(scope))) {
-      Scope tried = scope.inner();
-      Parser.assign(targets, item, tried);
-      if (Values.truth(filter.value(tried))) {
-        passed.add(item);
-      }
-    }
+  public Next render(Scope scope, Output output) {
+    List<Object> passed = passed(Values.items(items.value(scope), scope.budget()), scope);
     if (passed.isEmpty()) {
-      return Node.renderAll(otherwise, scope.inner(), text);
+      return Node.renderAll(otherwise, scope.inner(), output);
     }
-    for (int i = 0; i < passed.size(); i++) {
+    Loop loop = Loop.first(passed, scope.get("loop"));
+    for (Object item : passed) {
       Scope turn = scope.inner();
-      turn.set("loop", loop(passed, i));
-      Parser.assign(targets, passed.get(i), turn);
-      if (Node.renderAll(body, turn, text) == Next.AFTER_LOOP) {
+      turn.set("loop", loop);
+      assign(targets, item, turn);
+      if (Node.renderAll(body, turn, output) == Next.AFTER_LOOP) {
         break;
       }
+      loop = loop.next();
     }
     return Next.PART;
   }
 
-  private static Map<String, Object> loop(List<Object> items, int index) {
-    int size = items.size();
-    Map<String, Object> loop = new HashMap<>();
-    loop.put("index", index + 1L);
-    loop.put("index0", (long) index);
-    loop.put("revindex", (long) size - index);
-    loop.put("revindex0", size - index - 1L);
-    loop.put("first", index == 0);
-    loop.put("last", index == size - 1);
-    loop.put("length", (long) size);
-    loop.put("previtem", index > 0 ? items.get(index - 1) : new Undefined("previtem"));
-    loop.put("nextitem", index < size - 1 ? items.get(index + 1) : new Undefined("nextitem"));
-    Callable cycle = (arguments, named) -> arguments.get(index % arguments.size());
-    loop.put("cycle", cycle);
-    return loop;
+  private List<Object> passed(List<Object> all, Scope scope) {
+    if (filter == null) {
+      return all;
+    }
+    List<Object> passed = new ArrayList<>();
+    for (Object item : all) {
+      scope.budget().makesItems(1);
+      Scope tried = scope.inner();
+      assign(targets, item, tried);
+      if (Values.truth(filter.value(tried))) {
+        passed.add(item);
+      }
+    }
+    return passed;
+  }
+
+  /** Sets a variable to a value, or several variables to its items. */
+  static void assign(List<String> names, Object value, Scope scope) {
+    scope.budget().steps(1);
+    if (names.size() == 1) {
+      scope.set(names.get(0), value);
+      return;
+    }
+    List<Object> values = Values.items(value, scope.budget());
+    if (values.size() != names.size()) {
+      throw TemplateException.fault(values.size() + " values for " + names);
+    }
+    for (int i = 0; i < names.size(); i++) {
+      scope.set(names.get(i), values.get(i));
+    }
   }
 }

@@ -1,31 +1,30 @@
 package dev.sparkmla.text.jinja;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /** The functions that every template has. */
 final class Functions {
+  /** What Jinja2's sandbox, which transformers renders in, allows too. */
   private static final int LONGEST_RANGE = 100_000;
 
   static final Map<String, Object> GLOBALS =
       Map.of(
           "range", (Callable) Functions::range,
-          "namespace", (Callable) (given, named) -> new Namespace(merged(given, named)),
-          "dict",
-              (Callable) (given, named) -> new LinkedHashMap<Object, Object>(merged(given, named)));
+          "namespace", (Callable) arguments -> new Namespace(attributes(arguments)),
+          "dict", (Callable) Functions::dictionary,
+          "joiner", (Callable) Functions::joiner);
 
   private Functions() {}
 
-  private static Object range(List<Object> given, Map<String, Object> named) {
-    if (given.isEmpty() || given.size() > 3) {
-      throw TemplateException.fault("range takes 1 to 3 arguments");
-    }
-    long begin = given.size() == 1 ? 0 : Values.asLong(given.get(0));
-    long end = Values.asLong(given.get(given.size() == 1 ? 0 : 1));
-    long step = given.size() < 3 ? 1 : Values.asLong(given.get(2));
+  private static Object range(Arguments arguments) {
+    boolean one = arguments.positions().size() == 1;
+    Arguments bound = arguments.bind(1, "start", "stop", "step");
+    long begin = one ? 0 : bound.integer(0, 0);
+    long end = bound.integer(one ? 0 : 1, 0);
+    long step = bound.integer(2, 1);
     if (step == 0) {
       throw TemplateException.fault("range's step is 0");
     }
@@ -35,19 +34,44 @@ final class Functions {
         throw TemplateException.fault("range has more than " + LONGEST_RANGE + " numbers");
       }
       numbers.add(number);
+      if (step > 0 ? number > Long.MAX_VALUE - step : number < Long.MIN_VALUE - step) {
+        break;
+      }
     }
+    bound.budget().makesItems(numbers.size());
     return numbers;
   }
 
-  private static Map<String, Object> merged(List<Object> given, Map<String, Object> named) {
-    Map<String, Object> merged = new HashMap<>();
-    for (Object one : given) {
+  private static Map<String, Object> attributes(Arguments arguments) {
+    Map<String, Object> attributes = new LinkedHashMap<>();
+    dictionary(arguments)
+        .forEach((key, value) -> attributes.put(Values.text(key, arguments.budget()), value));
+    return attributes;
+  }
+
+  private static Map<Object, Object> dictionary(Arguments arguments) {
+    Map<Object, Object> made = new LinkedHashMap<>();
+    for (Object one : arguments.positions()) {
       if (!(one instanceof Map<?, ?> map)) {
-        throw TemplateException.fault(Values.text(one) + " is no dictionary");
+        throw TemplateException.fault("what is given is no dictionary");
       }
-      map.forEach((key, value) -> merged.put(Values.text(key), value));
+      arguments.budget().makesItems(2L * map.size());
+      made.putAll(map);
     }
-    merged.putAll(named);
-    return merged;
+    made.putAll(arguments.names());
+    return made;
+  }
+
+  /** A function that gives nothing when it is called first and the separator from then on. */
+  private static Object joiner(Arguments arguments) {
+    Arguments bound = arguments.bind(0, "sep");
+    Object separator = bound.get(0, ", ");
+    boolean[] called = {false};
+    return (Callable)
+        none -> {
+          boolean first = !called[0];
+          called[0] = true;
+          return first ? "" : separator;
+        };
   }
 }

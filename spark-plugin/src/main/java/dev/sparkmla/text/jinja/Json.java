@@ -1,41 +1,65 @@
 package dev.sparkmla.text.jinja;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Values as JSON, written as Python's json.dumps writes it with ensure_ascii off. */
+/** Values as JSON, written as Python's json.dumps writes it, and JSON as values. */
 final class Json {
-  private final StringBuilder text = new StringBuilder();
-  private final int indent;
-  private final boolean ascii;
+  private static final ObjectMapper READER =
+      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
-  private Json(int indent, boolean ascii) {
-    this.indent = indent;
-    this.ascii = ascii;
+  private final Output output;
+  private final Budget budget;
+  private final boolean ascii;
+  private final String indent;
+  private final String itemSeparator;
+  private final String keySeparator;
+  private final boolean sorted;
+
+  private Json(Arguments bound) {
+    this.budget = bound.budget();
+    this.output = new Output(budget);
+    this.ascii = bound.flag(0, false);
+    this.indent = indentOf(bound.get(1, null), budget);
+    Object separators = bound.get(2, null);
+    if (separators == null) {
+      this.itemSeparator = indent == null ? ", " : ",";
+      this.keySeparator = ": ";
+    } else if (separators instanceof List<?> pair
+        && pair.size() == 2
+        && pair.get(0) instanceof String item
+        && pair.get(1) instanceof String key) {
+      this.itemSeparator = item;
+      this.keySeparator = key;
+    } else {
+      throw TemplateException.fault("tojson's separators are not two texts");
+    }
+    this.sorted = bound.flag(3, false);
   }
 
-  /**
-   * Writes a value.
-   *
-   * @param options {@code indent} and {@code ensure_ascii}; another is refused
-   */
-  static String write(Object value, Map<String, Object> options) {
-    for (String option : options.keySet()) {
-      if (!option.equals("indent") && !option.equals("ensure_ascii")) {
-        throw TemplateException.fault("tojson takes no " + option);
-      }
+  private static String indentOf(Object indent, Budget budget) {
+    if (indent == null || indent instanceof String) {
+      return (String) indent;
     }
-    Object indent = options.get("indent");
-    Json json =
-        new Json(
-            indent == null ? -1 : (int) Values.asLong(indent),
-            Values.truth(options.get("ensure_ascii")));
+    return new Output(budget).repeat(" ", Values.asLong(indent, budget)).toString();
+  }
+
+  /** The filter tojson as transformers defines it, which escapes nothing for HTML. */
+  static String write(Object value, Arguments arguments) {
+    Json json = new Json(arguments.bind(0, "ensure_ascii", "indent", "separators", "sort_keys"));
     json.write(value, 0);
-    return json.text.toString();
+    return json.output.toString();
   }
 
   private void write(Object value, int depth) {
+    budget.enter();
     if (value instanceof String string) {
       writeString(string);
     } else if (value instanceof Map<?, ?> map) {
@@ -43,76 +67,142 @@ final class Json {
     } else if (value instanceof List<?> list) {
       writeList(list, depth);
     } else if (value == null) {
-      text.append("null");
-    } else if (value instanceof Boolean) {
-      text.append(value);
+      output.append("null");
+    } else if (value instanceof Boolean truth) {
+      output.append(truth ? "true" : "false");
+    } else if (value instanceof Double number) {
+      output.append(number(number));
     } else if (value instanceof Number) {
-      text.append(Values.text(value));
+      output.append(value.toString());
     } else {
       throw value instanceof Undefined undefined
           ? undefined.failure()
-          : TemplateException.fault("tojson cannot write a function or namespace");
+          : TemplateException.fault("tojson cannot write a function, loop or namespace");
     }
+    budget.leave();
+  }
+
+  private static String number(double value) {
+    if (Double.isNaN(value)) {
+      return "NaN";
+    }
+    return Double.isInfinite(value) ? (value > 0 ? "Infinity" : "-Infinity") : Repr.number(value);
   }
 
   private void writeMap(Map<?, ?> map, int depth) {
-    text.append('{');
-    Iterator<? extends Map.Entry<?, ?>> entries = map.entrySet().iterator();
-    while (entries.hasNext()) {
-      Map.Entry<?, ?> entry = entries.next();
-      breakLine(depth + 1);
-      writeString(Values.text(entry.getKey()));
-      text.append(": ");
-      write(entry.getValue(), depth + 1);
-      separate(entries.hasNext(), depth);
+    List<Object> keys = new ArrayList<>(map.keySet());
+    if (sorted) {
+      Sorting.sort(keys, budget);
     }
-    text.append('}');
+    output.append('{');
+    for (Iterator<Object> left = keys.iterator(); left.hasNext(); ) {
+      Object key = left.next();
+      breakLine(depth + 1);
+      writeString(keyText(key));
+      output.append(keySeparator);
+      write(map.get(key), depth + 1);
+      separate(left.hasNext(), depth);
+    }
+    output.append('}');
+  }
+
+  private static String keyText(Object key) {
+    if (key instanceof String text) {
+      return text;
+    } else if (key instanceof Double number) {
+      return number(number);
+    }
+    return String.valueOf(key);
   }
 
   private void writeList(List<?> list, int depth) {
-    text.append('[');
+    output.append('[');
     for (Iterator<?> items = list.iterator(); items.hasNext(); ) {
       breakLine(depth + 1);
       write(items.next(), depth + 1);
       separate(items.hasNext(), depth);
     }
-    text.append(']');
+    output.append(']');
   }
 
   private void separate(boolean more, int depth) {
     if (more) {
-      text.append(indent < 0 ? ", " : ",");
+      output.append(itemSeparator);
     } else {
       breakLine(depth);
     }
   }
 
   private void breakLine(int depth) {
-    if (indent >= 0) {
-      text.append('\n').append(" ".repeat(indent * depth));
+    if (indent != null) {
+      output.append('\n').repeat(indent, depth);
     }
   }
 
   private void writeString(String string) {
-    text.append('"');
-    for (char letter : string.toCharArray()) {
+    output.append('"');
+    for (int i = 0; i < string.length(); i++) {
+      char letter = string.charAt(i);
       switch (letter) {
-        case '"' -> text.append("\\\"");
-        case '\\' -> text.append("\\\\");
-        case '\n' -> text.append("\\n");
-        case '\r' -> text.append("\\r");
-        case '\t' -> text.append("\\t");
-        case '\b' -> text.append("\\b");
-        case '\f' -> text.append("\\f");
+        case '"' -> output.append("\\\"");
+        case '\\' -> output.append("\\\\");
+        case '\n' -> output.append("\\n");
+        case '\r' -> output.append("\\r");
+        case '\t' -> output.append("\\t");
+        case '\b' -> output.append("\\b");
+        case '\f' -> output.append("\\f");
         default -> {
           if (letter < 0x20 || (ascii && letter > 0x7E)) {
-            text.append(String.format("\\u%04x", (int) letter));
+            output.append(String.format("\\u%04x", (int) letter));
           } else {
-            text.append(letter);
+            output.append(letter);
           }
         }
       }
     }
-    text.append('"');
+    output.append('"');
+  }
+
+  /** A text that is JSON, as the value it stands for. */
+  static Object read(String text, Budget budget) {
+    budget.reads(text.length());
+    try {
+      return value(READER.readTree(text), budget);
+    } catch (JsonProcessingException e) {
+      throw TemplateException.fault("a text is not JSON: " + e.getOriginalMessage());
+    }
+  }
+
+  private static Object value(JsonNode node, Budget budget) {
+    budget.enter();
+    Object value;
+    if (node.isTextual()) {
+      value = node.textValue();
+    } else if (node.isIntegralNumber()) {
+      if (!node.canConvertToLong()) {
+        throw TemplateException.fault("an integer grows beyond 64 bits");
+      }
+      value = node.longValue();
+    } else if (node.isNumber()) {
+      value = node.doubleValue();
+    } else if (node.isBoolean()) {
+      value = node.booleanValue();
+    } else if (node.isArray()) {
+      budget.makesItems(node.size());
+      List<Object> items = new ArrayList<>();
+      node.forEach(item -> items.add(value(item, budget)));
+      value = items;
+    } else if (node.isObject()) {
+      budget.makesItems(2L * node.size());
+      Map<Object, Object> items = new LinkedHashMap<>();
+      node.fields().forEachRemaining(f -> items.put(f.getKey(), value(f.getValue(), budget)));
+      value = items;
+    } else if (node.isNull()) {
+      value = null;
+    } else {
+      throw TemplateException.fault("an empty text is not JSON");
+    }
+    budget.leave();
+    return value;
   }
 }

@@ -19,8 +19,7 @@ final class Lexer {
           "(?<space>\\s+)"
               + "|(?<name>[\\p{L}_][\\p{L}\\p{N}_]*)"
               + "|(?<float>\\d[\\d_]*(?:\\.\\d[\\d_]*(?:[eE][-+]?\\d+)?|[eE][-+]?\\d+))"
-              + "|(?<integer>\\d[\\d_]*)"
-              + "|(?<string>'(?:[^'\\\\]|\\\\.)*+'|\"(?:[^\"\\\\]|\\\\.)*+\")"
+              + "|(?<integer>0[xX][\\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\\d[\\d_]*)"
               + "|(?<operator>//|\\*\\*|==|!=|>=|<=|[-+*/%~<>=.:|,()\\[\\]{}])",
           Pattern.DOTALL);
 
@@ -95,7 +94,7 @@ final class Lexer {
 
   private void readRaw(Matcher raw) {
     at = raw.end();
-    skipAfter(raw.group(2).isEmpty() ? ' ' : raw.group(2).charAt(0), true);
+    skipAfter(raw.group(2).isEmpty() ? ' ' : raw.group(2).charAt(0), false);
     Matcher end = END_RAW.matcher(source);
     if (!end.find(at)) {
       throw fault("raw does not end");
@@ -134,6 +133,10 @@ final class Lexer {
         skipAfter(signed ? sign : ' ', !print);
         return;
       }
+      if (sign == '\'' || sign == '"') {
+        readString(sign);
+        continue;
+      }
       if (!inside.region(at, source.length()).lookingAt()) {
         throw fault(
             at >= source.length()
@@ -146,6 +149,18 @@ final class Lexer {
     }
   }
 
+  private void readString(char quote) {
+    int end = at + 1;
+    while (end < source.length() && source.charAt(end) != quote) {
+      end += source.charAt(end) == '\\' ? 2 : 1;
+    }
+    if (end >= source.length()) {
+      throw fault("a string does not end");
+    }
+    tokens.add(new Token(Kind.STRING, unescaped(source.substring(at + 1, end)), line()));
+    at = end + 1;
+  }
+
   private static int depth(String operator) {
     return switch (operator) {
       case "(", "[", "{" -> 1;
@@ -155,17 +170,14 @@ final class Lexer {
   }
 
   private void readInside(Matcher inside) {
-    for (Kind kind : List.of(Kind.NAME, Kind.FLOAT, Kind.INTEGER, Kind.STRING, Kind.OPERATOR)) {
-      String text = inside.group(kind.name().toLowerCase(java.util.Locale.ROOT));
-      if (text != null) {
-        String content =
-            switch (kind) {
-              case STRING -> unescaped(text.substring(1, text.length() - 1));
-              case INTEGER, FLOAT -> text.replace("_", "");
-              default -> text;
-            };
-        tokens.add(new Token(kind, content, line()));
-      }
+    if (inside.group("name") != null) {
+      tokens.add(new Token(Kind.NAME, inside.group(), line()));
+    } else if (inside.group("float") != null) {
+      tokens.add(new Token(Kind.FLOAT, inside.group().replace("_", ""), line()));
+    } else if (inside.group("integer") != null) {
+      tokens.add(new Token(Kind.INTEGER, inside.group().replace("_", ""), line()));
+    } else if (inside.group("operator") != null) {
+      tokens.add(new Token(Kind.OPERATOR, inside.group(), line()));
     }
   }
 
@@ -193,12 +205,23 @@ final class Lexer {
         case 'f' -> result.append('\f');
         case 'a' -> result.append('\u0007');
         case 'v' -> result.append('\u000b');
-        case '0' -> result.append('\0');
+        case '0', '1', '2', '3', '4', '5', '6', '7' -> {
+          int end = i + 1;
+          while (end < Math.min(i + 3, text.length()) && isOctal(text.charAt(end))) {
+            end++;
+          }
+          result.append((char) Integer.parseInt(text.substring(i, end), 8));
+          i = end - 1;
+        }
         case '\\', '\'', '"' -> result.append(letter);
         default -> result.append('\\').append(letter);
       }
     }
     return result.toString();
+  }
+
+  private static boolean isOctal(char letter) {
+    return letter >= '0' && letter <= '7';
   }
 
   private int hexadecimal(String text, int begin, int digits) {

@@ -3,7 +3,6 @@ package dev.sparkmla.text.jinja;
 import dev.sparkmla.text.jinja.Node.Next;
 import dev.sparkmla.text.jinja.Token.Kind;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +10,11 @@ import java.util.Set;
 
 /** Builds the parts of a template that write text: its statements (grammar: Jinja2's). */
 final class Parser {
-  /** Statements within statements; more is no template but an attack on the stack. */
+  /** Statements within statements, as far as the parser's own calls go. */
   private static final int DEEPEST = 100;
+
+  /** The variable that holds what a block hands to its filters or its call. */
+  private static final String BODY = " body";
 
   private final Tokens tokens;
   private final ExpressionParser expressions;
@@ -31,7 +33,7 @@ final class Parser {
   /** Parses up to a statement of one of the names, whose opening is read too; else to the end. */
   private List<Node> parseUntil(Set<String> ends) {
     if (++depth > DEEPEST) {
-      throw tokens.fault("statements lie deeper than " + DEEPEST);
+      throw tokens.fault("statements lie deeper than " + DEEPEST + " levels");
     }
     List<Node> nodes = new ArrayList<>();
     while (!ended(ends)) {
@@ -39,9 +41,10 @@ final class Parser {
       nodes.add(
           switch (token.kind()) {
             case TEXT -> writing(token.text());
-            case PRINT -> parsePrint();
-            case STATEMENT -> parseStatement(tokens.next());
-            default -> throw tokens.fault("found " + token.text() + "; expected one of " + ends);
+            case PRINT -> Node.atLine(token.line(), parsePrint());
+            case STATEMENT -> Node.atLine(token.line(), parseStatement(tokens.next()));
+            case CLOSE, NAME, STRING, INTEGER, FLOAT, OPERATOR, END ->
+                throw tokens.fault("found " + token.text() + "; expected one of " + ends);
           });
     }
     tokens.accept(Kind.STATEMENT, tokens.peek().text());
@@ -67,7 +70,7 @@ final class Parser {
     Expression expression = expressions.parseTuple();
     tokens.expect(Kind.CLOSE, "}}");
     return (scope, output) -> {
-      output.append(Values.text(expression.value(scope)));
+      output.append(Values.text(expression.value(scope), scope.budget()));
       return Next.PART;
     };
   }
@@ -78,6 +81,8 @@ final class Parser {
       case "for" -> parseFor();
       case "set" -> parseSet();
       case "macro" -> parseMacro();
+      case "call" -> parseCallBlock();
+      case "with" -> parseWith();
       case "filter" -> parseFilterBlock();
       case "generation" -> parseGeneration();
       case "break" -> parseLoopControl(Next.AFTER_LOOP);
@@ -98,30 +103,40 @@ final class Parser {
     return body;
   }
 
+  /** Conditions in order, each with what it guards; what is left is for none of them. */
   private Node parseIf() {
-    Expression condition = expressions.parse();
-    close();
-    List<Node> then = parseUntil(Set.of("elif", "else", "endif"));
-    List<Node> otherwise;
-    if (tokens.accept(Kind.NAME, "elif")) {
-      otherwise = List.of(parseIf());
-    } else if (tokens.accept(Kind.NAME, "else")) {
+    List<Expression> conditions = new ArrayList<>();
+    List<List<Node>> guarded = new ArrayList<>();
+    do {
+      conditions.add(expressions.parse());
+      close();
+      guarded.add(parseUntil(Set.of("elif", "else", "endif")));
+    } while (tokens.accept(Kind.NAME, "elif"));
+    List<Node> otherwise = List.of();
+    if (tokens.accept(Kind.NAME, "else")) {
       close();
       otherwise = parseBody("endif");
     } else {
       tokens.expect(Kind.NAME, "endif");
       close();
-      otherwise = List.of();
     }
-    return (scope, output) ->
-        Node.renderAll(Values.truth(condition.value(scope)) ? then : otherwise, scope, output);
+    List<Node> rest = otherwise;
+    return (scope, output) -> {
+      for (int i = 0; i < conditions.size(); i++) {
+        if (Values.truth(conditions.get(i).value(scope))) {
+          return Node.renderAll(guarded.get(i), scope, output);
+        }
+      }
+      return Node.renderAll(rest, scope, output);
+    };
   }
 
   private Node parseFor() {
     List<String> targets = parseNames();
     tokens.expect(Kind.NAME, "in");
     Expression items = expressions.parseTupleWithoutCondition();
-    Expression filter = tokens.accept(Kind.NAME, "if") ? expressions.parse() : scope -> true;
+    Expression filter = tokens.accept(Kind.NAME, "if") ? expressions.parse() : null;
+    boolean recursive = tokens.accept(Kind.NAME, "recursive");
     close();
     loops++;
     List<Node> body = parseUntil(Set.of("else", "endfor"));
@@ -133,7 +148,11 @@ final class Parser {
     }
     tokens.expect(Kind.NAME, "endfor");
     close();
-    return new ForLoop(targets, items, filter, body, otherwise);
+    return recursive
+        ? (scope, output) -> {
+          throw TemplateException.fault("recursive loops are not supported");
+        }
+        : new ForLoop(targets, items, filter, body, otherwise);
   }
 
   private List<String> parseNames() {
@@ -151,36 +170,39 @@ final class Parser {
   private Node parseSet() {
     String name = tokens.expectName();
     if (tokens.accept(Kind.OPERATOR, ".")) {
-      String attribute = tokens.expectName();
-      tokens.expect(Kind.OPERATOR, "=");
-      Expression value = expressions.parseTuple();
-      close();
-      return (scope, output) -> {
-        Object owner = scope.get(name);
-        if (!(owner instanceof Namespace namespace)) {
-          throw TemplateException.fault(name + " is no namespace");
-        }
-        namespace.values().put(attribute, value.value(scope));
-        return Next.PART;
-      };
+      return parseSetAttribute(name);
     }
     List<String> names = new ArrayList<>(List.of(name));
     while (tokens.accept(Kind.OPERATOR, ",")) {
       names.add(tokens.expectName());
     }
-    if (tokens.accept(Kind.OPERATOR, "=")) {
-      Expression value = expressions.parseTuple();
-      close();
-      return (scope, output) -> {
-        assign(names, value.value(scope), scope);
-        return Next.PART;
-      };
+    if (!tokens.accept(Kind.OPERATOR, "=")) {
+      return parseSetBlock(name);
     }
-    return parseSetBlock(name);
+    Expression value = expressions.parseTuple();
+    close();
+    return (scope, output) -> {
+      ForLoop.assign(names, value.value(scope), scope);
+      return Next.PART;
+    };
+  }
+
+  private Node parseSetAttribute(String name) {
+    String attribute = tokens.expectName();
+    tokens.expect(Kind.OPERATOR, "=");
+    Expression value = expressions.parseTuple();
+    close();
+    return (scope, output) -> {
+      if (!(scope.get(name) instanceof Namespace namespace)) {
+        throw TemplateException.fault(name + " is no namespace");
+      }
+      namespace.set(attribute, value.value(scope));
+      return Next.PART;
+    };
   }
 
   private Node parseSetBlock(String name) {
-    Expression filtered = expressions.parseFilters(scope -> scope.get(ExpressionParser.BODY));
+    Expression filtered = expressions.terms().parseFilters(scope -> scope.get(BODY));
     close();
     List<Node> body = parseBody("endset");
     return (scope, output) -> {
@@ -190,39 +212,33 @@ final class Parser {
   }
 
   private Node parseFilterBlock() {
-    Expression filtered = expressions.parseFilter(scope -> scope.get(ExpressionParser.BODY));
+    Expression first = expressions.terms().parseFilter(scope -> scope.get(BODY));
+    Expression filtered = expressions.terms().parseFilters(first);
     close();
     List<Node> body = parseBody("endfilter");
     return (scope, output) -> {
-      output.append(Values.text(rendered(body, filtered, scope)));
+      output.append(Values.text(rendered(body, filtered, scope), scope.budget()));
       return Next.PART;
     };
   }
 
   private static Object rendered(List<Node> body, Expression filtered, Scope scope) {
     Scope inner = scope.inner();
-    StringBuilder text = new StringBuilder();
-    Node.renderAll(body, inner, text);
-    inner.set(ExpressionParser.BODY, text.toString());
+    inner.set(BODY, Node.text(body, inner));
     return filtered.value(inner);
-  }
-
-  static void assign(List<String> names, Object value, Scope scope) {
-    if (names.size() == 1) {
-      scope.set(names.get(0), value);
-      return;
-    }
-    List<Object> values = Values.items(value);
-    if (values.size() != names.size()) {
-      throw TemplateException.fault(values.size() + " values for " + names);
-    }
-    for (int i = 0; i < names.size(); i++) {
-      scope.set(names.get(i), values.get(i));
-    }
   }
 
   private Node parseMacro() {
     String name = tokens.expectName();
+    Map<String, Expression> parameters = parseParameters();
+    List<Node> body = parseMacroBody("endmacro");
+    return (scope, output) -> {
+      scope.set(name, new Macro(name, parameters, body, scope));
+      return Next.PART;
+    };
+  }
+
+  private Map<String, Expression> parseParameters() {
     Map<String, Expression> parameters = new LinkedHashMap<>();
     tokens.expect(Kind.OPERATOR, "(");
     while (!tokens.accept(Kind.OPERATOR, ")")) {
@@ -233,20 +249,54 @@ final class Parser {
         tokens.expect(Kind.OPERATOR, ",");
       }
     }
+    return parameters;
+  }
+
+  /** A body of its own: loops around it are not its loops. */
+  private List<Node> parseMacroBody(String end) {
     close();
     int enclosing = loops;
     loops = 0;
-    List<Node> body = parseBody("endmacro");
+    List<Node> body = parseBody(end);
     loops = enclosing;
+    return body;
+  }
+
+  /** A macro's call, which reaches the block's body as its {@code caller}. */
+  private Node parseCallBlock() {
+    Map<String, Expression> parameters =
+        tokens.peek().is(Kind.OPERATOR, "(") ? parseParameters() : Map.of();
+    Expression call = expressions.terms().parseCallOf(Macro.CALLER, scope -> scope.get(BODY));
+    List<Node> body = parseMacroBody("endcall");
     return (scope, output) -> {
-      scope.set(name, new Macro(name, parameters, body, scope));
+      Scope inner = scope.inner();
+      inner.set(BODY, new Macro(Macro.CALLER, parameters, body, scope));
+      output.append(Values.text(call.value(inner), scope.budget()));
       return Next.PART;
     };
   }
 
-  private Node parseGeneration() {
+  private Node parseWith() {
+    Map<String, Expression> values = new LinkedHashMap<>();
+    while (tokens.peek().kind() == Kind.NAME) {
+      String name = tokens.expectName();
+      tokens.expect(Kind.OPERATOR, "=");
+      values.put(name, expressions.parse());
+      if (!tokens.accept(Kind.OPERATOR, ",")) {
+        break;
+      }
+    }
     close();
-    List<Node> body = parseBody("endgeneration");
+    List<Node> body = parseBody("endwith");
+    return (scope, output) -> {
+      Scope inner = scope.inner();
+      values.forEach((name, value) -> inner.set(name, value.value(scope)));
+      return Node.renderAll(body, inner, output);
+    };
+  }
+
+  private Node parseGeneration() {
+    List<Node> body = parseMacroBody("endgeneration");
     return (scope, output) -> Node.renderAll(body, scope.inner(), output);
   }
 
@@ -256,37 +306,5 @@ final class Parser {
     }
     close();
     return (scope, output) -> next;
-  }
-
-  /** A macro and where it was defined. */
-  private record Macro(
-      String name, Map<String, Expression> parameters, List<Node> body, Scope scope)
-      implements Callable {
-    @Override
-    public Object call(List<Object> arguments, Map<String, Object> named) {
-      if (arguments.size() > parameters.size()) {
-        throw TemplateException.fault(name + " takes " + parameters.size() + " arguments");
-      }
-      Map<String, Object> unused = new HashMap<>(named);
-      Scope inner = scope.inner();
-      int position = 0;
-      for (Map.Entry<String, Expression> parameter : parameters.entrySet()) {
-        String key = parameter.getKey();
-        if (position < arguments.size()) {
-          inner.set(key, arguments.get(position));
-        } else if (unused.containsKey(key)) {
-          inner.set(key, unused.remove(key));
-        } else {
-          inner.set(key, parameter.getValue().value(inner));
-        }
-        position++;
-      }
-      if (!unused.isEmpty()) {
-        throw TemplateException.fault(name + " takes no " + unused.keySet());
-      }
-      StringBuilder text = new StringBuilder();
-      Node.renderAll(body, inner, text);
-      return text.toString();
-    }
   }
 }

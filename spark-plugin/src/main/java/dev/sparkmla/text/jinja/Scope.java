@@ -3,29 +3,31 @@ package dev.sparkmla.text.jinja;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Variables of a block and of what is around it. */
+/** Variables of a block and of what is around it, and the budget of the rendering. */
 final class Scope {
   private final Scope outer;
   private final Map<String, Object> variables;
+  private final Budget budget;
 
-  Scope(Map<String, Object> variables) {
-    this.outer = null;
-    this.variables = variables;
+  Scope(Map<String, Object> variables, Budget budget) {
+    this(null, variables, budget);
   }
 
-  private Scope(Scope outer) {
+  private Scope(Scope outer, Map<String, Object> variables, Budget budget) {
     this.outer = outer;
-    this.variables = new HashMap<>();
+    this.variables = variables;
+    this.budget = budget;
   }
 
   Scope inner() {
-    return new Scope(this);
+    return new Scope(this, new HashMap<>(), budget);
   }
 
   Object get(String name) {
     for (Scope scope = this; scope != null; scope = scope.outer) {
-      if (scope.variables.containsKey(name)) {
-        return scope.variables.get(name);
+      Object value = scope.variables.get(name);
+      if (value != null || scope.variables.containsKey(name)) {
+        return value;
       }
     }
     return new Undefined(name);
@@ -33,5 +35,9 @@ final class Scope {
 
   void set(String name, Object value) {
     variables.put(name, value);
+  }
+
+  Budget budget() {
+    return budget;
   }
 }

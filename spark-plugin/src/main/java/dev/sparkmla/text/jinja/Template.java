@@ -10,6 +10,9 @@ import java.util.Map;
  * Callable} can be called. Immutable and thread-safe.
  */
 public final class Template {
+  /** Some hundred times what the longest published one has. */
+  private static final int LONGEST = 4 << 20;
+
   private final List<Node> nodes;
 
   private Template(List<Node> nodes) {
@@ -22,20 +25,24 @@ public final class Template {
    * @throws TemplateException naming the line and the problem
    */
   public static Template parse(String source) {
+    if (source.length() > LONGEST) {
+      throw TemplateException.fault(
+          "has " + source.length() + " characters; expected at most " + LONGEST);
+    }
     return new Template(new Parser(Lexer.tokens(source)).parseAll());
   }
 
   /**
-   * Renders it.
+   * Renders it, within limits of steps, text and depth.
    *
    * @param values variables and functions by name
-   * @throws TemplateException when the template fails on the values or refuses them
+   * @throws TemplateException when the template fails on the values, refuses them or exceeds a
+   *     limit
+   * @throws java.util.concurrent.CancellationException when the thread is interrupted
    */
   public String render(Map<String, Object> values) {
     Map<String, Object> variables = new HashMap<>(Functions.GLOBALS);
     variables.putAll(values);
-    StringBuilder text = new StringBuilder();
-    Node.renderAll(nodes, new Scope(variables).inner(), text);
-    return text.toString();
+    return Node.text(nodes, new Scope(variables, new Budget()).inner());
   }
 }

@@ -5,54 +5,59 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
 
-/** The tests of Jinja2 that chat templates use: what follows {@code is}. */
+/** The tests of Jinja2, which follow {@code is}, and how one is made. */
 final class Tests {
   /** A test of a value. */
   @FunctionalInterface
-  interface Test {
-    boolean holds(Object value, List<Object> given);
+  private interface Test {
+    boolean holds(Object value, Arguments arguments);
   }
 
-  static final Map<String, Test> ALL = all();
+  private static final Map<String, Test> ALL = all();
 
   private Tests() {}
 
+  /**
+   * Tests a value by a test's name.
+   *
+   * @throws TemplateException when there is none of that name, or it fails
+   */
+  static boolean holds(String name, Object value, Arguments arguments) {
+    Test test = ALL.get(name);
+    if (test == null) {
+      throw TemplateException.fault("there is no test " + name);
+    }
+    return test.holds(value, arguments);
+  }
+
   private static Map<String, Test> all() {
     Map<String, Test> all = new HashMap<>();
-    all.put("defined", (value, given) -> !(value instanceof Undefined));
-    all.put("undefined", (value, given) -> value instanceof Undefined);
-    all.put("none", (value, given) -> value == null);
-    all.put("string", (value, given) -> value instanceof String);
-    all.put("boolean", (value, given) -> value instanceof Boolean);
-    all.put("true", (value, given) -> Boolean.TRUE.equals(value));
-    all.put("false", (value, given) -> Boolean.FALSE.equals(value));
-    all.put("number", (value, given) -> value instanceof Number || value instanceof Boolean);
-    all.put("integer", (value, given) -> value instanceof Long);
-    all.put("float", (value, given) -> value instanceof Double);
-    all.put("mapping", (value, given) -> value instanceof Map);
-    all.put("sequence", (value, given) -> isIterable(value));
-    all.put("iterable", (value, given) -> isIterable(value) || value instanceof Undefined);
-    all.put("callable", (value, given) -> value instanceof Callable);
-    all.put("odd", (value, given) -> Math.floorMod(Values.asLong(value), 2L) == 1);
-    all.put("even", (value, given) -> Math.floorMod(Values.asLong(value), 2L) == 0);
-    all.put("divisibleby", (value, given) -> Values.equal(Values.modulo(value, given.get(0)), 0L));
-    all.put(
-        "lower",
-        (value, given) -> {
-          String text = Values.text(value);
-          return text.equals(text.toLowerCase(Locale.ROOT)) && hasLetters(text);
-        });
-    all.put(
-        "upper",
-        (value, given) -> {
-          String text = Values.text(value);
-          return text.equals(text.toUpperCase(Locale.ROOT)) && hasLetters(text);
-        });
-    all.put("in", (value, given) -> Values.compare("in", value, given.get(0)));
-    for (String name : List.of("eq", "equalto", "==", "sameas")) {
-      all.put(name, (value, given) -> Values.equal(value, given.get(0)));
-    }
+    plain("defined", value -> !(value instanceof Undefined), all);
+    plain("undefined", value -> value instanceof Undefined, all);
+    plain("none", value -> value == null, all);
+    plain("string", value -> value instanceof String, all);
+    plain("boolean", value -> value instanceof Boolean, all);
+    plain("true", value -> Boolean.TRUE.equals(value), all);
+    plain("false", value -> Boolean.FALSE.equals(value), all);
+    plain("number", value -> value instanceof Number || value instanceof Boolean, all);
+    plain("integer", value -> value instanceof Long, all);
+    plain("float", value -> value instanceof Double, all);
+    plain("mapping", value -> value instanceof Map, all);
+    plain("sequence", value -> isIterable(value) || value instanceof Undefined, all);
+    plain("iterable", value -> isIterable(value) || value instanceof Undefined, all);
+    plain("callable", value -> value instanceof Callable || value instanceof Undefined, all);
+    all.put("odd", (value, a) -> isDivisible(value, 2L, 1L, a.bind(0)));
+    all.put("even", (value, a) -> isDivisible(value, 2L, 0L, a.bind(0)));
+    all.put("lower", (value, a) -> isLower(Values.text(value, a.bind(0).budget())));
+    all.put("upper", (value, a) -> isUpper(Values.text(value, a.bind(0).budget())));
+    all.put("filter", (value, a) -> value instanceof String name && Filters.has(name));
+    all.put("test", (value, a) -> value instanceof String name && has(name));
+    all.put("sameas", (value, a) -> isSame(value, a.bind(1, "other").get(0)));
+    all.put("divisibleby", (value, a) -> isDivisible(value, a.bind(1, "num").get(0), 0L, a));
+    comparison("in", List.of("in"), all);
+    comparison("==", List.of("eq", "equalto", "=="), all);
     comparison("!=", List.of("ne", "!="), all);
     comparison("<", List.of("lt", "lessthan", "<"), all);
     comparison("<=", List.of("le", "<="), all);
@@ -61,17 +66,48 @@ final class Tests {
     return Collections.unmodifiableMap(all);
   }
 
+  private static boolean has(String name) {
+    return ALL.containsKey(name);
+  }
+
+  /** A test without parameters. */
+  private static void plain(String name, Predicate<Object> test, Map<String, Test> all) {
+    all.put(
+        name,
+        (value, a) -> {
+          a.bind(0);
+          return test.test(value);
+        });
+  }
+
   private static void comparison(String operator, List<String> names, Map<String, Test> all) {
     for (String name : names) {
-      all.put(name, (value, given) -> Values.compare(operator, value, given.get(0)));
+      all.put(
+          name,
+          (value, a) -> Operators.compare(operator, value, a.bind(1, "other").get(0), a.budget()));
     }
+  }
+
+  private static boolean isDivisible(
+      Object value, Object divisor, Object remainder, Arguments arguments) {
+    Budget budget = arguments.budget();
+    return Operators.equal(Operators.modulo(value, divisor, budget), remainder, budget);
+  }
+
+  /** Identity, which Python has for None and the truth values whatever made them. */
+  private static boolean isSame(Object value, Object other) {
+    return value == other || (value instanceof Boolean && value.equals(other));
   }
 
   private static boolean isIterable(Object value) {
     return value instanceof List || value instanceof Map || value instanceof String;
   }
 
-  private static boolean hasLetters(String text) {
-    return text.chars().anyMatch(Character::isLetter);
+  private static boolean isLower(String text) {
+    return text.equals(text.toLowerCase(Locale.ROOT)) && TextMethods.hasCase(text);
+  }
+
+  private static boolean isUpper(String text) {
+    return text.equals(text.toUpperCase(Locale.ROOT)) && TextMethods.hasCase(text);
   }
 }

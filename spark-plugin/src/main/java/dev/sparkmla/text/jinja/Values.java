@@ -3,21 +3,10 @@ package dev.sparkmla.text.jinja;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 
-/** What Python's operators do with values (see {@link Template}). */
+/** What Python does with values of any kind (see {@link Template}). */
 final class Values {
-  private static final int LONGEST_REPETITION = 1 << 20;
-
   private Values() {}
-
-  static Object integer(String digits) {
-    try {
-      return Long.valueOf(digits);
-    } catch (NumberFormatException e) {
-      throw TemplateException.fault(digits + " is too large");
-    }
-  }
 
   static boolean truth(Object value) {
     if (value == null || value instanceof Undefined) {
@@ -37,269 +26,131 @@ final class Values {
   }
 
   /** Python's str(). */
-  static String text(Object value) {
-    return value instanceof String text ? text : value instanceof Undefined ? "" : repr(value);
-  }
-
-  private static String repr(Object value) {
-    if (value == null) {
-      return "None";
-    } else if (value instanceof Boolean truth) {
-      return truth ? "True" : "False";
-    } else if (value instanceof Double number
-        && number == Math.rint(number)
-        && Math.abs(number) < 1e16) {
-      return number.longValue() + ".0";
-    } else if (value instanceof String text) {
-      return quoted(text);
-    } else if (value instanceof List<?> list) {
-      List<String> items = new ArrayList<>();
-      list.forEach(item -> items.add(repr(item)));
-      return "[" + String.join(", ", items) + "]";
-    } else if (value instanceof Map<?, ?> map) {
-      List<String> items = new ArrayList<>();
-      map.forEach((key, item) -> items.add(repr(key) + ": " + repr(item)));
-      return "{" + String.join(", ", items) + "}";
-    } else if (value instanceof Number) {
-      return value.toString();
-    } else if (value instanceof Undefined) {
-      return "Undefined";
+  static String text(Object value, Budget budget) {
+    if (value instanceof String text) {
+      return text;
     }
-    throw TemplateException.fault("a function or namespace cannot be printed");
+    return value instanceof Undefined ? "" : Repr.of(value, budget);
   }
 
-  private static String quoted(String text) {
-    String quote = text.contains("'") && !text.contains("\"") ? "\"" : "'";
-    String escaped =
-        text.replace("\\", "\\\\")
-            .replace("\n", "\\n")
-            .replace("\r", "\\r")
-            .replace("\t", "\\t")
-            .replace(quote, "\\" + quote);
-    return quote + escaped + quote;
-  }
-
-  /** What a loop over the value meets: items, keys or characters. */
-  static List<Object> items(Object value) {
+  /** What a loop over the value meets: items, keys or characters. Not to be changed. */
+  @SuppressWarnings("unchecked")
+  static List<Object> items(Object value, Budget budget) {
     if (value instanceof List<?> list) {
-      return new ArrayList<>(list);
+      return (List<Object>) list;
     } else if (value instanceof Map<?, ?> map) {
+      budget.makesItems(map.size());
       return new ArrayList<>(map.keySet());
     } else if (value instanceof String text) {
-      List<Object> characters = new ArrayList<>();
+      budget.makesItems(text.length());
+      List<Object> characters = new ArrayList<>(text.length());
       text.codePoints().forEach(point -> characters.add(Character.toString(point)));
       return characters;
     } else if (value instanceof Undefined) {
       return List.of();
     }
-    throw TemplateException.fault(text(value) + " has no items");
+    throw TemplateException.fault(text(value, budget) + " has no items");
   }
 
-  static long length(Object value) {
-    return value instanceof String text
-        ? text.codePointCount(0, text.length())
-        : items(value).size();
-  }
-
-  static boolean compare(String operator, Object left, Object right) {
-    return switch (operator) {
-      case "==" -> equal(left, right);
-      case "!=" -> !equal(left, right);
-      case "<" -> order(left, right) < 0;
-      case ">" -> order(left, right) > 0;
-      case "<=" -> order(left, right) <= 0;
-      case ">=" -> order(left, right) >= 0;
-      case "in" -> contains(right, left);
-      case "not in" -> !contains(right, left);
-      default -> throw new IllegalArgumentException(operator);
-    };
-  }
-
-  static boolean equal(Object left, Object right) {
-    if (left instanceof Undefined || right instanceof Undefined) {
-      return left instanceof Undefined && right instanceof Undefined;
+  static long length(Object value, Budget budget) {
+    if (value instanceof String text) {
+      budget.reads(text.length());
+      return text.codePointCount(0, text.length());
     }
-    Object first = numeric(left);
-    Object second = numeric(right);
-    if (first instanceof Number a && second instanceof Number b) {
-      return a.doubleValue() == b.doubleValue();
-    } else if (first instanceof List<?> a && second instanceof List<?> b) {
-      if (a.size() != b.size()) {
-        return false;
-      }
-      for (int i = 0; i < a.size(); i++) {
-        if (!equal(a.get(i), b.get(i))) {
-          return false;
-        }
-      }
-      return true;
-    }
-    return Objects.equals(first, second);
-  }
-
-  /** Truth values count as 0 and 1. */
-  private static Object numeric(Object value) {
-    return value instanceof Boolean truth ? (Object) (truth ? 1L : 0L) : value;
-  }
-
-  static int order(Object left, Object right) {
-    Object first = numeric(left);
-    Object second = numeric(right);
-    if (first instanceof Number a && second instanceof Number b) {
-      return Double.compare(a.doubleValue(), b.doubleValue());
-    } else if (first instanceof String a && second instanceof String b) {
-      return a.compareTo(b);
-    }
-    throw unsuited("compared", left, right);
-  }
-
-  private static boolean contains(Object whole, Object part) {
-    if (whole instanceof String text) {
-      if (part instanceof String piece) {
-        return text.contains(piece);
-      }
-      throw unsuited("searched", whole, part);
-    } else if (whole instanceof Map<?, ?> map) {
-      return map.containsKey(part);
-    }
-    return items(whole).stream().anyMatch(item -> equal(item, part));
-  }
-
-  static Object add(Object left, Object right) {
-    if (left instanceof String a && right instanceof String b) {
-      return a + b;
-    } else if (left instanceof List<?> a && right instanceof List<?> b) {
-      List<Object> both = new ArrayList<>(a);
-      both.addAll(b);
-      return both;
-    }
-    Object first = number(left, "added", right);
-    Object second = number(right, "added", left);
-    return first instanceof Long a && second instanceof Long b
-        ? (Object) Math.addExact(a, b)
-        : (Object) (asDouble(first) + asDouble(second));
-  }
-
-  static Object subtract(Object left, Object right) {
-    Object first = number(left, "subtracted", right);
-    Object second = number(right, "subtracted", left);
-    return first instanceof Long a && second instanceof Long b
-        ? (Object) Math.subtractExact(a, b)
-        : (Object) (asDouble(first) - asDouble(second));
-  }
-
-  static Object multiply(Object left, Object right) {
-    if (left instanceof String text && right instanceof Long times) {
-      if (times > 0 && text.length() * times > LONGEST_REPETITION) {
-        throw TemplateException.fault("a text is repeated " + times + " times");
-      }
-      return text.repeat((int) Math.max(0, times));
-    }
-    Object first = number(left, "multiplied", right);
-    Object second = number(right, "multiplied", left);
-    return first instanceof Long a && second instanceof Long b
-        ? (Object) Math.multiplyExact(a, b)
-        : (Object) (asDouble(first) * asDouble(second));
-  }
-
-  static Object divide(Object left, Object right) {
-    return asDouble(number(left, "divided", right)) / divisor(left, right);
-  }
-
-  static Object floorDivide(Object left, Object right) {
-    double divisor = divisor(left, right);
-    return left instanceof Long a && right instanceof Long b
-        ? (Object) Math.floorDiv(a, b)
-        : (Object) Math.floor(asDouble(number(left, "divided", right)) / divisor);
-  }
-
-  static Object modulo(Object left, Object right) {
-    double divisor = divisor(left, right);
-    if (left instanceof Long a && right instanceof Long b) {
-      return Math.floorMod(a, b);
-    }
-    double dividend = asDouble(number(left, "divided", right));
-    return dividend - divisor * Math.floor(dividend / divisor);
-  }
-
-  private static double divisor(Object left, Object right) {
-    double divisor = asDouble(number(right, "divided", left));
-    if (divisor == 0) {
-      throw TemplateException.fault("division by zero");
-    }
-    return divisor;
-  }
-
-  private static Object number(Object value, String verb, Object other) {
-    Object number = numeric(value);
-    if (number instanceof Number) {
-      return number;
-    }
-    throw unsuited(verb, value, other);
-  }
-
-  private static double asDouble(Object number) {
-    return ((Number) number).doubleValue();
-  }
-
-  private static TemplateException unsuited(String verb, Object left, Object right) {
-    if (left instanceof Undefined undefined) {
-      return undefined.failure();
-    } else if (right instanceof Undefined undefined) {
-      return undefined.failure();
-    }
-    return TemplateException.fault(text(left) + " and " + text(right) + " cannot be " + verb);
+    return value instanceof Map<?, ?> map ? map.size() : items(value, budget).size();
   }
 
   /** {@code owner.name}: a method of the owner's, else what it holds under the name. */
   static Object attribute(Object owner, String name) {
-    if (owner instanceof Undefined undefined) {
-      throw undefined.failure();
-    } else if (owner instanceof Namespace namespace) {
-      return namespace.values().getOrDefault(name, new Undefined(name));
+    Object member = member(owner, name);
+    if (member instanceof Undefined && owner instanceof Map<?, ?> map && map.containsKey(name)) {
+      return map.get(name);
     }
-    Callable method = Methods.find(owner, name);
-    if (method != null) {
-      return method;
-    }
-    return owner instanceof Map<?, ?> ? item(owner, name) : new Undefined(name);
+    return member;
   }
 
-  /** {@code owner[key]}. */
-  static Object item(Object owner, Object key) {
+  /** {@code owner[key]}: what the owner holds under the key, else its method of that name. */
+  static Object item(Object owner, Object key, Budget budget) {
+    if (owner instanceof Map<?, ?> map && isKey(key) && map.containsKey(key)) {
+      return map.get(key);
+    }
+    if (key instanceof Long index && owner instanceof List<?> list) {
+      long at = index < 0 ? index + list.size() : index;
+      return at >= 0 && at < list.size() ? list.get((int) at) : new Undefined(index.toString());
+    }
+    if (key instanceof Long index && owner instanceof String text) {
+      return character(text, index, budget);
+    }
+    return member(owner, text(key, budget));
+  }
+
+  private static Object member(Object owner, String name) {
     if (owner instanceof Undefined undefined) {
       throw undefined.failure();
     } else if (owner instanceof Namespace namespace) {
-      return attribute(namespace, text(key));
-    } else if (owner instanceof Map<?, ?> map) {
-      return map.containsKey(key) ? map.get(key) : new Undefined(text(key));
+      return namespace.get(name);
+    } else if (owner instanceof Loop loop) {
+      return loop.get(name);
+    } else if (owner instanceof Group group) {
+      return group.get(name);
     }
-    if (key instanceof Long index && (owner instanceof List || owner instanceof String)) {
-      List<Object> items = items(owner);
-      long at = index < 0 ? index + items.size() : index;
-      return at >= 0 && at < items.size() ? items.get((int) at) : new Undefined(text(key));
+    Callable method = Methods.find(owner, name);
+    return method == null ? new Undefined(name) : method;
+  }
+
+  private static Object character(String text, long index, Budget budget) {
+    budget.reads(text.length());
+    long size = text.codePointCount(0, text.length());
+    long at = index < 0 ? index + size : index;
+    if (at < 0 || at >= size) {
+      return new Undefined(Long.toString(index));
     }
-    return key instanceof String name ? attribute(owner, name) : new Undefined(text(key));
+    return Character.toString(text.codePointAt(text.offsetByCodePoints(0, (int) at)));
+  }
+
+  private static boolean isKey(Object value) {
+    return value == null
+        || value instanceof String
+        || value instanceof Number
+        || value instanceof Boolean;
+  }
+
+  /** A value that may be a key of a dictionary. */
+  static Object key(Object value, Budget budget) {
+    if (isKey(value)) {
+      return value;
+    }
+    throw TemplateException.fault(
+        (value instanceof Undefined ? "an undefined value" : text(value, budget))
+            + " cannot be a key of a dictionary");
   }
 
   /** {@code owner[begin:end:step]}; None stands for a bound that is not given. */
-  static Object slice(Object owner, Object begin, Object end, Object step) {
+  static Object slice(Object owner, Object begin, Object end, Object step, Budget budget) {
     if (owner instanceof Undefined undefined) {
       throw undefined.failure();
     }
     if (!(owner instanceof List) && !(owner instanceof String)) {
-      throw TemplateException.fault(text(owner) + " cannot be sliced");
+      return new Undefined("slice");
     }
-    List<Object> items = items(owner);
-    long by = step == null ? 1 : asLong(step);
+    long by = step == null ? 1 : asLong(step, budget);
     if (by == 0) {
       throw TemplateException.fault("a slice's step is 0");
     }
-    int size = items.size();
-    long from = bound(begin, by > 0 ? 0 : size - 1, size, by);
-    long to = bound(end, by > 0 ? size : -1, size, by);
+    int size = (int) length(owner, budget);
+    long from = bound(begin, by > 0 ? 0 : size - 1, size, by, budget);
+    long to = bound(end, by > 0 ? size : -1, size, by, budget);
+    if (owner instanceof String text && by == 1) {
+      return from >= to
+          ? ""
+          : text.substring(
+              text.offsetByCodePoints(0, (int) from), text.offsetByCodePoints(0, (int) to));
+    }
+    List<Object> items = items(owner, budget);
     List<Object> chosen = new ArrayList<>();
-    for (long at = from; by > 0 ? at < to : at > to; at += by) {
+    // A step beyond the size ends the loop as the size itself does, and cannot overflow.
+    long stride = Math.max(-size - 1L, Math.min(by, size + 1L));
+    for (long at = from; by > 0 ? at < to : at > to; at += stride) {
       chosen.add(items.get((int) at));
     }
     if (owner instanceof String) {
@@ -307,22 +158,27 @@ final class Values {
       chosen.forEach(text::append);
       return text.toString();
     }
-    return chosen;
+    budget.makesItems(chosen.size());
+    return owner instanceof Tuple ? new Tuple(chosen) : chosen;
   }
 
-  private static long bound(Object value, long absent, int size, long step) {
+  private static long bound(Object value, long absent, int size, long step, Budget budget) {
     if (value == null) {
       return absent;
     }
-    long index = asLong(value);
+    long index = asLong(value, budget);
     index = index < 0 ? index + size : index;
     return step > 0 ? Math.min(Math.max(index, 0), size) : Math.min(Math.max(index, -1), size - 1);
   }
 
-  static long asLong(Object value) {
-    if (numeric(value) instanceof Long number) {
+  static long asLong(Object value, Budget budget) {
+    if (value instanceof Boolean truth) {
+      return truth ? 1 : 0;
+    } else if (value instanceof Long number) {
       return number;
     }
-    throw TemplateException.fault(text(value) + " is no integer");
+    throw value instanceof Undefined undefined
+        ? undefined.failure()
+        : TemplateException.fault(text(value, budget) + " is no integer");
   }
 }

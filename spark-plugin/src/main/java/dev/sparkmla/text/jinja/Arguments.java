@@ -1,0 +1,102 @@
+package dev.sparkmla.text.jinja;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The values that a template gives to a function, a method, a filter or a test. */
+public final class Arguments {
+  private static final Object ABSENT = new Object();
+
+  private final List<Object> positions;
+  private final Map<String, Object> names;
+  private final Budget budget;
+
+  Arguments(List<Object> positions, Map<String, Object> names, Budget budget) {
+    this.positions = positions;
+    this.names = names;
+    this.budget = budget;
+  }
+
+  static Arguments none(Budget budget) {
+    return new Arguments(List.of(), Map.of(), budget);
+  }
+
+  /**
+   * Puts the values in the order of the function's parameters, as Python does.
+   *
+   * @param required how many of the parameters need a value
+   * @param parameters their names in order
+   * @throws TemplateException when one lacks its value or is not known
+   */
+  public Arguments bind(int required, String... parameters) {
+    if (positions.size() > parameters.length) {
+      throw TemplateException.fault(
+          positions.size() + " arguments are given; expected at most " + parameters.length);
+    }
+    List<Object> bound = new ArrayList<>(positions);
+    Map<String, Object> left = new HashMap<>(names);
+    for (int i = positions.size(); i < parameters.length; i++) {
+      Object value = left.containsKey(parameters[i]) ? left.remove(parameters[i]) : ABSENT;
+      if (value == ABSENT && i < required) {
+        throw TemplateException.fault("the argument " + parameters[i] + " is missing");
+      }
+      bound.add(value);
+    }
+    if (!left.isEmpty()) {
+      throw TemplateException.fault("there is no argument " + left.keySet());
+    }
+    return new Arguments(bound, Map.of(), budget);
+  }
+
+  /** A bound argument that has to be there. */
+  public Object get(int index) {
+    return positions.get(index);
+  }
+
+  /** A bound argument, or what stands for it. */
+  Object get(int index, Object absent) {
+    Object value = positions.get(index);
+    return value == ABSENT ? absent : value;
+  }
+
+  boolean isGiven(int index) {
+    return positions.get(index) != ABSENT;
+  }
+
+  /** A bound argument that must be a text. */
+  String text(int index) {
+    if (get(index) instanceof String text) {
+      return text;
+    }
+    throw TemplateException.fault(Values.text(get(index), budget) + " is given; expected a text");
+  }
+
+  long integer(int index, long absent) {
+    return Values.asLong(get(index, absent), budget);
+  }
+
+  boolean flag(int index, boolean absent) {
+    return Values.truth(get(index, absent));
+  }
+
+  /** The values given by position, unbound. */
+  List<Object> positions() {
+    return positions;
+  }
+
+  /** The values given by name, unbound. */
+  Map<String, Object> names() {
+    return names;
+  }
+
+  /** The values without the first ones given by position. */
+  Arguments without(int count) {
+    return new Arguments(positions.subList(count, positions.size()), names, budget);
+  }
+
+  Budget budget() {
+    return budget;
+  }
+}
