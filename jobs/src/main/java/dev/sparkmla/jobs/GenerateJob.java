@@ -1,7 +1,7 @@
 package dev.sparkmla.jobs;
 
-import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.engine.GenerationParameters;
+import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;

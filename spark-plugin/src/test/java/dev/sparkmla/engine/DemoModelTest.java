@@ -167,7 +167,10 @@ class DemoModelTest {
             model, backend, new EngineOptions(2048, 2, new CacheSize.Blocks(100), 32))) {
       blocks =
           Stream.of(older, younger)
-              .mapToInt(sample -> MEMORY.submit(engine::submit, sample.request(1)).join().promptTokens() / 64 + 1)
+              .mapToInt(
+                  sample ->
+                      MEMORY.submit(engine::submit, sample.request(1)).join().promptTokens() / 64
+                          + 1)
               .sum();
     }
     // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
@@ -184,7 +187,8 @@ class DemoModelTest {
       CompletableFuture<GenerationResult> first = MEMORY.submit(engine::submit, older.request(320));
       CompletableFuture<EngineStatistics> whenFirstEnded =
           first.thenApply(result -> engine.statistics());
-      CompletableFuture<GenerationResult> second = MEMORY.submit(engine::submit, younger.request(24));
+      CompletableFuture<GenerationResult> second =
+          MEMORY.submit(engine::submit, younger.request(24));
 
       assertThat(first.join().text()).startsWith(older.expected());
       assertThat(second.join().text()).startsWith(younger.expected());
@@ -206,7 +210,8 @@ class DemoModelTest {
               OverflowPolicy.ERROR));
     }
     try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
-      List<String> alone = requests.stream().map(r -> MEMORY.submit(engine::submit, r).join().text()).toList();
+      List<String> alone =
+          requests.stream().map(r -> MEMORY.submit(engine::submit, r).join().text()).toList();
       List<CompletableFuture<GenerationResult>> together =
           requests.stream().map(r -> MEMORY.submit(engine::submit, r)).toList();
       assertThat(together.stream().map(future -> future.join().text())).isEqualTo(alone);

@@ -108,8 +108,7 @@ class IntakeTest {
     assertThat(Batches.readAndClose(results))
         .extracting(
             row -> row.flatMap(GenerationResult::error).map(GenerationError::code).orElseThrow())
-        .containsExactly(
-            ErrorCode.COMPUTE_ERROR, ErrorCode.EMPTY_PROMPT, ErrorCode.COMPUTE_ERROR);
+        .containsExactly(ErrorCode.COMPUTE_ERROR, ErrorCode.EMPTY_PROMPT, ErrorCode.COMPUTE_ERROR);
   }
 
   @Test

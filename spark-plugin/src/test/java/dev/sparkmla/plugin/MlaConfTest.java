@@ -81,7 +81,8 @@ class MlaConfTest {
   void allowsNoMoreSequencesThanTheKernelTakes() {
     int most =
         MlaConf.of(Map.of("spark.mla.engine.maxSequences", "32768")).get(MlaConf.MAX_SEQUENCES);
-    assertThat(new MlaShape(most, 1, 16, 1, 512, 64, 1, SplitPolicy.BY_LENGTH).batch()).isEqualTo(most);
+    assertThat(new MlaShape(most, 1, 16, 1, 512, 64, 1, SplitPolicy.BY_LENGTH).batch())
+        .isEqualTo(most);
     assertThat(most % 64).isZero();
   }
 
