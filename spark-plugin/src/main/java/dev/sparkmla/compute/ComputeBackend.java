@@ -18,9 +18,13 @@ import java.util.OptionalLong;
  *
  * <p>Arithmetic is float32 or better, the sums of a GEMM among it; weights and cache hold what
  * their formats say, and activations what their {@link Precision} says, which every operation
- * expects as its parameters say. A row's result is the same, bit for bit, whatever other rows a
- * call has. Matrices are row-major; {@code n} is the number of rows of the activation named first.
- * One thread at a time may call a backend's operations.
+ * expects as its parameters say. Matrices are row-major; {@code n} is the number of rows of the
+ * activation named first. One thread at a time may call a backend's operations.
+ *
+ * <p>On the same machine a token's result is the same, bit for bit, whatever other rows its step
+ * has, for the same role, position, token and cached context; of a prompt's token also however the
+ * prompt is cut into segments. The two roles round differently, and so do machines for which a
+ * library chooses other kernels.
  *
  * <p>Operations called outside {@link #run} are computed as they come and never recorded. What is
  * closed is given back when no step uses it any more. Closing a backend ends its threads or its
@@ -93,8 +97,9 @@ public interface ComputeBackend extends AutoCloseable {
   Rotation rotation(double[] inverseFrequencies, double factor, boolean interleaved, int positions);
 
   /**
-   * Lays out a step: the tokens of all segments, one after the other, are the rows of its
-   * activations. The segments are read before this returns.
+   * Lays out a step: the tokens of all segments are the rows of its activations, those that decode
+   * first. The segments are read before this returns. Tokens of the step before that they name are
+   * those of the step that was run last.
    *
    * @param segments at least one, those that decode before those that prefill; no two write the
    *     same place of the cache

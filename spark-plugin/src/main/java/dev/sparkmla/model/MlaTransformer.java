@@ -14,11 +14,11 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * The forward pass of every supported architecture (DeepSeek-V2, arXiv:2405.04434; DeepSeek-V3,
@@ -197,7 +197,10 @@ public final class MlaTransformer implements LanguageModel {
     int samples = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
     try (StepPlan plan = backend.plan(segments);
         Resources step = new Resources()) {
-      return Arrays.copyOf(backend.read(logits(plan, step).orElseThrow()), samples);
+      float[][] logits = backend.read(logits(plan, step).orElseThrow());
+      return IntStream.range(0, samples)
+          .mapToObj(sample -> logits[plan.sampledRow(sample)])
+          .toArray(float[][]::new);
     }
   }
 

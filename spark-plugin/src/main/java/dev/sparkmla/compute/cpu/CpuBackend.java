@@ -19,6 +19,7 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -36,6 +37,7 @@ public final class CpuBackend implements ComputeBackend {
 
   private final HostMemory memory = new HostMemory();
   private final Workers workers;
+  private final RowPlacement placement;
 
   /** The tokens of the last step. */
   private SampledTokens sampled = SampledTokens.of();
@@ -50,6 +52,7 @@ public final class CpuBackend implements ComputeBackend {
       throw new IllegalArgumentException("the CPU backend needs ≥ 1 threads, not " + threads);
     }
     Products.useCallingThread();
+    placement = Products.placement();
     workers = new Workers(threads, memory);
   }
 
@@ -112,7 +115,7 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public StepPlan plan(List<Segment> segments) {
-    return new CpuPlan(segments);
+    return new CpuPlan(segments, sampled, placement);
   }
 
   @Override
@@ -141,6 +144,21 @@ public final class CpuBackend implements ComputeBackend {
         });
   }
 
+  private interface TokenTask {
+    void run(int row, CpuPlan.Row token, Scratch scratch);
+  }
+
+  /**
+   * Goes over {@code rows} rows of a plan from {@code firstRow} on, as far as they hold a token.
+   */
+  private void forTokens(CpuPlan plan, int firstRow, int rows, TokenTask task) {
+    forRows(
+        rows,
+        (index, scratch) ->
+            plan.row(firstRow + index)
+                .ifPresent(token -> task.run(firstRow + index, token, scratch)));
+  }
+
   @Override
   public void embed(Weight table, StepPlan plan, Activation out) {
     CpuWeight rows = CpuWeight.of(table);
@@ -151,7 +169,11 @@ public final class CpuBackend implements ComputeBackend {
         plan.rows(),
         (row, scratch) -> {
           float[] values = scratch.array(Scratch.Use.ROWS, columns);
-          rows.readRow(tokens.row(row).token(sampled), values);
+          tokens
+              .row(row)
+              .ifPresentOrElse(
+                  token -> rows.readRow(token.token(), values),
+                  () -> Arrays.fill(values, 0, columns, 0f));
           result.writeRow(row, values, 0);
         });
   }
@@ -243,12 +265,13 @@ public final class CpuBackend implements ComputeBackend {
   /** Turns the last elements of every head of some rows by their positions. */
   private void turn(
       CpuActivation queries, int head, int firstRow, int rows, CpuRotation turns, CpuPlan plan) {
-    forRows(
+    forTokens(
+        plan,
+        firstRow,
         rows,
-        (index, scratch) -> {
-          int row = firstRow + index;
+        (row, token, scratch) -> {
           float[] angles = scratch.array(Scratch.Use.SCORES, turns.size());
-          turns.angles(plan.row(row).position(), angles);
+          turns.angles(token.position(), angles);
           float[] part = scratch.array(Scratch.Use.ROWS, queries.columns());
           queries.readRow(row, part, 0);
           for (int end = head; end <= queries.columns(); end += head) {
@@ -269,18 +292,18 @@ public final class CpuBackend implements ComputeBackend {
       int layer) {
     CpuActivation source = CpuActivation.of(latents);
     CpuRotation turns = CpuRotation.of(rotation);
-    CpuPlan tokens = CpuPlan.of(plan);
     CpuCache target = CpuCache.of(cache);
     CacheShape shape = cache.shape();
     float[] gains = CpuVector.of(gain);
-    forRows(
+    forTokens(
+        CpuPlan.of(plan),
+        0,
         plan.rows(),
-        (row, scratch) -> {
+        (row, token, scratch) -> {
           float[] values = scratch.array(Scratch.Use.ROWS, shape.width());
           float[] angles = scratch.array(Scratch.Use.SCORES, shape.rope());
           source.readRow(row, values, 0);
           Vectors.normalize(values, gains, epsilon);
-          CpuPlan.Row token = tokens.row(row);
           turns.angles(token.position(), angles);
           turns.turn(values, shape.latent(), angles);
           int slot = shape.slot(token.segment().blocks(), token.position()) * shape.width();
@@ -392,6 +415,7 @@ public final class CpuBackend implements ComputeBackend {
                 shape,
                 segment,
                 step.firstRow(i),
+                placement.before(segment.position()),
                 CpuCache.of(cache).layer(layer),
                 CpuActivation.of(out))
             .run(workers, memory);
@@ -407,9 +431,12 @@ public final class CpuBackend implements ComputeBackend {
     float[] biases = bias.map(values -> CpuVector.of(values)).orElse(new float[experts]);
     int[] chosen = new int[logits.rows() * policy.perToken()];
     float[] weights = new float[chosen.length];
-    forRows(
-        logits.rows(),
-        (row, scratch) -> {
+    Arrays.fill(chosen, CpuRouting.NONE);
+    forTokens(
+        CpuPlan.of(plan),
+        0,
+        plan.rows(),
+        (row, token, scratch) -> {
           float[] values = scratch.array(Scratch.Use.ROWS, experts);
           source.readRow(row, values, 0);
           new ExpertChoice(policy, values, biases, experts)
@@ -424,6 +451,7 @@ public final class CpuBackend implements ComputeBackend {
             CpuActivation.of(in),
             CpuRouting.of(routing),
             CpuExperts.of(experts),
+            placement,
             CpuActivation.of(out))
         .run(workers, memory);
   }
@@ -435,7 +463,11 @@ public final class CpuBackend implements ComputeBackend {
     CpuPlan rows = CpuPlan.of(plan);
     float[] values = new float[in.columns()];
     for (int i = 0; i < rows.sampledRows(); i++) {
-      source.readRow(rows.sampledRow(i), values, 0);
+      if (rows.source(i) == RowPlacement.EMPTY) {
+        Arrays.fill(values, 0f);
+      } else {
+        source.readRow(rows.source(i), values, 0);
+      }
       result.writeRow(i, values, 0);
     }
   }
@@ -444,13 +476,13 @@ public final class CpuBackend implements ComputeBackend {
   public void sample(Activation logits, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
     CpuPlan rows = CpuPlan.of(plan);
-    int[] tokens = new int[rows.sampledRows()];
+    int[] tokens = new int[rows.samples()];
     workers.run(
         tokens.length,
-        (row, scratch) -> {
+        (sample, scratch) -> {
           float[] values = new float[logits.columns()];
-          source.readRow(row, values, 0);
-          tokens[row] = TokenChoice.choose(values, rows.sampling(row)).orElse(NO_TOKEN);
+          source.readRow(rows.sampledRow(sample), values, 0);
+          tokens[sample] = TokenChoice.choose(values, rows.sampling(sample)).orElse(NO_TOKEN);
         });
     rows.choose(SampledTokens.of(tokens));
   }

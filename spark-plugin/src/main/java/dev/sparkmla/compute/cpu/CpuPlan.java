@@ -6,14 +6,21 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** The rows of a step, what is sampled after which of them, and the tokens that were sampled. */
+/**
+ * The rows of a step, what is sampled after which of them, and the tokens that were sampled. Rows
+ * lie where a {@link RowPlacement} puts them; places between them may be empty.
+ */
 final class CpuPlan implements StepPlan {
   private final List<Segment> segments;
+  private final SampledTokens sampledBefore;
+  private final List<Optional<Row>> rows = new ArrayList<>();
   private final int[] firstRows;
   private final int decodeRows;
-  private final List<Row> rows = new ArrayList<>();
-  private final List<Integer> sampledRows = new ArrayList<>();
+  private final int[] samples;
+  private final int[] rowsOfSamples;
+  private final List<Integer> sources = new ArrayList<>();
   private final List<Sampling> sampling = new ArrayList<>();
   private SampledTokens chosen = SampledTokens.of();
 
@@ -21,48 +28,94 @@ final class CpuPlan implements StepPlan {
    * A token of the step.
    *
    * @param segment the segment it belongs to
-   * @param index its place in the segment
+   * @param position its position in the sequence
+   * @param token its id
    */
-  record Row(Segment segment, int index) {
-    int position() {
-      return segment.position() + index;
-    }
+  record Row(Segment segment, int position, int token) {}
 
-    /** Its id; {@code before} are the tokens that the step before chose. */
-    int token(SampledTokens before) {
-      if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
-        // A row without a token is dropped by whoever asked for it; any token will do until then.
-        return before.token(sampled.row()).orElse(0);
+  /**
+   * Lays out a step.
+   *
+   * @param segments its segments, those that decode first
+   * @param sampledBefore the tokens that the step before chose
+   * @param placement where rows lie
+   */
+  CpuPlan(List<Segment> segments, SampledTokens sampledBefore, RowPlacement placement) {
+    this.segments = List.copyOf(segments);
+    this.sampledBefore = sampledBefore;
+    this.firstRows = new int[segments.size()];
+    int decoding = 0;
+    while (decoding < segments.size() && decodes(segments.get(decoding))) {
+      decoding++;
+    }
+    if (segments.stream().skip(decoding).anyMatch(CpuPlan::decodes)) {
+      throw new IllegalArgumentException("a segment decodes after one that prefills");
+    }
+    placeDecoding(segments.subList(0, decoding), placement);
+    this.decodeRows = rows.size();
+    for (int i = decoding; i < segments.size(); i++) {
+      firstRows[i] = placePrefilling(segments.get(i), placement);
+    }
+    this.samples = placement.place(sources.size(), i -> RowPlacement.half(sources.get(i)));
+    this.rowsOfSamples = RowPlacement.places(samples, sources.size());
+  }
+
+  private static boolean decodes(Segment segment) {
+    return switch (segment.role()) {
+      case DECODE -> true;
+      case PREFILL -> false;
+    };
+  }
+
+  /** Rows that decode are spread over both halves by what is their own: position and token. */
+  private void placeDecoding(List<Segment> decoding, RowPlacement placement) {
+    List<Row> tokens = decoding.stream().flatMap(segment -> rows(segment).stream()).toList();
+    int[] placed =
+        placement.place(tokens.size(), i -> tokens.get(i).position() + tokens.get(i).token());
+    for (int i : placed) {
+      rows.add(i == RowPlacement.EMPTY ? Optional.empty() : Optional.of(tokens.get(i)));
+    }
+    int[] places = RowPlacement.places(placed, tokens.size());
+    int first = 0;
+    for (Segment segment : decoding) {
+      for (Segment.Sample sample : segment.samples()) {
+        addSample(sample, places[first + sample.offset()]);
       }
-      return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
+      first += segment.count();
     }
   }
 
-  CpuPlan(List<Segment> segments) {
-    this.segments = List.copyOf(segments);
-    this.firstRows = new int[segments.size()];
-    int decoding = 0;
-    for (int i = 0; i < segments.size(); i++) {
-      Segment segment = segments.get(i);
-      firstRows[i] = rows.size();
-      for (Segment.Sample sample : segment.samples()) {
-        sampledRows.add(rows.size() + sample.offset());
-        sampling.add(sample.sampling());
-      }
-      for (int index = 0; index < segment.count(); index++) {
-        rows.add(new Row(segment, index));
-      }
-      switch (segment.role()) {
-        case DECODE -> {
-          if (decoding != firstRows[i]) {
-            throw new IllegalArgumentException("a segment decodes after one that prefills");
-          }
-          decoding = rows.size();
-        }
-        case PREFILL -> {}
-      }
+  private int placePrefilling(Segment segment, RowPlacement placement) {
+    int first = placement.next(rows.size(), segment.position());
+    while (rows.size() < first) {
+      rows.add(Optional.empty());
     }
-    this.decodeRows = decoding;
+    rows(segment).forEach(row -> rows.add(Optional.of(row)));
+    for (Segment.Sample sample : segment.samples()) {
+      addSample(sample, first + sample.offset());
+    }
+    return first;
+  }
+
+  private List<Row> rows(Segment segment) {
+    List<Row> made = new ArrayList<>(segment.count());
+    for (int i = 0; i < segment.count(); i++) {
+      made.add(new Row(segment, segment.position() + i, token(segment, i)));
+    }
+    return made;
+  }
+
+  private int token(Segment segment, int index) {
+    if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
+      // A row without a token is dropped by whoever asked for it; any token will do until then.
+      return sampledBefore.token(sampled.row()).orElse(0);
+    }
+    return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
+  }
+
+  private void addSample(Segment.Sample sample, int row) {
+    sources.add(row);
+    sampling.add(sample.sampling());
   }
 
   static CpuPlan of(StepPlan plan) {
@@ -74,23 +127,30 @@ final class CpuPlan implements StepPlan {
     return segments;
   }
 
-  /** The first row of a segment. */
+  /** The first row of a segment that prefills. */
   int firstRow(int segment) {
     return firstRows[segment];
   }
 
-  Row row(int row) {
+  /** What lies in a row; empty where the place is. */
+  Optional<Row> row(int row) {
     return rows.get(row);
   }
 
-  /** The row that a sampled row is. */
-  int sampledRow(int sampled) {
-    return sampledRows.get(sampled);
+  /** Number of samples. */
+  int samples() {
+    return sources.size();
   }
 
-  /** How a sampled row's token is chosen. */
-  Sampling sampling(int sampled) {
-    return sampling.get(sampled);
+  /** The row that a sampled row is taken from, or {@link RowPlacement#EMPTY}. */
+  int source(int sampledRow) {
+    int sample = samples[sampledRow];
+    return sample == RowPlacement.EMPTY ? RowPlacement.EMPTY : sources.get(sample);
+  }
+
+  /** How a sample's token is chosen. */
+  Sampling sampling(int sample) {
+    return sampling.get(sample);
   }
 
   /** The tokens that were sampled. */
@@ -115,7 +175,12 @@ final class CpuPlan implements StepPlan {
 
   @Override
   public int sampledRows() {
-    return sampledRows.size();
+    return samples.length;
+  }
+
+  @Override
+  public int sampledRow(int sample) {
+    return rowsOfSamples[sample];
   }
 
   @Override

@@ -53,7 +53,7 @@ final class DecodeAttention {
     this.out = out;
     this.firstSplits = new int[plan.decodeRows() + 1];
     for (int row = 0; row < plan.decodeRows(); row++) {
-      int context = plan.row(row).position() + 1;
+      int context = plan.row(row).map(token -> token.position() + 1).orElse(0);
       for (int begin = 0; begin < context; begin += SPLIT) {
         int end = Math.min(context, begin + SPLIT);
         splits.add(new Split(row, begin, end, new Softmax(shape.heads())));
@@ -72,7 +72,7 @@ final class DecodeAttention {
 
   private void attend(int index, CpuActivation partial, Scratch scratch) {
     Split split = splits.get(index);
-    Segment segment = plan.row(split.row()).segment();
+    Segment segment = plan.row(split.row()).orElseThrow().segment();
     int heads = shape.heads();
     HostBuffer keys = scratch.buffer(Scratch.Use.KEYS, (long) TILE * width);
     HostBuffer scoreBuffer = scratch.buffer(Scratch.Use.SCORES, (long) heads * TILE);
@@ -119,6 +119,10 @@ final class DecodeAttention {
     float[] sums = scratch.array(Scratch.Use.RESULT, all);
     float[] part = scratch.array(Scratch.Use.ATTENDED, all);
     Arrays.fill(sums, 0, all, 0f);
+    if (plan.row(row).isEmpty()) {
+      out.writeRow(row, sums, 0);
+      return;
+    }
     for (int head = 0; head < shape.heads(); head++) {
       float largest = Float.NEGATIVE_INFINITY;
       for (int i = firstSplits[row]; i < firstSplits[row + 1]; i++) {

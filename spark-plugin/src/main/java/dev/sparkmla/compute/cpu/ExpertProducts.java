@@ -14,12 +14,19 @@ final class ExpertProducts {
   private final CpuActivation in;
   private final CpuRouting routing;
   private final CpuExperts experts;
+  private final RowPlacement placement;
   private final CpuActivation out;
 
-  ExpertProducts(CpuActivation in, CpuRouting routing, CpuExperts experts, CpuActivation out) {
+  ExpertProducts(
+      CpuActivation in,
+      CpuRouting routing,
+      CpuExperts experts,
+      RowPlacement placement,
+      CpuActivation out) {
     this.in = in;
     this.routing = routing;
     this.experts = experts;
+    this.placement = placement;
     this.out = out;
   }
 
@@ -48,19 +55,37 @@ final class ExpertProducts {
     }
   }
 
-  /** By expert, the places {@code row * perToken + i} of the batch that chose it. */
+  /**
+   * By expert, the choices {@code row * perToken + i} of the batch that fell on it, as they are
+   * placed for its GEMMs.
+   */
   private int[][] choices(int first, int rows) {
     int perToken = routing.perToken();
     int[] counts = new int[experts.experts()];
     for (int i = 0; i < rows * perToken; i++) {
-      counts[routing.experts()[first * perToken + i]]++;
+      int expert = routing.experts()[first * perToken + i];
+      if (expert != CpuRouting.NONE) {
+        counts[expert]++;
+      }
     }
-    int[][] places = new int[experts.experts()][];
-    Arrays.setAll(places, expert -> new int[counts[expert]]);
+    int[][] choices = new int[experts.experts()][];
+    Arrays.setAll(choices, expert -> new int[counts[expert]]);
     for (int i = rows * perToken - 1; i >= 0; i--) {
       int expert = routing.experts()[first * perToken + i];
-      places[expert][--counts[expert]] = i;
+      if (expert != CpuRouting.NONE) {
+        choices[expert][--counts[expert]] = i;
+      }
     }
+    Arrays.setAll(choices, expert -> placed(first, choices[expert]));
+    return choices;
+  }
+
+  private int[] placed(int first, int[] choices) {
+    int[] places =
+        placement.place(
+            choices.length, i -> RowPlacement.half(first + choices[i] / routing.perToken()));
+    Arrays.setAll(
+        places, i -> places[i] == RowPlacement.EMPTY ? RowPlacement.EMPTY : choices[places[i]]);
     return places;
   }
 
@@ -83,6 +108,10 @@ final class ExpertProducts {
     HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * hidden);
     Products.View input = new Products.View(gathered, 0, hidden);
     for (int i = 0; i < places.length; i++) {
+      if (places[i] == RowPlacement.EMPTY) {
+        Products.zero(gathered.floats(), i * hidden, hidden);
+        continue;
+      }
       gathered
           .floats()
           .put(
@@ -106,7 +135,9 @@ final class ExpertProducts {
     Products.View output = new Products.View(products, 0, hidden);
     Products.independent(rows, gates, down, 0, hidden, output, false, scratch);
     for (int i = 0; i < places.length; i++) {
-      results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);
+      if (places[i] != RowPlacement.EMPTY) {
+        results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);
+      }
     }
   }
 
@@ -116,10 +147,13 @@ final class ExpertProducts {
     float[] part = scratch.array(Scratch.Use.UP, hidden);
     out.readRow(first + row, sum, 0);
     for (int i = 0; i < routing.perToken(); i++) {
-      int place = row * routing.perToken() + i;
-      results.readRow(place, part, 0);
+      int choice = row * routing.perToken() + i;
+      if (routing.experts()[first * routing.perToken() + choice] == CpuRouting.NONE) {
+        return;
+      }
+      results.readRow(choice, part, 0);
       Vectors.addScaled(
-          sum, 0, routing.weights()[first * routing.perToken() + place], part, 0, hidden);
+          sum, 0, routing.weights()[first * routing.perToken() + choice], part, 0, hidden);
     }
     out.writeRow(first + row, sum, 0);
   }

@@ -31,19 +31,27 @@ final class PrefillAttention {
   private final int width;
   private final Segment segment;
   private final int firstRow;
+  private final int before;
   private final int count;
   private final HostBuffer cache;
   private final CpuActivation out;
   private final int tasks;
   private final Softmax[] softmax;
 
-  /** Attends from rows {@code firstRow ...} of {@code queries}, the segment's. */
+  /**
+   * Attends from the segment's rows.
+   *
+   * @param firstRow the first of them
+   * @param before how many rows before it are computed with them, for nothing but that each of its
+   *     rows has its place in a register tile
+   */
   PrefillAttention(
       CpuActivation queries,
       CpuWeight keyValue,
       AttentionShape shape,
       Segment segment,
       int firstRow,
+      int before,
       HostBuffer cache,
       CpuActivation out) {
     this.queries = Products.View.of(queries);
@@ -56,7 +64,8 @@ final class PrefillAttention {
     this.width = shape.cache().width();
     this.segment = segment;
     this.firstRow = firstRow;
-    this.count = segment.count();
+    this.before = before;
+    this.count = before + segment.count();
     this.cache = cache;
     this.out = out;
     this.tasks = (count + TILE - 1) / TILE;
@@ -137,7 +146,7 @@ final class PrefillAttention {
       Scratch scratch) {
     int begin = task * TILE;
     int rows = Math.min(TILE, count - begin);
-    int firstPosition = segment.position() + begin;
+    int firstPosition = segment.position() - before + begin;
     int lastPosition = firstPosition + rows - 1;
     if (first > lastPosition) {
       return;
@@ -151,7 +160,7 @@ final class PrefillAttention {
     float[] sums = scratch.array(Scratch.Use.RESULT, rows * value);
     float[] factors = scratch.array(Scratch.Use.GATE, rows);
     FloatBuffer result = out.buffer().floats();
-    int resultAt = out.offset() + (firstRow + begin) * out.stride() + head * value;
+    int resultAt = out.offset() + (firstRow - before + begin) * out.stride() + head * value;
     if (first == 0) {
       Arrays.fill(sums, 0, rows * value, 0f);
     } else {
@@ -196,7 +205,7 @@ final class PrefillAttention {
       }
     }
     boolean last = first + tiles * TILE > lastPosition;
-    for (int row = 0; row < rows; row++) {
+    for (int row = Math.max(0, before - begin); row < rows; row++) {
       if (last) {
         Vectors.scale(sums, row * value, value, 1 / running.sum(row));
       }
@@ -206,7 +215,7 @@ final class PrefillAttention {
 
   /** The task's queries, in place, or padded with zeros. */
   private Products.View query(int head, int begin, int rows, int padded, Scratch scratch) {
-    Products.View all = queries.from(firstRow + begin, head * key);
+    Products.View all = queries.from(firstRow - before + begin, head * key);
     if (rows == padded) {
       return all;
     }

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 
@@ -9,9 +10,8 @@ import org.bytedeco.openblas.global.openblas_nolapack;
  *
  * <p>OpenBLAS chooses other kernels for small products and for the last few rows, and they round
  * differently. So rows come in whole {@value #ROW_STEP}s, padded where they are fewer, and enough
- * of them that no product counts as small; then a row's result does not depend on its company. (The
- * kernels for AVX2 without AVX-512 keep a dependence on the row's place: of every twelve rows, the
- * last six round differently from the first.)
+ * of them that no product counts as small; then a row's result does not depend on the other rows.
+ * Over the kernels for AVX2 it still depends on the row's place, which {@link RowPlacement} keeps.
  */
 final class Products {
   /** A multiple of the rows of every kernel's register tile. */
@@ -47,6 +47,49 @@ final class Products {
   /** Makes OpenBLAS compute in the calling thread, process-wide: the threads are ours. */
   static void useCallingThread() {
     openblas_nolapack.blas_set_num_threads(1);
+  }
+
+  /**
+   * How rows must lie over the kernels that OpenBLAS has chosen: equal rows are multiplied, and
+   * their results compared.
+   */
+  static RowPlacement placement() {
+    int columns = PANEL_STEP;
+    int rows = paddedRows(ROW_STEP, columns, columns);
+    try (FloatPointer left = new FloatPointer((long) rows * columns);
+        FloatPointer right = new FloatPointer((long) columns * columns);
+        FloatPointer result = new FloatPointer((long) rows * columns)) {
+      for (int i = 0; i < columns * columns; i++) {
+        right.put(i, 1f / (1 + i));
+      }
+      for (int i = 0; i < rows * columns; i++) {
+        left.put(i, 1f / (3 + i % columns));
+      }
+      openblas_nolapack.cblas_sgemm(
+          ROW_MAJOR,
+          AS_IS,
+          TRANSPOSED,
+          rows,
+          columns,
+          columns,
+          1f,
+          left,
+          columns,
+          right,
+          columns,
+          0f,
+          result,
+          columns);
+      float[] results = new float[rows * columns];
+      result.get(results);
+      for (int row = 1; row < rows; row++) {
+        int at = row * columns;
+        if (!Arrays.equals(results, 0, columns, results, at, at + columns)) {
+          return RowPlacement.IN_HALVES;
+        }
+      }
+      return RowPlacement.DENSE;
+    }
   }
 
   /**

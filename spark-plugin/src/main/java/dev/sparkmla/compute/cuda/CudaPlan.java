@@ -216,6 +216,11 @@ final class CudaPlan implements StepPlan {
     return shape.sampledRows;
   }
 
+  @Override
+  public int sampledRow(int sample) {
+    return sample;
+  }
+
   /** Rows that decode attention computes: {@link #decodeRows} up to the next bucket. */
   int decodeSlots() {
     return decodeSlots;
