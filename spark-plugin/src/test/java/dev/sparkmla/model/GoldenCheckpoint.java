@@ -93,7 +93,7 @@ public final class GoldenCheckpoint {
   }
 
   /** Loads the model. */
-  MlaTransformer load(ComputeBackend backend, CacheSize size) {
+  public MlaTransformer load(ComputeBackend backend, CacheSize size) {
     try (Weights weights = Weights.open(folder)) {
       return MlaTransformer.load(ModelConfig.read(folder), weights, backend, size);
     }

@@ -1,0 +1,131 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.compute.RecordedLogits;
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+
+/**
+ * A request, and what it is answered with when nothing else is computed: over an empty cache, with
+ * the whole prompt in one step and then one generated token in each.
+ *
+ * @param prompt its tokens
+ * @param sampling how tokens are chosen
+ * @param tokens the tokens that are generated
+ * @param logits the logits that each of them is chosen from
+ */
+record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] logits) {
+  private static final int DOCUMENTS = 3;
+  private static final int MOST_OWN_TOKENS = 150;
+
+  /**
+   * Draws requests, and computes each alone. Half of them get only a sixth of the tokens. The cache
+   * is overwritten.
+   *
+   * @param longestPrompt tokens of a prompt at most
+   * @param mostTokens generated tokens at most
+   */
+  static List<RequestAlone> draw(
+      int count,
+      int longestPrompt,
+      int mostTokens,
+      Random random,
+      MlaTransformer model,
+      RecordedLogits recorded) {
+    int vocabulary = model.config().vocabularySize();
+    int[][] documents = new int[DOCUMENTS][];
+    Arrays.setAll(documents, i -> random.ints(longestPrompt, 0, vocabulary).toArray());
+    List<RequestAlone> requests = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int[] document = documents[random.nextInt(DOCUMENTS)];
+      int[] own = random.ints(random.nextInt(MOST_OWN_TOKENS), 0, vocabulary).toArray();
+      int most = i % 2 == 0 ? mostTokens : mostTokens / 6;
+      Sampling sampling =
+          i % 3 == 0
+              ? Sampling.GREEDY
+              : new Sampling(1, 20 * (i % 2), 1 - 0.1f * (i % 4), random.nextLong(), 0);
+      requests.add(
+          compute(
+              Arrays.stream(drawPrompt(document, own, requests, random))
+                  .limit(longestPrompt)
+                  .toArray(),
+              most / 2 + 1 + random.nextInt(most / 2),
+              sampling,
+              random,
+              model,
+              recorded));
+    }
+    return requests;
+  }
+
+  /**
+   * A prompt that the cache may have a part of: one of before again, one of before with what is
+   * generated after it, or the beginning of a document, of whole blocks or not.
+   */
+  private static int[] drawPrompt(
+      int[] document, int[] own, List<RequestAlone> before, Random random) {
+    int kind = before.size() % 5;
+    if (kind < 3) {
+      int beginning = 1 + random.nextInt(document.length);
+      int whole = beginning > 64 && random.nextBoolean() ? beginning / 64 * 64 : beginning;
+      return join(Arrays.copyOf(document, whole), random.nextInt(4) == 0 ? new int[0] : own);
+    }
+    RequestAlone earlier = before.get(random.nextInt(before.size()));
+    return kind == 3 ? join(join(earlier.prompt(), earlier.tokens()), own) : earlier.prompt();
+  }
+
+  private static int[] join(int[] first, int[] second) {
+    return IntStream.concat(Arrays.stream(first), Arrays.stream(second)).toArray();
+  }
+
+  private static RequestAlone compute(
+      int[] prompt,
+      int maxTokens,
+      Sampling sampling,
+      Random random,
+      MlaTransformer model,
+      RecordedLogits recorded) {
+    List<Integer> order = new ArrayList<>();
+    IntStream.range(0, model.cacheBlocks()).forEach(order::add);
+    Collections.shuffle(order, random);
+    int[] blocks =
+        order.stream()
+            .limit(model.config().cacheShape().blocksFor(prompt.length + maxTokens))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    int[] tokens = new int[maxTokens];
+    float[][] logits = new float[maxTokens][];
+    Segment.Role role = Segment.Role.PREFILL;
+    int[] next = prompt;
+    int position = 0;
+    for (int i = 0; i < maxTokens; i++) {
+      Sampling now =
+          new Sampling(
+              sampling.temperature(), sampling.topK(), sampling.topP(), sampling.seed(), i);
+      Segment segment =
+          new Segment(
+              role,
+              new Segment.Tokens.Known(next),
+              position,
+              blocks,
+              List.of(new Segment.Sample(next.length - 1, now)));
+      tokens[i] = model.submit(List.of(segment)).tokens().token(0).orElseThrow();
+      logits[i] = recorded.logits(0);
+      role = Segment.Role.DECODE;
+      position += next.length;
+      next = new int[] {tokens[i]};
+    }
+    return new RequestAlone(prompt, sampling, tokens, logits);
+  }
+
+  /** The same request, for a scheduler. */
+  Sequence sequence() {
+    return new Sequence(prompt, tokens.length, sampling);
+  }
+}
