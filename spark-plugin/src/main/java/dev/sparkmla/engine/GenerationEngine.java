@@ -24,8 +24,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * on a batch's future without an executor of its own runs on one of these threads, and should be
  * short. Batches that wait are not bounded: whoever submits keeps a window of them in flight.
  *
- * <p>The same prompt with the same parameters and seed gets the same tokens, whatever it is batched
- * with. It is generated as often as it is submitted.
+ * <p>On machines of one kind the same prompt with the same parameters and seed gets the same
+ * tokens, because its logits are the same, bit for bit: whatever it is batched with, wherever its
+ * prompt is cut into chunks, whatever part of it the cache has already, and also when it is
+ * computed anew after another sequence took its blocks. It is generated as often as it is
+ * submitted.
  *
  * <p>Thread-safe. It owns its model; the tokenizer is the model folder's.
  */
