@@ -21,11 +21,14 @@ public final class MlaMetadata implements AutoCloseable {
   private final DeviceBuffer splits;
   private final DeviceBuffer lengths;
   private final DeviceBuffer workspace;
+  private final boolean owner;
 
-  private MlaMetadata(CudaContext context, MlaShape shape, int parts, DeviceBuffer[] buffers) {
+  private MlaMetadata(
+      CudaContext context, MlaShape shape, int parts, DeviceBuffer[] buffers, boolean owner) {
     this.context = context;
     this.shape = shape;
     this.parts = parts;
+    this.owner = owner;
     table = buffers[0];
     splits = buffers[1];
     lengths = buffers[2];
@@ -33,22 +36,12 @@ public final class MlaMetadata implements AutoCloseable {
   }
 
   static MlaMetadata allocate(CudaContext context, MlaShape shape) {
-    long[] fields = fields(shape);
-    context.makeCurrent();
-    long[] parts = new long[1];
-    NativeLibrary.check(
-        NativeDecode.smParts(fields, parts), "spark_mla_decode_sm_parts", context.device());
-    long[] workspace = new long[1];
-    NativeLibrary.check(
-        NativeDecode.workspaceSize(fields, workspace),
-        "spark_mla_decode_workspace_size of latent %d and rope %d"
-            .formatted(shape.latentDim(), shape.ropeDim()),
-        context.device());
+    int parts = parts(context, shape);
     long[] sizes = {
-      parts[0] * TABLE_WIDTH * Integer.BYTES,
+      (long) parts * TABLE_WIDTH * Integer.BYTES,
       (shape.batch() + 1L) * Integer.BYTES,
       (long) shape.batch() * Integer.BYTES,
-      Math.max(workspace[0], 16)
+      Math.max(workspaceBytes(context, shape), 16)
     };
     DeviceBuffer[] buffers = new DeviceBuffer[sizes.length];
     try {
@@ -63,13 +56,64 @@ public final class MlaMetadata implements AutoCloseable {
       }
       throw e;
     }
-    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), buffers);
+    return new MlaMetadata(context, shape, parts, buffers, true);
+  }
+
+  private static int parts(CudaContext context, MlaShape shape) {
+    context.makeCurrent();
+    long[] parts = new long[1];
+    NativeLibrary.check(
+        NativeDecode.smParts(fields(shape), parts), "spark_mla_decode_sm_parts", context.device());
+    return Math.toIntExact(parts[0]);
+  }
+
+  private static long workspaceBytes(CudaContext context, MlaShape shape) {
+    context.makeCurrent();
+    long[] bytes = new long[1];
+    NativeLibrary.check(
+        NativeDecode.workspaceSize(fields(shape), bytes),
+        "spark_mla_decode_workspace_size of latent %d and rope %d"
+            .formatted(shape.latentDim(), shape.ropeDim()),
+        context.device());
+    return bytes[0];
   }
 
   /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
   static MlaMetadata over(DeviceBuffer memory, MlaShape shape) {
     return new MlaMetadata(
-        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory, memory});
+        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory, memory}, true);
+  }
+
+  /**
+   * The same memory, used for a step of another shape that needs no more of it: as many heads of
+   * the same dimensions, no more sequences, no wider block table. It ends with this object; closing
+   * it does nothing.
+   *
+   * @throws CudaArgumentException where the shape needs more
+   */
+  public MlaMetadata withShape(MlaShape other) {
+    CudaArgumentException.require(
+        other.batch() <= shape.batch()
+            && other.maxBlocks() <= shape.maxBlocks()
+            && other.queryTokens() == shape.queryTokens()
+            && other.queryHeads() == shape.queryHeads()
+            && other.kvHeads() == shape.kvHeads()
+            && other.latentDim() == shape.latentDim()
+            && other.ropeDim() == shape.ropeDim()
+            && other.splits().equals(shape.splits()),
+        "metadata for %s has no room for %s",
+        shape,
+        other);
+    long needed = workspaceBytes(context, other);
+    CudaArgumentException.require(
+        needed <= workspace.bytes(),
+        "metadata for %s has a workspace of %d bytes, and %s needs %d",
+        shape,
+        workspace.bytes(),
+        other,
+        needed);
+    DeviceBuffer[] buffers = {table, splits, lengths, workspace};
+    return new MlaMetadata(context, other, parts, buffers, false);
   }
 
   /** The sizes it was made for. */
@@ -162,9 +206,11 @@ public final class MlaMetadata implements AutoCloseable {
    */
   @Override
   public void close() {
-    table.close();
-    splits.close();
-    lengths.close();
-    workspace.close();
+    if (owner) {
+      table.close();
+      splits.close();
+      lengths.close();
+      workspace.close();
+    }
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -230,6 +231,23 @@ class MlaDecodeTest {
     assertThatThrownBy(() -> metadata.update(memory.tensor(ElementType.INT32, 2), null))
         .isInstanceOf(CudaArgumentException.class)
         .hasMessageContaining("cacheSeqlens must have the shape [3]");
+  }
+
+  @Test
+  void metadataRefusesAShapeThatItHasNoRoomFor() {
+    MlaShape made = MlaShape.of(8, 1, 16, 100);
+    MlaMetadata metadata = MlaMetadata.over(memory, made);
+    for (MlaShape other :
+        List.of(
+            MlaShape.of(9, 1, 16, 100),
+            MlaShape.of(8, 1, 16, 101),
+            MlaShape.of(8, 2, 16, 100),
+            MlaShape.of(8, 1, 8, 100),
+            made.withSplits(SplitPolicy.fixed(128)))) {
+      assertThatThrownBy(() -> metadata.withShape(other))
+          .isInstanceOf(CudaArgumentException.class)
+          .hasMessageContaining("metadata for " + made + " has no room for " + other);
+    }
   }
 
   @Test
