@@ -20,7 +20,14 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   private final DeviceBuffer splits;
   private final DeviceBuffer lengths;
   private final DeviceBuffer workspace;
-  private final boolean ownsWorkspace;
+  private final Owned owned;
+
+  /** What of its memory ends with this object. */
+  private enum Owned {
+    ALL,
+    SCHEDULE,
+    NOTHING
+  }
 
   private MlaMetadata(
       CudaContext context,
@@ -28,7 +35,7 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
       int parts,
       DeviceBuffer[] schedule,
       DeviceBuffer workspace,
-      boolean ownsWorkspace) {
+      Owned owned) {
     super(context);
     this.shape = shape;
     this.parts = parts;
@@ -36,7 +43,7 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
     splits = schedule[1];
     lengths = schedule[2];
     this.workspace = workspace;
-    this.ownsWorkspace = ownsWorkspace;
+    this.owned = owned;
   }
 
   /** Bytes of workspace that a call of this shape needs, whatever its lengths. */
@@ -54,7 +61,7 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   static MlaMetadata allocate(CudaContext context, MlaShape shape) {
     DeviceBuffer workspace = context.allocate(workspaceBytes(context, shape));
     try {
-      return allocate(context, shape, workspace, true);
+      return allocate(context, shape, workspace, Owned.ALL);
     } catch (RuntimeException e) {
       workspace.close();
       throw e;
@@ -70,11 +77,11 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
         needed,
         shape,
         workspace.bytes());
-    return allocate(context, shape, workspace, false);
+    return allocate(context, shape, workspace, Owned.SCHEDULE);
   }
 
   private static MlaMetadata allocate(
-      CudaContext context, MlaShape shape, DeviceBuffer workspace, boolean ownsWorkspace) {
+      CudaContext context, MlaShape shape, DeviceBuffer workspace, Owned owned) {
     long[] parts = new long[1];
     NativeLibrary.check(
         NativeDecode.smParts(fields(shape), parts), "spark_mla_decode_sm_parts", context.device());
@@ -96,14 +103,50 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
       }
       throw e;
     }
-    return new MlaMetadata(
-        context, shape, Math.toIntExact(parts[0]), schedule, workspace, ownsWorkspace);
+    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), schedule, workspace, owned);
   }
 
   /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
   static MlaMetadata over(DeviceBuffer memory, MlaShape shape) {
     return new MlaMetadata(
-        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory}, memory, false);
+        memory.context(),
+        shape,
+        1,
+        new DeviceBuffer[] {memory, memory, memory},
+        memory,
+        Owned.SCHEDULE);
+  }
+
+  /**
+   * The same memory, used for a step of another shape that needs no more of it: as many heads of
+   * the same dimensions, no more sequences, no wider block table. It ends with this object; closing
+   * it does nothing.
+   *
+   * @throws CudaArgumentException where the shape needs more
+   */
+  public MlaMetadata withShape(MlaShape other) {
+    CudaArgumentException.require(
+        other.batch() <= shape.batch()
+            && other.maxBlocks() <= shape.maxBlocks()
+            && other.queryTokens() == shape.queryTokens()
+            && other.queryHeads() == shape.queryHeads()
+            && other.kvHeads() == shape.kvHeads()
+            && other.latentDim() == shape.latentDim()
+            && other.ropeDim() == shape.ropeDim()
+            && other.splits().equals(shape.splits()),
+        "metadata for %s has no room for %s",
+        shape,
+        other);
+    long needed = workspaceBytes(context, other);
+    CudaArgumentException.require(
+        needed <= workspace.bytes(),
+        "metadata for %s has a workspace of %d bytes, and %s needs %d",
+        shape,
+        workspace.bytes(),
+        other,
+        needed);
+    DeviceBuffer[] schedule = {table, splits, lengths};
+    return new MlaMetadata(context, other, parts, schedule, workspace, Owned.NOTHING);
   }
 
   /** The sizes it was made for. */
@@ -128,10 +171,12 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
 
   /** Bytes of device memory that this object owns: without a workspace that it shares. */
   public long bytes() {
-    return table.bytes()
-        + splits.bytes()
-        + lengths.bytes()
-        + (ownsWorkspace ? workspace.bytes() : 0);
+    long schedule = table.bytes() + splits.bytes() + lengths.bytes();
+    return switch (owned) {
+      case ALL -> schedule + workspace.bytes();
+      case SCHEDULE -> schedule;
+      case NOTHING -> 0;
+    };
   }
 
   /**
@@ -195,10 +240,12 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
    */
   @Override
   public void close() {
-    table.close();
-    splits.close();
-    lengths.close();
-    if (ownsWorkspace) {
+    if (owned != Owned.NOTHING) {
+      table.close();
+      splits.close();
+      lengths.close();
+    }
+    if (owned == Owned.ALL) {
       workspace.close();
     }
   }

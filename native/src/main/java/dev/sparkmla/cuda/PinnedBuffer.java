@@ -14,10 +14,13 @@ public final class PinnedBuffer extends ContextResource {
   private final Pointer memory;
   private final ByteBuffer bytes;
 
-  private PinnedBuffer(CudaContext context, Pointer memory, int size) {
+  /**
+   * @param memory what to free; null where the bytes are the caller's
+   */
+  private PinnedBuffer(CudaContext context, Pointer memory, ByteBuffer bytes) {
     super(context, "pinned buffer");
     this.memory = memory;
-    this.bytes = memory.getByteBuffer(0, size);
+    this.bytes = bytes;
   }
 
   /**
@@ -32,7 +35,12 @@ public final class PinnedBuffer extends ContextResource {
     context.call(
         "cuMemAllocHost of %d bytes".formatted(size),
         () -> JCudaDriver.cuMemAllocHost(memory, size));
-    return new PinnedBuffer(context, memory, size);
+    return new PinnedBuffer(context, memory, memory.getByteBuffer(0, size));
+  }
+
+  /** Over memory of the caller's: for tests, which never reach the driver. */
+  static PinnedBuffer over(CudaContext context, ByteBuffer bytes) {
+    return new PinnedBuffer(context, null, bytes);
   }
 
   /** A new view of all its bytes, in the machine's byte order. */
@@ -54,6 +62,8 @@ public final class PinnedBuffer extends ContextResource {
 
   @Override
   void release() {
-    context().call("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(memory));
+    if (memory != null) {
+      context().call("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(memory));
+    }
   }
 }

@@ -145,4 +145,45 @@ class GpuResourcesTest {
       assertThat(done.millisecondsSince(begun)).isPositive();
     }
   }
+
+  @Test
+  void aCaptureThatFailsLeavesTheStreamUsable() {
+    try (CudaContext context = CudaContext.open(GpuDevice.at(0));
+        CudaStream stream = context.newStream();
+        DeviceBuffer buffer = context.allocate(16)) {
+      int open = context.openResources();
+      List<Runnable> failures =
+          List.of(
+              () -> {
+                throw new IllegalStateException("the work fails");
+              },
+              stream::synchronize);
+      for (int i = 0; i < failures.size(); i++) {
+        byte before = (byte) i;
+        Runnable failure = failures.get(i);
+        buffer.fill(0, 16, before, stream);
+        assertThatThrownBy(
+                () ->
+                    CudaGraph.capture(
+                        stream,
+                        () -> {
+                          buffer.fill(0, 16, (byte) 99, stream);
+                          failure.run();
+                        }))
+            .isInstanceOfAny(IllegalStateException.class, CudaException.class)
+            .isNotInstanceOf(CudaFatalException.class);
+        assertThat(context.openResources()).isEqualTo(open);
+        ByteBuffer bytes = ByteBuffer.allocate(1);
+        buffer.copyToHost(0, bytes, stream);
+        assertThat(bytes.get(0)).as("nothing was carried out").isEqualTo(before);
+      }
+      try (CudaGraph graph =
+          CudaGraph.capture(stream, () -> buffer.fill(0, 16, (byte) 7, stream))) {
+        graph.launch(stream);
+        ByteBuffer bytes = ByteBuffer.allocate(1);
+        buffer.copyToHost(0, bytes, stream);
+        assertThat(bytes.get(0)).isEqualTo((byte) 7);
+      }
+    }
+  }
 }

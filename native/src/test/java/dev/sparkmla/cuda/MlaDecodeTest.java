@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -251,6 +252,23 @@ class MlaDecodeTest {
     assertThatThrownBy(() -> metadata.update(memory.tensor(ElementType.INT32, 2), null))
         .isInstanceOf(CudaArgumentException.class)
         .hasMessageContaining("cacheSeqlens must have the shape [3]");
+  }
+
+  @Test
+  void metadataRefusesAShapeThatItHasNoRoomFor() {
+    MlaShape made = DecodeProblem.deepSeek(8, 1, 16, 100);
+    MlaMetadata metadata = MlaMetadata.over(memory, made);
+    for (MlaShape other :
+        List.of(
+            DecodeProblem.deepSeek(9, 1, 16, 100),
+            DecodeProblem.deepSeek(8, 1, 16, 101),
+            DecodeProblem.deepSeek(8, 2, 16, 100),
+            DecodeProblem.deepSeek(8, 1, 8, 100),
+            made.withSplits(SplitPolicy.BY_LENGTH))) {
+      assertThatThrownBy(() -> metadata.withShape(other))
+          .isInstanceOf(CudaArgumentException.class)
+          .hasMessageContaining("metadata for " + made + " has no room for " + other);
+    }
   }
 
   @Test

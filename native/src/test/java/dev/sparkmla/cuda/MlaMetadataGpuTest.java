@@ -6,6 +6,7 @@ import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -57,6 +58,25 @@ class MlaMetadataGpuTest extends GpuFixture {
       try (MlaMetadata metadata = decode.metadata(shape)) {
         metadata.update(lengths, stream);
         check(metadata, lengths);
+      }
+    }
+  }
+
+  @Test
+  void aSmallerStepUsesTheMemoryOfALargerOne() {
+    Random random = new Random(31);
+    try (MlaMetadata largest = decode.metadata(DecodeProblem.deepSeek(256, 1, 16, 4096))) {
+      for (int i = 0; i < BATCHES; i++) {
+        int[] lengths = new int[1 + random.nextInt(256)];
+        Arrays.setAll(lengths, sequence -> random.nextInt(1 << (1 + random.nextInt(14))));
+        try (MlaMetadata smaller =
+            largest.withShape(
+                DecodeProblem.deepSeek(lengths.length, 1, 16, 16 << random.nextInt(9)))) {
+          if (Arrays.stream(lengths).max().getAsInt() <= smaller.shape().maxTokens()) {
+            smaller.update(lengths, stream);
+            check(smaller, lengths);
+          }
+        }
       }
     }
   }

@@ -44,8 +44,19 @@ public interface ComputeBackend extends AutoCloseable {
    */
   void requireSupported(AttentionShape shape);
 
-  /** Bytes of the device's memory that are free; empty where the host's is used. */
+  /** Bytes of the device's memory that may still be taken; empty where the host's is used. */
   OptionalLong freeMemory();
+
+  /**
+   * Takes the memory that steps within limits need beside weights and cache, so that what {@link
+   * #freeMemory} says afterwards can be given to the cache: no later step within the limits takes
+   * any. A backend over the host's memory takes none beforehand. No step may be pending.
+   *
+   * @param forward computes a step over a cache of at least one block; it is called for some steps
+   *     whose tokens all lie in block 0, and what it computes is thrown away
+   * @throws ComputeException when there is not as much memory
+   */
+  void reserve(StepLimits limits, Forward forward);
 
   /**
    * Copies matrices in, one below the other; each keeps its format, or gets the one that the
@@ -72,7 +83,8 @@ public interface ComputeBackend extends AutoCloseable {
   ExpertWeights uploadExperts(List<GatedSource> experts);
 
   /**
-   * An activation whose elements are undefined.
+   * An activation whose elements are undefined. Activations and routings are closed in the opposite
+   * order in which they were made, as try-with-resources does.
    *
    * @throws ComputeException when there is no memory for it
    */

@@ -21,12 +21,13 @@ public sealed interface CacheSize {
   }
 
   /**
-   * A part of the device's memory that the weights and the workspace of the largest step leave
-   * free.
+   * A part of the device's memory that the weights and the workspace of the steps leave free. All
+   * of it may be given: steps take no more once it is divided.
    *
    * @param fraction the part, in (0, 1]
-   * @param stepTokens tokens of the largest step
-   * @param stepSequences sequences of the largest step
+   * @param stepTokens tokens of a step at most
+   * @param stepSequences sequences that run at once at most, 1 to {@value
+   *     dev.sparkmla.compute.StepLimits#MOST_SEQUENCES}
    */
   record MemoryFraction(double fraction, int stepTokens, int stepSequences) implements CacheSize {}
 }

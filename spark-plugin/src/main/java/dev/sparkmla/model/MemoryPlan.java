@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who gets a device's memory: the weights, the workspace of the largest step, and of what is left a
- * part the cache.
+ * Who gets a device's memory: first the weights, then the workspace that steps need, and a part of
+ * what is left the cache.
  */
 final class MemoryPlan {
   private static final Logger LOGGER = LoggerFactory.getLogger(MemoryPlan.class);
@@ -44,7 +44,7 @@ final class MemoryPlan {
     return backend.freeMemory().orElse(Long.MAX_VALUE);
   }
 
-  /** Notes what the weights left. */
+  /** Looks at the memory that the weights left. */
   void loaded() {
     afterWeights = free();
   }

@@ -10,11 +10,9 @@ import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.compute.StepPlan;
-import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -26,15 +24,12 @@ import java.util.stream.IntStream;
  * caller's.
  */
 public final class MlaTransformer implements LanguageModel {
-  /** Cached tokens of the step that is measured; backends expand fewer of them at once. */
-  private static final int MEASURED_CONTEXT = 1 << 16;
-
   private final ModelConfig config;
   private final ComputeBackend backend;
   private final Resources resources;
   private final Parameters parameters;
-  private LatentCache cache;
-  private final Forward forward = this::compute;
+  private final LatentCache cache;
+  private final Forward forward;
   private final Deque<Step> pending = new ArrayDeque<>();
   private int sampledRowsBefore;
   private boolean closed;
@@ -68,43 +63,19 @@ public final class MlaTransformer implements LanguageModel {
       blocks = ((CacheSize.Blocks) size).count();
     }
     this.cache = owned.own(backend.allocateCache(shape.cache(), config.layers(), blocks));
+    this.forward = plan -> compute(plan, cache);
   }
 
-  /**
-   * Computes the largest steps over a cache of one block, so that the backend has taken its
-   * workspace when the rest of the memory is given away. Every block of their sequences is that
-   * one; what comes out means nothing.
-   */
+  /** Has the backend take its memory before the rest of it is given away. */
   private void takeWorkspace(CacheSize.MemoryFraction share) {
-    Forward measured = this::compute;
-    int most = Math.min(share.stepTokens(), config.contextWindow());
-    int decoding = Math.max(0, Math.min(share.stepSequences(), most) - 1);
+    StepLimits limits =
+        new StepLimits(
+            share.stepTokens(),
+            Math.min(share.stepSequences(), share.stepTokens()),
+            config.contextWindow());
     try (LatentCache one = backend.allocateCache(config.cacheShape(), config.layers(), 1)) {
-      cache = one;
-      for (int decodes : new int[] {0, decoding}) {
-        int prefills = most - decodes;
-        int context = Math.min(config.contextWindow(), prefills + MEASURED_CONTEXT);
-        // A short step leaves slots of the block unwritten, and must not read them.
-        int position = prefills < config.cacheShape().page() ? 0 : context - prefills;
-        List<Segment> segments =
-            new ArrayList<>(
-                Collections.nCopies(decodes, segment(Segment.Role.DECODE, 1, position)));
-        segments.add(segment(Segment.Role.PREFILL, prefills, position));
-        try (StepPlan plan = backend.plan(segments)) {
-          backend.run(plan, measured);
-          backend.tokens(plan);
-        }
-      }
+      backend.reserve(limits, plan -> compute(plan, one));
     }
-  }
-
-  private Segment segment(Segment.Role role, int tokens, int position) {
-    return new Segment(
-        role,
-        new Segment.Tokens.Known(new int[tokens]),
-        position,
-        new int[config.cacheShape().blocksFor(position + tokens)],
-        List.of(new Segment.Sample(tokens - 1, Sampling.GREEDY)));
   }
 
   /**
@@ -197,7 +168,7 @@ public final class MlaTransformer implements LanguageModel {
     int samples = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
     try (StepPlan plan = backend.plan(segments);
         Resources step = new Resources()) {
-      float[][] logits = backend.read(logits(plan, step).orElseThrow());
+      float[][] logits = backend.read(logits(plan, cache, step).orElseThrow());
       return IntStream.range(0, samples)
           .mapToObj(sample -> logits[plan.sampledRow(sample)])
           .toArray(float[][]::new);
@@ -205,19 +176,19 @@ public final class MlaTransformer implements LanguageModel {
   }
 
   /** The operations of a step. */
-  private void compute(StepPlan plan) {
+  private void compute(StepPlan plan, LatentCache latents) {
     try (Resources step = new Resources()) {
-      logits(plan, step).ifPresent(logits -> backend.sample(logits, plan));
+      logits(plan, latents, step).ifPresent(logits -> backend.sample(logits, plan));
     }
   }
 
   /** Logits of the sampled rows; empty when there are none. */
-  private Optional<Activation> logits(StepPlan plan, Resources step) {
+  private Optional<Activation> logits(StepPlan plan, LatentCache latents, Resources step) {
     Activation hidden =
         step.own(backend.allocate(plan.rows(), config.hiddenSize(), Precision.FLOAT32));
     backend.embed(parameters.embedding(), plan, hidden);
     for (Layer layer : parameters.layers()) {
-      layer.mixer().addTo(hidden, plan, cache, backend);
+      layer.mixer().addTo(hidden, plan, latents, backend);
       layer.feedForward().addTo(hidden, plan, backend);
     }
     int rows = plan.sampledRows();

@@ -131,4 +131,27 @@ public enum ModelShapes {
   public ModelConfig config() {
     return config;
   }
+
+  /** The sizes, but for the number of layers and the context window. */
+  public ModelConfig config(int layers, int contextWindow) {
+    return new ModelConfig(
+        config.architecture(),
+        config.vocabularySize(),
+        config.hiddenSize(),
+        layers,
+        config.heads(),
+        config.queryRank(),
+        config.cacheShape(),
+        config.nopeSize(),
+        config.valueSize(),
+        config.attentionBias(),
+        config.intermediateSize(),
+        config.normEpsilon(),
+        config.latentNormEpsilon(),
+        config.tiedEmbedding(),
+        contextWindow,
+        config.rope(),
+        config.experts(),
+        config.generation());
+  }
 }

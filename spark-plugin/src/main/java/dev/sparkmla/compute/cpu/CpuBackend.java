@@ -13,6 +13,7 @@ import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
@@ -80,6 +81,12 @@ public final class CpuBackend implements ComputeBackend {
   @Override
   public OptionalLong freeMemory() {
     return OptionalLong.empty();
+  }
+
+  /** A step takes the host's memory when it needs some. */
+  @Override
+  public void reserve(StepLimits limits, Forward forward) {
+    // There is no memory that somebody else would be given.
   }
 
   @Override

@@ -2,36 +2,38 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.Precision;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.MlaDecode;
-import dev.sparkmla.cuda.MlaMetadata;
 import dev.sparkmla.cuda.MlaPrefill;
-import dev.sparkmla.cuda.MlaShape;
 import dev.sparkmla.cuda.RotaryEmbedding;
-import dev.sparkmla.cuda.SplitPolicy;
 import dev.sparkmla.kvcache.CacheShape;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /** Attention of a step: absorbed for the rows that decode, expanded for those that prefill. */
 final class CudaAttention implements AutoCloseable {
   private final CudaStream stream;
-  private final Gemm products;
+  private final Gemm gemm;
   private final Arena arena;
   private final MlaDecode decode;
   private final MlaPrefill prefill;
-  private final Map<MlaShape, MlaMetadata> metadata = new HashMap<>();
+  private final Runnable moved;
+  private final Map<AttentionShape, DecodeWorkspace> workspaces = new HashMap<>();
 
-  CudaAttention(CudaContext context, CudaStream stream, Gemm products, Arena arena) {
+  /**
+   * Attention without a workspace.
+   *
+   * @param moved is called when addresses change that a graph may have recorded
+   */
+  CudaAttention(CudaContext context, CudaStream stream, Gemm gemm, Arena arena, Runnable moved) {
     this.stream = stream;
-    this.products = products;
+    this.gemm = gemm;
     this.arena = arena;
+    this.moved = moved;
     this.decode = MlaDecode.on(context);
     this.prefill = MlaPrefill.on(context);
   }
@@ -72,7 +74,7 @@ final class CudaAttention implements AutoCloseable {
         plan.positions(0, rows),
         out.heads(0, rows, heads, cache.width(), cache.latent(), cache.rope()),
         stream);
-    products.multiplyHeads(
+    gemm.multiplyHeads(
         queries.heads(0, rows, heads, shape.queryHead(), 0, shape.nope()),
         keyValue.heads(heads, 0, shape.nope()),
         true,
@@ -87,38 +89,31 @@ final class CudaAttention implements AutoCloseable {
       DeviceTensor cache,
       CudaActivation out) {
     // Rows past the plan's lie in the same memory; their length is 0.
-    int rows = plan.decodeSlots();
+    int rows = plan.layout().decodeSlots();
     int heads = shape.heads();
     int latent = shape.cache().latent();
-    MlaShape step =
-        new MlaShape(
-            rows,
-            1,
-            heads,
-            1,
-            latent,
-            shape.cache().rope(),
-            plan.tableWidth(),
-            SplitPolicy.BY_LENGTH);
-    MlaMetadata cut = metadata.computeIfAbsent(step, decode::metadata);
-    if (plan.claimScheduling()) {
-      cut.update(plan.lengths(), stream);
-    }
-    long bytes = (long) rows * heads * Float.BYTES;
-    try (Arena.Block block = arena.take(bytes)) {
+    DecodeWorkspace workspace =
+        workspaces.computeIfAbsent(
+            shape, attention -> new DecodeWorkspace(attention, decode, stream, moved));
+    try (Arena.Block block = decodeLogSumExp(arena, shape, plan.layout())) {
       decode.withKvCache(
           whole(absorbed, rows, heads, shape.cache().width()),
           cache,
           plan.tables(),
           plan.lengths(),
           latent,
-          cut,
+          workspace.of(plan),
           shape.scale(),
           false,
           whole(out, rows, heads, latent),
           DeviceTensor.of(block.buffer(), block.offset(), ElementType.FLOAT32, rows, heads, 1),
           stream);
     }
+  }
+
+  /** Takes memory for float32 {@code [decode slots, heads]}. */
+  static Arena.Block decodeLogSumExp(Arena arena, AttentionShape shape, PlanLayout layout) {
+    return arena.take((long) layout.decodeSlots() * shape.heads() * Float.BYTES);
   }
 
   private static DeviceTensor whole(CudaActivation rows, int count, int heads, int width) {
@@ -141,7 +136,7 @@ final class CudaAttention implements AutoCloseable {
     int heads = shape.heads();
     int latent = shape.cache().latent();
     int value = shape.value();
-    products.multiplyHeads(
+    gemm.multiplyHeads(
         latents.heads(0, rows, heads, latent, 0, latent),
         keyValue.heads(heads, shape.nope(), value),
         false,
@@ -163,18 +158,11 @@ final class CudaAttention implements AutoCloseable {
     DeviceTensor turned =
         queries.heads(first, rows, shape.heads(), shape.queryHead(), shape.nope(), rope);
     rotation.rotate(turned, plan.positions(first, rows), turned, stream);
-    Optional<Arena.Block> logSumExp = Optional.empty();
-    try {
-      for (PrefillRun run : plan.runs()) {
-        if (!run.merge()) {
-          logSumExp.ifPresent(Arena.Block::close);
-          logSumExp = Optional.empty();
-          logSumExp = Optional.of(arena.take((long) shape.heads() * run.rows() * Float.BYTES));
-        }
-        attend(queries, keyValue, shape, plan, run, cache, logSumExp.orElseThrow(), out);
+    try (PrefillBuffers buffers =
+        new PrefillBuffers(arena, shape, rows, plan.layout().mostKeys())) {
+      for (PrefillRun run : plan.layout().runs()) {
+        attend(queries, keyValue, shape, plan, run, cache, buffers, out);
       }
-    } finally {
-      logSumExp.ifPresent(Arena.Block::close);
     }
   }
 
@@ -186,49 +174,40 @@ final class CudaAttention implements AutoCloseable {
       CudaPlan plan,
       PrefillRun run,
       DeviceTensor cache,
-      Arena.Block logSumExp,
+      PrefillBuffers buffers,
       CudaActivation out) {
     int heads = shape.heads();
-    int each = shape.keyValueHead();
     int query = shape.queryHead();
     int value = shape.value();
     int row = plan.decodeRows() + run.firstRow();
-    try (CudaActivation latents =
-            new CudaActivation(arena, run.keys(), shape.cache().latent(), Precision.BFLOAT16);
-        CudaActivation rope =
-            new CudaActivation(arena, run.keys(), shape.cache().rope(), Precision.BFLOAT16);
-        CudaActivation expanded =
-            new CudaActivation(arena, run.keys(), shape.keyValueRows(), Precision.BFLOAT16)) {
-      prefill.gatherCache(
-          cache,
-          plan.tables(run),
-          plan.keyStarts(run),
-          plan.firstKeys(run),
-          latents.tensor(),
-          rope.tensor(),
-          stream);
-      products.multiply(latents.tensor(), keyValue.matrix(), expanded.tensor(), stream);
-      prefill.attention(
-          queries.heads(row, run.rows(), heads, query, 0, query),
-          expanded.heads(0, run.keys(), heads, each, 0, each),
-          rope.tensor(),
-          plan.queryStarts(run),
-          plan.keyStarts(run),
-          plan.queryOffsets(run),
-          shape.nope(),
-          shape.scale(),
-          run.merge(),
-          out.heads(row, run.rows(), heads, value, 0, value),
-          DeviceTensor.of(
-              logSumExp.buffer(), logSumExp.offset(), ElementType.FLOAT32, heads, run.rows()),
-          stream);
-    }
+    prefill.gatherCache(
+        cache,
+        plan.tables(run),
+        plan.keyStarts(run),
+        plan.firstKeys(run),
+        buffers.latents(run),
+        buffers.rope(run),
+        stream);
+    gemm.multiply(buffers.latents(run), keyValue.matrix(), buffers.expanded(run), stream);
+    prefill.attention(
+        queries.heads(row, run.rows(), heads, query, 0, query),
+        buffers.expandedHeads(run),
+        buffers.rope(run),
+        plan.queryStarts(run),
+        plan.keyStarts(run),
+        plan.queryOffsets(run),
+        shape.nope(),
+        shape.scale(),
+        run.merge(),
+        out.heads(row, run.rows(), heads, value, 0, value),
+        buffers.logSumExp(run),
+        stream);
   }
 
   /** Work that uses it must be done. */
   @Override
   public void close() {
-    metadata.values().forEach(MlaMetadata::close);
-    metadata.clear();
+    workspaces.values().forEach(DecodeWorkspace::close);
+    workspaces.clear();
   }
 }

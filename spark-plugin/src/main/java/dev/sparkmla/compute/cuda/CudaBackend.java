@@ -4,7 +4,6 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
-import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
@@ -16,25 +15,18 @@ import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
-import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaException;
-import dev.sparkmla.cuda.CudaFatalException;
-import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
-import dev.sparkmla.cuda.Experts;
 import dev.sparkmla.cuda.ExpertsShape;
-import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RotaryEmbedding;
-import dev.sparkmla.cuda.Router;
-import dev.sparkmla.cuda.RowOperations;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
@@ -43,30 +35,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Supplier;
 
 /**
- * Computes on one Hopper GPU. Weights are bf16 (vectors float32), products take bf16 and add in
+ * Computes on one Hopper GPU. Weights are bf16 (vectors float32), GEMMs take bf16 and add in
  * float32, the residual stream, router logits and logits are float32. Everything is enqueued on one
  * stream; a step that only decodes is padded to the next bucket and, from its second time on,
- * repeated as one graph.
+ * replayed as one graph.
  *
- * <p>Any number of instances may be open in a process, one or more for each device.
+ * <p>Any number of instances may be open in a process, one or more for each device. What belongs to
+ * the device is owned by {@link CudaDevice}; here are the operations over it.
  */
 public final class CudaBackend implements ComputeBackend {
-  private final Resources owned = new Resources();
-  private final CudaContext context;
-  private final CudaStream stream;
-  private final Gemm products;
-  private final RowOperations rows;
-  private final Router router;
-  private final Experts experts;
-  private final CudaAttention attention;
-  private final Arena arena;
-  private final PlanMemory plans;
-  private final StepGraphs graphs;
-  private final WeightLoader loader;
-  private CudaPlan uploaded;
+  private final CudaDevice device;
 
   /**
    * Opens a device.
@@ -76,55 +56,7 @@ public final class CudaBackend implements ComputeBackend {
    * @throws ComputeException when it has no memory for the little that is needed
    */
   public CudaBackend(GpuDevice device) {
-    device.requireHopper();
-    try {
-      this.context = owned.own(CudaContext.open(device));
-      this.stream = owned.own(context.newStream());
-      this.products = owned.own(Gemm.open(context));
-      this.rows = RowOperations.on(context);
-      this.router = Router.on(context);
-      this.experts = Experts.on(context);
-      this.arena = owned.own(new Arena(context));
-      this.plans = owned.own(new PlanMemory(context, stream));
-      this.attention = owned.own(new CudaAttention(context, stream, products, arena));
-      this.graphs = owned.own(new StepGraphs(stream));
-      this.loader = owned.own(new WeightLoader(context, stream));
-    } catch (CudaException failed) {
-      owned.closeAfter(failed);
-      throw failed instanceof CudaFatalException lost
-          ? lost(device, lost)
-          : new ComputeException(
-              "%s could not be opened: %s".formatted(device, failed.getMessage()), failed);
-    } catch (RuntimeException | Error e) {
-      owned.closeAfter(e);
-      throw e;
-    }
-  }
-
-  /** Turns what failed into this room's exceptions. */
-  private <T> T guarded(String doing, Supplier<T> work) {
-    try {
-      return work.get();
-    } catch (CudaFatalException lost) {
-      throw lost(context.device(), lost);
-    } catch (CudaException failed) {
-      throw new ComputeException(
-          "%s failed while %s: %s".formatted(context.device(), doing, failed.getMessage()), failed);
-    }
-  }
-
-  private static DeviceLostException lost(GpuDevice device, CudaFatalException cause) {
-    return new DeviceLostException(
-        "%s is lost to this process: %s".formatted(device, cause.getMessage()), cause);
-  }
-
-  private void guarded(String doing, Runnable work) {
-    guarded(
-        doing,
-        () -> {
-          work.run();
-          return null;
-        });
+    this.device = new CudaDevice(device);
   }
 
   @Override
@@ -137,32 +69,24 @@ public final class CudaBackend implements ComputeBackend {
     return true;
   }
 
-  /** Handles and memory that are in use, for tests. */
-  int liveBlocks() {
-    return arena.live();
+  /** The device, for tests. */
+  CudaDevice device() {
+    return device;
   }
 
   @Override
   public void requireSupported(AttentionShape shape) {
-    attention.requireSupported(shape);
+    device.attention.requireSupported(shape);
   }
 
   @Override
   public OptionalLong freeMemory() {
-    return OptionalLong.of(guarded("asking for its memory", context::freeMemoryBytes));
+    return OptionalLong.of(device.freeMemory());
   }
 
-  private DeviceBuffer allocate(String what, long bytes) {
-    try {
-      return context.allocate(bytes);
-    } catch (CudaFatalException lost) {
-      throw lost(context.device(), lost);
-    } catch (CudaException failed) {
-      throw new ComputeException(
-          "%s has no memory for %s: %d bytes are needed, %d are free"
-              .formatted(context.device(), what, bytes, context.freeMemoryBytes()),
-          failed);
-    }
+  @Override
+  public void reserve(StepLimits limits, Forward forward) {
+    device.reserve(limits, forward);
   }
 
   @Override
@@ -219,7 +143,7 @@ public final class CudaBackend implements ComputeBackend {
 
   /** A buffer of tensors one after the other, {@code elements} in all. */
   private DeviceBuffer load(List<Tensor> tensors, ElementType type, long elements) {
-    DeviceBuffer buffer = allocate(tensors.get(0).toString(), elements * type.bytes());
+    DeviceBuffer buffer = device.allocate(tensors.get(0).toString(), elements * type.bytes());
     try {
       load(tensors, type, buffer, 0);
       return buffer;
@@ -230,12 +154,12 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   private void load(List<Tensor> tensors, ElementType type, DeviceBuffer to, long offset) {
-    guarded(
+    device.guarded(
         "loading " + tensors.get(0),
         () -> {
           long at = offset;
           for (Tensor tensor : tensors) {
-            loader.load(tensor, type, to, at);
+            device.loader.load(tensor, type, to, at);
             at += tensor.elements() * type.bytes();
           }
         });
@@ -247,10 +171,10 @@ public final class CudaBackend implements ComputeBackend {
     int width = sources.get(0).width();
     long each = (long) hidden * width * ElementType.BFLOAT16.bytes();
     String name = sources.get(0).gate().name() + " and all experts beside it";
-    DeviceBuffer gateUp = allocate(name, 2 * each * sources.size());
+    DeviceBuffer gateUp = device.allocate(name, 2 * each * sources.size());
     DeviceBuffer down = null;
     try {
-      down = allocate(name, each * sources.size());
+      down = device.allocate(name, each * sources.size());
       for (int i = 0; i < sources.size(); i++) {
         GatedSource source = sources.get(i);
         load(
@@ -272,14 +196,15 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public Activation allocate(int rowCount, int columns, Precision precision) {
-    return guarded(
-        "allocating activations", () -> new CudaActivation(arena, rowCount, columns, precision));
+    return device.guarded(
+        "allocating activations",
+        () -> new CudaActivation(device.arena, rowCount, columns, precision));
   }
 
   @Override
   public LatentCache allocateCache(CacheShape shape, int layers, int blocks) {
     return new CudaCache(
-        allocate("a cache of " + blocks + " blocks", CudaCache.bytes(shape, layers, blocks)),
+        device.allocate("a cache of " + blocks + " blocks", CudaCache.bytes(shape, layers, blocks)),
         shape,
         layers,
         blocks);
@@ -288,72 +213,60 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public Rotation rotation(
       double[] inverseFrequencies, double factor, boolean interleaved, int positions) {
-    return guarded(
+    return device.guarded(
         "computing angles",
         () ->
             new CudaRotation(
                 RotaryEmbedding.of(
-                    context, inverseFrequencies, factor, interleaved, positions, stream)));
+                    device.context,
+                    inverseFrequencies,
+                    factor,
+                    interleaved,
+                    positions,
+                    device.stream)));
   }
 
   @Override
   public StepPlan plan(List<Segment> segments) {
-    return guarded("planning a step", () -> new CudaPlan(plans, segments));
-  }
-
-  /** The plan, which lies on the device from here on. */
-  private CudaPlan on(StepPlan plan) {
-    CudaPlan wanted = CudaPlan.of(plan);
-    if (uploaded != wanted) {
-      if (wanted.upload()) {
-        graphs.close();
-      }
-      uploaded = wanted;
-    }
-    return wanted;
+    return device.plan(segments);
   }
 
   @Override
   public void run(StepPlan plan, Forward forward) {
-    guarded(
-        "computing a step",
-        () -> {
-          CudaPlan step = on(plan);
-          graphs.run(step, forward);
-          step.download();
-        });
+    device.run(plan, forward);
   }
 
   @Override
   public SampledTokens tokens(StepPlan plan) {
-    return guarded("computing a step", () -> SampledTokens.of(CudaPlan.of(plan).await()));
+    return device.guarded("computing a step", () -> SampledTokens.of(CudaPlan.of(plan).await()));
   }
 
   @Override
   public void embed(Weight table, StepPlan plan, Activation out) {
-    CudaPlan step = on(plan);
-    rows.embed(
+    CudaPlan step = device.on(plan);
+    device.rows.embed(
         CudaWeight.of(table).matrix(),
         step.tokens(),
-        plans.tokens(),
+        device.plans.tokens(),
         CudaActivation.of(out).tensor(),
-        stream);
+        device.stream);
   }
 
   @Override
   public void normalize(Activation in, WeightVector gain, float epsilon, Activation out) {
-    rows.normalize(
+    device.rows.normalize(
         CudaActivation.of(in).tensor(),
         CudaVector.of(gain),
         epsilon,
         CudaActivation.of(out).tensor(),
-        stream);
+        device.stream);
   }
 
   @Override
   public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
     for (CudaRows part : CudaWeight.of(weight).parts()) {
-      products.multiply(CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), stream);
+      device.gemm.multiply(
+          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), device.stream);
     }
     addBias(bias, out);
   }
@@ -361,8 +274,8 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
     for (CudaRows part : CudaWeight.of(weight).parts()) {
-      products.multiplyAdd(
-          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), stream);
+      device.gemm.multiplyAdd(
+          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), device.stream);
     }
     addBias(bias, out);
   }
@@ -374,12 +287,15 @@ public final class CudaBackend implements ComputeBackend {
 
   private void addBias(Optional<WeightVector> bias, Activation out) {
     bias.ifPresent(
-        vector -> rows.addBias(CudaVector.of(vector), CudaActivation.of(out).tensor(), stream));
+        vector ->
+            device.rows.addBias(
+                CudaVector.of(vector), CudaActivation.of(out).tensor(), device.stream));
   }
 
   @Override
   public void gatedActivation(Activation gateUp, Activation out) {
-    rows.gate(CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).tensor(), stream);
+    device.rows.gate(
+        CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).tensor(), device.stream);
   }
 
   @Override
@@ -391,7 +307,7 @@ public final class CudaBackend implements ComputeBackend {
       StepPlan plan,
       LatentCache cache,
       int layer) {
-    CudaPlan step = on(plan);
+    CudaPlan step = device.on(plan);
     CudaRotation.of(rotation)
         .writeCache(
             CudaActivation.of(latents).tensor(),
@@ -401,7 +317,7 @@ public final class CudaBackend implements ComputeBackend {
             step.slots(),
             cache.shape(),
             CudaCache.of(cache).layer(layer),
-            stream);
+            device.stream);
   }
 
   @Override
@@ -412,12 +328,12 @@ public final class CudaBackend implements ComputeBackend {
       Rotation rotation,
       StepPlan plan,
       Activation out) {
-    attention.absorb(
+    device.attention.absorb(
         CudaActivation.of(queries),
         CudaWeight.of(keyValue),
         shape,
         CudaRotation.of(rotation),
-        on(plan),
+        device.on(plan),
         CudaActivation.of(out));
   }
 
@@ -429,10 +345,10 @@ public final class CudaBackend implements ComputeBackend {
       LatentCache cache,
       int layer,
       Activation out) {
-    attention.decode(
+    device.attention.decode(
         CudaActivation.of(absorbed),
         shape,
-        on(plan),
+        device.on(plan),
         CudaCache.of(cache).layer(layer),
         CudaActivation.of(out));
   }
@@ -440,11 +356,11 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void projectValues(
       Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
-    attention.project(
+    device.attention.project(
         CudaActivation.of(latents),
         CudaWeight.of(keyValue),
         shape,
-        on(plan),
+        device.on(plan),
         CudaActivation.of(out));
   }
 
@@ -458,12 +374,12 @@ public final class CudaBackend implements ComputeBackend {
       LatentCache cache,
       int layer,
       Activation out) {
-    attention.prefill(
+    device.attention.prefill(
         CudaActivation.of(queries),
         CudaWeight.of(keyValue),
         shape,
         CudaRotation.of(rotation),
-        on(plan),
+        device.on(plan),
         CudaCache.of(cache).layer(layer),
         CudaActivation.of(out));
   }
@@ -471,63 +387,69 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public Routing route(
       Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
-    CudaRouting routing = CudaRouting.take(arena, logits.rows(), policy.perToken(), on(plan));
-    router.route(
-        CudaActivation.of(logits).tensor(),
-        bias.map(CudaVector::of),
-        policy,
-        routing.idTensor(),
-        routing.weightTensor(),
-        stream);
-    return routing;
+    CudaRouting routing =
+        new CudaRouting(device.arena, logits.rows(), policy.perToken(), device.on(plan));
+    try {
+      device.router.route(
+          CudaActivation.of(logits).tensor(),
+          bias.map(CudaVector::of),
+          policy,
+          routing.ids(),
+          routing.weights(),
+          device.stream);
+      return routing;
+    } catch (RuntimeException | Error e) {
+      routing.close();
+      throw e;
+    }
   }
 
   @Override
   public void experts(Activation in, Routing routing, ExpertWeights weights, Activation out) {
-    CudaRouting chosen = (CudaRouting) routing;
+    CudaRouting chosen = CudaRouting.of(routing);
     CudaExperts matrices = (CudaExperts) weights;
     ExpertsShape shape =
         new ExpertsShape(matrices.experts(), chosen.perToken(), in.columns(), matrices.width());
-    long bytes = experts.workspaceBytes(shape, in.rows());
-    try (Arena.Block block = arena.take(bytes);
+    long bytes = device.experts.workspaceBytes(shape, in.rows());
+    try (Arena.Block block = device.arena.take(bytes);
         DeviceBuffer workspace =
-            DeviceBuffer.borrow(context, block.buffer().address() + block.offset(), bytes)) {
-      experts.add(
+            DeviceBuffer.borrow(device.context, block.buffer().address() + block.offset(), bytes)) {
+      device.experts.add(
           shape,
           CudaActivation.of(in).tensor(),
           Optional.of(chosen.plan().validRows()),
-          chosen.idTensor(),
-          chosen.weightTensor(),
+          chosen.ids(),
+          chosen.weights(),
           matrices.gateUp(),
           matrices.down(),
           workspace,
           CudaActivation.of(out).tensor(),
-          stream);
+          device.stream);
     }
   }
 
   @Override
   public void gatherSampled(Activation in, StepPlan plan, Activation out) {
-    rows.gather(
+    device.rows.gather(
         CudaActivation.of(in).tensor(),
-        on(plan).sampledRowTensor(),
+        device.on(plan).sampledRowTensor(),
         CudaActivation.of(out).tensor(),
-        stream);
+        device.stream);
   }
 
   @Override
   public void sample(Activation logits, StepPlan plan) {
-    CudaPlan step = on(plan);
-    rows.sample(
+    CudaPlan step = device.on(plan);
+    device.rows.sample(
         CudaActivation.of(logits).tensor(),
         step.sampling(),
-        plans.tokens(step.sampledRows()),
-        stream);
+        device.plans.tokens(step.sampledRows()),
+        device.stream);
   }
 
   @Override
   public float[][] read(Activation activation) {
-    return guarded("reading activations", () -> copy(CudaActivation.of(activation)));
+    return device.guarded("reading activations", () -> copy(CudaActivation.of(activation)));
   }
 
   private float[][] copy(CudaActivation activation) {
@@ -537,7 +459,9 @@ public final class CudaBackend implements ComputeBackend {
       int size = tensor.type().bytes();
       ByteBuffer bytes =
           ByteBuffer.allocateDirect(activation.columns() * size).order(ByteOrder.nativeOrder());
-      tensor.buffer().copyToHost(tensor.address() - tensor.buffer().address(), bytes, stream);
+      tensor
+          .buffer()
+          .copyToHost(tensor.address() - tensor.buffer().address(), bytes, device.stream);
       for (int i = 0; i < values[row].length; i++) {
         values[row][i] =
             tensor.type() == ElementType.FLOAT32
@@ -550,7 +474,6 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public void close() {
-    stream.synchronize();
-    owned.close();
+    device.close();
   }
 }

@@ -1,6 +1,6 @@
 package dev.sparkmla.compute.cuda;
 
-import dev.sparkmla.cuda.CudaContext;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.cuda.CudaEvent;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
@@ -9,9 +9,9 @@ import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.PinnedBuffer;
 import java.nio.IntBuffer;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
+import java.util.function.IntFunction;
+import java.util.function.LongFunction;
 
 /**
  * Where steps' plans and tokens cross between host and device. The device has one place for the
@@ -21,56 +21,98 @@ import java.util.List;
 final class PlanMemory implements AutoCloseable {
   private static final int FIRST_WORDS = 1 << 20;
   private static final int FIRST_TOKENS = 1 << 12;
+  private static final int SMALLEST_SLOT = 1 << 16;
 
-  private final CudaContext context;
+  private final LongFunction<DeviceBuffer> deviceMemory;
+  private final IntFunction<PinnedBuffer> hostMemory;
   private final CudaStream stream;
-  private final List<Slot> slots = new ArrayList<>();
+  private final Runnable moved;
+  private final Resources slots = new Resources();
   private final Deque<Slot> free = new ArrayDeque<>();
   private DeviceBuffer plan;
   private DeviceBuffer tokens;
 
-  /** A plan's side of the host. */
-  static final class Slot implements AutoCloseable {
-    private final CudaEvent done;
-    private PinnedBuffer words;
-    private PinnedBuffer tokens;
+  /** A plan's side of the host: its words, and room for the tokens that its step samples. */
+  final class Slot implements AutoCloseable {
+    private PinnedBuffer buffer;
+    private long tokensAt;
+    private CudaEvent done;
     private boolean enqueued;
 
-    private Slot(CudaContext context) {
-      this.done = context.newEvent();
+    /** Makes room, once the copies of before are done. Where it throws, the slot is as before. */
+    private void prepare(int words, int sampled) {
+      if (enqueued) {
+        done.synchronize();
+        enqueued = false;
+      }
+      long needed = Integer.BYTES * ((long) words + sampled);
+      if (buffer == null || buffer.bytes().capacity() < needed) {
+        PinnedBuffer larger = hostMemory.apply(roomFor(needed));
+        if (buffer != null) {
+          buffer.close();
+        }
+        buffer = larger;
+      }
+      tokensAt = (long) Integer.BYTES * words;
+    }
+
+    private static int roomFor(long bytes) {
+      return Math.toIntExact(
+          Math.max(SMALLEST_SLOT, Math.min(2 * bytes, Math.max(bytes, 1L << 30))));
     }
 
     /** The plan's words. */
     IntBuffer words() {
-      return words.bytes().asIntBuffer();
+      return buffer.bytes().asIntBuffer();
+    }
+
+    /** Marks the point after the copies that were enqueued. */
+    private void enqueued() {
+      if (done == null) {
+        done = stream.context().newEvent();
+      }
+      done.record(stream);
+      enqueued = true;
     }
 
     /** Waits for the tokens of a step whose copy was enqueued. */
     int[] await(int count) {
       done.synchronize();
       int[] sampled = new int[count];
-      tokens.bytes().asIntBuffer().get(sampled);
+      buffer.bytes().position((int) tokensAt).asIntBuffer().get(sampled);
       return sampled;
     }
 
     @Override
     public void close() {
-      done.close();
-      if (words != null) {
-        words.close();
+      if (buffer != null) {
+        buffer.close();
       }
-      if (tokens != null) {
-        tokens.close();
+      if (done != null) {
+        done.close();
       }
     }
   }
 
-  PlanMemory(CudaContext context, CudaStream stream) {
-    this.context = context;
+  /**
+   * Takes the first memory on the device.
+   *
+   * @param deviceMemory allocates so many bytes on the device
+   * @param hostMemory allocates so many bytes of page-locked memory on the host
+   * @param moved is called when addresses change, while nothing is running
+   */
+  PlanMemory(
+      LongFunction<DeviceBuffer> deviceMemory,
+      IntFunction<PinnedBuffer> hostMemory,
+      CudaStream stream,
+      Runnable moved) {
+    this.deviceMemory = deviceMemory;
+    this.hostMemory = hostMemory;
     this.stream = stream;
-    this.plan = context.allocate((long) FIRST_WORDS * Integer.BYTES);
+    this.moved = moved;
+    this.plan = deviceMemory.apply((long) FIRST_WORDS * Integer.BYTES);
     try {
-      this.tokens = context.allocate((long) FIRST_TOKENS * Integer.BYTES);
+      this.tokens = deviceMemory.apply((long) FIRST_TOKENS * Integer.BYTES);
     } catch (RuntimeException | Error e) {
       plan.close();
       throw e;
@@ -79,76 +121,79 @@ final class PlanMemory implements AutoCloseable {
 
   /** A slot with room for a plan; its copies of before are done. */
   Slot take(int words, int sampled) {
-    Slot slot = free.poll();
-    if (slot == null) {
-      slot = new Slot(context);
-      slots.add(slot);
+    Slot slot = free.isEmpty() ? slots.own(new Slot()) : free.pop();
+    try {
+      slot.prepare(words, sampled);
+      return slot;
+    } catch (RuntimeException | Error e) {
+      free.push(slot);
+      throw e;
     }
-    if (slot.enqueued) {
-      slot.done.synchronize();
-      slot.enqueued = false;
-    }
-    slot.words = atLeast(slot.words, words);
-    slot.tokens = atLeast(slot.tokens, sampled);
-    return slot;
-  }
-
-  private PinnedBuffer atLeast(PinnedBuffer buffer, int words) {
-    int bytes = Math.max(Integer.BYTES * words, 1 << 16);
-    if (buffer != null && buffer.bytes().capacity() >= bytes) {
-      return buffer;
-    }
-    if (buffer != null) {
-      buffer.close();
-    }
-    return PinnedBuffer.allocate(context, Math.toIntExact(Math.min(2L * bytes, 1L << 30)));
   }
 
   void giveBack(Slot slot) {
     free.push(slot);
   }
 
-  /**
-   * Makes room on the device.
-   *
-   * @return whether addresses have changed; nothing is running then
-   */
-  boolean reserve(int words, int sampled) {
-    long planBytes = (long) words * Integer.BYTES;
-    long tokenBytes = (long) sampled * Integer.BYTES;
-    if (plan.bytes() >= planBytes && tokens.bytes() >= tokenBytes) {
-      return false;
-    }
-    stream.synchronize();
-    if (plan.bytes() < planBytes) {
-      plan.close();
-      plan = context.allocate(2 * planBytes);
-    }
-    if (tokens.bytes() < tokenBytes) {
-      // The step before may have left tokens that the next one goes on with.
-      DeviceBuffer larger = context.allocate(2 * tokenBytes);
-      larger.copyFromDevice(0, tokens, 0, tokens.bytes(), stream);
-      stream.synchronize();
-      tokens.close();
-      tokens = larger;
-    }
-    return true;
+  /** Number of slots that are free. */
+  int freeSlots() {
+    return free.size();
   }
 
-  /** Enqueues the copy of a plan to the device. */
-  void upload(Slot slot, int words) {
-    plan.copyFromPinned(0, slot.words, 0, (long) words * Integer.BYTES, stream);
-    slot.done.record(stream);
-    slot.enqueued = true;
+  /** Makes room on the device. Where it throws, everything is as before. */
+  void reserve(long words, long sampled) {
+    DeviceBuffer largerPlan = plan;
+    DeviceBuffer largerTokens = tokens;
+    try {
+      if (plan.bytes() < bytes(words)) {
+        largerPlan = deviceMemory.apply(bytes(words));
+      }
+      if (tokens.bytes() < bytes(sampled)) {
+        largerTokens = deviceMemory.apply(bytes(sampled));
+        // The step before may have left tokens that the next one goes on with.
+        largerTokens.copyFromDevice(0, tokens, 0, tokens.bytes(), stream);
+      }
+      if (largerPlan == plan && largerTokens == tokens) {
+        return;
+      }
+      stream.synchronize();
+      moved.run();
+    } catch (RuntimeException | Error e) {
+      replace(largerPlan, plan);
+      replace(largerTokens, tokens);
+      throw e;
+    }
+    replace(plan, largerPlan);
+    replace(tokens, largerTokens);
+    plan = largerPlan;
+    tokens = largerTokens;
+  }
+
+  private static long bytes(long words) {
+    return words * Integer.BYTES;
+  }
+
+  private static void replace(DeviceBuffer old, DeviceBuffer kept) {
+    if (old != kept) {
+      old.close();
+    }
+  }
+
+  /** Enqueues the copy of a plan to the device, where room is made for it, and as much to spare. */
+  void upload(Slot slot, int words, int sampled) {
+    if (plan.bytes() < bytes(words) || tokens.bytes() < bytes(sampled)) {
+      reserve(2L * words, 2L * sampled);
+    }
+    plan.copyFromPinned(0, slot.buffer, 0, bytes(words), stream);
+    slot.enqueued();
   }
 
   /** Enqueues the copy of what a step sampled to the host. */
   void download(Slot slot, int sampled) {
     if (sampled > 0) {
-      tokens.copyToPinned(0, slot.tokens, 0, (long) sampled * Integer.BYTES, stream);
+      tokens.copyToPinned(0, slot.buffer, slot.tokensAt, bytes(sampled), stream);
     }
-    slot.done.record(stream);
-    slot.enqueued = true;
+    slot.enqueued();
   }
 
   /** Integers of the plan on the device. */
@@ -169,7 +214,7 @@ final class PlanMemory implements AutoCloseable {
   /** Work that uses it must be done. */
   @Override
   public void close() {
-    slots.forEach(Slot::close);
+    slots.close();
     plan.close();
     tokens.close();
   }

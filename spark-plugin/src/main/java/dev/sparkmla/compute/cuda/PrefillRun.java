@@ -22,8 +22,13 @@ record PrefillRun(
   /** Keys expanded at once; of 16 heads with 128 + 128 elements they take 256 MiB. */
   static final int MOST_KEYS = 32768;
 
-  /** Words of the arrays that it needs on the device: see {@link CudaPlan}. */
+  /** Words of the arrays that it needs on the device: see {@link PlanLayout}. */
   int words() {
+    return words(segments);
+  }
+
+  /** Words of a run of so many segments. */
+  static int words(int segments) {
     return 2 * (segments + 1) + 2 * segments;
   }
 

@@ -226,7 +226,7 @@ class CudaBackendGpuTest {
     }
     try (CudaBackend cuda = new CudaBackend(GpuDevice.at(0))) {
       actual = problem.compute(cuda);
-      assertThat(cuda.liveBlocks()).isZero();
+      assertThat(cuda.device().arena.live()).isZero();
     }
     assertThat(actual.keySet()).isEqualTo(expected.keySet());
     expected.forEach((name, rows) -> assertClose(name, actual.get(name), rows));

@@ -1,0 +1,53 @@
+package dev.sparkmla.compute.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sparkmla.compute.Segment;
+import dev.sparkmla.compute.StepLimits;
+import dev.sparkmla.model.CacheSize;
+import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelShapes;
+import dev.sparkmla.model.RandomParameters;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MeasuredStepsTest {
+  /** The forward pass itself runs, over a backend that takes memory and computes nothing. */
+  @ParameterizedTest(name = "{0}, {1} tokens, {2} sequences of {3}")
+  @CsvSource({
+    "DEEPSEEK_V2_LITE, 1, 1, 1",
+    "DEEPSEEK_V2_LITE, 66, 65, 2",
+    "DEEPSEEK_V2_LITE, 100, 100, 1",
+    "DEEPSEEK_V2_LITE, 200, 100, 2",
+    "DEEPSEEK_V2_LITE, 2048, 256, 163840",
+    "MOONLIGHT_16B_A3B, 37, 9, 100",
+    "MOONLIGHT_16B_A3B, 2048, 1, 300",
+    "MOONLIGHT_16B_A3B, 8192, 64, 5000",
+    "GLM_4_7_FLASH, 50000, 3, 40000",
+    "GLM_4_7_FLASH, 3000, 1000, 3",
+    "YOUTU_LLM_2B, 1000, 7, 70000",
+    "YOUTU_LLM_2B, 300, 300, 300"
+  })
+  void noStepWithinTheLimitsMakesTheArenaGrow(
+      ModelShapes shapes, int tokens, int sequences, int positions) {
+    try (DryBackend backend = new DryBackend();
+        MlaTransformer model =
+            MlaTransformer.load(
+                shapes.config(2, positions),
+                new RandomParameters(1),
+                backend,
+                new CacheSize.MemoryFraction(0.1, tokens, sequences))) {
+      assertThat(backend.arena.live()).isZero();
+      long settled = backend.arena.bytes();
+      StepLimits limits = new StepLimits(tokens, sequences, positions);
+      for (long seed = 0; seed < 300; seed++) {
+        List<Segment> step = new RandomSteps(seed, limits).next();
+        model.submit(step).tokens();
+        assertThat(backend.arena.bytes())
+            .as("seed %d, a step of %s", seed, new PlanLayout(step).shape())
+            .isEqualTo(settled);
+      }
+    }
+  }
+}
