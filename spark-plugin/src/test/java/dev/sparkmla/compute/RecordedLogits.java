@@ -9,12 +9,17 @@ import java.util.Map;
 
 /**
  * The logits of every step that a backend runs. They are computed in memory that is kept, one for
- * each number of sampled rows, so that a step that was recorded leaves its logits there as well.
+ * each number of sampled rows, so that a step that was recorded leaves its logits there as well. It
+ * is taken before any step, because activations are given back in the opposite order.
  */
 public final class RecordedLogits implements AutoCloseable {
+  /** Sampled rows of a step whose memory is taken in advance; more are taken when they come. */
+  private static final int KEPT_ROWS = 64;
+
   private final ComputeBackend backend;
   private final int vocabulary;
   private final ComputeBackend recording;
+  private final Resources owned = new Resources();
   private final Map<Integer, Activation> kept = new HashMap<>();
   private StepPlan plan;
   private float[][] logits;
@@ -34,6 +39,9 @@ public final class RecordedLogits implements AutoCloseable {
                 ComputeBackend.class.getClassLoader(),
                 new Class<?>[] {ComputeBackend.class},
                 handler);
+    for (int rows = 1; rows <= KEPT_ROWS; rows++) {
+      kept.put(rows, allocate(rows));
+    }
   }
 
   /** The backend, for a model. */
@@ -67,13 +75,13 @@ public final class RecordedLogits implements AutoCloseable {
   }
 
   private Activation allocate(int rows) {
-    return backend.allocate(rows, vocabulary, Precision.FLOAT32);
+    return owned.own(backend.allocate(rows, vocabulary, Precision.FLOAT32));
   }
 
   /** Closes the backend; models over it must be closed. */
   @Override
   public void close() {
-    kept.values().forEach(Activation::close);
+    owned.close();
     backend.close();
   }
 }
