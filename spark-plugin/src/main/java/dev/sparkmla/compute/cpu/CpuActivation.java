@@ -5,8 +5,8 @@ import dev.sparkmla.compute.Precision;
 
 /**
  * Float32 rows outside the heap, whatever their precision; of a part, with gaps between them.
- * Behind the last one there is room up to a whole {@link Products#ROW_STEP}, which products read
- * and write and nothing else looks at.
+ * Behind the last one there is room up to a whole {@link Gemm#ROW_STEP}, which products read and
+ * write and nothing else looks at.
  */
 final class CpuActivation implements Activation {
   private final HostMemory memory;
@@ -24,8 +24,7 @@ final class CpuActivation implements Activation {
     this.rows = rows;
     this.columns = columns;
     this.offset = 0;
-    this.buffer =
-        memory.borrow(Math.max(1, (long) Products.wholeSteps(rows) * columns) * Float.BYTES);
+    this.buffer = memory.borrow(Math.max(1, (long) Gemm.wholeSteps(rows) * columns) * Float.BYTES);
   }
 
   private CpuActivation(CpuActivation whole, int offset, int columns) {

@@ -52,8 +52,8 @@ public final class CpuBackend implements ComputeBackend {
     if (threads < 1) {
       throw new IllegalArgumentException("the CPU backend needs ≥ 1 threads, not " + threads);
     }
-    Products.useCallingThread();
-    placement = Products.placement();
+    Gemm.useCallingThread();
+    placement = Gemm.placement();
     workers = new Workers(threads, memory);
   }
 
@@ -213,19 +213,19 @@ public final class CpuBackend implements ComputeBackend {
   private void product(
       Activation in, Weight weight, Optional<WeightVector> bias, Activation out, boolean add) {
     CpuWeight parameters = CpuWeight.of(weight);
-    int rows = Products.wholeSteps(in.rows());
-    int width = Products.panelRows(parameters.rows(), parameters.columns());
+    int rows = Gemm.wholeSteps(in.rows());
+    int width = Gemm.panelRows(parameters.rows(), parameters.columns());
     int panels = (parameters.rows() + width - 1) / width;
-    int height = Products.taskRows(rows, panels, workers.count());
+    int height = Gemm.taskRows(rows, panels, workers.count());
     int tiles = (rows + height - 1) / height;
-    Products.View left = Products.View.of(CpuActivation.of(in));
-    Products.View result = Products.View.of(CpuActivation.of(out));
+    Gemm.View left = Gemm.View.of(CpuActivation.of(in));
+    Gemm.View result = Gemm.View.of(CpuActivation.of(out));
     workers.run(
         panels * tiles,
         (index, scratch) -> {
           int column = index % panels * width;
           int row = index / panels * height;
-          Products.independent(
+          Gemm.independent(
               Math.min(height, rows - row),
               left.from(row, 0),
               parameters,
@@ -329,15 +329,15 @@ public final class CpuBackend implements ComputeBackend {
       StepPlan plan,
       Activation out) {
     CpuWeight parameters = CpuWeight.of(keyValue);
-    Products.View from = Products.View.of(CpuActivation.of(queries));
-    Products.View to = Products.View.of(CpuActivation.of(out));
+    Gemm.View from = Gemm.View.of(CpuActivation.of(queries));
+    Gemm.View to = Gemm.View.of(CpuActivation.of(out));
     CacheShape cache = shape.cache();
     int rows = plan.decodeRows();
     workers.run(
         rows == 0 ? 0 : shape.heads(),
         (head, scratch) -> {
           int query = head * shape.queryHead();
-          Products.independent(
+          Gemm.independent(
               rows,
               cache.latent(),
               shape.nope(),
@@ -348,7 +348,7 @@ public final class CpuBackend implements ComputeBackend {
               to.from(0, head * cache.width()),
               false,
               scratch);
-          Products.copy(
+          Gemm.copy(
               from.from(0, query + shape.nope()),
               to.from(0, head * cache.width() + cache.latent()),
               rows,
@@ -378,13 +378,13 @@ public final class CpuBackend implements ComputeBackend {
   public void projectValues(
       Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
     CpuWeight parameters = CpuWeight.of(keyValue);
-    Products.View from = Products.View.of(CpuActivation.of(latents));
-    Products.View to = Products.View.of(CpuActivation.of(out));
+    Gemm.View from = Gemm.View.of(CpuActivation.of(latents));
+    Gemm.View to = Gemm.View.of(CpuActivation.of(out));
     int rows = plan.decodeRows();
     workers.run(
         rows == 0 ? 0 : shape.heads(),
         (head, scratch) ->
-            Products.independent(
+            Gemm.independent(
                 rows,
                 from.from(0, head * shape.cache().latent()),
                 parameters,
@@ -454,7 +454,7 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void experts(Activation in, Routing routing, ExpertWeights experts, Activation out) {
-    new ExpertProducts(
+    new ExpertGemms(
             CpuActivation.of(in),
             CpuRouting.of(routing),
             CpuExperts.of(experts),

@@ -18,7 +18,7 @@ final class DecodeAttention {
   /** Tokens widened at once. */
   private static final int TILE = 128;
 
-  private final Products.View queries;
+  private final Gemm.View queries;
   private final AttentionShape shape;
   private final int latent;
   private final int width;
@@ -44,7 +44,7 @@ final class DecodeAttention {
       CpuPlan plan,
       HostBuffer cache,
       CpuActivation out) {
-    this.queries = Products.View.of(queries);
+    this.queries = Gemm.View.of(queries);
     this.shape = shape;
     this.latent = shape.cache().latent();
     this.width = shape.cache().width();
@@ -81,13 +81,12 @@ final class DecodeAttention {
     float[] attended = scratch.array(Scratch.Use.ATTENDED, shape.latentWidth());
     float[] sums = scratch.array(Scratch.Use.RESULT, shape.latentWidth());
     Arrays.fill(sums, 0, shape.latentWidth(), 0f);
-    Products.View query =
-        new Products.View(queries.buffer(), split.row() * queries.stride(), width);
+    Gemm.View query = new Gemm.View(queries.buffer(), split.row() * queries.stride(), width);
     for (int begin = split.begin(); begin < split.end(); begin += TILE) {
       int count = Math.min(TILE, split.end() - begin);
       CachedTokens.widen(cache, shape.cache(), segment, begin, count, keys, 0);
-      Products.transposed(
-          heads, count, width, query, keys.at(0), width, new Products.View(scoreBuffer, 0, count));
+      Gemm.transposed(
+          heads, count, width, query, keys.at(0), width, new Gemm.View(scoreBuffer, 0, count));
       scoreBuffer.floats().get(0, scores, 0, heads * count);
       float[] factors = scratch.array(Scratch.Use.GATE, heads);
       for (int head = 0; head < heads; head++) {
@@ -97,14 +96,14 @@ final class DecodeAttention {
                 .see(head, scores, head * count, count, shape.scale(), scratch.exponential());
       }
       scoreBuffer.floats().put(0, scores, 0, heads * count);
-      Products.plain(
+      Gemm.plain(
           heads,
           latent,
           count,
-          new Products.View(scoreBuffer, 0, count),
+          new Gemm.View(scoreBuffer, 0, count),
           keys.at(0),
           width,
-          new Products.View(attendedBuffer, 0, latent));
+          new Gemm.View(attendedBuffer, 0, latent));
       attendedBuffer.floats().get(0, attended, 0, shape.latentWidth());
       for (int head = 0; head < heads; head++) {
         int at = head * latent;

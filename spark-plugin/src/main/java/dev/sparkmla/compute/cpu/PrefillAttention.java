@@ -21,7 +21,7 @@ final class PrefillAttention {
   /** Tokens expanded at once. */
   private static final int RUN = 10 * TILE;
 
-  private final Products.View queries;
+  private final Gemm.View queries;
   private final CpuWeight keyValue;
   private final AttentionShape shape;
   private final int heads;
@@ -54,7 +54,7 @@ final class PrefillAttention {
       int before,
       HostBuffer cache,
       CpuActivation out) {
-    this.queries = Products.View.of(queries);
+    this.queries = Gemm.View.of(queries);
     this.keyValue = keyValue;
     this.shape = shape;
     this.heads = shape.heads();
@@ -113,7 +113,7 @@ final class PrefillAttention {
     int tokens = Math.min(TILE, context - first - tile * TILE);
     int at = tile * TILE * width;
     CachedTokens.widen(cache, shape.cache(), segment, first + tile * TILE, tokens, latents, at);
-    Products.zero(latents.floats(), at + tokens * width, (TILE - tokens) * width);
+    Gemm.zero(latents.floats(), at + tokens * width, (TILE - tokens) * width);
   }
 
   private void expand(
@@ -124,14 +124,14 @@ final class PrefillAttention {
       HostBuffer keys,
       HostBuffer values,
       Scratch scratch) {
-    Products.View from = new Products.View(latents, tile * TILE * width, width);
+    Gemm.View from = new Gemm.View(latents, tile * TILE * width, width);
     int row = head * length + tile * TILE;
-    Products.View toKeys = new Products.View(keys, row * key, key);
-    Products.View toValues = new Products.View(values, row * value, value);
+    Gemm.View toKeys = new Gemm.View(keys, row * key, key);
+    Gemm.View toValues = new Gemm.View(values, row * value, value);
     int first = head * (nope + value);
-    Products.independent(TILE, from, keyValue, first, nope, toKeys, false, scratch);
-    Products.independent(TILE, from, keyValue, first + nope, value, toValues, false, scratch);
-    Products.copy(
+    Gemm.independent(TILE, from, keyValue, first, nope, toKeys, false, scratch);
+    Gemm.independent(TILE, from, keyValue, first + nope, value, toValues, false, scratch);
+    Gemm.copy(
         from.from(0, shape.cache().latent()), toKeys.from(0, nope), TILE, shape.cache().rope());
   }
 
@@ -151,8 +151,8 @@ final class PrefillAttention {
     if (first > lastPosition) {
       return;
     }
-    int padded = Products.paddedRows(rows, TILE, Math.min(key, value));
-    Products.View query = query(head, begin, rows, padded, scratch);
+    int padded = Gemm.paddedRows(rows, TILE, Math.min(key, value));
+    Gemm.View query = query(head, begin, rows, padded, scratch);
     HostBuffer scoreBuffer = scratch.buffer(Scratch.Use.SCORES, (long) padded * TILE);
     HostBuffer attendedBuffer = scratch.buffer(Scratch.Use.ATTENDED, (long) padded * value);
     float[] scores = scratch.array(Scratch.Use.SCORES, padded * TILE);
@@ -172,14 +172,14 @@ final class PrefillAttention {
     Softmax running = softmax[head * tasks + task];
     for (int tile = 0; tile < tiles && first + tile * TILE <= lastPosition; tile++) {
       int row0 = head * length + tile * TILE;
-      Products.transposed(
+      Gemm.transposed(
           padded,
           TILE,
           key,
           query,
           keys.at((long) row0 * key),
           key,
-          new Products.View(scoreBuffer, 0, TILE));
+          new Gemm.View(scoreBuffer, 0, TILE));
       scoreBuffer.floats().get(0, scores, 0, rows * TILE);
       for (int row = 0; row < rows; row++) {
         int seen = Math.min(TILE, firstPosition + row - (first + tile * TILE) + 1);
@@ -191,14 +191,14 @@ final class PrefillAttention {
         Arrays.fill(scores, row * TILE + Math.max(seen, 0), (row + 1) * TILE, 0f);
       }
       scoreBuffer.floats().put(0, scores, 0, padded * TILE);
-      Products.plain(
+      Gemm.plain(
           padded,
           value,
           TILE,
-          new Products.View(scoreBuffer, 0, TILE),
+          new Gemm.View(scoreBuffer, 0, TILE),
           values.at((long) row0 * value),
           value,
-          new Products.View(attendedBuffer, 0, value));
+          new Gemm.View(attendedBuffer, 0, value));
       attendedBuffer.floats().get(0, attended, 0, rows * value);
       for (int row = 0; row < rows; row++) {
         Vectors.scaleAndAdd(sums, row * value, factors[row], attended, row * value, value);
@@ -214,15 +214,15 @@ final class PrefillAttention {
   }
 
   /** The task's queries, in place, or padded with zeros. */
-  private Products.View query(int head, int begin, int rows, int padded, Scratch scratch) {
-    Products.View all = queries.from(firstRow - before + begin, head * key);
+  private Gemm.View query(int head, int begin, int rows, int padded, Scratch scratch) {
+    Gemm.View all = queries.from(firstRow - before + begin, head * key);
     if (rows == padded) {
       return all;
     }
     HostBuffer buffer = scratch.buffer(Scratch.Use.QUERIES, (long) padded * key);
-    Products.View view = new Products.View(buffer, 0, key);
-    Products.copy(all, view, rows, key);
-    Products.zero(buffer.floats(), rows * key, (padded - rows) * key);
+    Gemm.View view = new Gemm.View(buffer, 0, key);
+    Gemm.copy(all, view, rows, key);
+    Gemm.zero(buffer.floats(), rows * key, (padded - rows) * key);
     return view;
   }
 }

@@ -67,7 +67,7 @@ public final class CpuBenchmark {
         (name, time) -> {
           if (name.startsWith("backend ")) {
             String shape = name.substring("backend ".length());
-            double operations = ProductBenchmark.Shape.parse(shape).operations();
+            double operations = GemmBenchmark.Shape.parse(shape).operations();
             double alone = microseconds.get("openBlas " + shape);
             System.out.printf(
                 "| %s | %.0f | %.0f | %.0f | %.0f |%n",

@@ -84,7 +84,7 @@ public class OperationBenchmark {
   }
 
   private Weight weight(int rows, int columns) {
-    return own(ProductBenchmark.drawn(backend, rows, columns, opened.size()));
+    return own(GemmBenchmark.drawn(backend, rows, columns, opened.size()));
   }
 
   private WeightVector gain(int size) {
@@ -93,7 +93,7 @@ public class OperationBenchmark {
 
   private Activation activation(int rows, int columns, Precision precision) {
     Activation made = own(backend.allocate(rows, columns, precision));
-    try (Weight table = ProductBenchmark.drawn(backend, rows, columns, opened.size())) {
+    try (Weight table = GemmBenchmark.drawn(backend, rows, columns, opened.size())) {
       CpuBenchmark.fill(backend, table, made);
     }
     return made;

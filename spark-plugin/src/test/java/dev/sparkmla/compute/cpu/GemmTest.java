@@ -6,11 +6,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** How a product is cut: panels of the weight by rows of the left side. */
-class ProductsTest {
+class GemmTest {
   @ParameterizedTest
   @CsvSource({"1, 256, 32", "256, 768, 256", "576, 256, 288", "2816, 2048, 480", "600, 70, 320"})
   void panelsOfAWeightAreOfOneSize(int rows, int columns, int panel) {
-    assertThat(Products.panelRows(rows, columns)).isEqualTo(panel);
+    assertThat(Gemm.panelRows(rows, columns)).isEqualTo(panel);
   }
 
   @ParameterizedTest
@@ -25,6 +25,6 @@ class ProductsTest {
     "4800, 1, 1, 480"
   })
   void tasksOccupyEveryThread(int rows, int panels, int threads, int taskRows) {
-    assertThat(Products.taskRows(rows, panels, threads)).isEqualTo(taskRows);
+    assertThat(Gemm.taskRows(rows, panels, threads)).isEqualTo(taskRows);
   }
 }

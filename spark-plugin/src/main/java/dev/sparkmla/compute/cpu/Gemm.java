@@ -6,14 +6,14 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 
 /**
- * Matrix products through OpenBLAS, one thread each.
+ * GEMM through OpenBLAS, one thread each.
  *
- * <p>OpenBLAS chooses other kernels for small products and for the last few rows, and they round
+ * <p>OpenBLAS chooses other kernels for small GEMMs and for the last few rows, and they round
  * differently. So rows come in whole {@value #ROW_STEP}s, padded where they are fewer, and enough
- * of them that no product counts as small; then a row's result does not depend on the other rows.
- * Over the kernels for AVX2 it still depends on the row's place, which {@link RowPlacement} keeps.
+ * of them that no GEMM counts as small; then a row's result does not depend on the other rows. Over
+ * the kernels for AVX2 it still depends on the row's place, which {@link RowPlacement} keeps.
  */
-final class Products {
+final class Gemm {
   /** A multiple of the rows of every kernel's register tile. */
   static final int ROW_STEP = 24;
 
@@ -26,7 +26,7 @@ final class Products {
   /** Rows of one call at least, where there are as many. */
   private static final int LEAST_ROWS = 10 * ROW_STEP;
 
-  /** Products of at most so many multiplications are small to OpenBLAS. */
+  /** Gemm of at most so many multiplications are small to OpenBLAS. */
   private static final long SMALL = 1_000_000;
 
   /** Floats of a panel of widened parameters at most, so that caches hold it. */
@@ -42,7 +42,7 @@ final class Products {
   private static final int AS_IS = openblas_nolapack.CblasNoTrans;
   private static final int TRANSPOSED = openblas_nolapack.CblasTrans;
 
-  private Products() {}
+  private Gemm() {}
 
   /** Makes OpenBLAS compute in the calling thread, process-wide: the threads are ours. */
   static void useCallingThread() {

@@ -7,7 +7,7 @@ import java.util.Arrays;
  * The experts' gated products: tokens are grouped by expert, and each group is gathered and
  * multiplied; then each token adds up its experts' results in the order they were chosen.
  */
-final class ExpertProducts {
+final class ExpertGemms {
   /** Tokens taken at once, which bounds the memory of the experts' results. */
   private static final int BATCH = 2048;
 
@@ -17,7 +17,7 @@ final class ExpertProducts {
   private final RowPlacement placement;
   private final CpuActivation out;
 
-  ExpertProducts(
+  ExpertGemms(
       CpuActivation in,
       CpuRouting routing,
       CpuExperts experts,
@@ -104,12 +104,12 @@ final class ExpertProducts {
     CpuWeight down = experts.down(expert);
     int hidden = in.columns();
     int width = down.columns();
-    int rows = Products.wholeSteps(places.length);
+    int rows = Gemm.wholeSteps(places.length);
     HostBuffer gathered = scratch.buffer(Scratch.Use.ROWS, (long) rows * hidden);
-    Products.View input = new Products.View(gathered, 0, hidden);
+    Gemm.View input = new Gemm.View(gathered, 0, hidden);
     for (int i = 0; i < places.length; i++) {
       if (places[i] == RowPlacement.EMPTY) {
-        Products.zero(gathered.floats(), i * hidden, hidden);
+        Gemm.zero(gathered.floats(), i * hidden, hidden);
         continue;
       }
       gathered
@@ -122,8 +122,8 @@ final class ExpertProducts {
     }
     HostBuffer gateUps = scratch.buffer(Scratch.Use.GATE, (long) rows * 2 * width);
     HostBuffer products = scratch.buffer(Scratch.Use.UP, (long) rows * hidden);
-    Products.View gates = new Products.View(gateUps, 0, 2 * width);
-    Products.independent(rows, input, gateUp, 0, 2 * width, gates, false, scratch);
+    Gemm.View gates = new Gemm.View(gateUps, 0, 2 * width);
+    Gemm.independent(rows, input, gateUp, 0, 2 * width, gates, false, scratch);
     float[] values = scratch.array(Scratch.Use.GATE, 2 * width);
     float[] factors = scratch.array(Scratch.Use.UP, width);
     for (int i = 0; i < places.length; i++) {
@@ -132,8 +132,8 @@ final class ExpertProducts {
       Vectors.gate(values, factors, width, scratch);
       gateUps.floats().put(i * 2 * width, values, 0, width);
     }
-    Products.View output = new Products.View(products, 0, hidden);
-    Products.independent(rows, gates, down, 0, hidden, output, false, scratch);
+    Gemm.View output = new Gemm.View(products, 0, hidden);
+    Gemm.independent(rows, gates, down, 0, hidden, output, false, scratch);
     for (int i = 0; i < places.length; i++) {
       if (places[i] != RowPlacement.EMPTY) {
         results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);

@@ -24,7 +24,7 @@ import org.openjdk.jmh.annotations.TearDown;
 /** The backend's product with a bf16 weight, and OpenBLAS's of the same shape in float32 alone. */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
-public class ProductBenchmark {
+public class GemmBenchmark {
   /** A product's {@code rows x outputs x inputs}. */
   record Shape(int rows, int outputs, int inputs) {
     static Shape parse(String text) {

@@ -18,8 +18,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Products of any shape, against a plain sum, alone and in company. */
-class CpuProductTest {
+/** GEMMs of any shape, against a plain sum, alone and in company. */
+class CpuGemmTest {
   private static final int MOST_ROWS = 1100;
 
   @ParameterizedTest
