@@ -161,6 +161,9 @@ public final class GenerationEngine implements AutoCloseable {
     try (model;
         intake) {
       loopEnd.join();
+      if (stepping != null) {
+        Intake.joinUninterruptibly(stepping);
+      }
     }
   }
 }

@@ -169,10 +169,26 @@ final class Intake implements AutoCloseable {
     return Thread.currentThread() == worker;
   }
 
-  /** Waits for the batches that were taken before, then ends the thread. */
+  /** Waits for the batches that were taken before, and until the thread has ended. */
   @Override
   public void close() {
     CompletableFuture.runAsync(() -> {}, executor).join();
     executor.shutdown();
+    joinUninterruptibly(worker);
+  }
+
+  /** Waits until a thread has ended; an interruption meanwhile is kept for the caller. */
+  static void joinUninterruptibly(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 }
