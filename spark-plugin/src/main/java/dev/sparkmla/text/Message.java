@@ -3,7 +3,7 @@ package dev.sparkmla.text;
 /**
  * One message of a conversation.
  *
- * @param role who speaks: system, user, assistant or what the model's template knows
- * @param content what is said
+ * @param role system, user, assistant or what the model's template knows
+ * @param content its text
  */
 public record Message(String role, String content) {}

@@ -51,7 +51,7 @@ public final class Tokenizer implements AutoCloseable {
   /** What tokenizer_config.json adds around a prompt that tokenizer.json may not. */
   private record Frame(OptionalInt first, OptionalInt last) {}
 
-  /** Which spellings must not be parsed in a message, by who speaks. */
+  /** Which spellings must not be parsed in a message, by its role. */
   private record Guard(
       ChatTemplate template, ControlTokens forAssistant, ControlTokens forOthers) {}
 
