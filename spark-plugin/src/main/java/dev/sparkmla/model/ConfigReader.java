@@ -85,11 +85,6 @@ final class ConfigReader {
     if (!activation.equals("silu")) {
       throw fields.wrong("hidden_act", activation, "silu");
     }
-    if (fields.has("quantization_config")) {
-      throw new ModelFormatException(
-          fields.file(),
-          "has quantization_config; expected weights in bf16, f16 or f32 (convert the checkpoint)");
-    }
     if (fields.flag("mlp_bias", false)) {
       throw fields.wrong("mlp_bias", true, "false");
     }

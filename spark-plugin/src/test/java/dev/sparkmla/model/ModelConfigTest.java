@@ -159,7 +159,6 @@ class ModelConfigTest {
         "vocab_size | {}",
         "q_lora_rank | 0",
         "hidden_act | \"gelu\"",
-        "quantization_config | {\"quant_method\":\"fp8\"}",
         "mlp_bias | true",
         "attention_bias | 1",
         "rms_norm_eps | -1",
