@@ -53,6 +53,10 @@ final class ConfigReader {
     refuseUnsupported();
     int layers = fields.integer("num_hidden_layers", 1, LARGEST_LAYERS);
     int heads = fields.integer("num_attention_heads", 1, 1 << 10);
+    fixed(
+        "qk_head_dim",
+        size("qk_nope_head_dim") + ropeSize(),
+        "the sum of qk_nope_head_dim and qk_rope_head_dim");
     fixed("num_key_value_heads", heads, "num_attention_heads; MLA expands keys for each head");
     return new ModelConfig(
         architecture,

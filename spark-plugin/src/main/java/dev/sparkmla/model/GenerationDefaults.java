@@ -71,10 +71,9 @@ public record GenerationDefaults(Set<Integer> endTokens, float temperature, int 
     JsonFields generation = Files.exists(file) ? JsonFields.read(file) : config;
     warnOfUnsupported(generation);
     int vocabulary = config.integer("vocab_size", 1, Integer.MAX_VALUE);
-    Set<Integer> endTokens = generation.tokenIds("eos_token_id", vocabulary);
-    if (endTokens.isEmpty()) {
-      endTokens = config.tokenIds("eos_token_id", vocabulary);
-    }
+    Set<Integer> configured = config.tokenIds("eos_token_id", vocabulary);
+    Set<Integer> own = generation.tokenIds("eos_token_id", vocabulary);
+    Set<Integer> endTokens = own.isEmpty() ? configured : own;
     if (!generation.flag("do_sample", false)) {
       return greedy(endTokens);
     }

@@ -68,8 +68,8 @@ final class TokenizerFile {
     }
     for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
       JsonNode id = token.getValue();
-      if (!isId(id) || ids.get(id.intValue())) {
-        throw wrong("model.vocab's " + token.getKey(), id, "an id of its own");
+      if (!isId(id) || ids.get(id.intValue()) || !isWellFormed(token.getKey())) {
+        throw wrong("model.vocab's " + token.getKey(), id, "a text with an id of its own");
       }
       ids.set(id.intValue());
     }
@@ -77,6 +77,10 @@ final class TokenizerFile {
 
   private static boolean isId(JsonNode id) {
     return id.isInt() && id.intValue() >= 0 && id.intValue() < MOST_TOKENS;
+  }
+
+  private static boolean isWellFormed(String text) {
+    return Tokenizer.wellFormed(text).equals(text);
   }
 
   private void readAdded() {
@@ -92,7 +96,11 @@ final class TokenizerFile {
       JsonNode id = token.path("id");
       String content = token.path("content").asText("");
       boolean own = vocabulary.path(content).isMissingNode() || vocabulary.path(content).equals(id);
-      if (!isId(id) || !token.path("content").isTextual() || content.isEmpty() || !own) {
+      if (!isId(id)
+          || !token.path("content").isTextual()
+          || content.isEmpty()
+          || !own
+          || !isWellFormed(content)) {
         throw wrong(name, token, "an id, which is the vocabulary's, and a content");
       }
       if (!contents.add(content) || !addedIds.add(id.intValue())) {
@@ -138,17 +146,22 @@ final class TokenizerFile {
     if (!unknown.isMissingNode() && !unknown.isNull() && !vocabulary.has(unknown.asText())) {
       throw wrong("model.unk_token", unknown, "a token of model.vocab");
     }
-    String prefix = model.path("continuing_subword_prefix").asText("");
+    for (String key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+      // The library cuts prefixes off tokens that may not have them. Tokens of bytes need neither.
+      if (!model.path(key).asText("").isEmpty() || model.path(key).isContainerNode()) {
+        throw wrong("model." + key, model.path(key), "none");
+      }
+    }
     JsonNode merges = model.path("merges");
     if (!merges.isArray()) {
       throw wrong("model.merges", merges, "a list of pairs of tokens");
     }
     for (int i = 0; i < merges.size(); i++) {
-      checkMerge("model.merges[" + i + "]", merges.get(i), prefix);
+      checkMerge("model.merges[" + i + "]", merges.get(i));
     }
   }
 
-  private void checkMerge(String name, JsonNode merge, String prefix) {
+  private void checkMerge(String name, JsonNode merge) {
     String[] pair =
         merge.isTextual()
             ? merge.textValue().split(" ", -1)
@@ -157,11 +170,7 @@ final class TokenizerFile {
     if (!two || !vocabulary.has(pair[0]) || !vocabulary.has(pair[1])) {
       throw wrong(name, merge, "two tokens of model.vocab");
     }
-    String second =
-        !prefix.isEmpty() && pair[1].startsWith(prefix)
-            ? pair[1].substring(prefix.length())
-            : pair[1];
-    if (!vocabulary.has(pair[0] + second)) {
+    if (!vocabulary.has(pair[0] + pair[1])) {
       throw wrong(name, merge, "two tokens that make one of model.vocab");
     }
   }

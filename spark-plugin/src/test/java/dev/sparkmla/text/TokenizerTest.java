@@ -3,6 +3,8 @@ package dev.sparkmla.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -439,6 +441,9 @@ class TokenizerTest {
         "/model/merges/0 ~ [\"a\"] ~ model.merges[0] is [\"a\"]",
         "/model/unk_token ~ \"zzz\" ~ model.unk_token is \"zzz\"",
         "/model/dropout ~ 0.1 ~ model.dropout is 0.1",
+        "/model/continuing_subword_prefix ~ \"##\" ~ model.continuing_subword_prefix is \"##\"",
+        "/model/end_of_word_suffix ~ [] ~ model.end_of_word_suffix is []",
+        "/added_tokens/1/content ~ \"\\ud83d\" ~ added_tokens[1] is",
         "/model/byte_fallback ~ 1 ~ model.byte_fallback is 1",
         "/added_tokens ~ null ~ added_tokens is null",
         "/added_tokens/1/id ~ 0 ~ added_tokens[1] is",
@@ -457,7 +462,9 @@ class TokenizerTest {
     } else {
       ((ObjectNode) owner).set(pointer.substring(last + 1), replacement);
     }
-    Files.writeString(temporary.resolve("tokenizer.json"), json.toString());
+    ObjectMapper ascii =
+        new ObjectMapper(JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build());
+    Files.write(temporary.resolve("tokenizer.json"), ascii.writeValueAsBytes(json));
 
     assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
         .isInstanceOf(TextFormatException.class)
@@ -477,6 +484,24 @@ class TokenizerTest {
     assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
         .isInstanceOf(TextFormatException.class)
         .hasMessageContaining("tokenizer_config.json: eos_token is <|end|>");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"bos_token\": 1}",
+        "{\"eos_token\": {}}",
+        "{\"eos_token\": [\"<|end|>\"]}",
+        "{\"bos_token\": \"<|bos|>\", \"add_bos_token\": 1}",
+        "{\"bos_token\": \"<|bos|>\", \"bos_token\": \"<|bos|>\"}"
+      })
+  void aConfigurationWithValuesOfTheWrongKindIsNamed(String config) throws IOException {
+    Files.writeString(temporary.resolve("tokenizer.json"), json().toString());
+    Files.writeString(temporary.resolve("tokenizer_config.json"), config);
+
+    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
+        .isInstanceOf(TextFormatException.class)
+        .hasMessageContaining("tokenizer_config.json: ");
   }
 
   @Test
