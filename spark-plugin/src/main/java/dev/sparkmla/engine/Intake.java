@@ -112,7 +112,7 @@ final class Intake implements AutoCloseable {
 
   /** Encodes rows and hands those that can be generated to the stepping thread. */
   private void encode(List<Row> rows, GenerationBatch batch) {
-    List<int[]> ids = encoder.encodeAll(rows.stream().map(Row::prompt).toList());
+    List<Optional<int[]>> ids = encoder.encodeAll(rows.stream().map(Row::prompt).toList());
     List<Generation> generations = new ArrayList<>(rows.size());
     for (int i = 0; i < rows.size(); i++) {
       try {
@@ -136,7 +136,7 @@ final class Intake implements AutoCloseable {
     }
   }
 
-  private Generation generation(GenerationBatch batch, Row row, int[] ids) {
+  private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
     int maxTokens = row.parameters().get(MAX_TOKENS).orElse(defaultMaxTokens);
     int[] prompt = encoder.fit(row.prompt(), ids, maxTokens);
     return new Generation(

@@ -21,6 +21,7 @@ public final class ModelFolder implements AutoCloseable {
   private final Path path;
   private ModelConfig config;
   private PromptText text;
+  private boolean checked;
   private boolean closed;
 
   /** Names a folder; nothing is read yet. */
@@ -40,6 +41,7 @@ public final class ModelFolder implements AutoCloseable {
    */
   public synchronized ModelConfig config() {
     if (config == null) {
+      requireFiles();
       config = ModelConfig.read(path);
     }
     return config;
@@ -48,6 +50,7 @@ public final class ModelFolder implements AutoCloseable {
   /**
    * The tokenizer and the chat template.
    *
+   * @throws ModelFormatException when the folder's files are links to nothing, or pointers to files
    * @throws dev.sparkmla.text.TextFormatException when they cannot be used
    */
   public synchronized PromptText text() {
@@ -55,9 +58,18 @@ public final class ModelFolder implements AutoCloseable {
       throw new IllegalStateException("the model folder " + path + " is closed");
     }
     if (text == null) {
+      requireFiles();
       text = PromptText.open(path);
     }
     return text;
+  }
+
+  /** Before anything is read: what the first reader misses may be what the second one needs. */
+  private void requireFiles() {
+    if (!checked) {
+      FolderFiles.check(path);
+      checked = true;
+    }
   }
 
   /**

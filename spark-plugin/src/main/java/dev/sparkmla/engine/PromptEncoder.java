@@ -4,9 +4,11 @@ import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.TextTooLongException;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -36,37 +38,74 @@ final class PromptEncoder {
   /**
    * Lays out a request's prompt.
    *
-   * @throws RowErrorException if there is no such prompt
+   * @throws RowErrorException if there is no such prompt, or none that the tokenizer takes
    */
   PromptLayout layOut(GenerationRequest request) {
-    return PromptLayout.of(request, tokenizer, template);
+    try {
+      return PromptLayout.of(request, tokenizer, template);
+    } catch (TextTooLongException e) {
+      throw unencodable(e);
+    }
   }
 
-  /** The ids of all prompts, in order, whatever their length. */
-  List<int[]> encodeAll(List<PromptLayout> prompts) {
-    return tokenizer.encodeAll(prompts.stream().map(PromptLayout::whole).toList());
+  /**
+   * The ids of all prompts, in order, whatever their number; none of a prompt whose length alone
+   * says that there are too many.
+   */
+  List<Optional<int[]>> encodeAll(List<PromptLayout> prompts) {
+    Iterator<int[]> ids =
+        tokenizer
+            .encodeAll(
+                prompts.stream()
+                    .filter(prompt -> mayFit(prompt.texts()))
+                    .map(PromptLayout::whole)
+                    .toList())
+            .iterator();
+    return prompts.stream()
+        .map(prompt -> mayFit(prompt.texts()) ? Optional.of(ids.next()) : Optional.<int[]>empty())
+        .toList();
+  }
+
+  private boolean mayFit(List<String> texts) {
+    return characters(texts) <= tokenizer.mostCharacters(Math.min(contextWindow, cacheTokens));
+  }
+
+  private static long characters(List<String> texts) {
+    return texts.stream().mapToLong(String::length).sum();
   }
 
   /**
    * The ids of a prompt, cut as its policy says.
    *
-   * @param ids those of the whole prompt
+   * @param ids those of the whole prompt; none where they are known to be too many
    * @param maxTokens new tokens to leave room for
    * @throws RowErrorException if there are none, or too many
    */
-  int[] fit(PromptLayout prompt, int[] ids, int maxTokens) {
-    if (ids.length == 0) {
+  int[] fit(PromptLayout prompt, Optional<int[]> ids, int maxTokens) {
+    if (ids.isPresent() && ids.get().length == 0) {
       throw new RowErrorException(
           ErrorCode.EMPTY_PROMPT, "The prompt holds nothing that the tokenizer turns into tokens.");
     }
     long room = Math.min(contextWindow, cacheTokens) - maxTokens;
-    if (ids.length <= room) {
-      return ids;
+    if (ids.isPresent() && ids.get().length <= room) {
+      return ids.get();
     }
     if (prompt.overflow() == OverflowPolicy.ERROR || room < 1) {
-      throw tooLong("The prompt has " + ids.length + " tokens", maxTokens);
+      String size =
+          ids.map(all -> all.length + " tokens")
+              .orElseGet(() -> characters(prompt.texts()) + " characters");
+      throw tooLong("The prompt has " + size, maxTokens);
     }
-    return truncate(prompt, maxTokens, (int) room);
+    try {
+      return truncate(prompt, maxTokens, (int) room);
+    } catch (TextTooLongException e) {
+      throw unencodable(e);
+    }
+  }
+
+  private static RowErrorException unencodable(TextTooLongException e) {
+    return new RowErrorException(
+        ErrorCode.PROMPT_TOO_LONG, "The prompt " + e.getMessage() + "; shorten it.");
   }
 
   private int[] truncate(PromptLayout prompt, int maxTokens, int room) {
@@ -79,6 +118,9 @@ final class PromptEncoder {
     for (int i : longestFirst) {
       String whole = texts.get(i);
       texts.set(i, "");
+      if (!mayFit(texts)) {
+        continue;
+      }
       int[] best = encode(prompt, texts);
       if (best.length > room) {
         continue;
@@ -86,7 +128,7 @@ final class PromptEncoder {
       // Bisection: low characters fit, high do not. Encoding is as good as monotonous in the
       // length; what is returned was seen to fit in any case.
       int low = 0;
-      int high = whole.length();
+      int high = (int) Math.min(whole.length(), tokenizer.mostCharacters(room + 1L));
       while (high - low > 1) {
         int kept = (low + high) >>> 1;
         texts.set(i, cut(whole, kept, prompt.overflow()));

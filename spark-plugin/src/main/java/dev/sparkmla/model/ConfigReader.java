@@ -53,6 +53,10 @@ final class ConfigReader {
     refuseUnsupported();
     int layers = fields.integer("num_hidden_layers", 1, LARGEST_LAYERS);
     int heads = fields.integer("num_attention_heads", 1, 1 << 10);
+    fixed(
+        "qk_head_dim",
+        size("qk_nope_head_dim") + ropeSize(),
+        "the sum of qk_nope_head_dim and qk_rope_head_dim");
     fixed("num_key_value_heads", heads, "num_attention_heads; MLA expands keys for each head");
     return new ModelConfig(
         architecture,
@@ -84,11 +88,6 @@ final class ConfigReader {
     String activation = fields.string("hidden_act", "silu");
     if (!activation.equals("silu")) {
       throw fields.wrong("hidden_act", activation, "silu");
-    }
-    if (fields.has("quantization_config")) {
-      throw new ModelFormatException(
-          fields.file(),
-          "has quantization_config; expected weights in bf16, f16 or f32 (convert the checkpoint)");
     }
     if (fields.flag("mlp_bias", false)) {
       throw fields.wrong("mlp_bias", true, "false");

@@ -175,20 +175,40 @@ final class JsonFields {
     return value.doubleValue();
   }
 
-  /** One token id or a list of them; none when the key is absent. */
-  Set<Integer> tokenIds(String key) {
+  /**
+   * One token id or a list of them; none when the key is absent.
+   *
+   * @param vocabulary the number of tokens, which ids are below
+   */
+  Set<Integer> tokenIds(String key, int vocabulary) {
     Set<Integer> ids = new LinkedHashSet<>();
     if (has(key)) {
       JsonNode value = object.get(key);
       Iterable<JsonNode> items = value.isArray() ? value : Set.of(value);
       for (JsonNode item : items) {
-        if (!item.isInt() || item.intValue() < 0) {
-          throw wrong(key, value, "a token id or a list of them");
+        if (!item.isInt() || item.intValue() < 0 || item.intValue() >= vocabulary) {
+          throw wrong(key, value, "a token id below " + vocabulary + " or a list of them");
         }
         ids.add(item.intValue());
       }
     }
     return ids;
+  }
+
+  /**
+   * Whether a key has another value than one that changes nothing; null and absent are that too.
+   */
+  boolean differs(String key, Object neutral) {
+    if (!has(key)) {
+      return false;
+    }
+    JsonNode value = object.get(key);
+    if (neutral instanceof Number number && value.isNumber()) {
+      return value.doubleValue() != number.doubleValue();
+    }
+    return neutral instanceof Boolean flag
+        ? !value.isBoolean() || value.booleanValue() != flag
+        : !(value.isContainerNode() && value.isEmpty());
   }
 
   ModelFormatException wrong(String key, Object value, String expected) {

@@ -176,7 +176,12 @@ final class SafetensorsHeader {
     }
     throw new ModelFormatException(
         file,
-        tensor + " has dtype " + found + "; expected one of " + Arrays.toString(DataType.values()));
+        tensor
+            + " has dtype "
+            + found
+            + "; expected one of "
+            + Arrays.toString(DataType.values())
+            + " (convert the checkpoint)");
   }
 
   private long[] parseNumbers(String what, long most, JsonParser parser) throws IOException {

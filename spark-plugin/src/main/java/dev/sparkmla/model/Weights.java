@@ -29,6 +29,10 @@ public final class Weights implements ParameterSource, AutoCloseable {
   private static final String INDEX = "model.safetensors.index.json";
   private static final Pattern FILE_NAME = Pattern.compile("[^/\\\\:\\p{Cntrl}]+\\.safetensors");
   private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d{1,9})\\..*");
+  private static final String LAYERS = "model.layers.";
+
+  /** What only a layer of multi-token prediction has. */
+  private static final String PREDICTION = ".eh_proj.weight";
 
   private final Path folder;
 
@@ -132,6 +136,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
           file.path(), "tensor " + name + " has shape " + tensor.shape() + "; expected " + shape);
     }
     unread.remove(name);
+    NonFinite.refuse(file.path(), tensor);
     return tensor;
   }
 
@@ -154,16 +159,27 @@ public final class Weights implements ParameterSource, AutoCloseable {
             name -> {
               throw new ModelFormatException(
                   files.get(name).path(),
-                  "tensor " + name + " is unknown to " + config.architecture());
+                  "tensor "
+                      + name
+                      + (layer(name) >= config.layers()
+                          ? " is of a layer past the last one; config.json's num_hidden_layers is "
+                              + config.layers()
+                          : " is unknown to " + config.architecture()));
             });
   }
 
   private boolean leftAside(String name, ModelConfig config) {
-    Matcher layer = LAYER.matcher(name);
+    int layer = layer(name);
     return name.endsWith("rotary_emb.inv_freq")
-        || (layer.matches() && Integer.parseInt(layer.group(1)) >= config.layers())
+        || (layer >= config.layers() && files.containsKey(LAYERS + layer + PREDICTION))
         || (config.tiedEmbedding() && name.equals("lm_head.weight"))
         || files.get(name).tensors().get(name).elements() == 0;
+  }
+
+  /** The number of the layer that a tensor belongs to, or -1. */
+  private static int layer(String name) {
+    Matcher layer = LAYER.matcher(name);
+    return layer.matches() ? Integer.parseInt(layer.group(1)) : -1;
   }
 
   private void refuseClosed() {

@@ -4,6 +4,7 @@ import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.text.ChatTemplateException;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.PromptText;
+import dev.sparkmla.text.TextTooLongException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,19 +107,19 @@ public final class LlmPromptFunction extends Expression
       return null;
     }
     PromptText text = ApplicationModel.folder().text();
-    if (prompt instanceof UTF8String string) {
-      return text.countTokens(string.toString());
-    }
-    Optional<List<Message>> messages = messages((ArrayData) prompt);
-    if (messages.isEmpty()) {
-      return null;
-    }
     try {
+      if (prompt instanceof UTF8String string) {
+        return text.countTokens(string.toString());
+      }
+      Optional<List<Message>> messages = messages((ArrayData) prompt);
+      if (messages.isEmpty()) {
+        return null;
+      }
       return switch (kind) {
         case COUNT_TOKENS -> text.countTokens(messages.get());
         case RENDER_CHAT -> UTF8String.fromString(text.renderChat(messages.get()));
       };
-    } catch (ChatTemplateException refused) {
+    } catch (ChatTemplateException | TextTooLongException refused) {
       return null;
     }
   }

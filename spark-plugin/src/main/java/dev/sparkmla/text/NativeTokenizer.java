@@ -12,24 +12,27 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 final class NativeTokenizer implements AutoCloseable {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private final long handle;
+  private final TextRuns runs;
   private boolean closed;
 
-  private NativeTokenizer(long handle) {
+  private NativeTokenizer(long handle, TextRuns runs) {
     this.handle = handle;
+    this.runs = runs;
   }
 
   /**
    * Builds a tokenizer without truncation and padding.
    *
-   * @param json the text of a tokenizer.json
+   * @param json the text of a tokenizer.json that was checked
+   * @param runs refuses what its patterns do not bear
    * @throws RuntimeException in the library's words when it cannot use the text
    */
-  static NativeTokenizer of(String json) {
+  static NativeTokenizer of(String json, TextRuns runs) {
     NativeLibrary.load();
     long handle = TokenizersLibrary.LIB.createTokenizerFromString(json);
     TokenizersLibrary.LIB.disableTruncation(handle);
     TokenizersLibrary.LIB.disablePadding(handle);
-    return new NativeTokenizer(handle);
+    return new NativeTokenizer(handle, runs);
   }
 
   /**
@@ -37,8 +40,10 @@ final class NativeTokenizer implements AutoCloseable {
    *
    * @param text without lone surrogates
    * @param frame whether the tokenizer adds what it puts around every text, such as a bos token
+   * @throws TextTooLongException when the library might not come back from it
    */
   int[] encode(String text, boolean frame) {
+    requireEncodable(text);
     lock.readLock().lock();
     try {
       refuseClosed();
@@ -58,8 +63,10 @@ final class NativeTokenizer implements AutoCloseable {
    *
    * @param texts without lone surrogates
    * @param frame whether the tokenizer adds what it puts around every text, such as a bos token
+   * @throws TextTooLongException when the library might not come back from one of them
    */
   List<int[]> encodeAll(List<String> texts, boolean frame) {
+    texts.forEach(this::requireEncodable);
     lock.readLock().lock();
     try {
       refuseClosed();
@@ -77,6 +84,15 @@ final class NativeTokenizer implements AutoCloseable {
     } finally {
       lock.readLock().unlock();
     }
+  }
+
+  /**
+   * Refuses a text that the library might not come back from.
+   *
+   * @throws TextTooLongException naming what is too long
+   */
+  void requireEncodable(String text) {
+    runs.check(text);
   }
 
   /** Decodes ids; special tokens leave no text. */

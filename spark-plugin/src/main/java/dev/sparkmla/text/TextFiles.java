@@ -1,8 +1,12 @@
 package dev.sparkmla.text;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -11,7 +15,14 @@ import java.nio.file.Path;
 
 /** Reads the tokenizer's files with one exception for all that can be wrong with them. */
 final class TextFiles {
-  static final ObjectMapper JSON = new ObjectMapper();
+  static final ObjectMapper JSON =
+      new ObjectMapper(
+              JsonFactory.builder()
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  // A vocabulary has 160,000 names, each once: a table of them would only cost.
+                  .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
   /** Published tokenizers reach some 20 MB; a file past this is not read at all. */
   private static final long LARGEST_FILE = 256L << 20;
@@ -27,7 +38,14 @@ final class TextFiles {
       }
       return Files.readString(file);
     } catch (NoSuchFileException e) {
-      throw new TextFormatException(file, "is missing", e);
+      boolean tiktoken = Files.exists(file.resolveSibling("tiktoken.model"));
+      throw new TextFormatException(
+          file,
+          tiktoken && file.endsWith("tokenizer.json")
+              ? "is missing, and tiktoken.model is not read; load the folder with transformers'"
+                  + " AutoTokenizer as a fast tokenizer and save that here"
+              : "is missing",
+          e);
     } catch (CharacterCodingException e) {
       throw new TextFormatException(file, "is not UTF-8", e);
     } catch (IOException e) {
@@ -35,13 +53,13 @@ final class TextFiles {
     }
   }
 
-  static JsonNode readObject(Path file) {
+  static ObjectNode readObject(Path file) {
     try {
       JsonNode root = JSON.readTree(read(file));
-      if (!root.isObject()) {
+      if (!(root instanceof ObjectNode object)) {
         throw new TextFormatException(file, "is not a JSON object");
       }
-      return root;
+      return object;
     } catch (JsonProcessingException e) {
       throw new TextFormatException(file, "is not JSON: " + e.getOriginalMessage(), e);
     }

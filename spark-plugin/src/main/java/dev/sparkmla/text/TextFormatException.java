@@ -1,5 +1,6 @@
 package dev.sparkmla.text;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 
 /**
@@ -17,5 +18,12 @@ public final class TextFormatException extends RuntimeException {
   /** Names the file in front of {@code problem}. */
   public TextFormatException(Path file, String problem, Throwable cause) {
     super(file + ": " + problem, cause);
+  }
+
+  /** Names a field, what it has, shortened, and what was expected. */
+  static TextFormatException ofField(Path file, String field, JsonNode value, String expected) {
+    String found = value.isMissingNode() ? "missing" : value.toString();
+    String shown = found.length() > 100 ? found.substring(0, 100) + "..." : found;
+    return new TextFormatException(file, field + " is " + shown + "; expected " + expected);
   }
 }

@@ -33,6 +33,7 @@ public final class Tokenizer implements AutoCloseable {
   private final NativeTokenizer parsing;
   private final NativeTokenizer guarded;
   private final int vocabularySize;
+  private final OptionalInt longestToken;
   private final Frame frame;
   private final List<AddedToken> markers;
 
@@ -68,6 +69,7 @@ public final class Tokenizer implements AutoCloseable {
     this.parsing = parsing;
     this.guarded = guarded;
     this.vocabularySize = file.largestId() + 1;
+    this.longestToken = file.longestToken();
     this.frame = frame;
     this.secrets = secrets;
     this.guardedIds = guardedIds;
@@ -89,7 +91,7 @@ public final class Tokenizer implements AutoCloseable {
    * @throws TextFormatException when a file is missing or cannot be used
    */
   static Tokenizer open(Path folder, TokenizerConfig config) {
-    TokenizerFile file = TokenizerFile.read(folder.resolve("tokenizer.json"));
+    TokenizerFile file = new TokenizerFile(folder.resolve("tokenizer.json"));
     Frame frame =
         new Frame(
             frameToken("add_bos_token", "bos_token", config, file),
@@ -120,15 +122,16 @@ public final class Tokenizer implements AutoCloseable {
   private static OptionalInt frameToken(
       String switchKey, String key, TokenizerConfig config, TokenizerFile file) {
     Optional<String> content = config.token(key);
-    if (!config.isOn(switchKey) || content.isEmpty()) {
+    if (content.isEmpty()) {
       return OptionalInt.empty();
     }
-    OptionalInt id = file.id(content.get());
+    OptionalInt id = file.addedId(content.get());
     if (id.isEmpty()) {
       throw new TextFormatException(
-          config.file(), key + " is " + content.get() + "; expected a token of tokenizer.json");
+          config.file(),
+          key + " is " + content.get() + "; expected one of tokenizer.json's added_tokens");
     }
-    return id;
+    return config.isOn(switchKey) ? id : OptionalInt.empty();
   }
 
   /** Learns what the guarded tokenizer calls the tokens that go by secret names. */
@@ -177,14 +180,25 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * A bound of the characters that a text of so many tokens can have, to refuse longer ones without
+   * encoding them.
+   *
+   * @return {@link Long#MAX_VALUE} where there is none, as one token may stand for any white space
+   */
+  public long mostCharacters(long tokens) {
+    return longestToken.isPresent() ? tokens * longestToken.getAsInt() : Long.MAX_VALUE;
+  }
+
+  /**
    * Encodes a text, with nothing around it.
    *
    * @return the ids, none for an empty text
+   * @throws TextTooLongException when a run of white space or of other characters is too long
    */
   public int[] encode(String text, SpecialTokens special) {
     return switch (special) {
       case PARSED -> parsing.encode(wellFormed(text), false);
-      case PLAIN_TEXT -> encode(new GuardedPrompt(nameUnspecial(text), false));
+      case PLAIN_TEXT -> encode(prompt(nameUnspecial(text), false));
     };
   }
 
@@ -192,9 +206,17 @@ public final class Tokenizer implements AutoCloseable {
    * Makes a prompt of a text that is to be continued as it stands: what the tokenizer puts around
    * every text (a bos token, mostly) goes around it, and special tokens spelled in it are plain
    * text.
+   *
+   * @throws TextTooLongException when a run of white space or of other characters is too long
    */
   public GuardedPrompt guard(String text) {
-    return new GuardedPrompt(nameUnspecial(text), true);
+    return prompt(nameUnspecial(text), true);
+  }
+
+  /** So that no prompt reaches the library, alone or among others, that it would fall over. */
+  private GuardedPrompt prompt(String text, boolean framed) {
+    guarded.requireEncodable(text);
+    return new GuardedPrompt(text, framed);
   }
 
   /** Gives markers that are no special tokens their secret names, by which they are parsed. */
@@ -209,6 +231,7 @@ public final class Tokenizer implements AutoCloseable {
    * calls).
    *
    * @throws ChatTemplateException when the template refuses the conversation
+   * @throws TextTooLongException when a run of white space or of other characters is too long
    */
   public GuardedPrompt guard(ChatTemplate template, List<Message> messages) {
     Guard guard = guardOf(template);
@@ -226,7 +249,7 @@ public final class Tokenizer implements AutoCloseable {
     for (Map.Entry<String, String> entry : hidden.entrySet()) {
       marked = marked.replace(entry.getValue(), entry.getKey());
     }
-    return new GuardedPrompt(wellFormed(marked), false);
+    return prompt(wellFormed(marked), false);
   }
 
   /** The ids of a text that is to be continued as it stands, as {@link #guard(String)} takes it. */
@@ -238,6 +261,7 @@ public final class Tokenizer implements AutoCloseable {
    * The ids of a conversation, as {@link #guard(ChatTemplate, List)} takes it.
    *
    * @throws ChatTemplateException when the template refuses the conversation
+   * @throws TextTooLongException when a run of white space or of other characters is too long
    */
   public int[] encodeChat(ChatTemplate template, List<Message> messages) {
     return encode(guard(template, messages));

@@ -33,14 +33,33 @@ final class TokenizerConfig {
     return file;
   }
 
-  /** Whether a switch is on; one that is not there is off. */
+  /**
+   * Whether a switch is on; one that is not there is off.
+   *
+   * @throws TextFormatException when it is neither on nor off
+   */
   boolean isOn(String key) {
-    return root.path(key).asBoolean(false);
+    JsonNode value = root.path(key);
+    if (!value.isMissingNode() && !value.isNull() && !value.isBoolean()) {
+      throw TextFormatException.ofField(file, key, value, "true or false");
+    }
+    return value.asBoolean(false);
   }
 
-  /** The content of a named token, such as bos_token. */
+  /**
+   * The content of a named token, such as bos_token.
+   *
+   * @return empty when there is none
+   * @throws TextFormatException when it is not written as a token is
+   */
   Optional<String> token(String name) {
-    return content(root.path(name));
+    JsonNode token = root.path(name);
+    Optional<String> content = content(token);
+    if (content.isEmpty() && !token.isMissingNode() && !token.isNull()) {
+      throw TextFormatException.ofField(
+          file, name, token, "a token: a string, or an object with its content");
+    }
+    return content;
   }
 
   /** The contents of all named tokens. */

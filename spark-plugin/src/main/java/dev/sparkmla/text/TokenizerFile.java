@@ -3,8 +3,10 @@ package dev.sparkmla.text;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
@@ -13,16 +15,18 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * What of a tokenizer.json is wanted in Java: its vocabulary's extent and its added tokens. The
- * native library reads the rest.
+ * A tokenizer.json, checked: what is wrong with it is said here, since the native library, which
+ * runs it, ends the process where it meets what it does not expect. Java itself wants its
+ * vocabulary's extent and its added tokens.
  */
 final class TokenizerFile {
   /**
    * A token that is found in a text before the model splits it.
    *
    * @param special whether its owner calls it special: it marks structure and leaves no text
+   * @param strips whether it takes the white space beside it
    */
-  record AddedToken(int id, String content, boolean special) {
+  record AddedToken(int id, String content, boolean special, boolean strips) {
     /** Whether it may mark structure: not a lone character or a run of spaces. */
     boolean canMark() {
       return special
@@ -30,36 +34,149 @@ final class TokenizerFile {
     }
   }
 
+  /** No vocabulary is near this; it bounds what is kept by id. */
+  private static final int MOST_TOKENS = 1 << 24;
+
   private final Path file;
-  private final JsonNode root;
+  private final ObjectNode root;
   private final JsonNode vocabulary;
   private final List<AddedToken> added = new ArrayList<>();
+  private final BitSet ids = new BitSet();
+  private final TokenizerComponents components;
 
-  private TokenizerFile(Path file, JsonNode root) {
+  /**
+   * Reads and checks a file.
+   *
+   * @throws TextFormatException when it is missing or the native library cannot be trusted with it
+   */
+  TokenizerFile(Path file) {
     this.file = file;
-    this.root = root;
+    this.root = TextFiles.readObject(file);
+    // Nothing is truncated or padded, so what the file says of it need not be checked.
+    root.putNull("truncation");
+    root.putNull("padding");
     this.vocabulary = root.path("model").path("vocab");
+    readVocabulary();
+    readAdded();
+    checkModel(root.path("model"));
+    this.components = TokenizerComponents.check(file, root, ids::get);
   }
 
-  static TokenizerFile read(Path file) {
-    TokenizerFile tokenizer = new TokenizerFile(file, TextFiles.readObject(file));
-    if (!tokenizer.vocabulary.isContainerNode()) {
-      throw new TextFormatException(file, "lacks model.vocab");
+  private void readVocabulary() {
+    if (!vocabulary.isObject()) {
+      throw wrong("model.vocab", vocabulary, "an object of ids by token");
+    }
+    for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
+      JsonNode id = token.getValue();
+      if (!isId(id) || ids.get(id.intValue()) || !isWellFormed(token.getKey())) {
+        throw wrong("model.vocab's " + token.getKey(), id, "a text with an id of its own");
+      }
+      ids.set(id.intValue());
+    }
+  }
+
+  private static boolean isId(JsonNode id) {
+    return id.isInt() && id.intValue() >= 0 && id.intValue() < MOST_TOKENS;
+  }
+
+  private static boolean isWellFormed(String text) {
+    return Tokenizer.wellFormed(text).equals(text);
+  }
+
+  private void readAdded() {
+    JsonNode tokens = root.path("added_tokens");
+    if (!tokens.isArray()) {
+      throw wrong("added_tokens", tokens, "a list of tokens, without any where there are none");
     }
     Set<String> contents = new HashSet<>();
-    for (JsonNode token : tokenizer.root.path("added_tokens")) {
+    Set<Integer> addedIds = new HashSet<>();
+    for (int i = 0; i < tokens.size(); i++) {
+      JsonNode token = tokens.get(i);
+      String name = "added_tokens[" + i + "]";
+      JsonNode id = token.path("id");
       String content = token.path("content").asText("");
-      if (!token.path("id").isInt() || token.path("id").intValue() < 0 || content.isEmpty()) {
-        throw new TextFormatException(
-            file, "has the added token " + token + "; expected an id and a content");
+      boolean own = vocabulary.path(content).isMissingNode() || vocabulary.path(content).equals(id);
+      if (!isId(id)
+          || !token.path("content").isTextual()
+          || content.isEmpty()
+          || !own
+          || !isWellFormed(content)) {
+        throw wrong(name, token, "an id, which is the vocabulary's, and a content");
       }
-      if (contents.add(content)) {
-        tokenizer.added.add(
-            new AddedToken(
-                token.get("id").intValue(), content, token.path("special").asBoolean(false)));
+      if (!contents.add(content) || !addedIds.add(id.intValue())) {
+        throw wrong(name, token, "an id and a content that no other has");
+      }
+      ids.set(id.intValue());
+      added.add(
+          new AddedToken(
+              id.intValue(),
+              content,
+              flag(name, token, "special"),
+              flag(name, token, "lstrip") | flag(name, token, "rstrip")));
+      flag(name, token, "single_word");
+      flag(name, token, "normalized");
+    }
+    if (ids.isEmpty()) {
+      throw wrong("model.vocab", vocabulary, "tokens");
+    }
+  }
+
+  private boolean flag(String name, JsonNode object, String key) {
+    JsonNode value = object.path(key);
+    if (!value.isMissingNode() && !value.isBoolean()) {
+      throw wrong(name + "." + key, value, "true or false");
+    }
+    return value.asBoolean(false);
+  }
+
+  /** Byte pair encoding, whose merges make tokens of tokens. */
+  private void checkModel(JsonNode model) {
+    // Files that older libraries wrote have no type; all others are told from it.
+    if (!model.path("type").asText("BPE").equals("BPE")) {
+      throw wrong("model.type", model.path("type"), "BPE");
+    }
+    if (model.path("dropout").asDouble(0) != 0) {
+      throw wrong(
+          "model.dropout", model.path("dropout"), "none: a text has the same tokens always");
+    }
+    for (String key : List.of("fuse_unk", "byte_fallback", "ignore_merges")) {
+      flag("model", model, key);
+    }
+    JsonNode unknown = model.path("unk_token");
+    if (!unknown.isMissingNode() && !unknown.isNull() && !vocabulary.has(unknown.asText())) {
+      throw wrong("model.unk_token", unknown, "a token of model.vocab");
+    }
+    for (String key : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+      // The library cuts prefixes off tokens that may not have them. Tokens of bytes need neither.
+      if (!model.path(key).asText("").isEmpty() || model.path(key).isContainerNode()) {
+        throw wrong("model." + key, model.path(key), "none");
       }
     }
-    return tokenizer;
+    JsonNode merges = model.path("merges");
+    if (!merges.isArray()) {
+      throw wrong("model.merges", merges, "a list of pairs of tokens");
+    }
+    for (int i = 0; i < merges.size(); i++) {
+      checkMerge("model.merges[" + i + "]", merges.get(i));
+    }
+  }
+
+  private void checkMerge(String name, JsonNode merge) {
+    String[] pair =
+        merge.isTextual()
+            ? merge.textValue().split(" ", -1)
+            : new String[] {merge.path(0).asText(""), merge.path(1).asText("")};
+    boolean two = pair.length == 2 && (merge.isTextual() || merge.size() == 2);
+    if (!two || !vocabulary.has(pair[0]) || !vocabulary.has(pair[1])) {
+      throw wrong(name, merge, "two tokens of model.vocab");
+    }
+    if (!vocabulary.has(pair[0] + pair[1])) {
+      throw wrong(name, merge, "two tokens that make one of model.vocab");
+    }
+  }
+
+  private TextFormatException wrong(String field, JsonNode value, String expected) {
+    return TextFormatException.ofField(file, field, value, expected);
   }
 
   List<AddedToken> added() {
@@ -68,31 +185,38 @@ final class TokenizerFile {
 
   /** The largest id of any token. */
   int largestId() {
-    long largest = vocabulary.isArray() ? vocabulary.size() - 1 : -1;
-    if (vocabulary.isObject()) {
-      for (JsonNode id : vocabulary) {
-        largest = Math.max(largest, id.asLong(-1));
-      }
-    }
-    for (AddedToken token : added) {
-      largest = Math.max(largest, token.id());
-    }
-    if (largest < 0 || largest >= Integer.MAX_VALUE) {
-      throw new TextFormatException(file, "has " + largest + " as its largest token id");
-    }
-    return (int) largest;
+    return ids.length() - 1;
   }
 
-  /** The id of a token by its content. */
-  OptionalInt id(String content) {
-    for (AddedToken token : added) {
-      if (token.content().equals(content)) {
-        return OptionalInt.of(token.id());
-      }
+  /**
+   * The most bytes of a text that one token stands for; empty where a token may stand for any
+   * number, because white space or what is replaced is left out.
+   */
+  OptionalInt longestToken() {
+    if (components.shortens() || added.stream().anyMatch(AddedToken::strips)) {
+      return OptionalInt.empty();
     }
-    return vocabulary.isObject() && vocabulary.path(content).isInt()
-        ? OptionalInt.of(vocabulary.get(content).intValue())
-        : OptionalInt.empty();
+    int longest = 1;
+    for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
+      longest = Math.max(longest, bytes(token.getKey()));
+    }
+    for (AddedToken token : added) {
+      longest = Math.max(longest, bytes(token.content()));
+    }
+    return OptionalInt.of(longest);
+  }
+
+  /** At least as many as a text has in UTF-8, and as a token of bytes has characters. */
+  private static int bytes(String token) {
+    return token.getBytes(StandardCharsets.UTF_8).length;
+  }
+
+  /** The id of an added token by its content. */
+  OptionalInt addedId(String content) {
+    return added.stream()
+        .filter(token -> token.content().equals(content))
+        .mapToInt(AddedToken::id)
+        .findFirst();
   }
 
   NativeTokenizer load() {
@@ -106,35 +230,21 @@ final class TokenizerFile {
     ObjectNode renamed = root.deepCopy();
     List<JsonNode> kept = new ArrayList<>();
     List<JsonNode> last = new ArrayList<>();
-    Set<String> known = modelTokens(contents.keySet());
     for (Iterator<JsonNode> tokens = renamed.path("added_tokens").iterator(); tokens.hasNext(); ) {
       ObjectNode token = (ObjectNode) tokens.next();
       String content = token.get("content").textValue();
       token.put("content", contents.getOrDefault(content, content));
-      (known.contains(content) ? last : kept).add(token);
+      (contents.containsKey(content) && vocabulary.has(content) ? last : kept).add(token);
     }
     kept.addAll(last);
     renamed.putArray("added_tokens").addAll(kept);
     return load(renamed);
   }
 
-  private Set<String> modelTokens(Set<String> contents) {
-    Set<String> known = new HashSet<>();
-    if (vocabulary.isObject()) {
-      contents.stream().filter(vocabulary::has).forEach(known::add);
-    } else {
-      for (JsonNode piece : vocabulary) {
-        if (contents.contains(piece.path(0).asText())) {
-          known.add(piece.path(0).asText());
-        }
-      }
-    }
-    return known;
-  }
-
   private NativeTokenizer load(JsonNode json) {
     try {
-      return NativeTokenizer.of(TextFiles.JSON.writeValueAsString(json));
+      return NativeTokenizer.of(
+          TextFiles.JSON.writeValueAsString(json), new TextRuns(components.work()));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     } catch (RuntimeException e) {

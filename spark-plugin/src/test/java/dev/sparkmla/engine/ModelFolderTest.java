@@ -17,6 +17,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ModelFolderTest {
   private static final Set<String> TEXT_FILES = Set.of("tokenizer.json", "tokenizer_config.json");
@@ -107,6 +109,68 @@ class ModelFolderTest {
     try (ModelFolder folder = new ModelFolder(path)) {
       assertThat(folder.config().generation())
           .isEqualTo(new GenerationDefaults(Set.of(3), 0.5f, 0, 1));
+    }
+  }
+
+  /** A download that did not end: without the check, the template or the sampling would be lost. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "chat_template.jinja",
+        "generation_config.json",
+        "tokenizer_config.json",
+        "config.json"
+      })
+  void aLinkToNothingIsAnError(String name) throws IOException {
+    Path file = path.resolve(name);
+    for (Path target : List.of(Path.of("..", "blobs", "gone"), file)) {
+      Files.deleteIfExists(file);
+      Files.createSymbolicLink(file, target);
+      try (ModelFolder folder = new ModelFolder(path)) {
+        assertThatThrownBy(folder::text)
+            .isInstanceOf(ModelFormatException.class)
+            .hasMessageContaining(name + ": is a link to ")
+            .hasMessageContaining("download the model again");
+        assertThatThrownBy(folder::config).isInstanceOf(ModelFormatException.class);
+      }
+    }
+  }
+
+  @Test
+  void aPointerOfGitLfsIsNamedAsOne() throws IOException {
+    Files.writeString(
+        path.resolve("model.safetensors"),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 123456789\n");
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThatThrownBy(folder::config)
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("model.safetensors: is a Git LFS pointer")
+          .hasMessageContaining("git lfs pull");
+    }
+  }
+
+  @Test
+  void aFolderThatIsNoneIsNamed() {
+    for (Path none : List.of(path.resolve("none"), path.resolve("config.json"))) {
+      try (ModelFolder folder = new ModelFolder(none)) {
+        assertThatThrownBy(folder::config)
+            .isInstanceOf(ModelFormatException.class)
+            .hasMessageContaining(none.toString())
+            .hasMessageContaining("expected a model folder");
+      }
+    }
+  }
+
+  /** What a script that casts fp8 weights to bf16 leaves: the tensors' types decide. */
+  @Test
+  void aQuantizationThatIsOnlySaidIsNoReasonToRefuse() throws IOException {
+    Path config = path.resolve("config.json");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst("\\{", "{\"quantization_config\": {\"quant_method\": \"fp8\"},"));
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.config()).isEqualTo(ModelConfig.read(DemoText.FOLDER));
     }
   }
 }

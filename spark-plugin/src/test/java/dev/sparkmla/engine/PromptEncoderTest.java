@@ -156,7 +156,7 @@ class PromptEncoderTest {
             chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "Which?")),
             raw(numbers(100, 200), OverflowPolicy.TRUNCATE_LEFT));
     List<PromptLayout> prompts = requests.stream().map(encoder::layOut).toList();
-    List<int[]> ids = encoder.encodeAll(prompts);
+    List<Optional<int[]>> ids = encoder.encodeAll(prompts);
     for (int i = 0; i < requests.size(); i++) {
       assertThat(encoder.fit(prompts.get(i), ids.get(i), NEW))
           .isEqualTo(encode(encoder, requests.get(i), NEW));
@@ -264,6 +264,47 @@ class PromptEncoderTest {
         .isEqualTo(
             tokenizer.encodeChat(
                 template, List.of(new Message("user", ""), new Message("user", kept))));
+  }
+
+  @Test
+  void aHugeTextIsRefusedByItsLength() {
+    String huge = "lantern ".repeat(3_000_000);
+    String message = "The prompt has 24000000 characters, which with max_tokens 20 is too long";
+
+    assertRefused(raw(huge, OverflowPolicy.ERROR), NEW, ErrorCode.PROMPT_TOO_LONG, message);
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", huge)),
+        NEW,
+        ErrorCode.PROMPT_TOO_LONG,
+        message);
+  }
+
+  @Test
+  void aHugeTextIsCutAsItsEndWouldBe() {
+    String end = numbers(0, 400);
+    String huge = "lantern ".repeat(3_000_000) + end;
+
+    assertThat(encode(encoder, raw(huge, OverflowPolicy.TRUNCATE_LEFT), NEW))
+        .isEqualTo(encode(encoder, raw(end, OverflowPolicy.TRUNCATE_LEFT), NEW));
+    assertThat(
+            encode(
+                encoder,
+                chat(Optional.empty(), OverflowPolicy.TRUNCATE_LEFT, new Message("user", huge)),
+                NEW))
+        .hasSizeLessThanOrEqualTo(ROOM);
+  }
+
+  /** Few enough characters for the cache, too many of one kind for the tokenizer's patterns. */
+  @Test
+  void aRunThatTheTokenizerDoesNotTakeIsTooLong() {
+    PromptEncoder roomy = new PromptEncoder(tokenizer, Optional.of(template), 1 << 20, 1 << 20);
+    String spaces = " ".repeat(12_000_000) + "x";
+
+    assertThatThrownBy(() -> encode(roomy, raw(spaces, OverflowPolicy.ERROR), NEW))
+        .isInstanceOfSatisfying(
+            RowErrorException.class,
+            e -> assertThat(e.error().code()).isEqualTo(ErrorCode.PROMPT_TOO_LONG))
+        .hasMessageContaining("12000000 characters of white space in a row");
   }
 
   @Test

@@ -18,7 +18,7 @@ class GenerationDefaultsTest {
 
   @BeforeEach
   void config() throws IOException {
-    Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 5}");
+    Files.writeString(folder.resolve("config.json"), "{\"vocab_size\": 64, \"eos_token_id\": 5}");
   }
 
   @Test
@@ -47,6 +47,8 @@ class GenerationDefaultsTest {
       strings = {
         "[]",
         "{\"eos_token_id\":-1}",
+        "{\"eos_token_id\":64}",
+        "{\"eos_token_id\":[1,99999999999]}",
         "{\"eos_token_id\":[1,\"2\"]}",
         "{\"do_sample\":1}",
         "{\"do_sample\":true,\"temperature\":-1}",

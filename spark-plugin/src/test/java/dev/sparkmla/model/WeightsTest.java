@@ -23,6 +23,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -116,6 +117,64 @@ class WeightsTest {
           .hasMessageContaining("model.layers.1.mlp.extra");
       weights.vector("model.layers.1.mlp.extra", 1);
       weights.refuseUnread(config);
+    }
+  }
+
+  /** num_hidden_layers below what the tensors hold is another model's, whatever it answers. */
+  @Test
+  void refusesLayersPastTheLastOneThatAreNotForPrediction() throws IOException {
+    ModelConfig config = ModelConfig.read(Path.of("src", "test", "golden", "youtu"));
+    write("model.safetensors", "{" + entry("model.layers.2.mlp.extra", 0, 2) + "}", 2);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.refuseUnread(config))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("model.safetensors")
+          .hasMessageContaining("model.layers.2.mlp.extra is of a layer past the last one")
+          .hasMessageContaining("num_hidden_layers is " + config.layers());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "F32, 0x7FC00000",
+    "F32, 0xFF800000",
+    "F32, 0x7F800001",
+    "F16, 0x7E00",
+    "F16, 0xFC00",
+    "F16, 0x7C01",
+    "BF16, 0x7FC0",
+    "BF16, 0xFF80",
+    "BF16, 0x7F81"
+  })
+  void namesTheFirstElementThatIsNotFinite(String type, String bits) throws IOException {
+    int size = type.equals("F32") ? 4 : 2;
+    long broken = Long.decode(bits);
+    for (int place : new int[] {0, 1, 2, 3, 7, 8, 30}) {
+      ByteBuffer data = ByteBuffer.allocate(31 * size).order(ByteOrder.LITTLE_ENDIAN);
+      Random random = new Random(place);
+      for (int i = 0; i < 31; i++) {
+        // All that is finite, large values too.
+        long finite = type.equals("F32") ? 0x7F7FFFFF : type.equals("F16") ? 0x7BFF : 0x7F7F;
+        long element = i >= place && i % 5 == place % 5 ? broken : random.nextLong() & finite;
+        if (size == 4) {
+          data.putInt((int) element);
+        } else {
+          data.putShort((short) element);
+        }
+      }
+      write(
+          "model.safetensors",
+          "{\"a\":{\"dtype\":\"%s\",\"shape\":[31],\"data_offsets\":[0,%d]}}"
+              .formatted(type, 31 * size),
+          data.array());
+
+      try (Weights weights = Weights.open(folder)) {
+        assertThatThrownBy(() -> weights.vector("a", 31))
+            .isInstanceOf(ModelFormatException.class)
+            .hasMessageContaining(
+                "model.safetensors: tensor a holds NaN or infinity at element " + place);
+      }
     }
   }
 
@@ -492,6 +551,13 @@ class WeightsTest {
   }
 
   /** Writes a file whose data bytes count up from 0. */
+  private void write(String name, String header, byte[] data) throws IOException {
+    byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    ByteBuffer file =
+        ByteBuffer.allocate(8 + json.length + data.length).order(ByteOrder.LITTLE_ENDIAN);
+    Files.write(folder.resolve(name), file.putLong(json.length).put(json).put(data).array());
+  }
+
   private void write(String name, byte[] header, int dataBytes) throws IOException {
     ByteBuffer file =
         ByteBuffer.allocate(8 + header.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);

@@ -3,8 +3,11 @@ package dev.sparkmla.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sparkmla.model.GoldenCheckpoint;
 import java.io.IOException;
@@ -22,6 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -391,6 +395,146 @@ class TokenizerTest {
     assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
         .isInstanceOf(TextFormatException.class)
         .hasMessageContaining("tokenizer.json");
+  }
+
+  /** What the native library would panic at, answer otherwise for, or number otherwise. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '~',
+      quoteCharacter = '\u0001',
+      value = {
+        "/post_processor/special_tokens/<|bos|>/ids ~ [99999] ~ special_tokens.<|bos|>.ids is"
+            + " [99999]",
+        "/post_processor/special_tokens/<|bos|>/ids ~ [] ~ special_tokens.<|bos|> is",
+        "/post_processor/special_tokens/<|bos|>/ids ~ [0.5] ~ special_tokens.<|bos|>.ids is [0.5]",
+        "/post_processor/special_tokens/<|bos|>/tokens ~ [] ~ special_tokens.<|bos|> is",
+        "/post_processor/special_tokens ~ {} ~ post_processor.single is",
+        "/post_processor/single ~ [{}] ~ post_processor.single is",
+        "/post_processor/single/0/SpecialToken/id ~ \"<nope>\" ~ post_processor.single is",
+        "/post_processor/type ~ \"RobertaProcessing\" ~ post_processor has the type"
+            + " RobertaProcessing",
+        "/normalizer ~ {\"type\": \"Precompiled\"} ~ normalizer has the type Precompiled",
+        "/normalizer ~ {\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}} ~"
+            + " normalizer.pattern",
+        "/normalizer ~ 7 ~ normalizer.type is missing",
+        "/pre_tokenizer ~ {\"type\": \"FixedLength\", \"length\": 0} ~ the type FixedLength",
+        "/pre_tokenizer ~ {\"type\": \"Sequence\"} ~ pre_tokenizer.pretokenizers is missing",
+        "/pre_tokenizer ~ {\"type\": \"Punctuation\", \"behavior\": \"Sideways\"} ~"
+            + " pre_tokenizer.behavior is",
+        "/pre_tokenizer ~ {\"type\": \"Digits\", \"individual_digits\": 1} ~"
+            + " pre_tokenizer.individual_digits is 1",
+        "/pre_tokenizer ~ {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+$\"}} ~"
+            + " pre_tokenizer.pattern.Regex is \"(a+)+$\"",
+        "/pre_tokenizer ~ {\"type\": \"Split\", \"pattern\": {}} ~ pre_tokenizer.pattern.Regex is"
+            + " missing",
+        "/decoder ~ {\"type\": \"Strip\", \"content\": \" \", \"start\": 0, \"stop\": 3} ~"
+            + " decoder.stop is 3",
+        "/decoder ~ {\"type\": \"CTC\"} ~ decoder has the type CTC",
+        "/model/type ~ \"Unigram\" ~ model.type is \"Unigram\"",
+        "/model/vocab ~ [] ~ model.vocab is []",
+        "/model/vocab/a ~ 1 ~ model.vocab's",
+        "/model/vocab/a ~ -1 ~ model.vocab's a is -1",
+        "/model/vocab/a ~ 1.5 ~ model.vocab's a is 1.5",
+        "/model/vocab/a ~ 4294967296 ~ model.vocab's a is 4294967296",
+        "/model/merges ~ {} ~ model.merges is {}",
+        "/model/merges/0 ~ \"a zzz\" ~ model.merges[0] is \"a zzz\"",
+        "/model/merges/0 ~ [\"a\"] ~ model.merges[0] is [\"a\"]",
+        "/model/unk_token ~ \"zzz\" ~ model.unk_token is \"zzz\"",
+        "/model/dropout ~ 0.1 ~ model.dropout is 0.1",
+        "/model/continuing_subword_prefix ~ \"##\" ~ model.continuing_subword_prefix is \"##\"",
+        "/model/end_of_word_suffix ~ [] ~ model.end_of_word_suffix is []",
+        "/added_tokens/1/content ~ \"\\ud83d\" ~ added_tokens[1] is",
+        "/model/byte_fallback ~ 1 ~ model.byte_fallback is 1",
+        "/added_tokens ~ null ~ added_tokens is null",
+        "/added_tokens/1/id ~ 0 ~ added_tokens[1] is",
+        "/added_tokens/1/content ~ \"<|bos|>\" ~ added_tokens[1] is",
+        "/added_tokens/1/special ~ \"yes\" ~ added_tokens[1].special is \"yes\"",
+        "/added_tokens/1/id ~ 123456789 ~ added_tokens[1] is"
+      })
+  void aFieldThatTheLibraryWouldFallOverIsNamed(String pointer, String value, String message)
+      throws IOException {
+    ObjectNode json = json();
+    int last = pointer.lastIndexOf('/');
+    JsonNode owner = json.at(pointer.substring(0, last));
+    JsonNode replacement = new ObjectMapper().readTree(value);
+    if (owner instanceof ArrayNode list) {
+      list.set(Integer.parseInt(pointer.substring(last + 1)), replacement);
+    } else {
+      ((ObjectNode) owner).set(pointer.substring(last + 1), replacement);
+    }
+    ObjectMapper ascii =
+        new ObjectMapper(JsonFactory.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build());
+    Files.write(temporary.resolve("tokenizer.json"), ascii.writeValueAsBytes(json));
+
+    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
+        .isInstanceOf(TextFormatException.class)
+        .hasMessageContaining("tokenizer.json: ")
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void aNamedTokenThatIsNoAddedTokenIsNamed() throws IOException {
+    ObjectNode json = json();
+    json.putArray("added_tokens");
+    json.putNull("post_processor");
+    Files.writeString(temporary.resolve("tokenizer.json"), json.toString());
+    Files.writeString(
+        temporary.resolve("tokenizer_config.json"), "{\"eos_token\": {\"content\": \"<|end|>\"}}");
+
+    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
+        .isInstanceOf(TextFormatException.class)
+        .hasMessageContaining("tokenizer_config.json: eos_token is <|end|>");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"bos_token\": 1}",
+        "{\"eos_token\": {}}",
+        "{\"eos_token\": [\"<|end|>\"]}",
+        "{\"bos_token\": \"<|bos|>\", \"add_bos_token\": 1}",
+        "{\"bos_token\": \"<|bos|>\", \"bos_token\": \"<|bos|>\"}"
+      })
+  void aConfigurationWithValuesOfTheWrongKindIsNamed(String config) throws IOException {
+    Files.writeString(temporary.resolve("tokenizer.json"), json().toString());
+    Files.writeString(temporary.resolve("tokenizer_config.json"), config);
+
+    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
+        .isInstanceOf(TextFormatException.class)
+        .hasMessageContaining("tokenizer_config.json: ");
+  }
+
+  @Test
+  void aTokenizerOfTiktokenSaysWhatToDo() throws IOException {
+    Files.writeString(temporary.resolve("tiktoken.model"), "YQ== 0");
+
+    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
+        .isInstanceOf(TextFormatException.class)
+        .hasMessageContaining("tokenizer.json: is missing, and tiktoken.model is not read")
+        .hasMessageContaining("AutoTokenizer");
+  }
+
+  @Test
+  void aRunThatTheLibraryWouldGiveUpOnIsRefusedAndTheLongestIsNot() {
+    int longest = 1 << 19;
+    String spaces = " ".repeat(longest);
+    assertThat(tokenizer.encodePrompt(spaces + "x")).hasSize(longest + 2);
+
+    for (String text : List.of(spaces + " x", "x" + "ab".repeat(longest), "\u00a0" + spaces)) {
+      assertThatThrownBy(() -> tokenizer.encodePrompt(text))
+          .isInstanceOf(TextTooLongException.class)
+          .hasMessageContaining("the tokenizer takes at most " + longest);
+    }
+  }
+
+  @Test
+  void noTextOfSoManyTokensIsLongerThanTheBound() {
+    Random random = new Random(5);
+    for (int i = 0; i < 200; i++) {
+      String text = i % 2 == 0 ? randomText(random) : "lantern market ".repeat(i);
+      assertThat((long) text.length())
+          .isLessThanOrEqualTo(tokenizer.mostCharacters(tokenizer.encodePrompt(text).length));
+    }
   }
 
   @Test
