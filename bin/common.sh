@@ -1,7 +1,13 @@
 # What the scripts beside it share. Sourced, with `root` set to the repository's folder.
 
 build=$root/build
-cache=${SPARK_MLA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spark-mla}
+
+# Arguments and names of files are UTF-8, also where the environment says nothing (containers) or C.
+# Java goes by the locale; where the one here has no UTF-8, C.UTF-8 takes its place.
+case $(locale charmap 2>/dev/null) in
+  UTF-8) ;;
+  *) export LC_ALL=C.UTF-8 ;;
+esac
 
 fail() {
   echo "$(basename "$0"): $*" >&2
@@ -44,8 +50,18 @@ is_built() {
     "$root/jobs/sample-data" -newer "$built" -type f | head -n 1)" ]
 }
 
+# A tree that another user built can be used, but neither built nor linked by this one.
+require_writable() {
+  local folder=$1
+  while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
+  [ -w "$folder" ] ||
+    fail "$folder belongs to $(stat -c %U "$folder" 2>/dev/null || echo another user) and you cannot write there: build as that user, or in a copy of your own"
+}
+
 build_jars() {
   require_maven
+  require_writable "$build"
+  require_writable "$root/jobs/target"
   # Kernels are for GPUs: where there is none, and no compiler either, do not fetch one.
   if [ ! -e /dev/nvidiactl ] && ! command -v nvcc >/dev/null; then
     export SPARK_MLA_NATIVE_SKIP=${SPARK_MLA_NATIVE_SKIP:-1}
@@ -73,7 +89,8 @@ build_jars() {
 # Sets `python` to that of an environment with the packages of the requirements files $@, made the first time;
 # where it cannot be made, sets `reason`.
 find_python() {
-  local requirements=("$@") venv
+  local requirements=("$@") venv cache
+  cache=${SPARK_MLA_CACHE:-${XDG_CACHE_HOME:-${HOME:-$build}/.cache}/spark-mla}
   python=$(command -v python3) || {
     reason="there is no python3"
     return 1

@@ -22,7 +22,7 @@ def generate(folder, *arguments, **environment):
 
 def rows(output):
     lines = (line for file in output.glob("*.json") for line in file.read_text("utf-8").splitlines())
-    return {row["id"]: row for row in map(json.loads, lines)}
+    return {row.get("id"): row for row in map(json.loads, lines)}
 
 
 def test_answers_a_file(tmp_path, samples):

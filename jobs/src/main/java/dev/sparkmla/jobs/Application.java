@@ -31,6 +31,12 @@ final class Application {
       // So that the progress line moves; on a cluster many executors would report too often.
       conf.setIfMissing("spark.executor.heartbeatInterval", "1s");
     }
+    // Columns that are only carried along come out as they went in.
+    conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false");
+    conf.setIfMissing("spark.sql.timeType.enabled", "true");
+    conf.setIfMissing("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
+    // Without a locale of UTF-8, Java opens no file with an accent in its name.
+    conf.setIfMissing("spark.executorEnv.LC_ALL", "C.UTF-8");
     if (!MlaPlugin.isIn(conf)) {
       append(conf, PLUGINS, MlaPlugin.class.getName());
     }

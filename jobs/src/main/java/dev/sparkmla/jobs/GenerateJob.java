@@ -2,11 +2,16 @@ package dev.sparkmla.jobs;
 
 import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
+import dev.sparkmla.jobs.input.Documents;
+import dev.sparkmla.jobs.input.InputException;
+import dev.sparkmla.jobs.input.InputFiles;
+import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.sql.GenerationFailedException;
+import dev.sparkmla.text.TextFormatException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
@@ -14,8 +19,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkThrowable;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -86,6 +93,7 @@ public final class GenerateJob implements Callable<Integer> {
   @Override
   public Integer call() {
     check();
+    TemporaryFolder.requireExecutable();
     try (EmbeddedFiles embedded = new EmbeddedFiles()) {
       return generate(embedded);
     }
@@ -109,43 +117,50 @@ public final class GenerateJob implements Callable<Integer> {
 
   private int generate(EmbeddedFiles embedded) {
     SparkConf conf = Application.conf(options, embedded);
-    String input = options.input.orElseGet(() -> "file://" + embedded.documents());
+    Configuration files = SparkHadoopUtil.get().newConfiguration(conf);
+    InputFiles input =
+        InputFiles.find(options.input.orElseGet(() -> "file://" + embedded.documents()), files);
+    InputFormat format = input.format(options.inputFormat);
     String output = options.output.orElse(Demo.OUTPUT);
-    Storage storage = new Storage(conf);
-    InputFormat format = storage.inputFormat(input, options.inputFormat);
-    storage.requireWritable(input, output, overwrites());
-    err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
-    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
-    try {
-      Documents documents = Documents.open(spark, input, format, options.promptColumn);
-      Results results = new Results(options.outputPrefix);
-      results.refuseCollisions(documents.columns());
-      Optional<String> key = key(documents, input);
-      Summary summary = write(spark, documents, results, output);
-      out.println("wrote " + output);
-      summary.print(out);
-      showErrors(spark, results, output, key);
-      return options.isDemo() ? showDemo(spark, results, output) : 0;
-    } finally {
-      spark.stop();
+    try (OutputFolder folder = OutputFolder.open(output, overwrites(), input, files)) {
+      err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
+      SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+      try {
+        Documents documents = Documents.open(spark, input, format, options.reading());
+        Results results = new Results(options.outputPrefix);
+        results.refuseCollisions(documents.columns());
+        Optional<String> key = key(documents, input);
+        Summary summary = write(spark, documents, results, folder.unfinished());
+        String written = folder.commit();
+        out.println("wrote " + output);
+        summary.print(out);
+        showErrors(spark, results, written, key);
+        return options.isDemo() ? showDemo(spark, results, written) : 0;
+      } finally {
+        spark.stop();
+      }
     }
   }
 
-  private Summary write(SparkSession spark, Documents documents, Results results, String output) {
-    long rows = documents.countRows();
+  private Summary write(SparkSession spark, Documents documents, Results results, String folder) {
+    long rows = documents.count();
     int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
     Dataset<Row> generated = results.generate(documents, options.call(), partitions);
     long start = System.nanoTime();
     try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
       progress.start();
-      results.write(generated, output, options.outputFormat, overwrites());
+      results.write(generated, folder, options.outputFormat);
     }
     Duration time = Duration.ofNanos(System.nanoTime() - start);
     Summary summary =
-        Summary.of(results.read(spark, output, options.outputFormat, List.of()), results, time);
+        Summary.of(results.read(spark, folder, options.outputFormat, List.of()), results, time);
     if (summary.rows() != rows) {
       throw new JobException(
-          "the output has " + summary.rows() + " rows, the input had " + rows + " when it began");
+          "the output would have "
+              + summary.rows()
+              + " rows, where the input had "
+              + rows
+              + " when it began; has it changed?");
     }
     return summary;
   }
@@ -161,12 +176,11 @@ public final class GenerateJob implements Callable<Integer> {
     return options.output.isEmpty() || options.overwrite;
   }
 
-  private Optional<String> key(Documents documents, String input) {
-    if (options.keyColumn.isPresent()) {
-      return Optional.of(
-          Documents.field(documents.rows().schema(), options.keyColumn.get(), input).name());
-    }
-    return documents.columns().stream().filter(USUAL_KEY::equals).findFirst();
+  private Optional<String> key(Documents documents, InputFiles input) {
+    return options
+        .keyColumn
+        .map(name -> Documents.column(documents.columns(), name, input))
+        .or(() -> documents.columns().stream().filter(USUAL_KEY::equals).findFirst());
   }
 
   private void showErrors(
@@ -178,7 +192,7 @@ public final class GenerateJob implements Callable<Integer> {
             .limit(SHOWN_ERRORS)
             .collectAsList();
     for (Row row : rows) {
-      String name = key.map(column -> row.<String>getAs(column)).orElse("a row");
+      String name = key.map(row::<String>getAs).orElse("a row");
       out.println(
           "  "
               + name
@@ -214,8 +228,9 @@ public final class GenerateJob implements Callable<Integer> {
       Exception failure, CommandLine commandLine, CommandLine.ParseResult parsed) {
     PrintWriter err = commandLine.getErr();
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (speaksForItself(cause)) {
-        err.println("generate: " + cause.getMessage());
+      Optional<String> reason = reason(cause);
+      if (reason.isPresent()) {
+        err.println("generate: " + reason.get().strip().replaceAll("\\s*\\R\\s*", " "));
         return CommandLine.ExitCode.SOFTWARE;
       }
     }
@@ -224,14 +239,34 @@ public final class GenerateJob implements Callable<Integer> {
     return CommandLine.ExitCode.SOFTWARE;
   }
 
-  private static boolean speaksForItself(Throwable cause) {
-    return cause instanceof JobException
-        || cause instanceof GenerationFailedException
-        || cause instanceof AnalysisException
-        || cause instanceof InvalidConfigurationException
-        || cause instanceof GpuRefusedException
-        || cause instanceof ModelFormatException
-        || (cause instanceof SparkThrowable raised
-            && "USER_RAISED_EXCEPTION".equals(raised.getCondition()));
+  /** What to tell the person who started the job; empty where that takes a stack trace. */
+  private static Optional<String> reason(Throwable cause) {
+    if (cause instanceof SparkThrowable spark && spark.getCondition() != null) {
+      if (spark.getCondition().equals("USER_RAISED_EXCEPTION")) {
+        return Optional.of(cause.getMessage());
+      }
+      if (spark.getCondition().startsWith("FAILED_READ_FILE")) {
+        Throwable last = rootOf(cause);
+        return Optional.of(cause.getMessage() + (last == cause ? "" : " " + last.getMessage()));
+      }
+    }
+    boolean isForThePerson =
+        cause instanceof JobException
+            || cause instanceof InputException
+            || cause instanceof GenerationFailedException
+            || cause instanceof AnalysisException
+            || cause instanceof InvalidConfigurationException
+            || cause instanceof GpuRefusedException
+            || cause instanceof ModelFormatException
+            || cause instanceof TextFormatException;
+    return isForThePerson ? Optional.of(cause.getMessage()) : Optional.empty();
+  }
+
+  private static Throwable rootOf(Throwable problem) {
+    Throwable root = problem;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root;
   }
 }

@@ -3,6 +3,8 @@ package dev.sparkmla.jobs;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.jobs.input.InputFormat;
+import dev.sparkmla.jobs.input.ReadOptions;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
@@ -71,6 +73,13 @@ final class GenerateOptions {
       defaultValue = "prompt",
       description = "Text, or a list of messages with role and content. Default: ${DEFAULT-VALUE}.")
   String promptColumn = "prompt";
+
+  @Option(
+      names = "--prompt-as-text",
+      description =
+          "Continue a prompt that is no text as its JSON text. Without it, a number, a boolean or"
+              + " an object is a row in error, and a list is a conversation.")
+  boolean promptAsText;
 
   @Option(
       names = "--key-column",
@@ -174,6 +183,11 @@ final class GenerateOptions {
       params.put("stop", jsonArray(stop));
     }
     return params;
+  }
+
+  /** How the input is read. */
+  ReadOptions reading() {
+    return new ReadOptions(promptColumn, promptAsText, outputFormat == OutputFormat.PARQUET);
   }
 
   /** The call's options. */

@@ -5,11 +5,22 @@ import java.util.Locale;
 /** What the completions are written in. */
 enum OutputFormat {
   /** Parquet. */
-  PARQUET,
+  PARQUET("parquet"),
   /** JSON lines; a column that is NULL is written as {@code null}. */
-  JSON;
+  JSON(JsonLinesFormat.class.getName());
 
-  /** The spelling on the command line, and Spark's name of the format. */
+  private final String writer;
+
+  OutputFormat(String writer) {
+    this.writer = writer;
+  }
+
+  /** Spark's name of what writes the format. */
+  String writer() {
+    return writer;
+  }
+
+  /** The spelling on the command line, and Spark's name of what reads the format. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);

@@ -3,16 +3,20 @@ package dev.sparkmla.jobs;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat;
-import static org.apache.spark.sql.functions.left;
+import static org.apache.spark.sql.functions.length;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.raise_error;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.when;
 
+import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.MlaFunctions;
 import dev.sparkmla.sql.OnError;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -32,11 +36,7 @@ record Results(String prefix) {
   /** The error code of a row whose prompt is NULL, for which {@code llm_generate} returns NULL. */
   static final String NULL_PROMPT = "NULL_PROMPT";
 
-  /** The error code of a line of the input that cannot be read. */
-  static final String BROKEN_ROW = "BROKEN_ROW";
-
   private static final String GENERATED = "__spark_mla_generated";
-  private static final int EXCERPT = 200;
 
   private static final StructType COLUMNS =
       new StructType()
@@ -76,47 +76,89 @@ record Results(String prefix) {
 
   /** The output of the documents in {@code partitions} tasks. Nothing is generated yet. */
   Dataset<Row> generate(Documents documents, LlmOptions options, int partitions) {
-    Column broken = documents.broken().orElse(lit(false));
-    Column prompt = documents.prompt();
-    if (options.onError() == OnError.FAIL) {
-      prompt =
-          when(broken, raise_error(brokenMessage(documents)))
-              .otherwise(coalesce(prompt, raise_error(lit(nullMessage(documents)))));
-    }
+    Column refusal = col(Documents.REFUSAL);
+    String nullMessage = "the column " + documents.promptColumn() + " is NULL";
     Dataset<Row> generated =
         documents
             .rows()
             .repartition(partitions)
-            .withColumn(GENERATED, MlaFunctions.llmGenerate(prompt, options));
+            .withColumn(GENERATED, generated(documents.rows(), options, nullMessage));
     Column isNull = col(GENERATED).isNull();
-    List<Column> columns =
-        new ArrayList<>(documents.columns().stream().map(Documents::named).toList());
+    List<Column> columns = new ArrayList<>();
+    if (documents.asWritten()) {
+      columns.add(col(Documents.MEMBERS));
+    }
+    documents.carried().forEach(column -> columns.add(Documents.named(column)));
     columns.add(field("text").as(name("text")));
     columns.add(coalesce(field("finish_reason"), lit("error")).as(name("finish_reason")));
     for (String count : List.of("prompt_tokens", "cached_tokens", "output_tokens")) {
       columns.add(coalesce(field(count), lit(0)).as(name(count)));
     }
     columns.add(
-        when(broken, lit(BROKEN_ROW))
+        when(refusal.isNotNull(), refused("code"))
             .when(isNull, lit(NULL_PROMPT))
             .otherwise(field("error.code"))
             .as(name("error_code")));
     columns.add(
-        when(broken, brokenMessage(documents))
-            .when(isNull, lit(nullMessage(documents)))
+        when(refusal.isNotNull(), refused("message"))
+            .when(isNull, lit(nullMessage))
             .otherwise(field("error.message"))
             .as(name("error_message")));
     return generated.select(columns.toArray(Column[]::new));
   }
 
-  /** Writes an output; this is where Spark generates. */
-  void write(Dataset<Row> output, String path, OutputFormat format, boolean overwrite) {
-    output
-        .write()
-        .mode(overwrite ? SaveMode.Overwrite : SaveMode.ErrorIfExists)
-        .format(format.toString())
-        .option("ignoreNullFields", false)
-        .save(path);
+  /** What {@code llm_generate} returns for a row's prompt, whether a text or a conversation. */
+  private static Column generated(Dataset<Row> rows, LlmOptions options, String nullMessage) {
+    List<String> present = List.of(rows.columns());
+    Column conversation = col(Documents.CONVERSATION);
+    Column text = col(Documents.TEXT);
+    if (!present.contains(Documents.TEXT)) {
+      return MlaFunctions.llmGenerate(strictly(conversation, options, nullMessage), options);
+    }
+    Column ofText = MlaFunctions.llmGenerate(strictly(text, options, nullMessage), options);
+    return present.contains(Documents.CONVERSATION)
+        ? when(conversation.isNotNull(), MlaFunctions.llmGenerate(conversation, options))
+            .otherwise(ofText)
+        : ofText;
+  }
+
+  /** A prompt; where errors are to end the job, one that is not there does. */
+  private static Column strictly(Column prompt, LlmOptions options, String nullMessage) {
+    return options.onError() == OnError.FAIL
+        ? when(
+                col(Documents.REFUSAL).isNotNull(),
+                raise_error(concat(refused("code"), lit(": "), refused("message"))))
+            .otherwise(coalesce(prompt, raise_error(lit(nullMessage))))
+        : prompt;
+  }
+
+  /**
+   * Writes an output; this is where Spark generates.
+   *
+   * @param folder an empty folder
+   */
+  void write(Dataset<Row> output, String folder, OutputFormat format) {
+    Dataset<Row> written =
+        switch (format) {
+          case PARQUET -> output;
+          case JSON -> output.select(line(output));
+        };
+    written.write().mode(SaveMode.Append).format(format.writer()).save(folder);
+  }
+
+  /** A row as a line of JSON; objects of the input stand in it as they were written. */
+  private static Column line(Dataset<Row> output) {
+    List<Column> columns = new ArrayList<>();
+    for (String column : output.columns()) {
+      if (!column.equals(Documents.MEMBERS)) {
+        columns.add(Documents.named(column));
+      }
+    }
+    Column object =
+        to_json(struct(columns.toArray(Column[]::new)), Map.of("ignoreNullFields", "false"));
+    return List.of(output.columns()).contains(Documents.MEMBERS)
+        ? concat(lit("{"), col(Documents.MEMBERS), object.substr(lit(2), length(object)))
+        : object;
   }
 
   /** The columns of a written output that this record has added, and further ones that are text. */
@@ -145,15 +187,7 @@ record Results(String prefix) {
     return col(GENERATED + "." + name);
   }
 
-  private static Column brokenMessage(Documents documents) {
-    return documents.broken().isEmpty()
-        ? lit(null).cast(DataTypes.StringType)
-        : concat(
-            lit("the line cannot be read as the input's other lines: "),
-            left(col(Documents.BROKEN), lit(EXCERPT)));
-  }
-
-  private static String nullMessage(Documents documents) {
-    return "the column " + documents.promptColumn() + " is NULL";
+  private static Column refused(String field) {
+    return col(Documents.REFUSAL + "." + field);
   }
 }

@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sum;
 
+import dev.sparkmla.jobs.input.Documents;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;

@@ -40,10 +40,9 @@ class GenerateJobTest {
         .toIterable()
         .containsExactly(
             "id",
-            "place",
             "prompt",
-            "score",
             "tags",
+            "place",
             "text",
             "finish_reason",
             "prompt_tokens",
@@ -82,7 +81,7 @@ class GenerateJobTest {
   }
 
   @Test
-  void callsTheRowsBrokenWhosePromptIsNotAConversationWhereOthersAre() throws IOException {
+  void takesEachPromptForWhatItIs() throws IOException {
     Path input =
         file(
             "mixed.jsonl",
@@ -90,15 +89,81 @@ class GenerateJobTest {
             {"id": 1, "prompt": [{"role": "user", "content": "a"}]}
             {"id": 2, "prompt": "b"}
             {"id": 3, "prompt": null}
+            {"id": 4, "prompt": 7}
+            {"id": 5, "prompt": true}
+            {"id": 6, "prompt": {"a": 1}}
+            {"id": 7, "prompt": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y"}]}]}
+            {"id": 8, "prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}
             """);
 
     JobRun run = echo(input, "--output-format", "json");
 
     assertThat(run.code()).as(run.err()).isZero();
     assertThat(rows())
-        .extracting(row -> row.get("text").asText(), row -> row.get("error_code").asText())
+        .extracting(
+            row -> row.get("id").asInt(),
+            row -> row.get("text").asText(),
+            row -> row.get("error_code").asText())
         .containsExactlyInAnyOrder(
-            tuple("<user:a>", "null"), tuple("null", "BROKEN_ROW"), tuple("null", "NULL_PROMPT"));
+            tuple(1, "<user:a>", "null"),
+            tuple(2, "<b>", "null"),
+            tuple(3, "null", "NULL_PROMPT"),
+            tuple(4, "null", "INVALID_PROMPT"),
+            tuple(5, "null", "INVALID_PROMPT"),
+            tuple(6, "null", "INVALID_PROMPT"),
+            tuple(7, "<user:xy>", "null"),
+            tuple(8, "null", "INVALID_PROMPT"));
+  }
+
+  @Test
+  void takesAnyPromptAsTextWhereAsked() throws IOException {
+    Path input =
+        file("in.jsonl", "{\"id\": 1, \"prompt\": {\"a\": 1.10}}\n{\"id\": 2, \"prompt\": 7}\n");
+
+    JobRun run = echo(input, "--output-format", "json", "--prompt-as-text");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("text").asText())
+        .containsExactlyInAnyOrder("<{\"a\": 1.10}>", "<7>");
+  }
+
+  @Test
+  void losesNothingOfLinesThatAreNotOneObject() throws IOException {
+    Path input =
+        file(
+            "odd.jsonl",
+            "\uFEFF{\"id\":1,\"prompt\":\"one\"}\r\n\r\n"
+                + "{\"id\":2,\"prompt\":\"two\"}{\"id\":3,\"prompt\":\"three\"}\r\n"
+                + "[{\"id\":4,\"prompt\":\"four\"}]\r\n"
+                + "{\"id\":5,\"Prompt\":\"five\"}\r\n"
+                + "{\"id\":6,\"prompt\":\"x\",\"Prompt\":\"y\"}\r\n"
+                + "{\"id\":7,\"prompt\":\"seven\",\"deep\":"
+                + "[".repeat(400)
+                + "]".repeat(400)
+                + "}\r\n"
+                + "{\"id\":8,\"prompt\":\"x\",\"deep\":"
+                + "[".repeat(5000)
+                + "]".repeat(5000)
+                + "}\r\n"
+                + "\0\0\r\n"
+                + "{\"id\":10,\"prompt\":\"ten\",\"meta\":{},\"n\":1.10}\r\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    List<JsonNode> rows = rows();
+    assertThat(rows)
+        .filteredOn(row -> row.get("error_code").isNull())
+        .extracting(row -> row.get("text").asText())
+        .containsExactlyInAnyOrder(
+            "<one>", "<two>", "<three>", "<four>", "<five>", "<seven>", "<ten>");
+    assertThat(rows)
+        .filteredOn(row -> !row.get("error_code").isNull())
+        .allSatisfy(row -> assertThat(row.get("error_code").asText()).isEqualTo("BROKEN_ROW"))
+        .extracting(row -> row.get("error_message").asText().replaceAll(" of .*", ""))
+        .containsExactlyInAnyOrder("line 6", "line 8", "line 9");
+    assertThat(row(rows, 10).get("meta")).isEmpty();
   }
 
   @Test
@@ -315,18 +380,78 @@ class GenerateJobTest {
   }
 
   @Test
-  void refusesAPromptColumnThatIsNotThereOrHoldsNoPrompts() throws IOException {
+  void refusesColumnsThatAreNotThere() throws IOException {
     Path input = file("in.jsonl", "{\"prompt\": 1, \"id\": 2}\n");
 
-    JobRun missing = echo(input, "--prompt-column", "question");
-    JobRun number = echo(input);
-    JobRun key = echo(input, "--prompt-column", "id", "--key-column", "name");
+    JobRun prompt = echo(input, "--prompt-column", "question");
+    JobRun key = echo(input, "--key-column", "name");
 
-    assertThat(missing.code()).isEqualTo(1);
-    assertThat(missing.err()).contains("has no column question; it has id, prompt");
-    assertThat(number.code()).isEqualTo(1);
-    assertThat(number.err()).contains("BIGINT").contains("prompts are STRING");
+    assertThat(prompt.code()).isEqualTo(1);
+    assertThat(prompt.err()).contains("has no column question; it has prompt, id");
     assertThat(key.code()).isEqualTo(1);
+  }
+
+  @Test
+  void refusesWhatIsNoJsonLines() throws IOException {
+    JobRun indented = echo(file("pretty.json", "[\n  {\n    \"prompt\": \"x\"\n  }\n]\n"));
+    JobRun empty = echo(file("empty.jsonl", ""));
+    JobRun colon = echo(file("a:b.jsonl", "{\"prompt\": \"x\"}\n"));
+    JobRun hidden = echo(file("_a.jsonl", "{\"prompt\": \"x\"}\n"));
+
+    assertThat(indented.err())
+        .contains("pretty.json has JSON over several lines")
+        .contains("jq -c");
+    assertThat(empty.err()).contains("empty.jsonl is empty");
+    assertThat(colon.err()).contains("has a colon in its name");
+    assertThat(hidden.err()).contains("begins with an underscore");
+    assertThat(List.of(indented, empty, colon, hidden))
+        .allSatisfy(run -> assertThat(run.code()).isEqualTo(1))
+        .allSatisfy(run -> assertThat(run.err()).doesNotContain("\tat "));
+  }
+
+  @Test
+  void keepsTheOldOutputWhenTheNewOneFails() throws IOException {
+    assertThat(echo(file("old.jsonl", "{\"prompt\": \"old\"}\n"), "--output-format", "json").code())
+        .isZero();
+    Path input = file("new.jsonl", "{\"prompt\": \"new\"}\n{\"prompt\": \"\"}\n");
+
+    JobRun run = echo(input, "--output-format", "json", "--overwrite", "--on-error", "fail");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(rows()).extracting(row -> row.get("text").asText()).containsExactly("<old>");
+    try (var left = Files.list(folder)) {
+      assertThat(left).noneMatch(path -> path.toString().contains("-unfinished-"));
+    }
+  }
+
+  @Test
+  void neverReplacesItsInputHoweverItIsNamed() throws IOException {
+    Path data = Files.createDirectory(folder.resolve("data"));
+    Path input = Files.writeString(data.resolve("a.jsonl"), "{\"prompt\": \"one\"}\n");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("data"));
+
+    for (String named : List.of(folder + "/da*/*.jsonl", link.toString(), link + "/a.jsonl")) {
+      JobRun run = JobRun.echo("--input", named, "--output", data.toString(), "--overwrite");
+
+      assertThat(run.code()).as(named).isEqualTo(1);
+      assertThat(run.err()).contains("is or holds the input");
+      assertThat(input).exists();
+    }
+  }
+
+  @Test
+  void keepsTheZerosOfFoldersNames() throws IOException {
+    for (String code : List.of("007", "010")) {
+      Path part = Files.createDirectories(folder.resolve("in/code=" + code));
+      Files.writeString(part.resolve("a.jsonl"), "{\"prompt\": \"" + code + "\"}\n");
+    }
+
+    JobRun run = echo(folder.resolve("in"), "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("code").asText(), row -> row.get("text").asText())
+        .containsExactlyInAnyOrder(tuple("007", "<007>"), tuple("010", "<010>"));
   }
 
   @Test

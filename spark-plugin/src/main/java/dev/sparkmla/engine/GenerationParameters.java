@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -76,7 +77,7 @@ public final class GenerationParameters {
           "an integer from " + Long.MIN_VALUE + " to " + Long.MAX_VALUE,
           "0",
           "Another seed samples other tokens; it is mixed with the row's content",
-          text -> Long.parseLong(text.strip()));
+          GenerationParameters::parseWhole);
 
   private final Map<GenerationParameter<?>, Object> values;
 
@@ -139,7 +140,7 @@ public final class GenerationParameters {
         "an integer from " + least + " to " + most,
         defaultText,
         meaning,
-        text -> checked(Integer.parseInt(text.strip()), value -> value >= least && value <= most));
+        text -> checked(toInt(parseWhole(text)), value -> value >= least && value <= most));
   }
 
   /** A number that float32 holds: the precision of sampling. */
@@ -151,6 +152,22 @@ public final class GenerationParameters {
         defaultText,
         meaning,
         text -> checked(Float.parseFloat(text.strip()), right.and(Float::isFinite)));
+  }
+
+  /** A whole number, also as {@code 4.0}: SQL makes it of 4 in a map that holds 0.7 too. */
+  private static long parseWhole(String text) {
+    try {
+      return new BigDecimal(text.strip()).longValueExact();
+    } catch (ArithmeticException notWhole) {
+      throw new IllegalArgumentException(notWhole);
+    }
+  }
+
+  private static int toInt(long number) {
+    if (number != (int) number) {
+      throw new IllegalArgumentException(number + " has more than 32 bits");
+    }
+    return (int) number;
   }
 
   private static List<String> parseTexts(String value) {

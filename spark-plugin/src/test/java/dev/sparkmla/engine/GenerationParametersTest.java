@@ -91,8 +91,8 @@ class GenerationParametersTest {
     assertThatThrownBy(() -> GenerationParameters.parse(Map.of("max_new_tokens", "5")))
         .isInstanceOf(InvalidParameterException.class)
         .hasMessage(
-            "There is no parameter 'max_new_tokens'; known are max_tokens, temperature, top_k, top_p,"
-                + " stop and seed.");
+            "There is no parameter 'max_new_tokens'; known are max_tokens, temperature, top_k,"
+                + " top_p, stop and seed.");
   }
 
   @Test
@@ -131,5 +131,14 @@ class GenerationParametersTest {
         .isInstanceOf(InvalidParameterException.class)
         .hasMessageContaining(stop)
         .hasMessageContaining("JSON array");
+  }
+
+  @Test
+  void takesAWholeNumberThatIsWrittenWithAFraction() {
+    GenerationParameters parameters =
+        GenerationParameters.parse(Map.of("max_tokens", "4.0", "seed", "1.0E10"));
+
+    assertThat(parameters.get(MAX_TOKENS)).contains(4);
+    assertThat(parameters.get(SEED)).contains(10_000_000_000L);
   }
 }

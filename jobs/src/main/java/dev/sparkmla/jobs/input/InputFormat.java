@@ -1,4 +1,4 @@
-package dev.sparkmla.jobs;
+package dev.sparkmla.jobs.input;
 
 import java.util.Arrays;
 import java.util.List;
@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** What a file of documents is written in. */
-enum InputFormat {
+public enum InputFormat {
   /** JSON lines: an object a line. */
   JSON,
   /** Parquet. */

@@ -1,4 +1,4 @@
-package dev.sparkmla.jobs;
+package dev.sparkmla.jobs.input;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,0 +1,140 @@
+package dev.sparkmla.jobs.input;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.first;
+import static org.apache.spark.sql.functions.is_valid_utf8;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.when;
+
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameReader;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** Opens CSV with a header: quoted cells may span lines, and every column is text. */
+final class CsvDocuments {
+  private static final String BROKEN = "__spark_mla_broken_record";
+
+  private CsvDocuments() {}
+
+  /**
+   * Opens an input.
+   *
+   * @throws InputException when a file is not UTF-8, its header is not as the first file's, or a
+   *     column is there twice
+   */
+  static Documents open(SparkSession spark, InputFiles files, ReadOptions options) {
+    List<String> columns = header(spark, files);
+    StructType schema = new StructType();
+    for (String column : columns) {
+      schema = schema.add(column, DataTypes.StringType);
+    }
+    files.requireNoKeyAmong(columns);
+    columns.addAll(files.keys());
+    Dataset<Row> table =
+        reader(spark)
+            .option("header", true)
+            .option("columnNameOfCorruptRecord", BROKEN)
+            .schema(schema.add(BROKEN, DataTypes.StringType))
+            .csv(files.sources())
+            .withColumn(Lines.FILE, col("_metadata.file_path"));
+    Column record = Documents.named(BROKEN);
+    String promptColumn = Documents.column(columns, options.promptColumn(), files);
+    return Documents.ofTable(
+        table,
+        columns,
+        promptColumn,
+        Documents.named(promptColumn),
+        Documents.TEXT,
+        when(
+            record.isNotNull(),
+            Lines.problem(
+                Documents.named(Lines.FILE), "it has not the columns of the header", record)));
+  }
+
+  /** The names of the columns, which every file has to have. */
+  private static List<String> header(SparkSession spark, InputFiles files) {
+    String namedBy = null;
+    List<String> names = new ArrayList<>();
+    Set<String> read = new HashSet<>();
+    for (Row file : beginnings(spark, files)) {
+      String path = InputFiles.spelled(file.getString(0));
+      if (file.getBoolean(2)) {
+        throw new InputException(
+            path + " is not UTF-8; convert it, as with iconv -f LATIN1 -t UTF-8");
+      }
+      if (!read.add(file.getString(1))) {
+        continue;
+      }
+      List<String> header = header(spark, path, file.getString(0));
+      if (namedBy == null) {
+        namedBy = path;
+        names = header;
+      } else if (!header.equals(names)) {
+        throw new InputException(
+            path
+                + " has the columns "
+                + String.join(", ", header)
+                + ", where "
+                + namedBy
+                + " has "
+                + String.join(", ", names)
+                + "; give files with different columns as inputs of their own");
+      }
+    }
+    if (namedBy == null) {
+      throw files.areEmpty();
+    }
+    return names;
+  }
+
+  /** For each file its path, its first line, and whether some line is not UTF-8. */
+  private static List<Row> beginnings(SparkSession spark, InputFiles files) {
+    Column text = Documents.named(Lines.LINE).cast(DataTypes.StringType);
+    return Lines.open(spark, files)
+        .rows()
+        .groupBy(Documents.named(Lines.FILE))
+        .agg(
+            first(when(Documents.named(Lines.BLOCK).equalTo(0), text), true),
+            max(not(is_valid_utf8(text))))
+        .orderBy(Documents.named(Lines.FILE))
+        .collectAsList();
+  }
+
+  private static List<String> header(SparkSession spark, String path, String file) {
+    Row cells = reader(spark).csv(new Path(URI.create(file)).toString()).head();
+    List<String> names = new ArrayList<>();
+    Set<String> taken = new HashSet<>();
+    for (int i = 0; i < cells.size(); i++) {
+      // As Spark names columns without a name; pandas writes such a one for its index.
+      String name =
+          cells.isNullAt(i) || cells.getString(i).isEmpty() ? "_c" + i : cells.getString(i);
+      if (!taken.add(name.toLowerCase(Locale.ROOT))) {
+        throw new InputException(
+            path + " has the column " + name + " twice in its header; rename one of them");
+      }
+      names.add(name);
+    }
+    return names;
+  }
+
+  private static DataFrameReader reader(SparkSession spark) {
+    return InputFiles.reader(spark)
+        .option("mode", "PERMISSIVE")
+        .option("multiLine", true)
+        .option("escape", "\"")
+        // A cell of "" is an empty text; one with nothing in it is NULL.
+        .option("nullValue", "\u0000");
+  }
+}

@@ -1,0 +1,344 @@
+package dev.sparkmla.jobs.input;
+
+import java.io.IOException;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.GlobExpander;
+import org.apache.hadoop.fs.GlobFilter;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.DataFrameReader;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.HadoopFSUtils;
+
+/**
+ * The files that an input names: one file, those of a folder and its subfolders, or those that a
+ * glob matches.
+ *
+ * <p>Folders named {@code key=value} make columns, as in Spark; their values stay text. As in Spark
+ * too, names that begin with an underscore or a dot are passed over. Immutable.
+ */
+public final class InputFiles {
+  private static final int DEEPEST = 64;
+  private static final String GLOB_CHARACTERS = "{}[]*?\\";
+
+  private final String input;
+  private final List<Root> roots;
+
+  private InputFiles(String input, List<Root> roots) {
+    this.input = input;
+    this.roots = List.copyOf(roots);
+  }
+
+  /**
+   * A file or folder that the input names itself.
+   *
+   * @param path where it is
+   * @param files itself, or the files below it
+   * @param keys the columns that the names of folders between it and its files make
+   */
+  private record Root(Path path, List<FileStatus> files, List<String> keys) {
+    /** What Spark has to be given to read these files and no others. */
+    Set<String> sources() {
+      Set<String> sources = new LinkedHashSet<>();
+      for (FileStatus file : files) {
+        boolean isItself = file.getPath().equals(path);
+        // Spark makes columns of folders' names below what it is given, and without any reads the
+        // files that lie directly in it.
+        sources.add((isItself || !keys.isEmpty() ? path : file.getPath().getParent()).toString());
+      }
+      return sources;
+    }
+  }
+
+  /**
+   * Finds an input's files.
+   *
+   * @param input a file, a folder or a glob, local or on any file system that Hadoop reads
+   * @throws InputException when there are none, they cannot be listed, or Spark would not read all
+   *     of them
+   */
+  public static InputFiles find(String input, Configuration configuration) {
+    try {
+      Path path = path(input);
+      FileSystem system = path.getFileSystem(configuration);
+      path = system.makeQualified(path);
+      List<FileStatus> named =
+          system.exists(path) ? List.of(system.getFileStatus(path)) : glob(system, path);
+      List<Root> roots = new ArrayList<>();
+      for (FileStatus status : named) {
+        if (!isHidden(status.getPath()) || status.isDirectory()) {
+          root(system, status).ifPresent(roots::add);
+        }
+      }
+      if (roots.isEmpty()) {
+        throw new InputException(nothing(input, named));
+      }
+      requireSameKeys(roots);
+      return new InputFiles(input, roots);
+    } catch (IOException | IllegalArgumentException problem) { // the latter of unknown hosts
+      throw new InputException(
+          "the input " + input + " cannot be read: " + problem.getMessage(), problem);
+    }
+  }
+
+  private static Path path(String input) {
+    try {
+      return new Path(input);
+    } catch (IllegalArgumentException problem) {
+      throw input.contains(":")
+          ? withColon(input)
+          : new InputException("there can be no input " + input + ": " + problem.getMessage());
+    }
+  }
+
+  /** All files, sorted within what the input names. */
+  public List<Path> files() {
+    return statuses().stream().map(FileStatus::getPath).toList();
+  }
+
+  /**
+   * The format: the one that was named, else as the first file's name says.
+   *
+   * @throws InputException when its name says nothing
+   */
+  public InputFormat format(Optional<InputFormat> named) {
+    String name = files().get(0).getName();
+    return named
+        .or(() -> InputFormat.ofName(name))
+        .orElseThrow(
+            () ->
+                new InputException(
+                    "the name of "
+                        + name
+                        + " does not say its format; say it with --input-format json, parquet, csv"
+                        + " or text"));
+  }
+
+  /** Says that there is not even a name of a column in the files. */
+  InputException areEmpty() {
+    return new InputException("the input " + input + " is empty: it has no rows and no columns");
+  }
+
+  /**
+   * Refuses columns of files that folders' names make too: one of the two would be lost.
+   *
+   * @throws InputException naming the first one
+   */
+  void requireNoKeyAmong(List<String> columns) {
+    for (String key : keys()) {
+      if (columns.stream().anyMatch(key::equalsIgnoreCase)) {
+        throw new InputException(
+            "the column "
+                + key
+                + " is in the files of "
+                + input
+                + " and in names of their folders; rename one of the two");
+      }
+    }
+  }
+
+  /** The columns that names of folders make. */
+  List<String> keys() {
+    return roots.get(0).keys();
+  }
+
+  /** A reader that takes {@link #sources} as they are spelled. */
+  static DataFrameReader reader(SparkSession spark) {
+    // Paths are found already; a bracket in a name is no pattern.
+    return spark.read().option("__globPaths__", "false");
+  }
+
+  /** What the reader has to be given to read these files. */
+  String[] sources() {
+    Set<String> sources = new LinkedHashSet<>();
+    roots.forEach(root -> sources.addAll(root.sources()));
+    return sources.toArray(String[]::new);
+  }
+
+  /** A file's path as a person writes it. */
+  static String spelled(Path file) {
+    return "file".equals(file.toUri().getScheme()) ? file.toUri().getPath() : file.toString();
+  }
+
+  /**
+   * A file's path as a person writes it.
+   *
+   * @param file a URI
+   */
+  static String spelled(String file) {
+    return spelled(new Path(URI.create(file)));
+  }
+
+  /** The input as it was named. */
+  @Override
+  public String toString() {
+    return input;
+  }
+
+  private List<FileStatus> statuses() {
+    return roots.stream().flatMap(root -> root.files().stream()).toList();
+  }
+
+  private static Optional<Root> root(FileSystem system, FileStatus named) throws IOException {
+    if (!named.isDirectory()) {
+      requireReadable(system, named);
+      return Optional.of(new Root(named.getPath(), List.of(named), List.of()));
+    }
+    List<FileStatus> files = new ArrayList<>();
+    list(system, named.getPath(), 0, files);
+    if (files.isEmpty()) {
+      return Optional.empty();
+    }
+    files.sort(Comparator.comparing(FileStatus::getPath));
+    List<String> keys = keys(named.getPath(), files.get(0));
+    for (FileStatus file : files) {
+      requireReadable(system, file);
+      if (!keys(named.getPath(), file).equals(keys)) {
+        throw otherKeys(files.get(0).getPath(), file.getPath());
+      }
+    }
+    return Optional.of(new Root(named.getPath(), files, keys));
+  }
+
+  private static void list(FileSystem system, Path folder, int depth, List<FileStatus> files)
+      throws IOException {
+    if (depth > DEEPEST) {
+      throw new InputException(
+          spelled(folder) + " lies more than " + DEEPEST + " folders deep; does a link lead back?");
+    }
+    for (FileStatus status : system.listStatus(folder)) {
+      if (isHidden(status.getPath())) {
+        continue;
+      }
+      if (status.isDirectory()) {
+        list(system, status.getPath(), depth + 1, files);
+      } else {
+        files.add(status);
+      }
+    }
+  }
+
+  private static boolean isHidden(Path path) {
+    return HadoopFSUtils.shouldFilterOutPathName(path.getName());
+  }
+
+  /** The columns that the folders between a root and a file make, from the outermost. */
+  private static List<String> keys(Path root, FileStatus file) {
+    List<String> keys = new ArrayList<>();
+    for (Path folder = file.getPath().getParent();
+        !folder.equals(root);
+        folder = folder.getParent()) {
+      int sign = folder.getName().indexOf('=');
+      if (sign > 0) {
+        keys.add(0, folder.getName().substring(0, sign));
+      }
+    }
+    return keys;
+  }
+
+  private static void requireSameKeys(List<Root> roots) {
+    for (Root root : roots) {
+      if (!root.keys().equals(roots.get(0).keys())) {
+        throw otherKeys(roots.get(0).files().get(0).getPath(), root.files().get(0).getPath());
+      }
+    }
+  }
+
+  private static InputException otherKeys(Path one, Path other) {
+    return new InputException(
+        spelled(one)
+            + " and "
+            + spelled(other)
+            + " lie in folders that make different columns (key=value); give them as inputs of"
+            + " their own");
+  }
+
+  private static void requireReadable(FileSystem system, FileStatus file) {
+    String name = file.getPath().getName();
+    if (system.getScheme().equals("file") && name.contains(":")) {
+      throw withColon(spelled(file.getPath()));
+    }
+  }
+
+  private static InputException withColon(String file) {
+    return new InputException(
+        file
+            + " has a colon in its name, with which Hadoop opens no local file; rename it, or give"
+            + " a link to it");
+  }
+
+  private static String nothing(String input, List<FileStatus> named) {
+    return named.stream()
+        .filter(status -> !status.isDirectory())
+        .findFirst()
+        .map(
+            hidden ->
+                "Spark passes over "
+                    + hidden.getPath().getName()
+                    + ", because its name begins with an underscore or a dot; rename it, or give a"
+                    + " link to it")
+        .orElse(
+            named.isEmpty()
+                ? "there is no file at the input " + input
+                : "there is no file in "
+                    + input
+                    + " that Spark reads; it passes over names that begin with an underscore or a"
+                    + " dot");
+  }
+
+  /**
+   * What a glob matches. Hadoop's own method fails where a name beside a match holds a colon, so
+   * that its parts are used here.
+   */
+  private static List<FileStatus> glob(FileSystem system, Path glob) throws IOException {
+    String pattern = glob.toUri().getPath();
+    List<FileStatus> found = new ArrayList<>();
+    if (pattern.chars().anyMatch(character -> GLOB_CHARACTERS.indexOf(character) >= 0)) {
+      Path top = new Path(glob.toUri().getScheme(), glob.toUri().getAuthority(), Path.SEPARATOR);
+      for (String alternative : GlobExpander.expand(pattern)) {
+        List<String> names =
+            Arrays.stream(alternative.split(Path.SEPARATOR))
+                .filter(name -> !name.isEmpty())
+                .toList();
+        match(system, top, names, found);
+      }
+    }
+    found.sort(Comparator.comparing(FileStatus::getPath));
+    return found.stream().distinct().toList();
+  }
+
+  private static void match(
+      FileSystem system, Path folder, List<String> names, List<FileStatus> found)
+      throws IOException {
+    GlobFilter filter = new GlobFilter(names.get(0));
+    List<String> below = names.subList(1, names.size());
+    if (!filter.hasPattern()) {
+      Path path = new Path(folder, new Path(null, null, names.get(0)));
+      if (!below.isEmpty()) {
+        match(system, path, below, found);
+      } else if (system.exists(path)) {
+        found.add(system.getFileStatus(path));
+      }
+    } else if (system.exists(folder) && system.getFileStatus(folder).isDirectory()) {
+      for (FileStatus child : system.listStatus(folder)) {
+        if (!filter.accept(child.getPath())) {
+          continue;
+        }
+        if (below.isEmpty()) {
+          found.add(child);
+        } else if (child.isDirectory()) {
+          match(system, child.getPath(), below, found);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package dev.sparkmla.jobs.input;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+
+/** Opens JSON lines. */
+final class JsonDocuments {
+  private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+  private static final int INSPECTED_FILES = 10;
+
+  private JsonDocuments() {}
+
+  /**
+   * Reads all lines once, for the columns and the number of rows.
+   *
+   * @throws InputException when a file is no JSON lines, or no object has a prompt
+   */
+  static Documents open(SparkSession spark, InputFiles files, ReadOptions options) {
+    // Both readings have to cut the files alike, or lines would get other numbers.
+    if (!spark.conf().contains(MIN_PARTITIONS)) {
+      spark.conf().set(MIN_PARTITIONS, spark.sparkContext().defaultParallelism());
+    }
+    Lines lines = Lines.open(spark, files);
+    Survey survey = Survey.of(lines, options.promptColumn(), options.withColumns());
+    requireObjects(files, lines, survey);
+    KeyIndex columns = survey.columns();
+    requireNames(files, columns.names(), options.withColumns());
+    String promptColumn = Documents.column(columns.names(), options.promptColumn(), files);
+    StructType types = options.withColumns() ? survey.schema() : new StructType();
+    JsonRows rows =
+        new JsonRows(
+            columns,
+            types,
+            columns.find(promptColumn),
+            options.promptAsText(),
+            kinds(survey, options.promptAsText()),
+            new LineNumbers(survey.blocks()));
+    return new Documents(
+        lines.rows().mapPartitions(rows, Encoders.row(rows.schema(lines.keys()))),
+        concatenated(columns.names(), lines.keys()),
+        concatenated(List.of(types.fieldNames()), lines.keys()),
+        !options.withColumns(),
+        promptColumn,
+        survey.rows());
+  }
+
+  /** What prompts there are; texts, where there are none. */
+  private static List<String> kinds(Survey survey, boolean asText) {
+    List<String> kinds = new ArrayList<>();
+    if (survey.hasLists() && !asText) {
+      kinds.add(Documents.CONVERSATION);
+    }
+    if (survey.hasTexts() || kinds.isEmpty()) {
+      kinds.add(Documents.TEXT);
+    }
+    return kinds;
+  }
+
+  private static List<String> concatenated(List<String> one, List<String> other) {
+    return Stream.concat(one.stream(), other.stream()).toList();
+  }
+
+  private static void requireNames(InputFiles files, List<String> names, boolean asColumns) {
+    files.requireNoKeyAmong(names);
+    if (names.size() > LineReader.MOST_KEYS) {
+      throw new InputException(
+          "the objects of "
+              + files
+              + " have more than "
+              + LineReader.MOST_KEYS
+              + " different keys; put keys that are data into a list of objects");
+    }
+    if (asColumns && names.contains("")) {
+      throw new InputException(
+          "an object of "
+              + files
+              + " has an empty key, which cannot be the name of a column; write JSON with"
+              + " --output-format json, or name it");
+    }
+  }
+
+  /** Refuses files without an object where it is known what they are, and inputs without any. */
+  private static void requireObjects(InputFiles files, Lines lines, Survey survey) {
+    if (survey.rows() == 0) {
+      throw files.areEmpty();
+    }
+    Map<String, Survey.Block> broken = new LinkedHashMap<>();
+    Set<String> read = new HashSet<>();
+    for (Survey.Block block : survey.blocks()) {
+      if (block.objects() > 0) {
+        read.add(block.file());
+      } else if (block.start() == 0 && block.broken() > 0) {
+        broken.put(block.file(), block);
+      }
+    }
+    broken.keySet().removeAll(read);
+    broken.keySet().stream().limit(INSPECTED_FILES).forEach(file -> inspect(file, lines));
+    if (read.isEmpty()) {
+      Survey.Block first = broken.values().iterator().next();
+      throw new InputException(
+          "no line of "
+              + files
+              + " is a JSON object; "
+              + Lines.problem(first.file(), first.problemLine(), first.problem()));
+    }
+  }
+
+  private static void inspect(String file, Lines lines) {
+    FileInspection.describe(lines.beginning(file, FileInspection.LINES))
+        .ifPresent(
+            meaning -> {
+              throw new InputException(InputFiles.spelled(file) + " " + meaning);
+            });
+  }
+}
