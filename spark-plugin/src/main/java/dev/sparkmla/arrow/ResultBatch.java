@@ -1,8 +1,10 @@
 package dev.sparkmla.arrow;
 
 import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.apache.arrow.memory.BufferAllocator;
@@ -35,6 +37,15 @@ public final class ResultBatch implements AutoCloseable {
           int32("cached_tokens"),
           int32("output_tokens"),
           nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+
+  private static final Map<FinishReason, byte[]> SPELLINGS = new EnumMap<>(FinishReason.class);
+
+  static {
+    for (FinishReason reason : FinishReason.values()) {
+      SPELLINGS.put(
+          reason, reason.name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8));
+    }
+  }
 
   private final BufferAllocator allocator;
   private final StructVector results;
@@ -80,8 +91,10 @@ public final class ResultBatch implements AutoCloseable {
   }
 
   private void write(List<Optional<GenerationResult>> rows) {
-    long characters =
-        rows.stream().flatMap(Optional::stream).mapToLong(row -> row.text().length()).sum();
+    long characters = 0;
+    for (Optional<GenerationResult> row : rows) {
+      characters += row.isPresent() ? row.get().text().length() : 0;
+    }
     results.setInitialCapacity(rows.size());
     texts.setInitialCapacity(rows.size(), Math.max(1, (double) characters / rows.size()));
     results.allocateNew();
@@ -97,7 +110,7 @@ public final class ResultBatch implements AutoCloseable {
 
   private void write(int row, GenerationResult result) {
     results.setIndexDefined(row);
-    set(finishReasons, row, result.finishReason().name().toLowerCase(Locale.ROOT));
+    finishReasons.setSafe(row, SPELLINGS.get(result.finishReason()));
     promptTokens.setSafe(row, result.promptTokens());
     cachedTokens.setSafe(row, result.cachedTokens());
     outputTokens.setSafe(row, result.outputTokens());

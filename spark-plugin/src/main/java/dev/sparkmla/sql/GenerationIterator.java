@@ -16,9 +16,6 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.util.ArrowUtils;
-import org.apache.spark.sql.vectorized.ArrowColumnVector;
-import org.apache.spark.sql.vectorized.ColumnVector;
-import org.apache.spark.sql.vectorized.ColumnarBatchRow;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.util.TaskCompletionListener;
 import org.apache.spark.util.TaskInterruptListener;
@@ -68,13 +65,14 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     }
   }
 
-  /** Rows with their results, and a row that shows the one at {@link ColumnarBatchRow#rowId}. */
-  private record Answered(List<InternalRow> rows, ResultBatch results, ColumnarBatchRow result) {
+  /** Rows with their results. */
+  private record Answered(List<InternalRow> rows, ResultBatch results, ResultRows resultRows) {
     Answered(List<InternalRow> rows, ResultBatch results) {
-      this(
-          rows,
-          results,
-          new ColumnarBatchRow(new ColumnVector[] {new ArrowColumnVector(results.column())}));
+      this(rows, results, new ResultRows(results));
+    }
+
+    InternalRow join(int row, JoinedRow joined) {
+      return joined.apply(rows.get(row), resultRows.row(row));
     }
   }
 
@@ -136,9 +134,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
-    Answered answered = current.get();
-    answered.result().rowId = position;
-    return toOutput.apply(joined.apply(answered.rows().get(position++), answered.result()));
+    return toOutput.apply(current.get().join(position++, joined));
   }
 
   @Override
