@@ -521,7 +521,7 @@ class GenerateJobTest {
 
   private static JsonNode row(List<JsonNode> rows, Object id) {
     return rows.stream()
-        .filter(row -> row.get("id").asText().equals(id.toString()))
+        .filter(row -> row.path("id").asText().equals(id.toString()))
         .findFirst()
         .orElseThrow();
   }
