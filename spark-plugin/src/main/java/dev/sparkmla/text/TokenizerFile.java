@@ -80,7 +80,7 @@ final class TokenizerFile {
   }
 
   private static boolean isWellFormed(String text) {
-    return Tokenizer.wellFormed(text).equals(text);
+    return LoneSurrogates.replaced(text).equals(text);
   }
 
   private void readAdded() {
