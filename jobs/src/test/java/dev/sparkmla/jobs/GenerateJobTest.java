@@ -202,6 +202,22 @@ class GenerateJobTest {
   }
 
   @Test
+  void keepsColumnsThatOnlySomeParquetFilesHave() throws IOException {
+    Path one = file("one.jsonl", "{\"id\": 1, \"prompt\": \"one\", \"extra\": \"kept\"}\n");
+    Path two = file("two.jsonl", "{\"id\": 2, \"prompt\": \"two\"}\n");
+    String between = folder.resolve("between").toString();
+    assertThat(JobRun.echo("--input", one.toString(), "--output", between + "/one").code()).isZero();
+    assertThat(JobRun.echo("--input", two.toString(), "--output", between + "/two").code()).isZero();
+
+    JobRun run = echo(Path.of(between), "--output-format", "json", "--output-prefix", "second_");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("id").asInt(), row -> row.get("extra").asText())
+        .containsExactlyInAnyOrder(tuple(1, "kept"), tuple(2, "null"));
+  }
+
+  @Test
   void joinsTheTextsOfPartsInParquetToo() throws IOException {
     String message = "{\"role\": \"user\", \"name\": \"x\", \"content\": [%s]}";
     String part = "{\"type\": \"%s\", \"text\": \"%s\"}";
