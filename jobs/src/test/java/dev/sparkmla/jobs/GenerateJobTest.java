@@ -206,8 +206,10 @@ class GenerateJobTest {
     Path one = file("one.jsonl", "{\"id\": 1, \"prompt\": \"one\", \"extra\": \"kept\"}\n");
     Path two = file("two.jsonl", "{\"id\": 2, \"prompt\": \"two\"}\n");
     String between = folder.resolve("between").toString();
-    assertThat(JobRun.echo("--input", one.toString(), "--output", between + "/one").code()).isZero();
-    assertThat(JobRun.echo("--input", two.toString(), "--output", between + "/two").code()).isZero();
+    assertThat(JobRun.echo("--input", one.toString(), "--output", between + "/one").code())
+        .isZero();
+    assertThat(JobRun.echo("--input", two.toString(), "--output", between + "/two").code())
+        .isZero();
 
     JobRun run = echo(Path.of(between), "--output-format", "json", "--output-prefix", "second_");
 
