@@ -34,9 +34,12 @@ final class FailureMessage {
       if (spark.getCondition().equals("USER_RAISED_EXCEPTION")) {
         return Optional.of(cause.getMessage());
       }
-      if (spark.getCondition().startsWith("FAILED_READ_FILE")) {
-        Throwable root = rootOf(cause);
-        return Optional.of(cause.getMessage() + (root == cause ? "" : " " + root.getMessage()));
+      if (spark.getCondition().equals("FAILED_READ_FILE.NO_HINT")) {
+        String file = spark.getMessageParameters().get("path");
+        return Optional.of(file + " cannot be read: " + rootOf(cause).getMessage());
+      }
+      if (spark.getCondition().startsWith("FAILED_READ_FILE.")) {
+        return Optional.of(cause.getMessage());
       }
     }
     boolean isForThePerson =

@@ -49,7 +49,7 @@ final class OutputFolder implements AutoCloseable {
       String output, boolean overwrite, InputFiles input, Configuration configuration) {
     try {
       Path path = new Path(output);
-      FileSystem system = path.getFileSystem(configuration);
+      FileSystem system = InputFiles.fileSystem(path, configuration);
       Path place = real(system, system.makeQualified(path));
       if (holds(system, place, input, configuration)) {
         throw new JobException(
@@ -127,7 +127,7 @@ final class OutputFolder implements AutoCloseable {
       throws IOException {
     Set<Path> seen = new HashSet<>();
     for (Path file : input.files()) {
-      FileSystem inputSystem = file.getFileSystem(configuration);
+      FileSystem inputSystem = InputFiles.fileSystem(file, configuration);
       for (Path spelling : List.of(file, real(inputSystem, file))) {
         for (Path path = spelling; path != null && seen.add(path); path = path.getParent()) {
           if (path.equals(place) || isSame(system, place, inputSystem, path)) {

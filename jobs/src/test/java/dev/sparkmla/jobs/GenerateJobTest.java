@@ -4,12 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -468,6 +473,31 @@ class GenerateJobTest {
   }
 
   @Test
+  void saysInOneLineWhyAnInputCannotBeRead() throws IOException {
+    Path cut = folder.resolve("cut.jsonl.gz");
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    try (OutputStream gzip = new GZIPOutputStream(packed)) {
+      gzip.write("{\"prompt\": \"one\"}\n".repeat(1000).getBytes(StandardCharsets.UTF_8));
+    }
+    Files.write(cut, Arrays.copyOf(packed.toByteArray(), packed.size() / 2));
+
+    JobRun half = echo(cut);
+    JobRun noSystem =
+        JobRun.echo("--input", "s3a://bucket/in.jsonl", "--output", output(), "--overwrite");
+
+    assertThat(half.code()).isEqualTo(1);
+    assertThat(half.err().lines().filter(line -> line.startsWith("generate: ")))
+        .singleElement()
+        .asString()
+        .contains("cut.jsonl.gz cannot be read: Unexpected end of input stream");
+    assertThat(noSystem.code()).isEqualTo(1);
+    assertThat(noSystem.err().lines())
+        .singleElement()
+        .asString()
+        .startsWith("generate: the input s3a://bucket/in.jsonl cannot be read: ");
+  }
+
+  @Test
   void readsAGlobBesideANameThatHadoopCannotOpen() throws IOException {
     file("a:b.jsonl", "{\"prompt\": \"no\"}\n");
     file("one.jsonl", "{\"prompt\": \"one\"}\n");
@@ -579,7 +609,7 @@ class GenerateJobTest {
     return JobRun.echo(
         java.util.stream.Stream.concat(
                 java.util.stream.Stream.of("--input", input.toString(), "--output", output()),
-                java.util.Arrays.stream(more))
+                Arrays.stream(more))
             .toArray(String[]::new));
   }
 

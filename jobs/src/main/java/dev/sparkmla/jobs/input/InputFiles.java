@@ -65,7 +65,7 @@ public final class InputFiles {
   public static InputFiles find(String input, Configuration configuration) {
     try {
       Path path = path(input);
-      FileSystem system = path.getFileSystem(configuration);
+      FileSystem system = fileSystem(path, configuration);
       path = system.makeQualified(path);
       List<FileStatus> named =
           system.exists(path) ? List.of(system.getFileStatus(path)) : Glob.match(system, path);
@@ -80,9 +80,23 @@ public final class InputFiles {
       }
       requireSameKeys(roots);
       return new InputFiles(input, roots);
-    } catch (IOException | IllegalArgumentException problem) { // the latter of unknown hosts
+    } catch (IOException problem) {
       throw new InputException(
           "the input " + input + " cannot be read: " + problem.getMessage(), problem);
+    }
+  }
+
+  /**
+   * The file system of a path.
+   *
+   * @throws IOException also where Hadoop throws an unchecked exception: for a host that is
+   *     unknown, or a class that is not on the class path
+   */
+  public static FileSystem fileSystem(Path path, Configuration configuration) throws IOException {
+    try {
+      return path.getFileSystem(configuration);
+    } catch (RuntimeException problem) {
+      throw new IOException(problem.getMessage(), problem);
     }
   }
 
