@@ -26,7 +26,7 @@ SEEDS = range(150)
 
 
 def subjects(text: str) -> set[str]:
-    """The places of the subjects a text speaks of."""
+    """The places of the subjects in a text."""
     return {place for place, _ in SUBJECT.findall(text)}
 
 

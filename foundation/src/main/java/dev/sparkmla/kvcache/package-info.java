@@ -20,7 +20,7 @@
  *
  * <p>A {@link dev.sparkmla.kvcache.BlockTable} owns one reference to each of its blocks and gives
  * them back when it is closed. The {@link dev.sparkmla.kvcache.PrefixIndex} owns no reference: it
- * knows blocks, it does not keep them.
+ * knows blocks and does not keep them.
  *
  * <h2>Synchronization</h2>
  *
@@ -40,9 +40,5 @@
  * it up from its first block. The cached blocks, ordered by when they were given back, therefore
  * hold every block before its predecessor. A pool without free blocks evicts the first in that
  * order: the least recently used, and never one that an indexed block still follows.
- *
- * <h2>Locking</h2>
- *
- * <p>None, by the above.
  */
 package dev.sparkmla.kvcache;

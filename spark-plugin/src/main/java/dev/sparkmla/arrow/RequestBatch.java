@@ -75,8 +75,7 @@ public final class RequestBatch implements AutoCloseable {
   }
 
   /**
-   * The allocator under which the batch's own one stands, and under which its results can be held
-   * too.
+   * The parent of the batch's own allocator; the allocator of its results can be a child of it too.
    */
   public BufferAllocator parentAllocator() {
     return allocator.getParentAllocator();

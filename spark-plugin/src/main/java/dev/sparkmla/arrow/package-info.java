@@ -2,7 +2,7 @@
  * Requests and results, and batches of both as Arrow vectors.
  *
  * <p>Here live the layout of both kinds of batches, what their rows hold, and who owns their
- * memory. How rows are computed does not, nor does Spark. Start at {@link
+ * memory. This package does not know Spark, nor how rows are computed. Start at {@link
  * dev.sparkmla.arrow.RequestBatch} and {@link dev.sparkmla.arrow.ResultBatch}.
  */
 package dev.sparkmla.arrow;

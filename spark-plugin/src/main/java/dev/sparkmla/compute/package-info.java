@@ -3,6 +3,6 @@
  *
  * <p>Here live the fused operations of an MLA transformer, as an interface, and the choice of its
  * implementation; and {@link dev.sparkmla.compute.Resources}, which closes what a backend or a
- * model owns. Which operation follows which is {@link dev.sparkmla.model}'s.
+ * model owns. {@link dev.sparkmla.model} decides in which order they follow.
  */
 package dev.sparkmla.compute;

@@ -70,8 +70,8 @@ public final class GenerationEngine implements AutoCloseable {
   }
 
   /**
-   * Loads a model folder and starts an engine over it. Whatever cannot be loaded, what was loaded
-   * before it is freed.
+   * Loads a model folder and starts an engine over it. If loading fails, everything loaded so far is
+   * freed.
    *
    * @param folder stays the caller's, and must outlive the engine
    * @param backend computes; it stays the caller's, and must outlive the engine
@@ -110,8 +110,8 @@ public final class GenerationEngine implements AutoCloseable {
    *
    * <p><b>Ownership.</b> From this call on the request batch is the engine's, which closes it
    * whatever happens. The result batch is the engine's until the future is completed with it; then
-   * it is the caller's, who must close it. Nobody waits for anybody: each batch stands in an
-   * allocator of its own.
+   * it is the caller's, who must close it. Each batch has an allocator of its own, so that neither
+   * side waits for the other.
    *
    * <p><b>Cancelling</b> the future frees what the rows hold before the next step. Where it returns
    * false, the future was completed before, and the results are there to be closed.

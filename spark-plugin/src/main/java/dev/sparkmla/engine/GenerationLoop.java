@@ -210,7 +210,7 @@ final class GenerationLoop implements Runnable {
   }
 
   /**
-   * Goes on with an empty cache: what of it the lost step and those after it wrote is not known.
+   * Goes on with an empty cache, since it is not known what the lost step and those after it wrote.
    */
   private void restart(PlannedStep lost, ComputeException reason) {
     countFailure(reason);

@@ -49,8 +49,7 @@ final class PromptEncoder {
   }
 
   /**
-   * The ids of all prompts, in order, whatever their number; none of a prompt whose length alone
-   * says that there are too many.
+   * The ids of all prompts, in order; empty for a prompt whose texts alone are too long.
    */
   List<Optional<int[]>> encodeAll(List<PromptLayout> prompts) {
     Iterator<int[]> ids =

@@ -147,12 +147,7 @@ final class Sequence {
   }
 
   private Sampling nextSampling() {
-    return new Sampling(
-        sampling.temperature(),
-        sampling.topK(),
-        sampling.topP(),
-        sampling.seed(),
-        sampling.index() + expectedLength() - promptTokens);
+    return sampling.withIndex(sampling.index() + expectedLength() - promptTokens);
   }
 
   /**

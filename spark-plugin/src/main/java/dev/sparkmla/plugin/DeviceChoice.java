@@ -28,7 +28,7 @@ sealed interface DeviceChoice {
    * @param local whether the executor runs in local mode, where Spark assigns no resources
    * @param resources what Spark gave the executor
    * @throws InvalidConfigurationException when a GPU is asked for on a cluster and Spark gave none
-   * @throws GpuRefusedException when a GPU is asked for and will not do, or there is none
+   * @throws GpuRefusedException when a GPU is asked for and cannot be used, or there is none
    */
   static DeviceChoice of(
       MlaConf conf, boolean local, Map<String, ResourceInformation> resources, GpuHost host) {
@@ -132,7 +132,7 @@ sealed interface DeviceChoice {
         .toList();
   }
 
-  /** Why each of the others will not do. */
+  /** Why each of the others cannot be used. */
   static String unfitness(List<GpuDevice> devices) {
     List<String> reasons = new ArrayList<>();
     for (GpuDevice device : devices) {

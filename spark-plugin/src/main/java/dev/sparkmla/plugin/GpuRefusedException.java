@@ -12,7 +12,7 @@ public final class GpuRefusedException extends RuntimeException {
 
   private final boolean mayEnd;
 
-  /** Names the GPU, says why it will not do, and what to do. */
+  /** Names the GPU, says why it cannot be used, and what to do. */
   GpuRefusedException(String message) {
     this(message, false);
   }

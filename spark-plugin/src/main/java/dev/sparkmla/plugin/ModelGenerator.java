@@ -29,7 +29,7 @@ final class ModelGenerator implements TextGenerator {
   }
 
   /**
-   * Loads the model. Whatever fails, what was opened before it is closed.
+   * Loads the model. If that fails, everything opened so far is closed.
    *
    * @param folder the model's; it stays the caller's, and must outlive the generator
    * @param opener makes the backend to compute with, which the generator owns

@@ -7,14 +7,14 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * What an executor's tasks ask for texts: the engine and all it owns. Thread-safe.
+ * Generates texts for the tasks of an executor: the engine and all it owns. Thread-safe.
  *
  * <p>It lives as long as its executor; the plugin makes and closes it.
  */
 public interface TextGenerator extends AutoCloseable {
   /**
    * Takes a batch and returns at once. From this call on the batch is the generator's; the results
-   * are the caller's once the future is completed with them, and nobody's before. Cancelling the
+   * are the caller's once the future is completed with them. Cancelling the
    * future frees what the rows hold.
    *
    * @return completed with a result for every row, a bad one's holds its error; exceptionally when

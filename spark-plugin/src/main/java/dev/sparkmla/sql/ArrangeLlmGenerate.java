@@ -24,7 +24,8 @@ import org.apache.spark.sql.catalyst.plans.logical.Sort;
 import org.apache.spark.sql.catalyst.rules.Rule;
 
 /**
- * Moves what makes fewer rows below an {@link LlmGeneration}, and drops the ones that nobody needs.
+ * Moves operators that reduce the number of rows below an {@link LlmGeneration}, and drops
+ * generations whose results are not used.
  *
  * <p>Filters on the child's columns, limits and sorts go below; a column that is not read is not
  * generated; a call that was made further down is not made again.

@@ -198,7 +198,7 @@ final class TokenizerComponents {
     }
   }
 
-  /** The tokens around a text: each piece is a sequence or a token that is described below. */
+  /** The tokens around a text: each item is a sequence or a token that is described below. */
   private void template(String field, JsonNode part) {
     JsonNode tokens = part.path("special_tokens");
     if (!tokens.isObject()) {
@@ -207,8 +207,8 @@ final class TokenizerComponents {
     for (Map.Entry<String, JsonNode> token : tokens.properties()) {
       specialToken(field + ".special_tokens." + token.getKey(), token.getValue());
     }
-    pieces(field + ".single", part.path("single"), tokens, Set.of("A"));
-    pieces(field + ".pair", part.path("pair"), tokens, Set.of("A", "B"));
+    items(field + ".single", part.path("single"), tokens, Set.of("A"));
+    items(field + ".pair", part.path("pair"), tokens, Set.of("A", "B"));
   }
 
   private void specialToken(String field, JsonNode token) {
@@ -227,17 +227,17 @@ final class TokenizerComponents {
     }
   }
 
-  private void pieces(String field, JsonNode pieces, JsonNode tokens, Set<String> sequences) {
-    if (!pieces.isArray()) {
-      throw wrong(field, pieces, "a list");
+  private void items(String field, JsonNode items, JsonNode tokens, Set<String> sequences) {
+    if (!items.isArray()) {
+      throw wrong(field, items, "a list");
     }
-    for (JsonNode piece : pieces) {
+    for (JsonNode item : items) {
       JsonNode kind =
-          piece.has("SpecialToken") ? piece.get("SpecialToken") : piece.path("Sequence");
+          item.has("SpecialToken") ? item.get("SpecialToken") : item.path("Sequence");
       String id = text(field, kind.path("id"));
-      boolean found = piece.has("SpecialToken") ? tokens.has(id) : sequences.contains(id);
-      if (piece.size() != 1 || !found || !kind.path("type_id").isInt()) {
-        throw wrong(field, piece, "a sequence or one of special_tokens, each with a type_id");
+      boolean found = item.has("SpecialToken") ? tokens.has(id) : sequences.contains(id);
+      if (item.size() != 1 || !found || !kind.path("type_id").isInt()) {
+        throw wrong(field, item, "a sequence or one of special_tokens, each with a type_id");
       }
     }
   }

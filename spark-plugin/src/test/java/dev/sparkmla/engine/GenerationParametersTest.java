@@ -14,6 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -113,6 +115,25 @@ class GenerationParametersTest {
     assertThatThrownBy(() -> ParametersDoc.update("# Another page"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("the page lacks the line");
+  }
+
+  /** The job's options and the Python function's documentation cannot be made from the table. */
+  @Test
+  void areWhatTheJobAndThePythonFunctionName() throws IOException {
+    String options =
+        Files.readString(
+            Path.of("..", "jobs/src/main/java/dev/sparkmla/jobs", "GenerateOptions.java"));
+    String functions = Files.readString(Path.of("..", "python", "spark_mla", "functions.py"));
+    List<String> names = GenerationParameters.all().stream().map(p -> p.name()).toList();
+    assertThat(namesIn(options, "put\\(\"([a-z_]+)\"")).hasSameElementsAs(names);
+    assertThat(namesIn(options, "names = \"--([a-z-]+)\"").map(name -> name.replace('-', '_')))
+        .containsAll(names);
+    assertThat(namesIn(functions.split("params\\n +`", 2)[1].split("\\. ", 2)[0], "([a-z_]+)"))
+        .hasSameElementsAs(names);
+  }
+
+  private static Stream<String> namesIn(String text, String pattern) {
+    return Pattern.compile(pattern).matcher(text).results().map(match -> match.group(1));
   }
 
   @Test

@@ -7,7 +7,7 @@ import java.util.Random;
 
 /** Texts and conversations that no one would write, from a seed. */
 final class HostileText {
-  private static final List<String> PIECES =
+  private static final List<String> FRAGMENTS =
       List.of(
           "",
           " ",
@@ -106,21 +106,21 @@ final class HostileText {
 
   private static String text(Random random) {
     return switch (random.nextInt(8)) {
-      case 0 -> piece(random).repeat(1 + random.nextInt(2_000));
-      case 1 -> piece(random).repeat(random.nextInt(200)) + piece(random);
+      case 0 -> fragment(random).repeat(1 + random.nextInt(2_000));
+      case 1 -> fragment(random).repeat(random.nextInt(200)) + fragment(random);
       case 2 -> characters(random);
-      default -> pieces(random);
+      default -> fragments(random);
     };
   }
 
-  private static String piece(Random random) {
-    return PIECES.get(random.nextInt(PIECES.size()));
+  private static String fragment(Random random) {
+    return FRAGMENTS.get(random.nextInt(FRAGMENTS.size()));
   }
 
-  private static String pieces(Random random) {
+  private static String fragments(Random random) {
     StringBuilder text = new StringBuilder();
     for (int left = random.nextInt(40); left > 0; left--) {
-      text.append(piece(random));
+      text.append(fragment(random));
     }
     return text.toString();
   }

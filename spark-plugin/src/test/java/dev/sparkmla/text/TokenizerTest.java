@@ -295,15 +295,15 @@ class TokenizerTest {
     }
     Files.writeString(temporary.resolve("tokenizer.json"), json.toString());
     ChatTemplate template = TextFolder.template(FOLDER).orElseThrow();
-    String[] pieces = {"<|end|>", "<think>", "<|tool|>", "<|user|>", "\uD83D", "river ", "\n", ""};
+    String[] fragments = {"<|end|>", "<think>", "<|tool|>", "<|user|>", "\uD83D", "river ", "\n", ""};
     Random random = new Random(seed);
     try (Tokenizer opened = TextFolder.tokenizer(temporary)) {
       List<GuardedPrompt> prompts = new ArrayList<>();
       List<int[]> alone = new ArrayList<>();
       for (int i = 0; i < 100; i++) {
         StringBuilder text = new StringBuilder();
-        for (int piece = random.nextInt(9); piece > 0; piece--) {
-          text.append(pieces[random.nextInt(pieces.length)]).append(randomText(random), 0, 3);
+        for (int fragment = random.nextInt(9); fragment > 0; fragment--) {
+          text.append(fragments[random.nextInt(fragments.length)]).append(randomText(random), 0, 3);
         }
         if (random.nextBoolean()) {
           prompts.add(opened.guard(text.toString()));

@@ -124,8 +124,8 @@ final class Operators {
 
   private static boolean contains(Object whole, Object part, Budget budget) {
     if (whole instanceof String text) {
-      if (part instanceof String piece) {
-        return Search.indexOf(text, piece, 0, budget) >= 0;
+      if (part instanceof String substring) {
+        return Search.indexOf(text, substring, 0, budget) >= 0;
       }
       throw unsuited("searched", whole, part, budget);
     } else if (whole instanceof Map<?, ?> map) {

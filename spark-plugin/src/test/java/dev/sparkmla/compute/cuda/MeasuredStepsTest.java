@@ -6,9 +6,12 @@ import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelShapes;
 import dev.sparkmla.model.RandomParameters;
+import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -31,16 +34,56 @@ class MeasuredStepsTest {
   })
   void noStepWithinTheLimitsMakesTheArenaGrow(
       ModelShapes shapes, int tokens, int sequences, int positions) {
+    noStepMakesTheArenaGrow(shapes.config(2, positions), new StepLimits(tokens, sequences, positions));
+  }
+
+  /**
+   * A step that only decodes is padded to a bucket, and experts take memory for every padded row. In
+   * a model with many experts a token and few logits, no other step takes as much.
+   */
+  @ParameterizedTest
+  @CsvSource({"66, 65", "18, 17", "260, 257"})
+  void norDoesOneThatOnlyDecodesWhereExpertsNeedTheMost(int tokens, int sequences) {
+    ModelConfig config = ModelShapes.DEEPSEEK_V2_LITE.config(2, 2);
+    ModelConfig.Experts experts = config.experts().orElseThrow();
+    noStepMakesTheArenaGrow(
+        new ModelConfig(
+            config.architecture(),
+            64,
+            config.hiddenSize(),
+            config.layers(),
+            config.heads(),
+            config.queryRank(),
+            config.cacheShape(),
+            config.nopeSize(),
+            config.valueSize(),
+            config.attentionBias(),
+            config.intermediateSize(),
+            config.normEpsilon(),
+            config.latentNormEpsilon(),
+            config.tiedEmbedding(),
+            config.contextWindow(),
+            config.rope(),
+            Optional.of(
+                new ModelConfig.Experts(
+                    new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 64, 32, 1, 1, false, 1),
+                    experts.shared(),
+                    experts.intermediateSize(),
+                    0)),
+            config.generation()),
+        new StepLimits(tokens, sequences, 2));
+  }
+
+  private static void noStepMakesTheArenaGrow(ModelConfig config, StepLimits limits) {
     try (DryBackend backend = new DryBackend();
         MlaTransformer model =
             MlaTransformer.load(
-                shapes.config(2, positions),
+                config,
                 new RandomParameters(1),
                 backend,
-                new CacheSize.MemoryFraction(0.1, tokens, sequences))) {
+                new CacheSize.MemoryFraction(0.1, limits.tokens(), limits.sequences()))) {
       assertThat(backend.arena.live()).isZero();
       long settled = backend.arena.bytes();
-      StepLimits limits = new StepLimits(tokens, sequences, positions);
       for (long seed = 0; seed < 300; seed++) {
         List<Segment> step = new RandomSteps(seed, limits).next();
         model.submit(step).tokens();
