@@ -401,8 +401,8 @@ def load(folder):
         folder, dtype=torch.float64, attn_implementation="sdpa", experts_implementation="eager"
     ).eval()
     if mistral:
-        # Mistral's own format says apply_scale = false; transformers before 5.15, vLLM and SGLang
-        # leave the softmax alone too. transformers 5.17 multiplies by the square of the temperature.
+        # transformers 5.17 multiplies by the square of yarn's temperature, which the published model
+        # was not trained with: docs/models.md.
         for layer in model.model.layers:
             layer.self_attn.scaling = model.config.qk_head_dim**-0.5
     return model

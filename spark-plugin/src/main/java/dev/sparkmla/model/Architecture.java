@@ -77,7 +77,7 @@ public enum Architecture {
   Mistral3ForConditionalGeneration(
       Router.SOFTMAX_NORMALIZED,
       new Defaults(1024, 1e-6, 0, 1, 1, 1),
-      EnumSet.of(Trait.NESTED, Trait.GROWING_QUERIES),
+      EnumSet.of(Trait.NESTED, Trait.GROWING_QUERIES, Trait.PLAIN_SOFTMAX, Trait.ROPE_OF_HEAD),
       List.of(new Published("Mistral-Small-4, its text model", Sizes.MISTRAL, "tokenizer.json")),
       List.of("mistral-small-4"));
 
@@ -105,11 +105,12 @@ public enum Architecture {
     LAYER_TYPES,
     /** Has {@code scale_emb}, {@code scale_depth} and {@code dim_model_base}. */
     SCALED_STREAM,
-    /**
-     * Has {@code llama_4_scaling_beta}; the softmax is never scaled by yarn's temperature, and
-     * {@code partial_rotary_factor} is the rope's share of a head.
-     */
+    /** Queries grow with their position, by {@code llama_4_scaling_beta}. */
     GROWING_QUERIES,
+    /** Yarn's temperature leaves the softmax alone, whatever {@code mscale_all_dim} says. */
+    PLAIN_SOFTMAX,
+    /** {@code partial_rotary_factor} is the rope's share of a head. */
+    ROPE_OF_HEAD,
     /** A part of a larger model: the keys of {@code text_config}, tensors with a prefix. */
     NESTED
   }

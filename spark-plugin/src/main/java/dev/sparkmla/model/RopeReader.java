@@ -53,7 +53,7 @@ final class RopeReader {
   /** The rope's part of a head is rotated as a whole. */
   private void refusePartialRotation() {
     String key = "partial_rotary_factor";
-    double whole = architecture.has(Trait.GROWING_QUERIES) ? (double) ropeSize / headSize : 1;
+    double whole = architecture.has(Trait.ROPE_OF_HEAD) ? (double) ropeSize / headSize : 1;
     double rotated = parameters.number(key, fields.number(key, whole, 0, 1), 0, 1);
     if (rotated != whole) {
       throw parameters.wrong(key, rotated, String.valueOf(whole));
@@ -129,7 +129,7 @@ final class RopeReader {
             ? temperature(factor, mscale) / temperature(factor, mscaleAllDim)
             : temperature(factor, 1);
     // Mistral's own format has apply_scale = false for this, and spells it as two equal mscales.
-    boolean plainSoftmax = mscaleAllDim == 0 || architecture.has(Trait.GROWING_QUERIES);
+    boolean plainSoftmax = mscaleAllDim == 0 || architecture.has(Trait.PLAIN_SOFTMAX);
     double softmaxFactor = plainSoftmax ? 1 : Math.pow(temperature(factor, mscaleAllDim), 2);
     return new RopeScaling.Yarn(
         factor,
