@@ -37,8 +37,8 @@ namespace {
 constexpr auto kEmbed = LAYOUT(
     spark_mla_embed_args,
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(TABLE_ROWS, table_rows),
-    FIELD(PREVIOUS_ROWS, previous_rows), FIELD(TOKENS, tokens), FIELD(PREVIOUS, previous),
-    FIELD(TABLE, table), FIELD(OUT, out), FIELD(STREAM, stream));
+    FIELD(PREVIOUS_ROWS, previous_rows), FIELD(SCALE, scale), FIELD(TOKENS, tokens),
+    FIELD(PREVIOUS, previous), FIELD(TABLE, table), FIELD(OUT, out), FIELD(STREAM, stream));
 
 constexpr auto kRmsNorm = LAYOUT(
     spark_mla_rms_norm_args,

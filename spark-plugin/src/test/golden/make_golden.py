@@ -9,6 +9,7 @@ import shutil
 import sys
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -16,6 +17,9 @@ from transformers import (
     DeepseekV2Config,
     DeepseekV3Config,
     Glm4MoeLiteConfig,
+    MiniCPM3Config,
+    Mistral4Config,
+    Mistral4ForCausalLM,
     PreTrainedTokenizerFast,
     YoutuConfig,
     logging,
@@ -240,6 +244,82 @@ CHECKPOINTS = {
         dict(rope_parameters=None, rope_theta=1600000, rope_scaling=None),
         {},
     ),
+    "deepseek-v3-rope-linear": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALLEST_LATENT
+        | heads(1)
+        | dict(
+            num_hidden_layers=1,
+            q_lora_rank=None,
+            rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0),
+        ),
+        {},
+        {},
+    ),
+    "minicpm3": (
+        MiniCPM3Config,
+        COMMON
+        | SMALLEST_LATENT
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            q_lora_rank=24,
+            intermediate_size=96,
+            scale_emb=3,
+            scale_depth=2.0,
+            dim_model_base=32,
+            rope_parameters=dict(
+                rope_type="longrope",
+                rope_theta=10000.0,
+                factor=4.0,
+                short_factor=[1 + pair / 16 for pair in range(16)],
+                long_factor=[2 + pair / 8 for pair in range(16)],
+                original_max_position_embeddings=2048,
+            ),
+        ),
+        {},
+        {},
+    ),
+    "kimi-vl": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALLEST_LATENT
+        | heads(1)
+        | dict(num_hidden_layers=2, q_lora_rank=None, n_group=1, topk_group=1),
+        dict(rope_parameters=None, rope_theta=800000.0, rope_scaling=None),
+        {},
+    ),
+    "mistral-small-4": (
+        Mistral4Config,
+        COMMON
+        | EXPERTS
+        | SMALL_LATENT
+        | heads(2)
+        | dict(
+            num_hidden_layers=2,
+            q_lora_rank=24,
+            num_experts_per_tok=3,
+            first_k_dense_replace=0,
+            rope_parameters=yarn(
+                type="yarn",
+                rope_theta=10000.0,
+                mscale=1.0,
+                mscale_all_dim=1.0,
+                llama_4_scaling_beta=0.3,
+            ),
+        ),
+        {},
+        {},
+    ),
+}
+
+# Text models that are published as a part of a larger one: name: (architecture, model type).
+NESTED = {
+    "kimi-vl": ("KimiVLForConditionalGeneration", "kimi_vl"),
+    "mistral-small-4": ("Mistral3ForConditionalGeneration", "mistral3"),
 }
 
 
@@ -289,7 +369,7 @@ def words(count, generator):
 def draw_weights(model, generator):
     """Gains that keep activations near one, scores spread by 1.5 and logits by 3."""
     for name, weight in list(model.named_parameters()) + list(model.named_buffers()):
-        if "inv_freq" in name:
+        if "inv_freq" in name or name.endswith("embed_scale"):
             continue
         noise = torch.randn(weight.shape, generator=generator)
         if "norm" in name:
@@ -315,9 +395,17 @@ def draw_weights(model, generator):
 
 
 def load(folder):
-    return AutoModelForCausalLM.from_pretrained(
+    mistral = json.loads((folder / "config.json").read_text())["model_type"] == "mistral4"
+    # The automatic class of text models knows Mistral 4 as a part of a larger model alone.
+    model = (Mistral4ForCausalLM if mistral else AutoModelForCausalLM).from_pretrained(
         folder, dtype=torch.float64, attn_implementation="sdpa", experts_implementation="eager"
     ).eval()
+    if mistral:
+        # transformers 5.17 multiplies by the square of yarn's temperature, which the published model
+        # was not trained with: docs/models.md.
+        for layer in model.model.layers:
+            layer.self_attn.scaling = model.config.qk_head_dim**-0.5
+    return model
 
 
 def greedy(model, tokens, least_lead=None):
@@ -398,7 +486,11 @@ def write_checkpoint(name, folder, seed):
     configuration, arguments, replacements, options = CHECKPOINTS[name]
     if configuration is Glm4MoeLiteConfig:
         arguments = {k: v for k, v in arguments.items() if k != "first_k_dense_replace"}
-    model = AutoModelForCausalLM.from_config(configuration(**arguments))
+    drawn = configuration(**arguments)
+    if configuration is Mistral4Config:
+        model = Mistral4ForCausalLM(drawn)
+    else:
+        model = AutoModelForCausalLM.from_config(drawn)
     draw_weights(model, torch.Generator().manual_seed(seed))
     bias = {
         key: value.clone() for key, value in model.named_buffers() if "correction_bias" in key
@@ -419,6 +511,23 @@ def write_checkpoint(name, folder, seed):
         json.dumps(dict(bos_token_id=BOS, eos_token_id=[END], do_sample=False), indent=2) + "\n"
     )
     return load(folder)
+
+
+def nest(folder, architecture, model_type):
+    """Makes the text model a part of a larger one, as it is published."""
+    config = json.loads((folder / "config.json").read_text())
+    outer = dict(
+        architectures=[architecture],
+        model_type=model_type,
+        text_config=config,
+        vision_config=dict(hidden_size=8),
+    )
+    (folder / "config.json").write_text(json.dumps(outer, indent=2) + "\n")
+    file = folder / "model.safetensors"
+    tensors = {f"language_model.{name}": value for name, value in load_file(file).items()}
+    tensors["vision_tower.patch_embed.proj.weight"] = torch.zeros(8, 3, dtype=torch.bfloat16)
+    tensors["multi_modal_projector.linear_1.weight"] = torch.zeros(48, 8, dtype=torch.bfloat16)
+    save_file(tensors, file, metadata=dict(format="pt"))
 
 
 def text_rows(model, tokenizer, generator):
@@ -501,6 +610,8 @@ def make(name):
     ]:
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         (folder / file).write_text("".join(lines))
+    if name in NESTED:
+        nest(folder, *NESTED[name])
     size = sum(file.stat().st_size for file in folder.iterdir())
     deviation = torch.tensor(cases[-1]["logits"]).std()
     print(f"{name}: seed {seed}, {size:,} bytes, logits' deviation {deviation:.2f}, "

@@ -31,7 +31,7 @@ typedef enum spark_mla_element {
   SPARK_MLA_FLOAT16 = 2
 } spark_mla_element;
 
-/* out[i] = table[token i]. A token id t < 0 stands for previous[~t]: the token that the step before
+/* out[i] = scale * table[token i]. A token id t < 0 stands for previous[~t]: the token that the step before
    chose for its row ~t. An id that neither table nor previous has reads row 0 of the table, and so
    does SPARK_MLA_NOT_A_NUMBER in previous. */
 typedef struct spark_mla_embed_args {
@@ -40,7 +40,7 @@ typedef struct spark_mla_embed_args {
   int32_t columns;       /* a multiple of 8 */
   int32_t table_rows;    /* at least 1 */
   int32_t previous_rows; /* 0 where previous is null */
-  int32_t reserved;
+  float scale;
   const int32_t *tokens;
   const int32_t *previous; /* [previous_rows] */
   const void *table;       /* bf16 [table_rows, columns] */

@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Token embedding: out[i] = table[token i], bf16 [table_rows, columns] to float32 [rows, columns].
+// Token embedding: out[i] = scale * table[token i], bf16 [table_rows, columns] to float32 [rows, columns].
 //
 // Launch: a thread block of 128 for each row, eight columns a thread and iteration.
 
@@ -25,7 +25,12 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const spark_mla_embed_a
       static_cast<const __nv_bfloat16*>(p.table) + static_cast<int64_t>(token) * p.columns;
   float* to = p.out + static_cast<int64_t>(blockIdx.x) * p.columns;
   for (int i = threadIdx.x * 8; i < p.columns; i += kThreads * 8) {
-    store8(to + i, load8(from + i));
+    Float8 values = load8(from + i);
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      values.value[j] *= p.scale;
+    }
+    store8(to + i, values);
   }
 }
 

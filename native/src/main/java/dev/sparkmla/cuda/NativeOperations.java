@@ -44,7 +44,8 @@ final class NativeOperations {
   static final int CACHE = 33;
   static final int BLOCKS = 34;
   static final int SAMPLING = 35;
-  static final int FIELD_COUNT = 36;
+  static final int SCALE = 36;
+  static final int FIELD_COUNT = 37;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;

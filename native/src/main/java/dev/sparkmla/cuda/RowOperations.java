@@ -30,10 +30,10 @@ public final class RowOperations extends DeviceKernels {
   }
 
   /**
-   * Enqueues {@code out[i] = table[token i]}. A token t &lt; 0 stands for {@code previous[~t]}, the
-   * token that was chosen for row ~t of the step before. A token that neither the table nor {@code
-   * previous} has reads the table's first row, and so does {@link #NOT_A_NUMBER} in {@code
-   * previous}.
+   * Enqueues {@code out[i] = scale * table[token i]}. A token t &lt; 0 stands for {@code
+   * previous[~t]}, the token that was chosen for row ~t of the step before. A token that neither
+   * the table nor {@code previous} has reads the table's first row, and so does {@link
+   * #NOT_A_NUMBER} in {@code previous}.
    *
    * @param table bfloat16 [vocabulary, columns], contiguous, columns a multiple of 8
    * @param tokens int32 [rows]
@@ -44,6 +44,7 @@ public final class RowOperations extends DeviceKernels {
    */
   public void embed(
       DeviceTensor table,
+      float scale,
       DeviceTensor tokens,
       DeviceTensor previous,
       DeviceTensor out,
@@ -55,6 +56,7 @@ public final class RowOperations extends DeviceKernels {
     requireMatrix("out", out, ElementType.FLOAT32, tokens.dimension(0), table.dimension(1));
     fields[NativeOperations.TABLE] = table.address();
     fields[NativeOperations.TABLE_ROWS] = requireCount("rows of the table", table.dimension(0));
+    fields[NativeOperations.SCALE] = Float.floatToRawIntBits(scale);
     fields[NativeOperations.TOKENS] = tokens.address();
     fields[NativeOperations.PREVIOUS] = previous.address();
     fields[NativeOperations.PREVIOUS_ROWS] =

@@ -59,7 +59,7 @@ class RowOperationsGpuTest extends GpuFixture {
   }
 
   @Test
-  void embedReadsTheFirstRowForTokensThatNeitherTableNorPreviousHas() {
+  void embedScalesRowsAndReadsTheFirstForTokensThatNeitherTableNorPreviousHas() {
     int vocabulary = 9;
     int[] tokens = {8, 3, ~0, ~1, ~2, ~3, ~5, Integer.MIN_VALUE, 9, Integer.MAX_VALUE};
     ElementOperations elements = ElementOperations.on(context);
@@ -75,11 +75,12 @@ class RowOperationsGpuTest extends GpuFixture {
           stream);
       operations.embed(
           table.tensor(ElementType.BFLOAT16, vocabulary, COLUMNS),
+          2.5f,
           ids.tensor(ElementType.INT32, tokens.length),
           previous.tensor(ElementType.INT32, 3),
           out.tensor(ElementType.FLOAT32, tokens.length, COLUMNS),
           stream);
-      assertThat(firstColumn(out)).containsExactly(8, 3, 7, 0, 0, 0, 0, 0, 0, 0);
+      assertThat(firstColumn(out)).containsExactly(20, 7, 17, 0, 0, 0, 0, 0, 0, 0);
     }
   }
 

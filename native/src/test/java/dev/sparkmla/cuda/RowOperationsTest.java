@@ -25,15 +25,16 @@ class RowOperationsTest {
     DeviceTensor ids = tensor(ElementType.INT32, 4);
     DeviceTensor out = tensor(ElementType.FLOAT32, 4, 48);
     assertRefused(
-        () -> operations.embed(tensor(ElementType.BFLOAT16, 9, 44), ids, ids, out, null),
+        () -> operations.embed(tensor(ElementType.BFLOAT16, 9, 44), 1, ids, ids, out, null),
         "columns must be a multiple of 8, are 44");
     assertRefused(
-        () -> operations.embed(tensor(ElementType.FLOAT32, 9, 48), ids, ids, out, null),
+        () -> operations.embed(tensor(ElementType.FLOAT32, 9, 48), 1, ids, ids, out, null),
         "table must be bfloat16");
     assertRefused(
         () ->
             operations.embed(
                 tensor(ElementType.BFLOAT16, 9, 48),
+                1,
                 ids,
                 ids,
                 tensor(ElementType.FLOAT32, 5, 48),
@@ -106,6 +107,7 @@ class RowOperationsTest {
         () ->
             operations.embed(
                 tensor(ElementType.BFLOAT16, rows, 8),
+                1,
                 tensor(ElementType.INT32, 3),
                 tensor(ElementType.INT32, 3),
                 tensor(ElementType.FLOAT32, 3, 8),

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute;
 
 import dev.sparkmla.kvcache.CacheShape;
+import java.util.Optional;
 
 /**
  * The sizes of one layer's multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section
@@ -10,10 +11,12 @@ import dev.sparkmla.kvcache.CacheShape;
  * @param nope elements of a head's query and key without position
  * @param value elements of a head's value
  * @param scale multiplies the scores before the softmax
+ * @param growth by how much more, where that depends on the query's position
  * @param cache what is cached of a token: the latent, and the key with position that all heads
  *     share
  */
-public record AttentionShape(int heads, int nope, int value, float scale, CacheShape cache) {
+public record AttentionShape(
+    int heads, int nope, int value, float scale, Optional<QueryGrowth> growth, CacheShape cache) {
   /** Elements of a head's query: without position, then with it. */
   public int queryHead() {
     return nope + cache.rope();

@@ -137,12 +137,12 @@ public interface ComputeBackend extends AutoCloseable {
   SampledTokens tokens(StepPlan plan);
 
   /**
-   * {@code out[i] = table[token of row i]}.
+   * {@code out[i] = scale * table[token of row i]}.
    *
    * @param table {@code [vocabulary, hidden]}
    * @param out float32 {@code [plan.rows(), hidden]}
    */
-  void embed(Weight table, StepPlan plan, Activation out);
+  void embed(Weight table, float scale, StepPlan plan, Activation out);
 
   /**
    * {@code out = in / sqrt(mean(in²) + epsilon) * gain}, by row (Zhang and Sennrich 2019,
@@ -193,7 +193,8 @@ public interface ComputeBackend extends AutoCloseable {
 
   /**
    * Moves the decoding rows' queries into the latent space: {@code out[h] = [q_nope[h] · W_UK[h],
-   * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope turned by the row's position.
+   * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope turned by the row's position and both
+   * multiplied by {@link AttentionShape#growth}'s factor at it.
    *
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
    * @param keyValue {@code [heads * (nope + value), latent]}: W_UK and W_UV by head
@@ -241,7 +242,8 @@ public interface ComputeBackend extends AutoCloseable {
    * bit for bit, however a prompt was cut into steps.
    *
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}; the last elements of every
-   *     head are to be turned by the row's position, and may be replaced
+   *     head are to be turned by the row's position, and may be replaced; all of them grow with it
+   *     where the shape says so
    * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the decoding rows are left alone
    */

@@ -2,6 +2,7 @@ package dev.sparkmla.compute;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -90,6 +91,22 @@ public final class Tensor {
       size = Math.addExact(size, part.shape().get(0));
     }
     return size;
+  }
+
+  /** A copy as float32 whose elements are multiplied by {@code factor}. */
+  public Tensor scaled(float factor) {
+    FloatBuffer values = FloatBuffer.allocate(Math.toIntExact(elements()));
+    int at = 0;
+    for (ByteBuffer slice : slices(0, bytes())) {
+      at += Float32.widen(type, slice, values, at);
+    }
+    ByteBuffer copy =
+        ByteBuffer.allocate(Math.multiplyExact(at, DataType.F32.bytes()))
+            .order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < at; i++) {
+      copy.putFloat(i * DataType.F32.bytes(), values.get(i) * factor);
+    }
+    return new Tensor(name, DataType.F32, shape, List.of(copy));
   }
 
   /** Number of its bytes. */

@@ -1,10 +1,10 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.kvcache.CacheShape;
-import dev.sparkmla.model.ModelConfig.Architecture;
+import dev.sparkmla.model.Architecture.Router;
+import dev.sparkmla.model.Architecture.Trait;
 import dev.sparkmla.model.ModelConfig.Experts;
-import dev.sparkmla.model.ModelConfig.Rope;
-import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.model.ModelConfig.Scales;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -13,7 +13,8 @@ import java.util.OptionalInt;
 
 /**
  * From config.json to {@link ModelConfig}. Defaults and the meaning of every key are those of the
- * transformers implementation of the architecture (its version: docs/models.md).
+ * transformers implementation of the architecture (its version: docs/models.md); {@link
+ * Architecture} has what differs between them.
  */
 final class ConfigReader {
   private static final int LARGEST_SIZE = 1 << 24;
@@ -29,9 +30,10 @@ final class ConfigReader {
   }
 
   static ModelConfig read(Path folder) {
-    JsonFields fields = JsonFields.read(folder.resolve("config.json"));
-    return new ConfigReader(fields, architecture(fields))
-        .read(GenerationDefaults.read(folder, fields));
+    JsonFields file = JsonFields.read(folder.resolve("config.json"));
+    Architecture architecture = architecture(file);
+    JsonFields fields = architecture.has(Trait.NESTED) ? textModel(file) : file;
+    return new ConfigReader(fields, architecture).read(GenerationDefaults.read(folder, fields));
   }
 
   private static Architecture architecture(JsonFields fields) {
@@ -49,6 +51,11 @@ final class ConfigReader {
         "one of " + Arrays.toString(Architecture.values()));
   }
 
+  private static JsonFields textModel(JsonFields file) {
+    return file.object("text_config")
+        .orElseThrow(() -> file.wrong("text_config", null, "an object, the text model's sizes"));
+  }
+
   private ModelConfig read(GenerationDefaults generation) {
     refuseUnsupported();
     int layers = fields.integer("num_hidden_layers", 1, LARGEST_LAYERS);
@@ -58,6 +65,7 @@ final class ConfigReader {
         size("qk_nope_head_dim") + ropeSize(),
         "the sum of qk_nope_head_dim and qk_rope_head_dim");
     fixed("num_key_value_heads", heads, "num_attention_heads; MLA expands keys for each head");
+    RopeReader rope = ropeReader();
     return new ModelConfig(
         architecture,
         size("vocab_size"),
@@ -67,20 +75,17 @@ final class ConfigReader {
         queryRank(),
         CacheShape.of(size("kv_lora_rank"), ropeSize()),
         size("qk_nope_head_dim"),
-        size("v_head_dim"),
+        valueSize(heads),
         fields.flag("attention_bias", false),
         size("intermediate_size"),
-        (float)
-            fields.number(
-                "rms_norm_eps",
-                architecture == Architecture.Glm4MoeLiteForCausalLM ? 1e-5 : 1e-6,
-                0,
-                1),
+        (float) fields.number("rms_norm_eps", architecture.defaults().normEpsilon(), 0, 1),
         LATENT_NORM_EPSILON,
-        fields.flag("tie_word_embeddings", architecture == Architecture.YoutuForCausalLM),
-        fields.integer("max_position_embeddings", 1, Integer.MAX_VALUE),
-        rope(),
-        architecture == Architecture.YoutuForCausalLM ? Optional.empty() : experts(layers),
+        fields.flag("tie_word_embeddings", architecture.has(Trait.TIED_EMBEDDING)),
+        contextWindow(),
+        rope.rope(),
+        rope.queryGrowth(),
+        scales(layers),
+        experts(layers),
         generation);
   }
 
@@ -107,6 +112,15 @@ final class ConfigReader {
     return size;
   }
 
+  private int contextWindow() {
+    return fields.integer("max_position_embeddings", 1, Integer.MAX_VALUE);
+  }
+
+  private int valueSize(int heads) {
+    boolean hiddenShare = architecture.has(Trait.SCALED_STREAM) && !fields.has("v_head_dim");
+    return hiddenShare ? Math.max(1, size("hidden_size") / heads) : size("v_head_dim");
+  }
+
   private void fixed(String key, int expected, String why) {
     int found = fields.integer(key, expected, 1, LARGEST_SIZE);
     if (found != expected) {
@@ -117,79 +131,40 @@ final class ConfigReader {
   /** An explicit null means no query latent; an absent key means the architecture's default. */
   private OptionalInt queryRank() {
     if (!fields.contains("q_lora_rank")) {
-      return OptionalInt.of(architecture == Architecture.Glm4MoeLiteForCausalLM ? 768 : 1536);
+      return OptionalInt.of(architecture.defaults().queryRank());
     }
     return fields.has("q_lora_rank") ? OptionalInt.of(size("q_lora_rank")) : OptionalInt.empty();
   }
 
-  private Rope rope() {
-    // The older spelling wins where both are given, as it does in transformers.
-    JsonFields parameters =
-        fields
-            .object("rope_scaling")
-            .filter(scaling -> scaling.keys().hasNext())
-            .or(() -> fields.object("rope_parameters"))
-            .orElse(fields);
-    double base =
-        parameters.number("rope_theta", fields.number("rope_theta", 10_000, 1, 1e12), 1, 1e12);
-    double rotated =
-        parameters.number(
-            "partial_rotary_factor", fields.number("partial_rotary_factor", 1, 0, 1), 0, 1);
-    if (rotated != 1) {
-      throw parameters.wrong("partial_rotary_factor", rotated, "1");
-    }
-    boolean interleaved =
-        architecture == Architecture.DeepseekV2ForCausalLM || fields.flag("rope_interleave", true);
-    if (parameters == fields) {
-      return new Rope(base, interleaved, Optional.empty());
-    }
-    String type = parameters.string("rope_type", parameters.string("type", "default"));
-    return switch (type) {
-      case "default" -> new Rope(base, interleaved, Optional.empty());
-      case "yarn" -> new Rope(base, interleaved, Optional.of(yarn(parameters)));
-      default -> throw parameters.wrong("rope_type", type, "default or yarn");
-    };
+  private RopeReader ropeReader() {
+    int size = ropeSize();
+    return new RopeReader(
+        fields, architecture, size, size("qk_nope_head_dim") + size, contextWindow());
   }
 
-  private Yarn yarn(JsonFields parameters) {
-    if (!parameters.has("factor")) {
-      throw parameters.wrong("factor", null, "a number of at least 1");
+  private Scales scales(int layers) {
+    if (!architecture.has(Trait.SCALED_STREAM)) {
+      return Scales.NONE;
     }
-    double factor = parameters.number("factor", 1, 1, 1e6);
-    String original = "original_max_position_embeddings";
-    int context = fields.integer("max_position_embeddings", 1, Integer.MAX_VALUE);
-    int originalContext =
-        fields.has(original)
-            ? fields.integer(original, 1, Integer.MAX_VALUE)
-            : parameters.integer(original, context, 1, Integer.MAX_VALUE);
-    double mscale = parameters.number("mscale", 0, 0, 1e3);
-    double mscaleAllDim = parameters.number("mscale_all_dim", 0, 0, 1e3);
-    double attentionFactor =
-        mscale != 0 && mscaleAllDim != 0
-            ? temperature(factor, mscale) / temperature(factor, mscaleAllDim)
-            : temperature(factor, 1);
-    double softmaxFactor = mscaleAllDim == 0 ? 1 : Math.pow(temperature(factor, mscaleAllDim), 2);
-    return new Yarn(
-        factor,
-        originalContext,
-        positiveOr("beta_fast", 32, parameters),
-        positiveOr("beta_slow", 1, parameters),
-        parameters.flag("truncate", true),
-        parameters.number("attention_factor", attentionFactor, 0, 1e3),
-        softmaxFactor);
+    int hidden = size("hidden_size");
+    return new Scales(
+        (float) positive("scale_emb", 12, 1),
+        (float) (positive("scale_depth", 1.4, Math.sqrt(layers)) / Math.sqrt(layers)),
+        (float) (positive("dim_model_base", 256, hidden) / hidden));
   }
 
-  private static double positiveOr(String key, double absentOrZero, JsonFields parameters) {
-    double value = parameters.number(key, absentOrZero, 0, 1e6);
-    return value == 0 ? absentOrZero : value;
-  }
-
-  /** YaRN's attention temperature, section 3.4 of the paper, with DeepSeek's coefficient. */
-  private static double temperature(double factor, double coefficient) {
-    return factor <= 1 ? 1 : 0.1 * coefficient * Math.log(factor) + 1;
+  /** A factor above 0, with one value where its key is absent and another where it is null. */
+  private double positive(String key, double absent, double whereNull) {
+    if (!fields.contains(key)) {
+      return absent;
+    }
+    return fields.number(key, whereNull, 1e-6, 1e6);
   }
 
   private Optional<Experts> experts(int layers) {
+    if (architecture.router() == Router.NONE) {
+      return Optional.empty();
+    }
     int firstDense = firstDenseLayers(layers);
     if (!fields.has("n_routed_experts") || firstDense >= layers) {
       return Optional.empty();
@@ -206,20 +181,15 @@ final class ConfigReader {
   }
 
   private int firstDenseLayers(int layers) {
-    return switch (architecture) {
-      case DeepseekV2ForCausalLM -> fields.integer("first_k_dense_replace", 0, 0, LARGEST_LAYERS);
-      case DeepseekV3ForCausalLM -> fields.integer("first_k_dense_replace", 3, 0, LARGEST_LAYERS);
-      case Glm4MoeLiteForCausalLM -> leadingDense(layers);
-      case YoutuForCausalLM -> layers;
-    };
+    Optional<String[]> types =
+        architecture.has(Trait.LAYER_TYPES) ? fields.strings("mlp_layer_types") : Optional.empty();
+    return types.isPresent()
+        ? leadingDense(types.get(), layers)
+        : fields.integer(
+            "first_k_dense_replace", architecture.defaults().firstDenseLayers(), 0, LARGEST_LAYERS);
   }
 
-  private int leadingDense(int layers) {
-    Optional<String[]> types = fields.strings("mlp_layer_types");
-    if (types.isEmpty()) {
-      return fields.integer("first_k_dense_replace", 1, 0, LARGEST_LAYERS);
-    }
-    String[] names = types.get();
+  private int leadingDense(String[] names, int layers) {
     int dense = 0;
     while (dense < names.length && names[dense].equals("dense")) {
       dense++;
@@ -236,17 +206,25 @@ final class ConfigReader {
   }
 
   private RouterPolicy router(int routed, int perToken) {
-    boolean softmax = architecture == Architecture.DeepseekV2ForCausalLM;
+    float scale =
+        (float)
+            fields.number("routed_scaling_factor", architecture.defaults().routedScale(), 0, 1e6);
+    boolean normalized =
+        architecture.router() != Router.SOFTMAX && fields.flag("norm_topk_prob", true);
+    boolean softmax = architecture.router() != Router.SIGMOID;
     expect("scoring_func", softmax ? "softmax" : "sigmoid");
-    float scale = (float) fields.number("routed_scaling_factor", defaultScale(), 0, 1e6);
+    if (architecture.router() == Router.SOFTMAX_NORMALIZED) {
+      expect("topk_method", "greedy");
+      fixed("n_group", 1, "groups are not supported in " + architecture);
+    }
     if (softmax && fields.string("topk_method", "greedy").equals("greedy")) {
       return new RouterPolicy(
-          RouterPolicy.Method.SOFTMAX_GREEDY, routed, perToken, 1, 1, false, scale);
+          RouterPolicy.Method.SOFTMAX_GREEDY, routed, perToken, 1, 1, normalized, scale);
     }
     expect("topk_method", softmax ? "group_limited_greedy" : "noaux_tc");
-    boolean grouped = architecture == Architecture.DeepseekV3ForCausalLM;
-    int groups = fields.integer("n_group", grouped ? 8 : 1, 1, routed);
-    int groupsPerToken = fields.integer("topk_group", grouped ? 4 : 1, 1, groups);
+    int groups = fields.integer("n_group", architecture.defaults().groups(), 1, routed);
+    int groupsPerToken =
+        fields.integer("topk_group", architecture.defaults().groupsPerToken(), 1, groups);
     int groupSize = routed / groups;
     int smallestGroup = softmax ? 1 : 2;
     if (routed % groups != 0 || groupSize < smallestGroup) {
@@ -270,16 +248,8 @@ final class ConfigReader {
         perToken,
         groups,
         groupsPerToken,
-        !softmax && fields.flag("norm_topk_prob", true),
+        normalized,
         scale);
-  }
-
-  private double defaultScale() {
-    return switch (architecture) {
-      case DeepseekV2ForCausalLM, YoutuForCausalLM -> 1;
-      case DeepseekV3ForCausalLM -> 2.5;
-      case Glm4MoeLiteForCausalLM -> 1.8;
-    };
   }
 
   private void expect(String key, String expected) {

@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -173,6 +175,25 @@ final class JsonFields {
       throw wrong(key, value, "a number in " + least + " to " + most);
     }
     return value.doubleValue();
+  }
+
+  /**
+   * A list of numbers in {@code [least, most]} that must be there.
+   *
+   * @param count how many they must be
+   */
+  List<Double> numbers(String key, int count, double least, double most) {
+    JsonNode value = object.path(key);
+    List<Double> numbers = new ArrayList<>();
+    for (JsonNode item : value) {
+      if (item.isNumber() && item.doubleValue() >= least && item.doubleValue() <= most) {
+        numbers.add(item.doubleValue());
+      }
+    }
+    if (!value.isArray() || value.size() != count || numbers.size() != count) {
+      throw wrong(key, value, "a list of " + count + " numbers in " + least + " to " + most);
+    }
+    return numbers;
   }
 
   /**

@@ -49,8 +49,8 @@ public final class MlaTransformer implements LanguageModel {
     Rotation rotation =
         owned.own(
             backend.rotation(
-                RopeFrequencies.inverse(config.rope(), shape.cache().rope()),
-                config.rope().yarn().map(ModelConfig.Yarn::attentionFactor).orElse(1.0),
+                config.rope().inverseFrequencies(shape.cache().rope()),
+                config.rope().scaling().attentionFactor(),
                 config.rope().interleaved(),
                 config.contextWindow()));
     this.parameters = new Parameters(config, shape, rotation, backend, source, owned);
@@ -186,7 +186,7 @@ public final class MlaTransformer implements LanguageModel {
   private Optional<Activation> logits(StepPlan plan, LatentCache latents, Resources step) {
     Activation hidden =
         step.own(backend.allocate(plan.rows(), config.hiddenSize(), Precision.FLOAT32));
-    backend.embed(parameters.embedding(), plan, hidden);
+    backend.embed(parameters.embedding(), config.scales().streamEmbedding(), plan, hidden);
     for (Layer layer : parameters.layers()) {
       layer.mixer().addTo(hidden, plan, latents, backend);
       layer.feedForward().addTo(hidden, plan, backend);

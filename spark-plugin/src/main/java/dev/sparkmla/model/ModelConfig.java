@@ -1,11 +1,13 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.QueryGrowth;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * The sizes and options of an MLA model, from config.json, after defaults and spellings are
@@ -31,6 +33,9 @@ import java.util.OptionalInt;
  * @param tiedEmbedding whether the output projection is the embedding
  * @param contextWindow {@code max_position_embeddings}
  * @param rope the rotary embedding
+ * @param queryGrowth how queries grow with their position; empty when they do not, within the
+ *     context window
+ * @param scales factors of the residual stream
  * @param experts the mixture of experts; empty when every layer is dense
  * @param generation what holds for requests that say nothing else
  */
@@ -51,54 +56,52 @@ public record ModelConfig(
     boolean tiedEmbedding,
     int contextWindow,
     Rope rope,
+    Optional<QueryGrowth> queryGrowth,
+    Scales scales,
     Optional<Experts> experts,
     GenerationDefaults generation) {
-
-  /** The supported architectures; their names are those of config.json. */
-  public enum Architecture {
-    /** DeepSeek-V2 and V2-Lite. */
-    DeepseekV2ForCausalLM,
-    /** DeepSeek-V3, R1 and Moonlight. */
-    DeepseekV3ForCausalLM,
-    /** GLM-4.7-Flash. */
-    Glm4MoeLiteForCausalLM,
-    /** Youtu-LLM; dense. */
-    YoutuForCausalLM
-  }
 
   /**
    * Rotary embedding.
    *
    * @param base {@code rope_theta}
    * @param interleaved whether a pair is (2i, 2i + 1) in the checkpoint's layout, or (i, i + n / 2)
-   * @param yarn context extension; empty for plain rope
+   * @param scaling context extension
    */
-  public record Rope(double base, boolean interleaved, Optional<Yarn> yarn) {}
+  public record Rope(double base, boolean interleaved, RopeScaling scaling) {
+    /** By how much each of {@code size / 2} pairs turns from one position to the next. */
+    double[] inverseFrequencies(int size) {
+      return IntStream.range(0, size / 2)
+          .mapToDouble(pair -> scaling.inverseFrequency(base, size, pair))
+          .toArray();
+    }
+  }
 
   /**
-   * YaRN (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's models use it. With n the rope size,
-   * pair i turns by {@code position * (interpolated * ramp + extrapolated * (1 - ramp))}, where
-   * {@code extrapolated = base^(-2i/n)}, {@code interpolated = extrapolated / factor}, {@code ramp
-   * = clamp((i - low) / (high - low), 0, 1)}, {@code low = max(dimension(betaFast), 0)}, {@code
-   * high = min(dimension(betaSlow), n - 1)} (0.001 more where they are equal) and {@code
-   * dimension(r) = n ln(originalContext / (2 pi r)) / (2 ln base)}.
+   * Constant factors of the residual stream (MiniCPM3).
    *
-   * @param factor extension factor
-   * @param originalContext context window before the extension
-   * @param betaFast rotations above which a dimension is not interpolated
-   * @param betaSlow rotations below which a dimension is fully interpolated
-   * @param truncated whether low is rounded down and high up
-   * @param attentionFactor multiplies the cosines and sines
-   * @param softmaxFactor multiplies the softmax scale {@code (nope + rope)^-0.5}
+   * @param embedding multiplies the embedded tokens
+   * @param residual multiplies what each attention and each feed-forward part adds
+   * @param logits multiplies the logits
    */
-  public record Yarn(
-      double factor,
-      int originalContext,
-      double betaFast,
-      double betaSlow,
-      boolean truncated,
-      double attentionFactor,
-      double softmaxFactor) {}
+  public record Scales(float embedding, float residual, float logits) {
+    /** No factors. */
+    public static final Scales NONE = new Scales(1, 1, 1);
+
+    /**
+     * What the embedded tokens are multiplied by where the stream is kept divided by {@code
+     * residual}. So what is added to it needs no factor, and a norm over it is the same with {@link
+     * #streamEpsilon}.
+     */
+    float streamEmbedding() {
+      return embedding / residual;
+    }
+
+    /** The epsilon of a norm over the stream divided by {@code residual}. */
+    float streamEpsilon(float epsilon) {
+      return epsilon / (residual * residual);
+    }
+  }
 
   /**
    * Mixture of experts.
@@ -130,8 +133,13 @@ public record ModelConfig(
   /** The sizes of every layer's attention. */
   public AttentionShape attentionShape() {
     double scale = Math.pow(nopeSize + cacheShape.rope(), -0.5);
-    double factor = rope.yarn().map(Yarn::softmaxFactor).orElse(1.0);
-    return new AttentionShape(heads, nopeSize, valueSize, (float) (scale * factor), cacheShape);
+    return new AttentionShape(
+        heads,
+        nopeSize,
+        valueSize,
+        (float) (scale * rope.scaling().softmaxFactor()),
+        queryGrowth,
+        cacheShape);
   }
 
   /** Number of parameters, without norms and biases. */

@@ -58,10 +58,11 @@ final class Parameters {
     this.source = source;
     this.owned = owned;
     int hidden = config.hiddenSize();
-    embedding = matrix("model.embed_tokens.weight", config.vocabularySize(), hidden);
+    String text = config.architecture().tensorPrefix();
+    embedding = matrix(text + "model.embed_tokens.weight", config.vocabularySize(), hidden);
     long reported = System.nanoTime();
     for (int layer = 0; layer < config.layers(); layer++) {
-      String prefix = "model.layers." + layer + ".";
+      String prefix = text + "model.layers." + layer + ".";
       layers.add(
           new Layer(
               attention(layer, shape, rotation, prefix),
@@ -71,11 +72,15 @@ final class Parameters {
         reported = System.nanoTime();
       }
     }
-    norm = norm("model.norm.weight", hidden, config.normEpsilon());
+    norm =
+        new Norm(
+            upload(
+                source.vector(text + "model.norm.weight", hidden).scaled(config.scales().logits())),
+            config.scales().streamEpsilon(config.normEpsilon()));
     output =
         config.tiedEmbedding()
             ? embedding
-            : matrix("lm_head.weight", config.vocabularySize(), hidden);
+            : matrix(text + "lm_head.weight", config.vocabularySize(), hidden);
     source.refuseUnread(config);
   }
 
@@ -99,6 +104,11 @@ final class Parameters {
     return new Norm(vector(name, size), epsilon);
   }
 
+  /** A norm over the residual stream. */
+  private Norm streamNorm(String name) {
+    return norm(name, config.hiddenSize(), config.scales().streamEpsilon(config.normEpsilon()));
+  }
+
   private MlaAttention attention(
       int layer, AttentionShape shape, Rotation rotation, String prefix) {
     String self = prefix + "self_attn.";
@@ -107,7 +117,7 @@ final class Parameters {
         layer,
         shape,
         rotation,
-        norm(prefix + "input_layernorm.weight", hidden, config.normEpsilon()),
+        streamNorm(prefix + "input_layernorm.weight"),
         config.queryRank().isPresent()
             ? latentQueries(self, shape, config.queryRank().getAsInt())
             : directQueries(self, shape),
@@ -161,8 +171,7 @@ final class Parameters {
   }
 
   private FeedForward feedForward(String prefix, boolean sparse) {
-    Norm before =
-        norm(prefix + "post_attention_layernorm.weight", config.hiddenSize(), config.normEpsilon());
+    Norm before = streamNorm(prefix + "post_attention_layernorm.weight");
     if (!sparse) {
       return new FeedForward(
           before, Optional.of(gated(prefix + "mlp.", config.intermediateSize())), Optional.empty());

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -116,7 +117,26 @@ public final class Weights implements ParameterSource, AutoCloseable {
    */
   @Override
   public MatrixSource matrix(String name, int rows, int columns) {
-    return new MatrixSource(require(name, List.of(rows, columns)));
+    return new MatrixSource(
+        files.containsKey(name)
+            ? require(name, List.of(rows, columns))
+            : expert(name, rows, columns).orElseGet(() -> require(name, List.of(rows, columns))));
+  }
+
+  /** A matrix of an expert where those of all experts are one tensor. */
+  private Optional<Tensor> expert(String name, int rows, int columns) {
+    refuseClosed();
+    return PackedExpert.of(name, rows)
+        .filter(expert -> files.containsKey(expert.tensor()))
+        .map(
+            expert -> {
+              SafetensorsFile file = files.get(expert.tensor());
+              Tensor matrix =
+                  expert.take(file.path(), file.tensors().get(expert.tensor()), rows, columns);
+              unread.remove(expert.tensor());
+              NonFinite.refuse(file.path(), matrix);
+              return matrix;
+            });
   }
 
   @Override
@@ -144,13 +164,14 @@ public final class Weights implements ParameterSource, AutoCloseable {
    * Refuses tensors nothing has asked for, since a model that ignores a part of its checkpoint is
    * the wrong model. What the published implementations leave aside does not count: stored rotary
    * frequencies, layers past the last one (multi-token prediction), an output projection beside a
-   * tied embedding, and tensors without elements.
+   * tied embedding, the vision tower beside a text model, and tensors without elements.
    *
    * @throws ModelFormatException naming the first such tensor in alphabetical order
    */
   @Override
   public void refuseUnread(ModelConfig config) {
     refuseClosed();
+    config.experts().ifPresent(experts -> refuseOtherExperts(experts.router().experts()));
     unread.stream()
         .filter(name -> !leftAside(name, config))
         .sorted()
@@ -161,25 +182,43 @@ public final class Weights implements ParameterSource, AutoCloseable {
                   files.get(name).path(),
                   "tensor "
                       + name
-                      + (layer(name) >= config.layers()
+                      + (layer(name, config) >= config.layers()
                           ? " is of a layer past the last one; config.json's num_hidden_layers is "
                               + config.layers()
                           : " is unknown to " + config.architecture()));
             });
   }
 
+  /** What is taken of a tensor of all experts does not say how many it holds. */
+  private void refuseOtherExperts(int count) {
+    files.forEach(
+        (name, file) -> {
+          List<Integer> shape = file.tensors().get(name).shape();
+          if (PackedExpert.isTensor(name) && shape.get(0) != count) {
+            throw new ModelFormatException(
+                file.path(),
+                "tensor " + name + " has shape " + shape + "; expected " + count + " experts");
+          }
+        });
+  }
+
   private boolean leftAside(String name, ModelConfig config) {
-    int layer = layer(name);
+    String text = config.architecture().tensorPrefix();
+    int layer = layer(name, config);
     return name.endsWith("rotary_emb.inv_freq")
-        || (layer >= config.layers() && files.containsKey(LAYERS + layer + PREDICTION))
-        || (config.tiedEmbedding() && name.equals("lm_head.weight"))
+        || config.architecture().besideText(name)
+        || (layer >= config.layers() && files.containsKey(text + LAYERS + layer + PREDICTION))
+        || (config.tiedEmbedding() && name.equals(text + "lm_head.weight"))
         || files.get(name).tensors().get(name).elements() == 0;
   }
 
   /** The number of the layer that a tensor belongs to, or -1. */
-  private static int layer(String name) {
+  private static int layer(String name, ModelConfig config) {
+    String text = config.architecture().tensorPrefix();
     Matcher layer = LAYER.matcher(name);
-    return layer.matches() ? Integer.parseInt(layer.group(1)) : -1;
+    return name.startsWith(text) && layer.region(text.length(), name.length()).matches()
+        ? Integer.parseInt(layer.group(1))
+        : -1;
   }
 
   private void refuseClosed() {

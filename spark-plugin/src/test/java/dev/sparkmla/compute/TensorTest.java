@@ -45,6 +45,29 @@ class TensorTest {
     }
   }
 
+  @Test
+  void scalesElementsOfEveryTypeAsFloat32() {
+    ByteBuffer wide = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+    wide.putFloat(0, 1.5f).putFloat(4, -3f);
+    ByteBuffer half = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
+    half.putShort(0, (short) 0x3e00).putShort(2, (short) 0xc200);
+    ByteBuffer brain = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
+    brain.putShort(0, (short) 0x3fc0).putShort(2, (short) 0xc040);
+
+    for (Tensor tensor :
+        List.of(
+            new Tensor("a", DataType.F32, List.of(2), List.of(wide.slice(0, 4), wide.slice(4, 4))),
+            new Tensor("a", DataType.F16, List.of(2), List.of(half)),
+            new Tensor("a", DataType.BF16, List.of(2), List.of(brain)))) {
+      Tensor scaled = tensor.scaled(0.25f);
+
+      assertThat(scaled.type()).isEqualTo(DataType.F32);
+      assertThat(scaled.shape()).containsExactly(2);
+      assertThat(scaled.slices(0, 8).get(0).getFloat(0)).isEqualTo(0.375f);
+      assertThat(scaled.slices(0, 8).get(0).getFloat(4)).isEqualTo(-0.75f);
+    }
+  }
+
   /** One buffer is every window, so that a tensor of 8 GiB costs no memory. */
   @Test
   void countsInLong() {

@@ -4,10 +4,12 @@ import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.model.Architecture;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.model.RopeScaling;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -46,7 +48,7 @@ final class FakeLanguageModel implements LanguageModel {
   FakeLanguageModel(int vocabularySize, int contextWindow, int cacheBlocks) {
     config =
         new ModelConfig(
-            ModelConfig.Architecture.DeepseekV3ForCausalLM,
+            Architecture.DeepseekV3ForCausalLM,
             vocabularySize,
             8,
             1,
@@ -61,7 +63,9 @@ final class FakeLanguageModel implements LanguageModel {
             1e-6f,
             false,
             contextWindow,
-            new ModelConfig.Rope(1e4, false, Optional.empty()),
+            new ModelConfig.Rope(1e4, false, new RopeScaling.None()),
+            Optional.empty(),
+            ModelConfig.Scales.NONE,
             Optional.empty(),
             GenerationDefaults.greedy(Set.of()));
     cache = new long[cacheBlocks * BLOCK];

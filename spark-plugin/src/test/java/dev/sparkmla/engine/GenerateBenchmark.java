@@ -272,7 +272,7 @@ public final class GenerateBenchmark {
         Activation one = backend.allocate(1, 64, Precision.FLOAT32)) {
       // Rows of random numbers: the embedding of as many tokens.
       try (StepPlan plan = backend.plan(List.of(tokens(size)))) {
-        backend.embed(table, plan, wide);
+        backend.embed(table, 1, plan, wide);
         backend.normalize(wide, gain, 1e-6f, in);
       }
       backend.linear(in, weight, Optional.empty(), out);

@@ -111,8 +111,8 @@ class GenerationParametersTest {
         .as(
             "docs/sql.md is stale: run the main class %s with its path",
             ParametersDoc.class.getName())
-        .isEqualTo(ParametersDoc.update(page));
-    assertThatThrownBy(() -> ParametersDoc.update("# Another page"))
+        .isEqualTo(ParametersDoc.table().update(page));
+    assertThatThrownBy(() -> ParametersDoc.table().update("# Another page"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("the page lacks the line");
   }

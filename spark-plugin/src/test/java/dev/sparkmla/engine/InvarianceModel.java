@@ -2,16 +2,17 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.model.Architecture;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
-import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
-import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.model.ModelConfig.Scales;
 import dev.sparkmla.model.RandomParameters;
+import dev.sparkmla.model.RopeScaling;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -45,7 +46,7 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
         "v2-lite",
         Architecture.DeepseekV2ForCausalLM,
         new Sizes(hidden, heads, layers, OptionalInt.empty(), CacheShape.of(512, 64), 128, 128),
-        new Rope(1e4, true, Optional.of(new Yarn(40, 4096, 32, 1, true, 1, 1.6))),
+        new Rope(1e4, true, new RopeScaling.Yarn(40, 4096, 32, 1, true, 1, 1.6)),
         Optional.of(
             new Experts(
                 new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 16, 6, 1, 1, false, 1),
@@ -61,7 +62,7 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
         Architecture.DeepseekV3ForCausalLM,
         new Sizes(
             hidden, heads, layers, OptionalInt.of(hidden / 2), CacheShape.of(512, 64), 128, 128),
-        new Rope(1e4, true, Optional.empty()),
+        new Rope(1e4, true, new RopeScaling.None()),
         Optional.of(
             new Experts(
                 new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 16, 4, 4, 2, true, 2.5f),
@@ -83,7 +84,7 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
             CacheShape.of(256, rope),
             nope,
             value),
-        new Rope(1e6, false, Optional.empty()),
+        new Rope(1e6, false, new RopeScaling.None()),
         Optional.empty());
   }
 
@@ -117,6 +118,8 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
             false,
             CONTEXT,
             rope,
+            Optional.empty(),
+            Scales.NONE,
             experts,
             GenerationDefaults.greedy(Set.of())),
         Optional.empty());

@@ -30,7 +30,7 @@ public final class CacheFiller {
   public static void fill(MlaTransformer model, ComputeBackend backend, int blocks, long seed) {
     CacheShape shape = model.config().cacheShape();
     SplittableRandom random = new SplittableRandom(seed);
-    double[] frequencies = RopeFrequencies.inverse(model.config().rope(), shape.rope());
+    double[] frequencies = model.config().rope().inverseFrequencies(shape.rope());
     try (Weight table = RandomTensors.uploadMatrix(backend, VOCABULARY, shape.width(), 1, seed);
         WeightVector gain = RandomTensors.uploadVector(backend, shape.width(), 1, 0, seed);
         WeightVector latentGain = RandomTensors.uploadVector(backend, shape.latent(), 1, 0, seed);
@@ -44,7 +44,7 @@ public final class CacheFiller {
             Activation embedded = backend.allocate(plan.rows(), shape.width(), Precision.FLOAT32);
             Activation latents = backend.allocate(plan.rows(), shape.width(), Precision.BFLOAT16)) {
           for (int layer = 0; layer < model.config().layers(); layer++) {
-            backend.embed(table, plan, embedded);
+            backend.embed(table, 1, plan, embedded);
             backend.normalize(embedded, gain, 1e-6f, latents);
             backend.writeCache(latents, latentGain, 1e-6f, rotation, plan, model.cache(), layer);
           }

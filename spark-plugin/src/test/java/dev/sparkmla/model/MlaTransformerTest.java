@@ -11,6 +11,11 @@ class MlaTransformerTest extends TransformerLaws {
   }
 
   @Override
+  boolean growsQueries() {
+    return true;
+  }
+
+  @Override
   double tolerance() {
     return 2e-2;
   }

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sparkmla.model.ModelConfig.Architecture;
-import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.compute.QueryGrowth;
+import dev.sparkmla.model.ModelConfig.Scales;
+import dev.sparkmla.model.RopeScaling.LongRope;
+import dev.sparkmla.model.RopeScaling.Yarn;
 import dev.sparkmla.policy.RouterPolicy;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -75,11 +77,79 @@ class ModelConfigTest {
   }
 
   @Test
+  void readsMiniCpm3() throws IOException {
+    ModelConfig config = golden("minicpm3");
+
+    assertThat(config.scales()).isEqualTo(new Scales(3, (float) (2 / Math.sqrt(2)), 32f / 48));
+    assertThat(config.rope().interleaved()).isFalse();
+    assertThat(config.tiedEmbedding()).isTrue();
+    assertThat(config.experts()).isEmpty();
+    ObjectNode json = json("minicpm3");
+    json.remove(List.of("scale_emb", "scale_depth", "dim_model_base", "v_head_dim"));
+    assertThat(read(json).scales())
+        .isEqualTo(new Scales(12, (float) (1.4 / Math.sqrt(2)), 256f / 48));
+    assertThat(read(json).valueSize()).isEqualTo(48 / 2);
+    json.putNull("scale_depth").putNull("dim_model_base");
+    assertThat(read(json).scales()).isEqualTo(new Scales(12, 1, 1));
+  }
+
+  @Test
+  void readsATextModelWithinALargerOne() throws IOException {
+    ModelConfig config = golden("kimi-vl");
+
+    assertThat(config.architecture()).isEqualTo(Architecture.KimiVLForConditionalGeneration);
+    assertThat(config.rope().base()).isEqualTo(800_000);
+    ObjectNode json = json("kimi-vl");
+    json.remove("text_config");
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("text_config");
+    ObjectNode other = json("kimi-vl");
+    ((ObjectNode) other.get("text_config")).put("hidden_size", 0);
+    assertThatThrownBy(() -> read(other))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("text_config.hidden_size is 0");
+  }
+
+  @Test
+  void readsMistralSmall4() throws IOException {
+    ModelConfig config = golden("mistral-small-4");
+
+    assertThat(config.experts().orElseThrow().router())
+        .isEqualTo(new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 8, 3, 1, 1, true, 1));
+    assertThat(config.isSparse(0)).isTrue();
+    assertThat(config.queryGrowth()).contains(new QueryGrowth(0.3, 256));
+    assertThat(yarn(config).softmaxFactor()).isEqualTo(1);
+    assertThat(yarn(config).attentionFactor()).isEqualTo(1);
+    ObjectNode json = json("mistral-small-4");
+    ObjectNode text = (ObjectNode) json.get("text_config");
+    text.put("max_position_embeddings", 256);
+    assertThat(read(json).queryGrowth()).isEmpty();
+    text.put("n_group", 2);
+    assertThatThrownBy(() -> read(json))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("n_group is 2; expected 1");
+  }
+
+  @Test
+  void longRopeTakesTheFactorsOfItsContextWindow() throws IOException {
+    ObjectNode json = json("minicpm3");
+    LongRope withinOriginal = (LongRope) read(json).rope().scaling();
+    json.put("max_position_embeddings", 4096);
+    LongRope extended = (LongRope) read(json).rope().scaling();
+
+    assertThat(withinOriginal.factors()).hasSize(16).startsWith(1.0, 1.0625);
+    assertThat(extended.factors()).hasSize(16).startsWith(2.0, 2.125);
+    assertThat(extended.attentionFactor())
+        .isCloseTo(Math.sqrt(1 + Math.log(4) / Math.log(2048)), within(1e-12));
+  }
+
+  @Test
   void readsBothSpellingsOfYarn() {
     // Factor 8: 0.1 ln 8 + 1 = 1.20794...
     double temperature = 0.1 * Math.log(8) + 1;
-    Yarn scaling = golden("deepseek-v3-yarn-scaling").rope().yarn().orElseThrow();
-    Yarn parameters = golden("deepseek-v3-yarn-parameters").rope().yarn().orElseThrow();
+    Yarn scaling = yarn(golden("deepseek-v3-yarn-scaling"));
+    Yarn parameters = yarn(golden("deepseek-v3-yarn-parameters"));
 
     assertThat(golden("deepseek-v3-yarn-parameters").rope().base()).isEqualTo(20_000);
     assertThat(scaling.attentionFactor()).isEqualTo(1);
@@ -97,7 +167,7 @@ class ModelConfigTest {
     ((ObjectNode) json.get("rope_scaling"))
         .remove(List.of("mscale", "mscale_all_dim", "beta_fast"));
 
-    Yarn yarn = read(json).rope().yarn().orElseThrow();
+    Yarn yarn = yarn(read(json));
 
     assertThat(yarn.attentionFactor()).isCloseTo(0.1 * Math.log(8) + 1, within(1e-12));
     assertThat(yarn.softmaxFactor()).isEqualTo(1);
@@ -166,7 +236,9 @@ class ModelConfigTest {
         "attention_bias | 1",
         "rms_norm_eps | -1",
         "rope_parameters | 7",
-        "rope_parameters | {\"rope_type\":\"linear\",\"factor\":2}",
+        "rope_parameters | {\"rope_type\":\"llama3\",\"factor\":2}",
+        "rope_parameters | {\"rope_type\":\"linear\"}",
+        "rope_parameters | {\"rope_type\":\"longrope\",\"short_factor\":[1,2]}",
         "rope_parameters | {\"rope_type\":\"yarn\"}",
         "rope_parameters | {\"rope_type\":\"yarn\",\"factor\":0.5}",
         "rope_parameters | {\"rope_theta\":0}",
@@ -237,6 +309,10 @@ class ModelConfigTest {
     assertThatThrownBy(() -> ModelConfig.read(folder))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("config.json: is missing");
+  }
+
+  private static Yarn yarn(ModelConfig config) {
+    return (Yarn) config.rope().scaling();
   }
 
   private static ModelConfig golden(String name) {

@@ -1,10 +1,9 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.kvcache.CacheShape;
-import dev.sparkmla.model.ModelConfig.Architecture;
 import dev.sparkmla.model.ModelConfig.Experts;
 import dev.sparkmla.model.ModelConfig.Rope;
-import dev.sparkmla.model.ModelConfig.Yarn;
+import dev.sparkmla.model.ModelConfig.Scales;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -35,8 +34,10 @@ public enum ModelShapes {
           new Rope(
               10_000,
               true,
-              Optional.of(
-                  new Yarn(40, 4096, 32, 1, true, 1, Math.pow(0.0707 * Math.log(40) + 1, 2)))),
+              new RopeScaling.Yarn(
+                  40, 4096, 32, 1, true, 1, Math.pow(0.0707 * Math.log(40) + 1, 2))),
+          Optional.empty(),
+          Scales.NONE,
           Optional.of(
               new Experts(
                   new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 64, 6, 1, 1, false, 1),
@@ -63,7 +64,9 @@ public enum ModelShapes {
           1e-6f,
           false,
           8192,
-          new Rope(50_000, true, Optional.empty()),
+          new Rope(50_000, true, new RopeScaling.None()),
+          Optional.empty(),
+          Scales.NONE,
           Optional.of(
               new Experts(
                   new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 6, 1, 1, true, 2.446f),
@@ -90,7 +93,9 @@ public enum ModelShapes {
           1e-6f,
           false,
           202_752,
-          new Rope(1e6, true, Optional.empty()),
+          new Rope(1e6, true, new RopeScaling.None()),
+          Optional.empty(),
+          Scales.NONE,
           Optional.of(
               new Experts(
                   new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 64, 4, 1, 1, true, 1.8f),
@@ -117,7 +122,9 @@ public enum ModelShapes {
           1e-6f,
           true,
           131_072,
-          new Rope(1.6e6, true, Optional.empty()),
+          new Rope(1.6e6, true, new RopeScaling.None()),
+          Optional.empty(),
+          Scales.NONE,
           Optional.empty(),
           GenerationDefaults.greedy(Set.of())));
 
@@ -151,6 +158,8 @@ public enum ModelShapes {
         config.tiedEmbedding(),
         contextWindow,
         config.rope(),
+        config.queryGrowth(),
+        config.scales(),
         config.experts(),
         config.generation());
   }

@@ -120,6 +120,67 @@ class WeightsTest {
     }
   }
 
+  @Test
+  void leavesAsideWhatIsBesideATextModel() throws IOException {
+    ModelConfig config = ModelConfig.read(Path.of("src", "test", "golden", "kimi-vl"));
+    write(
+        "model.safetensors",
+        "{"
+            + entry("vision_tower.encoder.weight", 0, 2)
+            + ","
+            + entry("multi_modal_projector.linear_1.weight", 2, 4)
+            + ","
+            + entry("language_model.model.layers.2.eh_proj.weight", 4, 6)
+            + ","
+            + entry("language_model.model.layers.1.mlp.extra", 6, 8)
+            + ","
+            + entry("model.norm.weight", 8, 10)
+            + "}",
+        10);
+
+    try (Weights weights = Weights.open(folder)) {
+      weights.vector("language_model.model.layers.1.mlp.extra", 1);
+      assertThatThrownBy(() -> weights.refuseUnread(config))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("tensor model.norm.weight is unknown to KimiVL");
+      weights.vector("model.norm.weight", 1);
+      weights.refuseUnread(config);
+    }
+  }
+
+  @Test
+  void takesAnExpertsMatricesFromATensorOfAllExperts() throws IOException {
+    ModelConfig config = ModelConfig.read(Path.of("src", "test", "golden", "mistral-small-4"));
+    write(
+        "model.safetensors",
+        "{"
+            + entry("x.experts.gate_up_proj", "BF16", "[3,4,5]", 0, 120)
+            + ","
+            + entry("x.experts.down_proj", "BF16", "[3,5,2]", 120, 180)
+            + "}",
+        180);
+
+    try (Weights weights = Weights.open(folder)) {
+      Tensor gate = weights.matrix("x.experts.1.gate_proj.weight", 2, 5).values();
+      Tensor up = weights.matrix("x.experts.1.up_proj.weight", 2, 5).values();
+      Tensor down = weights.matrix("x.experts.2.down_proj.weight", 5, 2).values();
+
+      assertThat(bytes(gate).get(0)).isEqualTo((byte) 40);
+      assertThat(bytes(up).get(0)).isEqualTo((byte) 60);
+      assertThat(bytes(down).get(0)).isEqualTo((byte) 160);
+      assertThat(bytes(down).capacity()).isEqualTo(20);
+      assertThatThrownBy(() -> weights.matrix("x.experts.3.up_proj.weight", 2, 5))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("expected more than 3 experts of [4, 5]");
+      assertThatThrownBy(() -> weights.matrix("x.experts.1.down_proj.weight", 2, 5))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("tensor x.experts.down_proj has shape [3, 5, 2]");
+      assertThatThrownBy(() -> weights.refuseUnread(config))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("expected 8 experts");
+    }
+  }
+
   /** num_hidden_layers below what the tensors hold is another model's, whatever it answers. */
   @Test
   void refusesLayersPastTheLastOneThatAreNotForPrediction() throws IOException {

@@ -9,6 +9,7 @@ import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.QueryGrowth;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
@@ -167,7 +168,7 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void embed(Weight table, StepPlan plan, Activation out) {
+  public void embed(Weight table, float scale, StepPlan plan, Activation out) {
     CpuWeight rows = CpuWeight.of(table);
     CpuPlan tokens = CpuPlan.of(plan);
     CpuActivation result = CpuActivation.of(out);
@@ -179,7 +180,10 @@ public final class CpuBackend implements ComputeBackend {
           tokens
               .row(row)
               .ifPresentOrElse(
-                  token -> rows.readRow(token.token(), values),
+                  token -> {
+                    rows.readRow(token.token(), values);
+                    Vectors.scale(values, 0, columns, scale);
+                  },
                   () -> Arrays.fill(values, 0, columns, 0f));
           result.writeRow(row, values, 0);
         });
@@ -269,9 +273,15 @@ public final class CpuBackend implements ComputeBackend {
         });
   }
 
-  /** Turns the last elements of every head of some rows by their positions. */
+  /** Turns the last elements of every head of some rows, and grows all, by their positions. */
   private void turn(
-      CpuActivation queries, int head, int firstRow, int rows, CpuRotation turns, CpuPlan plan) {
+      CpuActivation queries,
+      int head,
+      int firstRow,
+      int rows,
+      CpuRotation turns,
+      Optional<QueryGrowth> growth,
+      CpuPlan plan) {
     forTokens(
         plan,
         firstRow,
@@ -284,6 +294,8 @@ public final class CpuBackend implements ComputeBackend {
           for (int end = head; end <= queries.columns(); end += head) {
             turns.turn(part, end - turns.size(), angles);
           }
+          growth.ifPresent(
+              grown -> Vectors.scale(part, 0, queries.columns(), grown.at(token.position())));
           queries.writeRow(row, part, 0);
         });
   }
@@ -354,7 +366,14 @@ public final class CpuBackend implements ComputeBackend {
               rows,
               cache.rope());
         });
-    turn(CpuActivation.of(out), cache.width(), 0, rows, CpuRotation.of(rotation), CpuPlan.of(plan));
+    turn(
+        CpuActivation.of(out),
+        cache.width(),
+        0,
+        rows,
+        CpuRotation.of(rotation),
+        shape.growth(),
+        CpuPlan.of(plan));
   }
 
   @Override
@@ -412,6 +431,7 @@ public final class CpuBackend implements ComputeBackend {
         plan.decodeRows(),
         plan.rows() - plan.decodeRows(),
         CpuRotation.of(rotation),
+        shape.growth(),
         step);
     for (int i = 0; i < step.segments().size(); i++) {
       Segment segment = step.segments().get(i);

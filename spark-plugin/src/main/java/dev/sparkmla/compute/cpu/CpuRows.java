@@ -1,5 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
+import dev.sparkmla.compute.Float32;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight.RowRange;

@@ -1,5 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
+import dev.sparkmla.compute.Float32;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.WeightVector;
 import java.nio.ByteBuffer;

@@ -44,6 +44,18 @@ final class CudaAttention implements AutoCloseable {
    * @throws ComputeException naming them and what is supported
    */
   void requireSupported(AttentionShape shape) {
+    shape
+        .growth()
+        .ifPresent(
+            growth -> {
+              throw new ComputeException(
+                  "no CUDA kernels are built for queries that grow from position "
+                      + growth.period()
+                      + " on (llama_4_scaling_beta); spark.mla.backend=cpu computes them, and a"
+                      + " max_position_embeddings of at most "
+                      + growth.period()
+                      + " needs none");
+            });
     CacheShape cache = shape.cache();
     boolean built =
         MlaDecode.supports(cache.latent(), cache.rope())

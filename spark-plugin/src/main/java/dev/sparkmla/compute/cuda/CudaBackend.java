@@ -242,10 +242,11 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public void embed(Weight table, StepPlan plan, Activation out) {
+  public void embed(Weight table, float scale, StepPlan plan, Activation out) {
     CudaPlan step = device.on(plan);
     device.rows.embed(
         CudaWeight.of(table).matrix(),
+        scale,
         step.tokens(),
         device.plans.tokens(),
         CudaActivation.of(out).tensor(),

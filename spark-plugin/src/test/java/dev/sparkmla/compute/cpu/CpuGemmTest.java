@@ -72,7 +72,7 @@ class CpuGemmTest {
   private static float[][] rowsOf(CpuBackend backend, Weight table, int[] ids) {
     try (StepPlan plan = plan(backend, ids, 0);
         Activation rows = backend.allocate(ids.length, table.columns(), Precision.FLOAT32)) {
-      backend.embed(table, plan, rows);
+      backend.embed(table, 1, plan, rows);
       return backend.read(rows);
     }
   }
@@ -83,7 +83,7 @@ class CpuGemmTest {
     try (StepPlan plan = plan(backend, ids, position);
         Activation in = backend.allocate(plan.rows(), table.columns(), Precision.BFLOAT16);
         Activation out = backend.allocate(plan.rows(), weight.rows(), Precision.FLOAT32)) {
-      backend.embed(table, plan, in);
+      backend.embed(table, 1, plan, in);
       backend.linear(in, weight, Optional.of(bias), out);
       return Arrays.copyOfRange(backend.read(out), plan.rows() - ids.length, plan.rows());
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.Float32;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight.RowRange;

@@ -11,6 +11,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -120,7 +121,8 @@ class ArenaTest {
   @ParameterizedTest(name = "{0} chunks")
   @ValueSource(ints = {0, 1, 2, 3})
   void buffersOfPrefillAreGivenBackWhenALaterOneFails(int chunks) {
-    AttentionShape shape = new AttentionShape(16, 128, 128, 1, CacheShape.of(512, 64));
+    AttentionShape shape =
+        new AttentionShape(16, 128, 128, 1, Optional.empty(), CacheShape.of(512, 64));
     int rows = 1 << 20;
     memory.failAfter(chunks);
     assertThatThrownBy(() -> new PrefillBuffers(arena, shape, rows, rows))

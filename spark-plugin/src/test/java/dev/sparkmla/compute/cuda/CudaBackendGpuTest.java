@@ -76,7 +76,7 @@ class CudaBackendGpuTest {
       Map<String, float[][]> results = new LinkedHashMap<>();
       int blocks = 400;
       float scale = (float) Math.pow(nope + CACHE.rope(), -0.5);
-      AttentionShape shape = new AttentionShape(heads, nope, value, scale, CACHE);
+      AttentionShape shape = new AttentionShape(heads, nope, value, scale, Optional.empty(), CACHE);
       int queries = shape.queryWidth();
       double[] frequencies =
           IntStream.range(0, 32).mapToDouble(i -> Math.pow(10000, -i / 32.0)).toArray();
@@ -142,7 +142,7 @@ class CudaBackendGpuTest {
               Activation scores = backend.allocate(plan.rows(), EXPERTS, Precision.FLOAT32);
               Activation last =
                   backend.allocate(Math.max(1, plan.sampledRows()), hidden, Precision.FLOAT32)) {
-            backend.embed(table, plan, stream);
+            backend.embed(table, 1, plan, stream);
             keep(results, "embed", backend, stream);
             backend.normalize(stream, gain, EPSILON, input);
             keep(results, "normalize", backend, input);
@@ -360,7 +360,7 @@ class CudaBackendGpuTest {
         Activation last = backend.allocate(plan.sampledRows(), 64, Precision.FLOAT32);
         Activation input = backend.allocate(plan.sampledRows(), 64, Precision.BFLOAT16);
         Activation logits = backend.allocate(plan.sampledRows(), VOCABULARY, Precision.FLOAT32)) {
-      backend.embed(table, plan, stream);
+      backend.embed(table, 1, plan, stream);
       backend.gatherSampled(stream, plan, last);
       backend.normalize(last, gain, EPSILON, input);
       backend.linear(input, table, Optional.empty(), logits);

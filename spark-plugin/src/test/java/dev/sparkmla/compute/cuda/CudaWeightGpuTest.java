@@ -42,7 +42,7 @@ class CudaWeightGpuTest {
   private float[][] rows(Weight table, int... ids) {
     try (StepPlan plan = backend.plan(List.of(Segments.prompt(ids, 0, new int[] {0})));
         Activation rows = backend.allocate(ids.length, table.columns(), Precision.FLOAT32)) {
-      backend.embed(table, plan, rows);
+      backend.embed(table, 1, plan, rows);
       return backend.read(rows);
     }
   }

@@ -165,7 +165,7 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
-  public void embed(Weight table, StepPlan plan, Activation out) {
+  public void embed(Weight table, float scale, StepPlan plan, Activation out) {
     // It takes no memory.
   }
 

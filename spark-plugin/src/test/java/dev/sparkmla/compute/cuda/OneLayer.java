@@ -45,7 +45,7 @@ final class OneLayer implements AutoCloseable {
   private static final float EPSILON = 1e-6f;
   private static final CacheShape CACHE = CacheShape.of(512, 64);
   private static final AttentionShape SHAPE =
-      new AttentionShape(2, 128, 128, (float) Math.pow(192, -0.5), CACHE);
+      new AttentionShape(2, 128, 128, (float) Math.pow(192, -0.5), Optional.empty(), CACHE);
   private static final RouterPolicy POLICY =
       new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 3, 1, 1, false, 1);
 
@@ -117,7 +117,7 @@ final class OneLayer implements AutoCloseable {
   /** The operations of a step; {@code logits} sees the sampled rows' before they are sampled. */
   void compute(StepPlan plan, Consumer<Activation> logits) {
     try (Activation hidden = backend.allocate(plan.rows(), HIDDEN, Precision.FLOAT32)) {
-      backend.embed(table, plan, hidden);
+      backend.embed(table, 1, plan, hidden);
       attend(plan, hidden);
       addExperts(plan, hidden);
       if (plan.sampledRows() > 0) {

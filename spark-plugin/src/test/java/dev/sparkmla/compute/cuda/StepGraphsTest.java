@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Which steps are recorded, over a recorder that notes what happens in words. */
 class StepGraphsTest {
   private static final AttentionShape ATTENTION =
-      new AttentionShape(16, 128, 128, 1, CacheShape.of(512, 64));
+      new AttentionShape(16, 128, 128, 1, Optional.empty(), CacheShape.of(512, 64));
 
   private final FakeMemory memory = new FakeMemory();
   private final PlanMemory plans = new PlanMemory(memory::device, memory::pinned, null, () -> {});

@@ -36,7 +36,7 @@ public final class CpuBenchmark {
         Segments.chunk(
             IntStream.range(0, rows).toArray(), 0, IntStream.rangeClosed(0, rows / 64).toArray());
     try (StepPlan plan = backend.plan(List.of(all))) {
-      backend.embed(table, plan, out);
+      backend.embed(table, 1, plan, out);
     }
   }
 

@@ -51,7 +51,7 @@ public class OperationBenchmark {
   private static final int EXPERTS = 8;
   private static final int VOCABULARY = 896;
   private static final AttentionShape SHAPE =
-      new AttentionShape(HEADS, 128, 128, 0.07f, CacheShape.of(512, 64));
+      new AttentionShape(HEADS, 128, 128, 0.07f, Optional.empty(), CacheShape.of(512, 64));
   private static final RouterPolicy POLICY =
       new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, EXPERTS, 2, 1, 1, true, 1);
 

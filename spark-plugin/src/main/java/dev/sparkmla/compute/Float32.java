@@ -1,11 +1,10 @@
-package dev.sparkmla.compute.cpu;
+package dev.sparkmla.compute;
 
-import dev.sparkmla.compute.DataType;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
 /** Elements of a checkpoint as float32, which holds those of every type exactly. */
-final class Float32 {
+public final class Float32 {
   private Float32() {}
 
   /**
@@ -14,7 +13,7 @@ final class Float32 {
    *
    * @return how many they are
    */
-  static int widen(DataType type, ByteBuffer from, FloatBuffer to, int at) {
+  public static int widen(DataType type, ByteBuffer from, FloatBuffer to, int at) {
     int count = from.capacity() / type.bytes();
     switch (type) {
       case F32 -> to.put(at, from.asFloatBuffer(), 0, count);
@@ -32,7 +31,8 @@ final class Float32 {
     return count;
   }
 
-  static float ofHalf(short half) {
+  /** An IEEE 754 binary16 number. */
+  public static float ofHalf(short half) {
     int exponent = half >> 10 & 0x1f;
     int fraction = half & 0x3ff;
     int sign = (half & 0x8000) << 16;
