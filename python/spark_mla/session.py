@@ -22,8 +22,9 @@ def settings(
     Parameters
     ----------
     model
-        The Hugging Face folder of the model, as every executor finds it. A relative one is made
-        absolute where it is a folder here.
+        The Hugging Face folder of the model: its path on every executor, its URI, such as
+        `hdfs://...`, or its id, where every executor's host has downloaded it. A relative path is
+        made absolute where it is a folder here.
     jars
         The folder with Spark MLA's jars, such as `jobs/target/lib` after a build. Without it, the
         one that the environment variable SPARK_MLA_JARS names; without both, the cluster is taken

@@ -53,7 +53,7 @@ final class Application {
         throw new JobException(
             "the embedded model is on this machine alone, and the master is "
                 + conf.get(MASTER)
-                + "; give --model a folder that every executor can read");
+                + "; give --model a folder that every executor can read, or its URI");
       }
       conf.set(MlaConf.MODEL_PATH.key(), embedded.model().toString());
     }

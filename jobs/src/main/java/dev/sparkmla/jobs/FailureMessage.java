@@ -4,6 +4,7 @@ import dev.sparkmla.jobs.input.InputException;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
+import dev.sparkmla.plugin.location.ModelUnavailableException;
 import dev.sparkmla.sql.GenerationFailedException;
 import dev.sparkmla.text.TextFormatException;
 import java.util.Optional;
@@ -49,6 +50,7 @@ final class FailureMessage {
             || cause instanceof AnalysisException
             || cause instanceof InvalidConfigurationException
             || cause instanceof GpuRefusedException
+            || cause instanceof ModelUnavailableException
             || cause instanceof ModelFormatException
             || cause instanceof TextFormatException;
     return isForThePerson ? Optional.of(cause.getMessage()) : Optional.empty();

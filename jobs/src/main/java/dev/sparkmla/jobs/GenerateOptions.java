@@ -61,9 +61,10 @@ final class GenerateOptions {
 
   @Option(
       names = "--model",
-      paramLabel = "DIR",
+      paramLabel = "MODEL",
       description =
-          "A Hugging Face model folder that every executor can read. Default: spark.mla.model.path,"
+          "A Hugging Face model folder: its path on every executor, its URI (hdfs://, s3a://, ...),"
+              + " or its id, downloaded on every executor's host. Default: spark.mla.model.path,"
               + " else the embedded demo model.")
   Optional<String> model = Optional.empty();
 

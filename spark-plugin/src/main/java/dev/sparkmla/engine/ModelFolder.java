@@ -93,7 +93,7 @@ public final class ModelFolder implements AutoCloseable {
     int tokens = text().tokenizer().vocabularySize();
     if (tokens > vocabulary) {
       throw new ModelFormatException(
-          path.resolve("tokenizer.json"),
+          text().tokenizer().file(),
           "the largest token id is "
               + (tokens - 1)
               + ", but the model's vocabulary has "

@@ -1,6 +1,7 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.engine.ModelFolder;
+import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -22,15 +23,17 @@ public final class ApplicationModel {
 
   private static final Set<Side> USERS = EnumSet.noneOf(Side.class);
   private static MlaConf conf;
+  private static ModelLocator locator;
   private static ModelFolder folder;
 
   private ApplicationModel() {}
 
   /**
-   * The folder.
+   * The folder, which is copied to this host first where it is elsewhere.
    *
    * @throws IllegalStateException when the plugin is not running in this JVM
    * @throws InvalidConfigurationException when the settings name no folder
+   * @throws dev.sparkmla.plugin.location.ModelUnavailableException when it cannot be had
    */
   public static synchronized ModelFolder folder() {
     if (conf == null) {
@@ -41,22 +44,24 @@ public final class ApplicationModel {
               + MlaConf.MODEL_PATH.key());
     }
     if (folder == null) {
-      folder = new ModelFolder(conf.get(MlaConf.MODEL_PATH));
+      folder = new ModelFolder(locator.locate(conf.get(MlaConf.MODEL_PATH)));
     }
     return folder;
   }
 
   /**
-   * Says where the model is. The second side of an application changes nothing; where a side is
-   * there already, its application is over without having stopped it, and is replaced.
+   * Says where the model is and how it is found. The second side of an application changes nothing;
+   * where a side is there already, its application is over without having stopped it, and is
+   * replaced.
    */
-  static synchronized void start(Side side, MlaConf application) {
+  static synchronized void start(Side side, MlaConf application, ModelLocator models) {
     if (!USERS.add(side)) {
       close();
       USERS.add(side);
     }
     if (conf == null) {
       conf = application;
+      locator = models;
     }
   }
 
@@ -71,6 +76,7 @@ public final class ApplicationModel {
   private static void close() {
     USERS.clear();
     conf = null;
+    locator = null;
     if (folder != null) {
       folder.close();
       folder = null;

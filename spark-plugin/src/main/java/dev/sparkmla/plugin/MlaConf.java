@@ -1,5 +1,8 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.plugin.location.HomeFolder;
+import dev.sparkmla.plugin.location.ModelLocation;
+import dev.sparkmla.plugin.location.ModelLocator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -25,14 +28,29 @@ public final class MlaConf {
 
   private static final List<ConfEntry<?>> ENTRIES = new ArrayList<>();
 
-  /** The model's folder. */
-  public static final ConfEntry<Path> MODEL_PATH =
+  /** Where the model is. */
+  public static final ConfEntry<ModelLocation> MODEL_PATH =
       required(
           "spark.mla.model.path",
-          "a Hugging Face model folder that every executor can read at this path",
-          "The folder with config.json, tokenizer.json and *.safetensors. Each executor reads it"
-              + " once, when it starts.",
-          Path::of);
+          "a Hugging Face model folder: its path on every executor, its URI in a file system of"
+              + " Hadoop, or its id in the Hugging Face cache of every executor's host",
+          "The folder with config.json, the tokenizer and *.safetensors. Each executor reads it"
+              + " once, when it starts. A path is read where it is. A URI such as `hdfs://...`,"
+              + " `s3a://...` or `file:///...` is copied to each host once. An id such as"
+              + " `deepseek-ai/DeepSeek-V2-Lite`, with `@` and a revision or without, has to be"
+              + " downloaded already.",
+          ModelLocation::parse);
+
+  /** Where copies of models are kept. */
+  public static final ConfEntry<Path> MODEL_CACHE_DIR =
+      entry(
+          ModelLocator.CACHE_SETTING,
+          "~/.cache/spark-mla/models",
+          "a folder of each host that all its executors share and may write to",
+          "Where a model that has a URI is copied to; a fast local disk with room for it. Executors"
+              + " of a host share the copy. Nothing is deleted from it but copies that are"
+              + " unfinished or broken.",
+          HomeFolder::expand);
 
   /** Which machine computes. */
   public static final ConfEntry<BackendChoice> BACKEND =

@@ -1,5 +1,7 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.plugin.location.FolderPart;
+import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
@@ -9,8 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The driver's side: refuses settings that cannot work before any executor starts, says in its log
- * why executors cannot load the model, and ends the running jobs when none can.
+ * The driver's side: refuses settings that cannot work, and a model that is not where its URI says,
+ * before any executor starts; says in its log why executors cannot load the model, and ends the
+ * running jobs when none can.
  */
 final class MlaDriverPlugin implements DriverPlugin {
   private static final Logger LOGGER = LoggerFactory.getLogger(MlaDriverPlugin.class);
@@ -23,7 +26,14 @@ final class MlaDriverPlugin implements DriverPlugin {
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
     check(context.getConf());
     application = context;
-    ApplicationModel.start(ApplicationModel.Side.DRIVER, MlaConf.of(context.getConf()));
+    MlaConf conf = MlaConf.of(context.getConf());
+    boolean local = MlaPlugin.isLocal(context.getConf());
+    ModelLocator locator =
+        MlaPlugin.locator(context.getConf(), local ? FolderPart.ALL : FolderPart.TEXT);
+    if (!local && conf.has(MlaConf.MODEL_PATH)) {
+      locator.check(conf.get(MlaConf.MODEL_PATH));
+    }
+    ApplicationModel.start(ApplicationModel.Side.DRIVER, conf, locator);
     return Map.of();
   }
 

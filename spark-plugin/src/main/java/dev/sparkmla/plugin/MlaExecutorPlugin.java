@@ -2,6 +2,7 @@ package dev.sparkmla.plugin;
 
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.plugin.location.FolderPart;
 import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
@@ -54,7 +55,8 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     MlaConf conf = MlaConf.of(context.conf());
     Resources started = new Resources();
     try {
-      ApplicationModel.start(ApplicationModel.Side.EXECUTOR, conf);
+      ApplicationModel.start(
+          ApplicationModel.Side.EXECUTOR, conf, MlaPlugin.locator(context.conf(), FolderPart.ALL));
       started.own(() -> ApplicationModel.stop(ApplicationModel.Side.EXECUTOR));
       TextGenerator generator = started.own(opener.apply(conf, context));
       EngineMetrics.register(context.metricRegistry(), generator);

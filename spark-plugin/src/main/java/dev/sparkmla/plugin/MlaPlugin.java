@@ -1,11 +1,14 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.plugin.location.FolderPart;
+import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.Arrays;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.api.plugin.SparkPlugin;
+import org.apache.spark.deploy.SparkHadoopUtil;
 
 /**
  * Brings the model into an application's executors: {@code
@@ -36,6 +39,15 @@ public class MlaPlugin implements SparkPlugin {
    */
   protected TextGenerator open(MlaConf conf, PluginContext context) {
     return Engines.open(conf, ApplicationModel.folder(), context, GpuHost.OF_THIS_MACHINE);
+  }
+
+  /** How a process of an application finds the model, of which it needs a part. */
+  static ModelLocator locator(SparkConf conf, FolderPart part) {
+    return new ModelLocator(
+        MlaConf.of(conf).get(MlaConf.MODEL_CACHE_DIR),
+        SparkHadoopUtil.get().newConfiguration(conf),
+        System.getenv(),
+        part);
   }
 
   /** Whether an application has this plugin, or a subclass of it. */

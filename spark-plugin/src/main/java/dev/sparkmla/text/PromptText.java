@@ -20,8 +20,8 @@ public final class PromptText implements AutoCloseable {
   }
 
   /**
-   * Opens the text files of a model folder: tokenizer.json, tokenizer_config.json and
-   * chat_template.jinja, of which the last two need not be there.
+   * Opens the text files of a model folder: tokenizer.json (or tiktoken.model, or tekken.json),
+   * tokenizer_config.json and chat_template.jinja, of which the last two need not be there.
    *
    * @throws TextFormatException when the tokenizer or its template cannot be used
    */

@@ -38,14 +38,7 @@ final class TextFiles {
       }
       return Files.readString(file);
     } catch (NoSuchFileException e) {
-      boolean tiktoken = Files.exists(file.resolveSibling("tiktoken.model"));
-      throw new TextFormatException(
-          file,
-          tiktoken && file.endsWith("tokenizer.json")
-              ? "is missing, and tiktoken.model is not read; load the folder with transformers'"
-                  + " AutoTokenizer as a fast tokenizer and save that here"
-              : "is missing",
-          e);
+      throw new TextFormatException(file, "is missing", e);
     } catch (CharacterCodingException e) {
       throw new TextFormatException(file, "is not UTF-8", e);
     } catch (IOException e) {

@@ -13,9 +13,10 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A model's tokenizer: tokenizer.json, run by the library its owners publish it for, and from
- * tokenizer_config.json the tokens it puts around a prompt. Nothing is truncated or padded. Lone
- * surrogates, which no UTF-8 text can hold, count as U+FFFD.
+ * A model's tokenizer: tokenizer.json, run by the library its owners publish it for, or a
+ * tiktoken.model or tekken.json, run by the same; and from tokenizer_config.json the tokens it puts
+ * around a prompt. Nothing is truncated or padded. Lone surrogates, which no UTF-8 text can hold,
+ * count as U+FFFD.
  *
  * <p>A special token spelled out in a user's text is text. To have the chat template's markers
  * parsed in the same string, the library runs a second tokenizer in which every such token goes by
@@ -32,6 +33,7 @@ public final class Tokenizer implements AutoCloseable {
 
   private final NativeTokenizer parsing;
   private final NativeTokenizer guarded;
+  private final Path file;
   private final int vocabularySize;
   private final OptionalInt longestToken;
   private final Frame frame;
@@ -68,6 +70,7 @@ public final class Tokenizer implements AutoCloseable {
       Frame frame) {
     this.parsing = parsing;
     this.guarded = guarded;
+    this.file = file.file();
     this.vocabularySize = file.largestId() + 1;
     this.longestToken = file.longestToken();
     this.frame = frame;
@@ -91,7 +94,7 @@ public final class Tokenizer implements AutoCloseable {
    * @throws TextFormatException when a file is missing or cannot be used
    */
   static Tokenizer open(Path folder, TokenizerConfig config) {
-    TokenizerFile file = new TokenizerFile(folder.resolve("tokenizer.json"));
+    TokenizerFile file = TokenizerFile.open(folder, config);
     Frame frame =
         new Frame(
             frameToken("add_bos_token", "bos_token", config, file),
@@ -107,7 +110,7 @@ public final class Tokenizer implements AutoCloseable {
     try {
       NativeTokenizer guarded = file.loadRenamed(secrets);
       try {
-        Map<Integer, Integer> ids = guardedIds(folder, file, secrets, parsing, guarded);
+        Map<Integer, Integer> ids = guardedIds(file, secrets, parsing, guarded);
         return new Tokenizer(parsing, guarded, file, secrets, ids, frame);
       } catch (RuntimeException e) {
         guarded.close();
@@ -129,14 +132,18 @@ public final class Tokenizer implements AutoCloseable {
     if (id.isEmpty()) {
       throw new TextFormatException(
           config.file(),
-          key + " is " + content.get() + "; expected one of tokenizer.json's added_tokens");
+          key
+              + " is "
+              + content.get()
+              + "; expected one of "
+              + file.file().getFileName()
+              + "'s added_tokens");
     }
     return config.isOn(switchKey) ? id : OptionalInt.empty();
   }
 
   /** Learns what the guarded tokenizer calls the tokens that go by secret names. */
   private static Map<Integer, Integer> guardedIds(
-      Path folder,
       TokenizerFile file,
       Map<String, String> secrets,
       NativeTokenizer parsing,
@@ -151,7 +158,7 @@ public final class Tokenizer implements AutoCloseable {
       int[] renamed = guarded.encode(secret, false);
       if (own.length != 1 || own[0] != token.id() || renamed.length != 1) {
         throw new TextFormatException(
-            folder.resolve("tokenizer.json"),
+            file.file(),
             "added token "
                 + token.content()
                 + " is encoded as "
@@ -172,6 +179,11 @@ public final class Tokenizer implements AutoCloseable {
         .ints(SECRET_LENGTH, 0, PRIVATE_USE_SIZE)
         .forEach(value -> name.append((char) (PRIVATE_USE + value)));
     return name.toString();
+  }
+
+  /** The file that the vocabulary was read from, for messages. */
+  public Path file() {
+    return file;
   }
 
   /** One more than the largest id of any token: the least vocabulary a model of it must have. */

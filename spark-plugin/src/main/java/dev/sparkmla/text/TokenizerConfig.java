@@ -19,18 +19,30 @@ final class TokenizerConfig {
   }
 
   /**
-   * Reads it from a model folder; a file that is missing is as one that says nothing.
+   * Reads it from a model folder; a file that is missing is as one that says nothing, or as what
+   * the folder's tekken.json implies.
    *
    * @throws TextFormatException when it is there and cannot be used
    */
   static TokenizerConfig read(Path folder) {
     Path file = folder.resolve("tokenizer_config.json");
+    if (Files.exists(file)) {
+      return new TokenizerConfig(file, TextFiles.readObject(file));
+    }
     return new TokenizerConfig(
-        file, Files.exists(file) ? TextFiles.readObject(file) : TextFiles.JSON.createObjectNode());
+        file,
+        TekkenFile.isTokenizerOf(folder)
+            ? TekkenFile.configuration()
+            : TextFiles.JSON.createObjectNode());
   }
 
   Path file() {
     return file;
+  }
+
+  /** What stands at a key; a missing node where nothing does. */
+  JsonNode field(String key) {
+    return root.path(key);
   }
 
   /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -15,9 +16,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * A tokenizer.json, checked: what is wrong with it is said here, since the native library, which
- * runs it, ends the process where it meets what it does not expect. Java itself wants its
- * vocabulary's extent and its added tokens.
+ * A tokenizer.json, or what was made one of another file, checked: what is wrong with it is said
+ * here, since the native library, which runs it, ends the process where it meets what it does not
+ * expect. Java itself wants its vocabulary's extent and its added tokens.
  */
 final class TokenizerFile {
   /**
@@ -45,13 +46,37 @@ final class TokenizerFile {
   private final TokenizerComponents components;
 
   /**
-   * Reads and checks a file.
+   * Reads and checks the tokenizer of a model folder: its tokenizer.json; without one, its
+   * tiktoken.model or tekken.json, which are made one in memory.
    *
    * @throws TextFormatException when it is missing or the native library cannot be trusted with it
    */
-  TokenizerFile(Path file) {
+  static TokenizerFile open(Path folder, TokenizerConfig config) {
+    Path json = folder.resolve("tokenizer.json");
+    Path tiktoken = folder.resolve("tiktoken.model");
+    Path tekken = folder.resolve("tekken.json");
+    Path sentencePiece = folder.resolve("tokenizer.model");
+    if (!Files.exists(json)) {
+      if (Files.exists(tiktoken)) {
+        return new TokenizerFile(tiktoken, TiktokenFile.read(tiktoken, config));
+      }
+      if (Files.exists(tekken)) {
+        return new TokenizerFile(tekken, TekkenFile.read(tekken));
+      }
+      if (Files.exists(sentencePiece)) {
+        throw new TextFormatException(
+            sentencePiece,
+            "is SentencePiece's, which is not read, and there is no tokenizer.json beside it; load"
+                + " the folder with transformers' AutoTokenizer and save that here, which writes"
+                + " tokenizer.json");
+      }
+    }
+    return new TokenizerFile(json, TextFiles.readObject(json));
+  }
+
+  private TokenizerFile(Path file, ObjectNode root) {
     this.file = file;
-    this.root = TextFiles.readObject(file);
+    this.root = root;
     // Nothing is truncated or padded, so what the file says of it need not be checked.
     root.putNull("truncation");
     root.putNull("padding");
@@ -177,6 +202,11 @@ final class TokenizerFile {
 
   private TextFormatException wrong(String field, JsonNode value, String expected) {
     return TextFormatException.ofField(file, field, value, expected);
+  }
+
+  /** The file that it was read from. */
+  Path file() {
+    return file;
   }
 
   List<AddedToken> added() {

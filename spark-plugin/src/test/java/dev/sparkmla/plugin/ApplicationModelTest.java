@@ -6,13 +6,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.plugin.ApplicationModel.Side;
+import dev.sparkmla.plugin.location.FolderPart;
+import dev.sparkmla.plugin.location.ModelLocator;
+import java.nio.file.Path;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class ApplicationModelTest {
   private static final GoldenCheckpoint FIRST = GoldenCheckpoint.all().get(0);
   private static final GoldenCheckpoint SECOND = GoldenCheckpoint.all().get(1);
+
+  private static final ModelLocator LOCATOR =
+      new ModelLocator(Path.of("unused"), new Configuration(false), Map.of(), FolderPart.ALL);
 
   @AfterEach
   void stop() {
@@ -29,9 +36,9 @@ class ApplicationModelTest {
     assertThatThrownBy(ApplicationModel::folder)
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("spark.plugins");
-    ApplicationModel.start(Side.DRIVER, conf(FIRST));
+    ApplicationModel.start(Side.DRIVER, conf(FIRST), LOCATOR);
     ModelFolder folder = ApplicationModel.folder();
-    ApplicationModel.start(Side.EXECUTOR, conf(FIRST));
+    ApplicationModel.start(Side.EXECUTOR, conf(FIRST), LOCATOR);
     assertThat(ApplicationModel.folder()).isSameAs(folder);
 
     ApplicationModel.stop(Side.DRIVER);
@@ -44,10 +51,10 @@ class ApplicationModelTest {
   /** As after an executor's side that failed to start: Spark does not stop the driver's then. */
   @Test
   void anotherApplicationReplacesOneThatNobodyStopped() {
-    ApplicationModel.start(Side.DRIVER, conf(FIRST));
+    ApplicationModel.start(Side.DRIVER, conf(FIRST), LOCATOR);
     ModelFolder folder = ApplicationModel.folder();
 
-    ApplicationModel.start(Side.DRIVER, conf(SECOND));
+    ApplicationModel.start(Side.DRIVER, conf(SECOND), LOCATOR);
 
     assertThat(ApplicationModel.folder().path()).isEqualTo(SECOND.folder());
     assertThatThrownBy(folder::text).isInstanceOf(IllegalStateException.class);
@@ -55,7 +62,7 @@ class ApplicationModelTest {
 
   @Test
   void aSettingThatIsMissingIsNamed() {
-    ApplicationModel.start(Side.DRIVER, MlaConf.of(Map.of()));
+    ApplicationModel.start(Side.DRIVER, MlaConf.of(Map.of()), LOCATOR);
 
     assertThatThrownBy(ApplicationModel::folder)
         .isInstanceOf(InvalidConfigurationException.class)

@@ -11,11 +11,11 @@ import java.util.Map;
 /**
  * A Java process with this one's classes, which ends with the test. Its errors go to this one's.
  */
-final class JavaProcess implements AutoCloseable {
+public final class JavaProcess implements AutoCloseable {
   private final Process process;
   private final BufferedReader output;
 
-  JavaProcess(Map<String, String> environment, List<String> options, String... command)
+  public JavaProcess(Map<String, String> environment, List<String> options, String... command)
       throws IOException {
     List<String> all = new ArrayList<>();
     all.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -28,12 +28,12 @@ final class JavaProcess implements AutoCloseable {
     output = process.inputReader(StandardCharsets.UTF_8);
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
   /** The next line that it prints and that holds the part; null when it ends without one. */
-  String line(String part) throws IOException {
+  public String line(String part) throws IOException {
     for (String line = output.readLine(); line != null; line = output.readLine()) {
       if (line.contains(part)) {
         return line;
@@ -43,14 +43,14 @@ final class JavaProcess implements AutoCloseable {
   }
 
   /** Leaves what it prints from here on unread, so that it never waits for a reader. */
-  void drain() {
+  public void drain() {
     Thread reader = new Thread(() -> output.lines().forEach(line -> {}));
     reader.setDaemon(true);
     reader.start();
   }
 
   /** Gives it a line to read. */
-  void tell(String line) throws IOException {
+  public void tell(String line) throws IOException {
     process.outputWriter().write(line + "\n");
     process.outputWriter().flush();
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.cuda.MlaShape;
 import dev.sparkmla.cuda.SplitPolicy;
+import dev.sparkmla.plugin.location.ModelLocation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,8 @@ class MlaConfTest {
     assertThat(conf.get(MlaConf.DEVICE)).isEmpty();
     assertThat(conf.get(MlaConf.GPU_LOCK_DIR)).isEqualTo(Path.of("/tmp"));
     assertThat(conf.get(MlaConf.CACHE_SIZE)).isEqualTo(1L << 30);
+    assertThat(conf.get(MlaConf.MODEL_CACHE_DIR))
+        .isEqualTo(Path.of(System.getProperty("user.home"), ".cache", "spark-mla", "models"));
   }
 
   @Test
@@ -40,7 +43,8 @@ class MlaConfTest {
             .set("spark.mla.kvcache.memoryFraction", "0.5")
             .set("spark.sql.shuffle.partitions", "many");
     MlaConf conf = MlaConf.of(spark);
-    assertThat(conf.get(MlaConf.MODEL_PATH)).isEqualTo(Path.of("/models/a b"));
+    assertThat(conf.get(MlaConf.MODEL_PATH))
+        .isEqualTo(new ModelLocation.LocalFolder(Path.of("/models/a b")));
     assertThat(conf.get(MlaConf.BACKEND)).isEqualTo(BackendChoice.CPU);
     assertThat(conf.get(MlaConf.DEVICE)).containsExactly(3, 0);
     assertThat(conf.get(MlaConf.CACHE_SIZE)).isEqualTo(512L << 20);

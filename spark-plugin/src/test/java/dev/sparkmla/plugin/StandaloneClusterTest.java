@@ -1,6 +1,7 @@
 package dev.sparkmla.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.arrow.Batches;
 import dev.sparkmla.arrow.GenerationRequest;
@@ -28,6 +29,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
@@ -226,6 +228,26 @@ class StandaloneClusterTest {
   }
 
   @Test
+  void aModelThatIsNotWhereItsUriSaysFailsTheDriver() {
+    String missing = folder.resolve("missing").toUri().toString();
+    assertThatThrownBy(
+            () -> new JavaSparkContext(conf(1).set("spark.mla.model.path", missing)).close())
+        .hasStackTraceContaining(missing + " is not there; expected the URI of a Hugging Face");
+  }
+
+  @Test
+  void executorsOfAHostShareACopyOfTheModel() throws IOException {
+    try (JavaSparkContext spark = application(2)) {
+      assertThat(one(spark, golden.prompt().textValue()).text()).isEqualTo(golden.text());
+    }
+    try (Stream<Path> copies = Files.list(folder.resolve("models"))) {
+      assertThat(copies.filter(Files::isDirectory))
+          .singleElement()
+          .satisfies(copy -> assertThat(copy.resolve("model.safetensors")).exists());
+    }
+  }
+
+  @Test
   void sparkReplacesAnExecutorWhoseEngineFailed() {
     try (JavaSparkContext spark = application(1)) {
       Seen before = one(spark, golden.prompt().textValue());
@@ -273,30 +295,34 @@ class StandaloneClusterTest {
   }
 
   private JavaSparkContext application(int executors) {
+    return new JavaSparkContext(conf(executors));
+  }
+
+  private SparkConf conf(int executors) {
     String classes =
         List.of(System.getProperty("java.class.path").split(":")).stream()
             .filter(entry -> !entry.endsWith(".jar"))
             .collect(Collectors.joining(":"));
-    return new JavaSparkContext(
-        new SparkConf(false)
-            .setMaster(url)
-            .setAppName("executors: " + executors)
-            .set("spark.ui.enabled", "false")
-            .set("spark.driver.host", "127.0.0.1")
-            .set("spark.driver.bindAddress", "127.0.0.1")
-            .set("spark.executor.extraClassPath", classes)
-            .set("spark.executor.memory", "512m")
-            .set("spark.executor.cores", "2")
-            .set("spark.cores.max", String.valueOf(2 * executors))
-            .set("spark.executor.resource.gpu.amount", "1")
-            .set("spark.task.resource.gpu.amount", "0.5")
-            .set("spark.scheduler.minRegisteredResourcesRatio", "1")
-            .set("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
-            .set("spark.plugins", Plugin.class.getName())
-            .set(MARK, folder.resolve("broken").toString())
-            .set("spark.mla.model.path", model.folder().toAbsolutePath().toString())
-            .set("spark.mla.backend", "cuda")
-            .set("spark.mla.gpu.lockDir", folder.resolve("locks").toString())
-            .set("spark.mla.kvcache.size", "16m"));
+    return new SparkConf(false)
+        .setMaster(url)
+        .setAppName("executors: " + executors)
+        .set("spark.ui.enabled", "false")
+        .set("spark.driver.host", "127.0.0.1")
+        .set("spark.driver.bindAddress", "127.0.0.1")
+        .set("spark.executor.extraClassPath", classes)
+        .set("spark.executor.memory", "512m")
+        .set("spark.executor.cores", "2")
+        .set("spark.cores.max", String.valueOf(2 * executors))
+        .set("spark.executor.resource.gpu.amount", "1")
+        .set("spark.task.resource.gpu.amount", "0.5")
+        .set("spark.scheduler.minRegisteredResourcesRatio", "1")
+        .set("spark.scheduler.maxRegisteredResourcesWaitingTime", "120s")
+        .set("spark.plugins", Plugin.class.getName())
+        .set(MARK, folder.resolve("broken").toString())
+        .set("spark.mla.model.path", model.folder().toAbsolutePath().toUri().toString())
+        .set("spark.mla.model.cacheDir", folder.resolve("models").toString())
+        .set("spark.mla.backend", "cuda")
+        .set("spark.mla.gpu.lockDir", folder.resolve("locks").toString())
+        .set("spark.mla.kvcache.size", "16m");
   }
 }

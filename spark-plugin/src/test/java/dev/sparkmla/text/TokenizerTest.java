@@ -505,16 +505,6 @@ class TokenizerTest {
   }
 
   @Test
-  void aTokenizerOfTiktokenSaysWhatToDo() throws IOException {
-    Files.writeString(temporary.resolve("tiktoken.model"), "YQ== 0");
-
-    assertThatThrownBy(() -> TextFolder.tokenizer(temporary))
-        .isInstanceOf(TextFormatException.class)
-        .hasMessageContaining("tokenizer.json: is missing, and tiktoken.model is not read")
-        .hasMessageContaining("AutoTokenizer");
-  }
-
-  @Test
   void aRunThatTheLibraryWouldGiveUpOnIsRefusedAndTheLongestIsNot() {
     int longest = 1 << 19;
     String spaces = " ".repeat(longest);

@@ -1,0 +1,17 @@
+package dev.sparkmla.plugin.location;
+
+/**
+ * A model that cannot be had on this host: the message names where it should be, what is wrong
+ * there, and what to do.
+ */
+public final class ModelUnavailableException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  ModelUnavailableException(String message) {
+    super(message);
+  }
+
+  ModelUnavailableException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}
