@@ -1,7 +1,10 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Tensor;
+import dev.sparkmla.compute.WeightFormat;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -9,6 +12,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -109,19 +113,80 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /**
    * {@inheritDoc}
    *
-   * <p>What a matrix consists of is decided here alone. A format with scales takes their tensors
-   * here, under the names that the checkpoint gives them: {@code x.weight_scale_inv} beside {@code
-   * x.weight}, unless {@code quantization_config} leaves the module out. {@link MatrixSource} then
-   * carries them to the backend, whoever asked for the matrix.
+   * <p>What a matrix consists of is decided here alone, by the tensors that are there: 8 bits come
+   * with the scales of their blocks ({@code x.weight_scale_inv} beside {@code x.weight}, as
+   * DeepSeek-V3 is published), or with those of their blocks or rows, or one for all ({@code
+   * x.weight_scale}, as compressed-tensors writes them).
    */
   @Override
   public MatrixSource matrix(String name, int rows, int columns) {
-    return new MatrixSource(require(name, List.of(rows, columns)));
+    Tensor values = require(name, List.of(rows, columns));
+    return values.type() == DataType.F8_E4M3 ? quantized(values) : MatrixSource.of(values);
+  }
+
+  private MatrixSource quantized(Tensor values) {
+    int rows = values.shape().get(0);
+    int columns = values.shape().get(1);
+    List<Integer> ofBlocks = MatrixSource.scaleShape(WeightFormat.FLOAT8_BLOCKS, rows, columns);
+    List<Integer> ofRows = MatrixSource.scaleShape(WeightFormat.FLOAT8_ROWS, rows, columns);
+    String deepSeeks = values.name() + "_scale_inv";
+    if (files.containsKey(deepSeeks)) {
+      return new MatrixSource(
+          values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(deepSeeks, ofBlocks)));
+    }
+    String compressed = values.name() + "_scale";
+    if (!files.containsKey(compressed)) {
+      throw new ModelFormatException(
+          files.get(values.name()).path(),
+          values + " has no scales; expected tensor " + deepSeeks + " or " + compressed);
+    }
+    Tensor found = files.get(compressed).tensors().get(compressed);
+    if (found.elements() == 1) {
+      Tensor scale = scales(compressed, found.shape());
+      return new MatrixSource(values, WeightFormat.FLOAT8_ROWS, Optional.of(repeated(scale, rows)));
+    }
+    return found.shape().equals(ofBlocks)
+        ? new MatrixSource(
+            values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(compressed, ofBlocks)))
+        : new MatrixSource(
+            values, WeightFormat.FLOAT8_ROWS, Optional.of(scales(compressed, ofRows)));
+  }
+
+  private Tensor scales(String name, List<Integer> shape) {
+    Tensor scales = require(name, shape);
+    if (scales.type() == DataType.F8_E4M3) {
+      throw new ModelFormatException(
+          files.get(name).path(), scales + " are scales; expected F32, F16 or BF16");
+    }
+    return scales;
+  }
+
+  /** One element as a column of so many. */
+  private static Tensor repeated(Tensor scale, int rows) {
+    ByteBuffer one = scale.slices(0, scale.bytes()).get(0);
+    ByteBuffer all = ByteBuffer.allocate(Math.multiplyExact(rows, one.capacity()));
+    for (int row = 0; row < rows; row++) {
+      all.put(one.duplicate());
+    }
+    return new Tensor(scale.name(), scale.type(), List.of(rows, 1), List.of(all.flip()));
   }
 
   @Override
   public Tensor vector(String name, int size) {
-    return require(name, List.of(size));
+    Tensor values = require(name, List.of(size));
+    if (values.type() == DataType.F8_E4M3) {
+      throw new ModelFormatException(
+          files.get(name).path(), values + " is a vector; expected F32, F16 or BF16");
+    }
+    return values;
+  }
+
+  @Override
+  public long bytes() {
+    return files.entrySet().stream()
+        .map(entry -> entry.getValue().tensors().get(entry.getKey()))
+        .mapToLong(tensor -> tensor.elements() * Math.min(2, tensor.type().bytes()))
+        .sum();
   }
 
   private Tensor require(String name, List<Integer> shape) {

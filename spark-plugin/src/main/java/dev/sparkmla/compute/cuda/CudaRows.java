@@ -22,7 +22,7 @@ final class CudaRows implements AutoCloseable {
   /** The format that the device holds a matrix in: its GEMMs take bf16. */
   static WeightFormat held(MatrixSource source) {
     return switch (source.format()) {
-      case BFLOAT16, FLOAT32 -> WeightFormat.BFLOAT16;
+      case BFLOAT16, FLOAT32, FLOAT8_BLOCKS, FLOAT8_ROWS -> WeightFormat.BFLOAT16;
     };
   }
 
@@ -31,6 +31,8 @@ final class CudaRows implements AutoCloseable {
     return switch (format) {
       case BFLOAT16 -> ElementType.BFLOAT16;
       case FLOAT32 -> ElementType.FLOAT32;
+      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+          throw new IllegalArgumentException("the device holds no " + format);
     };
   }
 

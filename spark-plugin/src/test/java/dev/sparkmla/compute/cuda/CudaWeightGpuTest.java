@@ -64,7 +64,7 @@ class CudaWeightGpuTest {
     List<ByteBuffer> windows = new ArrayList<>(Collections.nCopies(rows - 1, filled(rowBytes, 1)));
     windows.add(filled(rowBytes, 2));
     MatrixSource source =
-        new MatrixSource(new Tensor("large", DataType.BF16, List.of(rows, columns), windows));
+        MatrixSource.of(new Tensor("large", DataType.BF16, List.of(rows, columns), windows));
 
     try (Weight large = backend.uploadMatrix(List.of(source))) {
       float[][] read = rows(large, 0, 65_535, rows - 2, rows - 1);
@@ -84,10 +84,9 @@ class CudaWeightGpuTest {
     }
     List<MatrixSource> parts =
         List.of(
-            new MatrixSource(
+            MatrixSource.of(
                 new Tensor("a", DataType.BF16, List.of(24, 16), List.of(filled(2 * 24 * 16, 1)))),
-            new MatrixSource(
-                new Tensor("b", DataType.F32, List.of(8, 16), List.of(floats.flip()))));
+            MatrixSource.of(new Tensor("b", DataType.F32, List.of(8, 16), List.of(floats.flip()))));
 
     try (Weight fused = backend.uploadMatrix(parts)) {
       assertThat(fused.ranges()).containsExactly(new Weight.RowRange(0, 32, WeightFormat.BFLOAT16));

@@ -96,7 +96,7 @@ final class OneLayer implements AutoCloseable {
       float value = i / HIDDEN == NAN_TOKEN ? Float.NaN : (float) random.nextGaussian();
       elements.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
     }
-    return new MatrixSource(
+    return MatrixSource.of(
         new Tensor(
             "embedding", DataType.BF16, List.of(VOCABULARY, HIDDEN), List.of(elements.flip())));
   }
