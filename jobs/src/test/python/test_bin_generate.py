@@ -1,15 +1,26 @@
 """The command that a person types, from another folder and with spaces in its paths."""
 
+import datetime
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+
+import pandas
+import pyarrow
+import pyarrow.parquet
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 
-def generate(folder, *arguments, **environment):
-    settings = {key: value for key, value in os.environ.items() if key != "SPARK_HOME"}
+MODEL = ROOT / "jobs" / "demo-model" / "model"
+SHORT = ("--max-tokens", 4, "--backend", "cpu", "--master", "local[2]", "--conf=spark.ui.enabled=false")
+
+
+def generate(folder, *arguments, without=("SPARK_HOME",), **environment):
+    settings = {key: value for key, value in os.environ.items() if key not in without}
     return subprocess.run(
         [str(ROOT / "bin" / "generate"), *map(str, arguments)],
         cwd=folder,
@@ -73,3 +84,109 @@ def test_says_what_is_wrong(tmp_path):
     assert "--resume is not there yet" in resume.stderr
     assert "bin/spark-submit" in no_spark.stderr
     assert "JAVA_HOME" in no_java.stderr
+
+
+def said(done):
+    """The lines on stderr, without those that every run has."""
+    usual = ("WARNING: Using incubator modules", "loading the model in ")
+    return [line for line in done.stderr.splitlines() if not line.startswith(usual)]
+
+
+def test_takes_arguments_and_paths_as_utf_8_whatever_the_locale(tmp_path):
+    system, stop = "Réponds en français", "é"
+    told = [{"role": "system", "content": system}, {"role": "user", "content": "Bonjour"}]
+    prompts = [{"id": 1, "prompt": "Bonjour"}, {"id": 2, "prompt": told}]
+    (tmp_path / "entrée.jsonl").write_text("\n".join(map(json.dumps, prompts)), "utf-8")
+
+    done = generate(
+        tmp_path,
+        *("--input", "entrée.jsonl", "--output", "réponses", "--output-format", "json"),
+        *("--system", system, "--stop", stop, *SHORT),
+        without=("SPARK_HOME", "LANG", "LC_CTYPE"),
+        LC_ALL="C",
+    )
+
+    assert done.returncode == 0, done.stderr
+    answers = rows(tmp_path / "réponses")
+    assert answers[1]["error_code"] is None
+    assert answers[1]["prompt_tokens"] == answers[2]["prompt_tokens"]
+    assert answers[1]["text"] == answers[2]["text"]
+
+
+def test_needs_no_home_and_prints_no_traces_for_a_glob(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"id": name, "prompt": name}), "utf-8")
+
+    done = generate(
+        tmp_path,
+        *("--input", tmp_path / "*.jsonl", "--output", "out", "--output-format", "json", *SHORT),
+        without=("SPARK_HOME", "HOME"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert said(done) == []
+    assert set(rows(tmp_path / "out")) == {"a", "b"}
+
+
+def test_refuses_a_model_in_one_line(tmp_path):
+    model = shutil.copytree(MODEL, tmp_path / "model")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    (model / "model.safetensors").write_text(pointer, "utf-8")
+    (tmp_path / "in.jsonl").write_text('{"prompt": "one"}', "utf-8")
+
+    done = generate(tmp_path, *("--input", "in.jsonl", "--output", "out", "--model", model, *SHORT))
+
+    assert done.returncode == 1
+    (line,) = said(done)
+    assert line.startswith("generate: ")
+    assert "model.safetensors: is a Git LFS pointer" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_says_once_what_a_models_sampling_asks_for_in_vain(tmp_path):
+    model = shutil.copytree(MODEL, tmp_path / "model")
+    config = json.loads((model / "generation_config.json").read_text("utf-8"))
+    config["repetition_penalty"] = 1.3
+    (model / "generation_config.json").write_text(json.dumps(config), "utf-8")
+    (tmp_path / "in.jsonl").write_text('{"prompt": "one"}', "utf-8")
+
+    done = generate(tmp_path, *("--input", "in.jsonl", "--output", "out", "--model", model, *SHORT))
+
+    assert done.returncode == 0, done.stderr
+    (line,) = said(done)
+    assert "generation_config.json: repetition_penalty is not supported" in line
+
+
+def test_carries_a_time_that_pandas_writes(tmp_path):
+    times = [datetime.time(1, 2, 3), None]
+    documents = pandas.DataFrame({"id": [1, 2], "prompt": ["one", "two"], "at": times})
+    documents.to_parquet(tmp_path / "in.parquet")
+
+    done = generate(
+        tmp_path,
+        *("--input", "in.parquet", "--output", "out", "--output-format", "json", *SHORT),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {key: row["at"] for key, row in rows(tmp_path / "out").items()} == {1: "01:02:03", 2: None}
+
+
+@pytest.mark.parametrize(
+    ("column", "remedy"),
+    [
+        (pyarrow.array([0, 1], pyarrow.timestamp("ns")), "coerce_timestamps='us'"),
+        (pyarrow.array([0.5, 1], pyarrow.float64()).cast(pyarrow.float16()), "float32"),
+    ],
+    ids=["nanoseconds", "float16"],
+)
+def test_names_a_column_that_spark_does_not_read(tmp_path, column, remedy):
+    table = pyarrow.table({"prompt": ["one", "two"], "extra": column})
+    pyarrow.parquet.write_table(table, tmp_path / "in.parquet", version="2.6")
+
+    done = generate(tmp_path, *("--input", "in.parquet", "--output", "out", *SHORT))
+
+    assert done.returncode == 1
+    (line,) = said(done)
+    assert line.startswith("generate: the column extra of ")
+    assert "in.parquet has a type that Spark does not read" in line
+    assert remedy in line

@@ -28,7 +28,7 @@ ROWS = [  # heads, tokens, nope, value
 TURNS = 8
 RUNS = 3  # of a turn, after one that does not count
 REST_SECONDS = 0.1
-PRODUCT = 8192
+GEMM = 8192
 
 
 class Arguments(ctypes.Structure):
@@ -69,12 +69,12 @@ def measure(turns):
 def main(path):
     library = ctypes.CDLL(path)
     library.spark_mla_status_string.restype = ctypes.c_char_p
-    a, b = random(PRODUCT, PRODUCT), random(PRODUCT, PRODUCT)
-    (ms,) = measure({"product": lambda: a @ b})
-    product = 2 * PRODUCT**3 / ms / 1e9
+    a, b = random(GEMM, GEMM), random(GEMM, GEMM)
+    (ms,) = measure({"gemm": lambda: a @ b})
+    gemm = 2 * GEMM**3 / ms / 1e9
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, cuDNN "
-          f"{torch.backends.cudnn.version()}. Ceiling of this run: product {product:.0f} TFLOPS.\n")
-    print("| heads | tokens | key | value | ms | TFLOPS | % of product | cuDNN ms | TFLOPS | × |")
+          f"{torch.backends.cudnn.version()}. Ceiling of this run: GEMM {gemm:.0f} TFLOPS.\n")
+    print("| heads | tokens | key | value | ms | TFLOPS | % of GEMM | cuDNN ms | TFLOPS | × |")
     print("|" + "---|" * 10)
     for heads, tokens, nope, value in ROWS:
         q = random(tokens, heads, nope + ROPE)
@@ -107,7 +107,7 @@ def main(path):
         operations = heads * tokens**2 * (nope + ROPE + value)  # half of the unmasked ones
         rate = operations / our_ms / 1e9
         print(f"| {heads} | {tokens} | {nope + ROPE} | {value} | {our_ms:.3f} | {rate:.0f} "
-              f"| {100 * rate / product:.0f} | {their_ms:.3f} "
+              f"| {100 * rate / gemm:.0f} | {their_ms:.3f} "
               f"| {operations / their_ms / 1e9:.0f} | {their_ms / our_ms:.2f} |", flush=True)
 
 

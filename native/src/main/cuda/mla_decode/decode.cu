@@ -353,14 +353,26 @@ struct Consumer {
   float maximum[2];
   float sum[2];  // of this consumer's own pages and this thread's own columns
   int row[2];    // within the tile
+  // Of the phase that is waited for next at each barrier.
+  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, sums_parity = 0;
 
-  __device__ __forceinline__ void reset() {
+  __device__ __forceinline__ explicit Consumer(int thread) {
+    row[0] = thread / 32 * 16 + thread % 32 / 4;
+    row[1] = row[0] + 8;
+  }
+
+  // Begins a split, once its queries are there.
+  __device__ __forceinline__ void begin(SharedStorage<D>& shared, const Split& split) {
 #pragma unroll
     for (int i = 0; i < D::kAccumulators; ++i) {
       out[i] = 0.f;
     }
     maximum[0] = maximum[1] = -CUDART_INF_F;
     sum[0] = sum[1] = 0.f;
+    if (split.first && split.begin < split.end) {
+      mbarrier_wait(shared_address(&shared.q_full), q_parity);
+      q_parity ^= 1;
+    }
   }
 
   // Multiplies the output by a factor for each row; most of the time all are 1.
@@ -606,32 +618,21 @@ template <class D, int kCluster>
 __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorage<D>& shared,
                                              int thread) {
   const int lane = thread % 32;
-  Consumer<D> consumer;
-  consumer.row[0] = thread / 32 * 16 + lane / 4;
-  consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, sums_parity = 0;
+  Consumer<D> consumer(thread);
   float scores[32];
   uint32_t weights[4][4];
-  float top[2];
-  float factor[2];
-  float base[2];
-
+  float top[2], factor[2], base[2];
   SplitIterator splits(p);
-  Split split;
-  while (splits.next(split)) {
-    consumer.reset();
-    if (split.first && split.begin < split.end) {
-      mbarrier_wait(shared_address(&shared.q_full), q_parity);
-      q_parity ^= 1;
-    }
+  for (Split split; splits.next(split);) {
+    consumer.begin(shared, split);
     // The even page: scores, softmax, weights times the left half of its values.
     const auto own_page = [&](int page) {
       const int valid = split.length - page * kPage;
       if (valid < kPage) {
-        zero_tail<D, 0>(shared, k_parity, valid, thread);
+        zero_tail<D, 0>(shared, consumer.k_parity, valid, thread);
       }
-      multiply_qk<D, 0>(shared, k_parity, scores);
-      k_parity ^= 1;
+      multiply_qk<D, 0>(shared, consumer.k_parity, scores);
+      consumer.k_parity ^= 1;
       wgmma_wait<0>();
       pin(scores);
       if (page + 2 >= split.end && split.last && lane == 0) {
@@ -658,11 +659,11 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
       wgmma_wait<0>();
       pin(consumer.out);
       release_page<kCluster>(shared.k_empty[0][0], lane);
-      mbarrier_wait(shared_address(&shared.weights_ready[1][0]), other_parity);
+      mbarrier_wait(shared_address(&shared.weights_ready[1][0]), consumer.other_parity);
       consumer.adopt_maximum(shared.statistics[1], factor);
       consumer.rescale(factor);
-      multiply_other_pv<D, 0>(shared, other_parity, consumer.out);
-      other_parity ^= 1;
+      multiply_other_pv<D, 0>(shared, consumer.other_parity, consumer.out);
+      consumer.other_parity ^= 1;
       wgmma_wait<0>();
       pin(consumer.out);
       release_page<kCluster>(shared.k_empty[1][0], lane);
@@ -673,8 +674,8 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
       pin(consumer.out);
       release_page<kCluster>(shared.k_empty[0][0], lane);
     }
-    write_split<D, 0>(p, split, shared, consumer, sums_parity, lane);
-    sums_parity ^= 1;
+    write_split<D, 0>(p, split, shared, consumer, consumer.sums_parity, lane);
+    consumer.sums_parity ^= 1;
   }
 }
 
@@ -683,40 +684,29 @@ template <class D, int kCluster>
 __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStorage<D>& shared,
                                               int thread) {
   const int lane = thread % 32;
-  Consumer<D> consumer;
-  consumer.row[0] = thread / 32 * 16 + lane / 4;
-  consumer.row[1] = consumer.row[0] + 8;
-  uint32_t q_parity = 0, k_parity = 0, other_parity = 0, sums_parity = 0;
+  Consumer<D> consumer(thread);
   float scores[32];
   uint32_t weights[4][4];
-  float top[2];
-  float factor[2];
-  float base[2];
-
+  float top[2], factor[2], base[2];
   SplitIterator splits(p);
-  Split split;
-  while (splits.next(split)) {
-    consumer.reset();
-    if (split.first && split.begin < split.end) {
-      mbarrier_wait(shared_address(&shared.q_full), q_parity);
-      q_parity ^= 1;
-    }
+  for (Split split; splits.next(split);) {
+    consumer.begin(shared, split);
     // The even page's weights, once they are there, times the right half of its values.
     const auto other_page = [&] {
-      mbarrier_wait(shared_address(&shared.weights_ready[0][0]), other_parity);
+      mbarrier_wait(shared_address(&shared.weights_ready[0][0]), consumer.other_parity);
       consumer.adopt_maximum(shared.statistics[0], factor);
       consumer.rescale(factor);
-      multiply_other_pv<D, 1>(shared, other_parity, consumer.out);
-      other_parity ^= 1;
+      multiply_other_pv<D, 1>(shared, consumer.other_parity, consumer.out);
+      consumer.other_parity ^= 1;
     };
     int page = split.begin;
     for (; page + 1 < split.end; page += 2) {
       const int valid = split.length - (page + 1) * kPage;
       if (valid < kPage) {
-        zero_tail<D, 1>(shared, k_parity, valid, thread);
+        zero_tail<D, 1>(shared, consumer.k_parity, valid, thread);
       }
-      multiply_qk<D, 1>(shared, k_parity, scores);
-      k_parity ^= 1;
+      multiply_qk<D, 1>(shared, consumer.k_parity, scores);
+      consumer.k_parity ^= 1;
       wgmma_wait<0>();
       pin(scores);
       if (page + 3 >= split.end && split.last && lane == 0) {
@@ -753,8 +743,8 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
       pin(consumer.out);
       release_page<kCluster>(shared.k_empty[0][1], lane);
     }
-    write_split<D, 1>(p, split, shared, consumer, sums_parity, lane);
-    sums_parity ^= 1;
+    write_split<D, 1>(p, split, shared, consumer, consumer.sums_parity, lane);
+    consumer.sums_parity ^= 1;
   }
 }
 

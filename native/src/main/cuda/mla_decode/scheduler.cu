@@ -7,7 +7,8 @@
 // sequence without a break is a split: it costs its pages and a fixed overhead (queries, filling
 // the pipeline, writing out). Parts are filled in order up to a capacity; the smallest capacity
 // that needs no more parts than there are makes the longest part as short as possible. It is found
-// by trying 32 of them at once, one on each lane.
+// by trying 32 of them at once, one on each lane. Each lane lists where its parts begin; the list
+// of the lane whose capacity is chosen becomes the table, a row a lane.
 //
 // The policy says where sequences may be cut:
 //   balanced   where a part is full, so that all parts finish together. A sequence's splits then
@@ -40,59 +41,49 @@ __device__ __forceinline__ int pages_of(int length) {
   return (length + SPARK_MLA_PAGE_TOKENS - 1) / SPARK_MLA_PAGE_TOKENS;
 }
 
-// The part that is being filled. Every lane fills parts of its own capacity; only one writes them.
-template <bool kHalves>
-class Part {
+// Where a part begins: with a sequence (page 0) or where one is cut.
+struct PartBegin {
+  int sequence;
+  unsigned page : 24;
+  unsigned split : 8;
+};
+
+// The parts that one lane fills. The list has room for a batch's parts on each lane, and the begins
+// of a lane's parts lie 32 apart.
+class Parts {
  public:
-  __device__ __forceinline__ Part(const SchedulerArgs& p, int capacity, bool writes)
-      : room(capacity), p_(p), capacity_(capacity), writes_(writes) {}
-
-  // Ends the part before page `page` of `sequence`, where the next one begins with split `split`.
-  __device__ __forceinline__ void end_inside(int sequence, int page, int split) {
-    write(sequence, page);
-    begin(sequence, page, split);
+  __device__ __forceinline__ Parts(const SchedulerArgs& p, int capacity, PartBegin* list)
+      : room(capacity), capacity_(capacity), most_(p.parts), list_(list) {
+    list_[0] = PartBegin{0, 0, 0};
   }
 
-  // Ends the part with the last of `pages` of the sequence before `next`, where the next one
-  // begins.
-  __device__ __forceinline__ void end_before(int next, int pages) {
-    write(next - 1, pages);
-    begin(next, 0, 0);
+  // Ends the part that is being filled; the next one begins here.
+  __device__ __forceinline__ void next(int sequence, int page, int split) {
+    room = capacity_;
+    if (count_ < most_) {
+      list_[count_ * 32] =
+          PartBegin{sequence, static_cast<unsigned>(page), static_cast<unsigned>(split)};
+    }
+    ++count_;
   }
 
+  // The part that is being filled is one of them.
   __device__ __forceinline__ int count() const { return count_; }
 
   int room;  // pages and overheads that still fit
 
  private:
-  __device__ __forceinline__ void write(int last_sequence, int end_page) {
-    if (writes_) {
-      int32_t* row = p_.metadata + count_ * SPARK_MLA_METADATA_WIDTH;
-      row[kFirstSequence] = sequence_;
-      row[kFirstPage] = page_;
-      row[kLastSequence] = last_sequence;
-      row[kEndPage] = end_page;
-      row[kFirstSplit] = split_;
-      row[kHalved] = kHalves;
-      row[kFirstLength] = p_.lengths[sequence_];
-      row[7] = 0;
-    }
-    ++count_;
-  }
-
-  __device__ __forceinline__ void begin(int sequence, int page, int split) {
-    room = capacity_;
-    sequence_ = sequence;
-    page_ = page;
-    split_ = split;
-  }
-
-  const SchedulerArgs& p_;
   const int capacity_;
-  const bool writes_;
-  int count_ = 0;  // of parts that have ended
-  int sequence_ = 0, page_ = 0, split_ = 0;
+  const int most_;
+  PartBegin* const list_;
+  int count_ = 1;
 };
+
+// Part `part` of the chosen list, or the batch's end behind the last part.
+__device__ __forceinline__ PartBegin part_begin(const SchedulerArgs& p, const PartBegin* list,
+                                                int used, int part) {
+  return part < used ? list[part * 32] : PartBegin{p.batch, 0, 0};
+}
 
 struct Balanced {
   static constexpr bool kHalves = false;
@@ -113,28 +104,24 @@ struct Balanced {
     least = max(mean, p.overhead + kLeastSplit);
   }
 
-  // Fills parts and returns how many it took.
-  static __device__ __forceinline__ int fill(const SchedulerArgs& p, int capacity, bool writes) {
+  // Fills parts, lists them, and returns how many there are.
+  static __device__ __forceinline__ int fill(const SchedulerArgs& p, int capacity,
+                                             PartBegin* list) {
     // With one row tile memory is the limit: rather overfill a part a little than cut off a
     // sequence's end.
     const int slack = p.row_tiles == 1 ? capacity / 24 : 0;
-    Part<kHalves> part(p, capacity, writes);
-    int splits = 0;
-    int previous_pages = 0;
+    Parts parts(p, capacity, list);
     for (int s = 0; s < p.batch; ++s) {
       const int pages = pages_of(p.lengths[s]);
       int done = 0;
       int split = 0;
-      if (writes) {
-        p.num_splits[s] = splits;
-      }
-      while (pages - done + p.overhead > part.room + slack) {
+      while (pages - done + p.overhead > parts.room + slack) {
         // An even number of pages, because the decode kernel works on pairs. Equal splits, each in
         // a part of its own, where they come out near the capacity.
         const int rest = pages - done;
-        int take = (part.room - p.overhead) / 2 * 2;
-        if (part.room == capacity) {
-          const int most = part.room + slack - p.overhead;
+        int take = (parts.room - p.overhead) / 2 * 2;
+        if (parts.room == capacity) {
+          const int most = parts.room + slack - p.overhead;
           const int splits_left = (rest + most - 1) / most;
           const int equal = ((rest + splits_left - 1) / splits_left + 1) / 2 * 2;
           if (equal >= take - slack && equal <= most) {
@@ -145,21 +132,30 @@ struct Balanced {
           done += take;
           ++split;
         }
-        if (done > 0) {
-          part.end_inside(s, done, split);
-        } else {
-          part.end_before(s, previous_pages);
-        }
+        parts.next(s, done, split);
       }
-      part.room -= pages - done + p.overhead;
-      splits += split + 1;
-      previous_pages = pages;
+      parts.room -= pages - done + p.overhead;
     }
-    if (writes) {
-      p.num_splits[p.batch] = splits;
+    return parts.count();
+  }
+
+  // A sequence has one split more than parts begin within it.
+  static __device__ __forceinline__ void count_splits(const SchedulerArgs& p, const PartBegin* list,
+                                                      int used, int lane) {
+    int cuts = 0;
+    for (int first = 0; first < used; first += 32) {
+      const PartBegin begin = part_begin(p, list, used, first + lane);
+      const PartBegin end = part_begin(p, list, used, first + lane + 1);
+      const int cuts_to_here = cuts + warp_inclusive_sum(begin.page > 0 ? 1 : 0);
+      const int new_sequence = begin.sequence + (begin.page > 0 ? 1 : 0);
+      for (int s = new_sequence; s < end.sequence + (end.page > 0 ? 1 : 0); ++s) {
+        p.num_splits[s] = s + cuts_to_here;
+      }
+      cuts = __shfl_sync(kAllLanes, cuts_to_here, 31);
     }
-    part.end_before(p.batch, previous_pages);
-    return part.count();
+    if (lane == 0) {
+      p.num_splits[p.batch] = p.batch + cuts;
+    }
   }
 };
 
@@ -186,71 +182,87 @@ struct ByLength {
     least = max(mean, slack);
   }
 
-  static __device__ __forceinline__ int fill(const SchedulerArgs& p, int capacity, bool writes) {
-    Part<kHalves> part(p, capacity, writes);
+  static __device__ __forceinline__ int fill(const SchedulerArgs& p, int capacity,
+                                             PartBegin* list) {
+    Parts parts(p, capacity, list);
     const int lane = threadIdx.x;
-    int splits = 0;
-    int previous_pages = 0;
     for (int first = 0; first < p.batch; first += 32) {
       // Each lane looks at one of the next 32 sequences, for all.
       const int own_pages = first + lane < p.batch ? pages_of(p.lengths[first + lane]) : 0;
       const int own_halvings = halvings_by_length(own_pages, p.row_tiles);
+      const float own_inverse = 1.f / (longest_split(own_pages, own_halvings) + p.overhead);
       for (int s = first; s < min(first + 32, p.batch); ++s) {
         const int pages = __shfl_sync(kAllLanes, own_pages, s - first);
         const int halvings = __shfl_sync(kAllLanes, own_halvings, s - first);
+        const float inverse = __shfl_sync(kAllLanes, own_inverse, s - first);
         const int count = 1 << halvings;
-        const int most = longest_split(pages, halvings) + p.overhead;
         const auto cost_before = [&](int split) {
           return split_begin(pages, halvings, split) + split * p.overhead;
         };
         const int cost = pages + count * p.overhead;
         int split = 0;
         int done = 0;  // of the cost
-        if (writes) {
-          p.num_splits[s] = splits;
-        }
-        while (cost - done > part.room) {
-          // As many whole splits as fit: so many for sure, and seldom more.
-          split = min(split + part.room / most, count - 1);
-          while (split + 1 < count && cost_before(split + 1) - done <= part.room) {
+        while (cost - done > parts.room) {
+          // As many whole splits as fit: so many for sure, and seldom more. The half keeps the
+          // quotient's rounding (for room below 2^21) from reaching the next whole number.
+          const int sure = static_cast<int>((parts.room + .5f) * inverse);
+          split = min(split + sure, count - 1);
+          while (split + 1 < count && cost_before(split + 1) - done <= parts.room) {
             ++split;
           }
           done = cost_before(split);
-          if (split > 0) {
-            part.end_inside(s, split_begin(pages, halvings, split), split);
-          } else {
-            part.end_before(s, previous_pages);
-          }
+          parts.next(s, split_begin(pages, halvings, split), split);
         }
-        part.room -= cost - done;
-        splits += count;
-        previous_pages = pages;
+        parts.room -= cost - done;
         __syncwarp();
       }
     }
-    if (writes) {
-      p.num_splits[p.batch] = splits;
+    return parts.count();
+  }
+
+  static __device__ __forceinline__ void count_splits(const SchedulerArgs& p, const PartBegin*, int,
+                                                      int lane) {
+    int splits = 0;
+    for (int first = 0; first <= p.batch; first += 32) {
+      const int s = first + lane;
+      const int own =
+          s < p.batch ? 1 << halvings_by_length(pages_of(p.lengths[s]), p.row_tiles) : 0;
+      const int to_here = splits + warp_inclusive_sum(own);
+      if (s <= p.batch) {
+        p.num_splits[s] = to_here - own;
+      }
+      splits = __shfl_sync(kAllLanes, to_here, 31);
     }
-    part.end_before(p.batch, previous_pages);
-    return part.count();
   }
 };
 
 template <class Policy>
 __global__ void __launch_bounds__(32) scheduler_kernel(const SchedulerArgs p) {
+  extern __shared__ PartBegin lists[];  // [parts][32]
   const int lane = threadIdx.x;
   int least, slack;
   Policy::bounds(p, lane, least, slack);
   const int step = (slack + 30) / 31;
-  const bool fits = Policy::fill(p, least + lane * step, false) <= p.parts;
-  const int capacity = least + (__ffs(__ballot_sync(kAllLanes, fits)) - 1) * step;
-  const int used = Policy::fill(p, capacity, lane == 0);
-  for (int part = used + lane; part < p.parts; part += 32) {
+  const int count = Policy::fill(p, least + lane * step, lists + lane);
+  const int chosen = __ffs(__ballot_sync(kAllLanes, count <= p.parts)) - 1;
+  const int used = __shfl_sync(kAllLanes, count, chosen);
+  __syncwarp();
+  const PartBegin* const list = lists + chosen;
+  Policy::count_splits(p, list, used, lane);
+  for (int part = lane; part < p.parts; part += 32) {
     int32_t* row = p.metadata + part * SPARK_MLA_METADATA_WIDTH;
-    row[kFirstSequence] = p.batch;
-    for (int column = 1; column < SPARK_MLA_METADATA_WIDTH; ++column) {
-      row[column] = 0;
-    }
+    const PartBegin begin = part_begin(p, list, used, part);
+    const PartBegin end = part_begin(p, list, used, part + 1);
+    const bool works = part < used;
+    const int last = end.page > 0 ? end.sequence : end.sequence - 1;
+    row[kFirstSequence] = begin.sequence;
+    row[kFirstPage] = begin.page;
+    row[kLastSequence] = works ? last : 0;
+    row[kEndPage] = !works ? 0 : end.page > 0 ? end.page : pages_of(p.lengths[last]);
+    row[kFirstSplit] = begin.split;
+    row[kHalved] = works && Policy::kHalves;
+    row[kFirstLength] = works ? p.lengths[begin.sequence] : 0;
+    row[7] = 0;
   }
 }
 
@@ -265,10 +277,11 @@ cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const Deco
                                 shape.row_tiles > 1 ? kOverheadManyTiles : kOverheadOneTile,
                                 shape.row_tiles};
   const auto stream = static_cast<cudaStream_t>(args.stream);
+  const size_t shared = shape.parts * 32 * sizeof(PartBegin);
   if (args.split_policy == SPARK_MLA_SPLIT_BY_LENGTH) {
-    scheduler_kernel<ByLength><<<1, 32, 0, stream>>>(scheduler);
+    scheduler_kernel<ByLength><<<1, 32, shared, stream>>>(scheduler);
   } else {
-    scheduler_kernel<Balanced><<<1, 32, 0, stream>>>(scheduler);
+    scheduler_kernel<Balanced><<<1, 32, shared, stream>>>(scheduler);
   }
   return cudaGetLastError();
 }

@@ -292,7 +292,7 @@ __device__ unsigned long long draw(const spark_mla_sampling& sampling, unsigned 
   return target < total ? target : total - 1;
 }
 
-// Temperatures beyond these bounds choose like them, and keep every product finite.
+// Temperatures beyond these bounds choose like them, and keep logits divided by them finite.
 __device__ __forceinline__ float bounded(float temperature) {
   return fminf(fmaxf(temperature, 1e-30f), 1e30f);
 }

@@ -28,8 +28,9 @@ final class Application {
     conf.setIfMissing("spark.app.name", "Spark MLA generate");
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     if (isLocal(conf)) {
-      // So that the progress line moves; on a cluster many executors would report too often.
-      conf.setIfMissing("spark.executor.heartbeatInterval", "1s");
+      // So that the progress line moves; on a cluster many executors would report too often. Less
+      // than this, and a first heartbeat may come before Spark knows its own executor.
+      conf.setIfMissing("spark.executor.heartbeatInterval", "5s");
     }
     // Columns that are only carried along come out as they went in.
     conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false");

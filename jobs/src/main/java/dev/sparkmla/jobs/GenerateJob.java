@@ -3,15 +3,9 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.jobs.input.Documents;
-import dev.sparkmla.jobs.input.InputException;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
-import dev.sparkmla.model.ModelFormatException;
-import dev.sparkmla.plugin.GpuRefusedException;
-import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
-import dev.sparkmla.sql.GenerationFailedException;
-import dev.sparkmla.text.TextFormatException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
@@ -21,9 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
-import org.apache.spark.SparkThrowable;
 import org.apache.spark.deploy.SparkHadoopUtil;
-import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -85,8 +77,8 @@ public final class GenerateJob implements Callable<Integer> {
     return new CommandLine(new GenerateJob(out, err))
         .setOut(new PrintWriter(out, true, Charset.defaultCharset()))
         .setErr(new PrintWriter(err, true, Charset.defaultCharset()))
-        .setParameterExceptionHandler(GenerateJob::sayMisuse)
-        .setExecutionExceptionHandler(GenerateJob::sayFailure)
+        .setParameterExceptionHandler(GenerateJob::printUsageError)
+        .setExecutionExceptionHandler(GenerateJob::printFailure)
         .execute(arguments);
   }
 
@@ -101,17 +93,18 @@ public final class GenerateJob implements Callable<Integer> {
 
   private void check() {
     if (options.resume) {
-      throw misuse(
+      throw usageError(
           "--resume is not there yet: start again with --overwrite, or give --input the documents"
               + " that are missing");
     }
     if (options.input.isPresent() && options.output.isEmpty()) {
-      throw misuse("--input needs an --output; without both, the demo runs on its own documents");
+      throw usageError(
+          "--input needs an --output; without both, the demo runs on its own documents");
     }
     try {
       GenerationParameters.parse(options.params());
     } catch (InvalidParameterException wrong) {
-      throw misuse(wrong.getMessage());
+      throw usageError(wrong.getMessage());
     }
   }
 
@@ -213,60 +206,25 @@ public final class GenerateJob implements Callable<Integer> {
     return demo.isFine() ? 0 : 1;
   }
 
-  private ParameterException misuse(String message) {
+  private ParameterException usageError(String message) {
     return new ParameterException(spec.commandLine(), message);
   }
 
-  private static int sayMisuse(ParameterException wrong, String[] arguments) {
+  private static int printUsageError(ParameterException wrong, String[] arguments) {
     PrintWriter err = wrong.getCommandLine().getErr();
     err.println("generate: " + wrong.getMessage());
     err.println("generate --help says what there is");
     return CommandLine.ExitCode.USAGE;
   }
 
-  private static int sayFailure(
+  private static int printFailure(
       Exception failure, CommandLine commandLine, CommandLine.ParseResult parsed) {
     PrintWriter err = commandLine.getErr();
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      Optional<String> reason = reason(cause);
-      if (reason.isPresent()) {
-        err.println("generate: " + reason.get().strip().replaceAll("\\s*\\R\\s*", " "));
-        return CommandLine.ExitCode.SOFTWARE;
-      }
+    Optional<String> message = FailureMessage.of(failure);
+    err.println("generate: " + message.orElse("the job failed"));
+    if (message.isEmpty()) {
+      failure.printStackTrace(err);
     }
-    err.println("generate: the job failed");
-    failure.printStackTrace(err);
     return CommandLine.ExitCode.SOFTWARE;
-  }
-
-  /** What to tell the person who started the job; empty where that takes a stack trace. */
-  private static Optional<String> reason(Throwable cause) {
-    if (cause instanceof SparkThrowable spark && spark.getCondition() != null) {
-      if (spark.getCondition().equals("USER_RAISED_EXCEPTION")) {
-        return Optional.of(cause.getMessage());
-      }
-      if (spark.getCondition().startsWith("FAILED_READ_FILE")) {
-        Throwable last = rootOf(cause);
-        return Optional.of(cause.getMessage() + (last == cause ? "" : " " + last.getMessage()));
-      }
-    }
-    boolean isForThePerson =
-        cause instanceof JobException
-            || cause instanceof InputException
-            || cause instanceof GenerationFailedException
-            || cause instanceof AnalysisException
-            || cause instanceof InvalidConfigurationException
-            || cause instanceof GpuRefusedException
-            || cause instanceof ModelFormatException
-            || cause instanceof TextFormatException;
-    return isForThePerson ? Optional.of(cause.getMessage()) : Optional.empty();
-  }
-
-  private static Throwable rootOf(Throwable problem) {
-    Throwable root = problem;
-    while (root.getCause() != null) {
-      root = root.getCause();
-    }
-    return root;
   }
 }

@@ -122,7 +122,7 @@ final class GenerateOptions {
 
   @Option(
       names = "--on-error",
-      paramLabel = "FATE",
+      paramLabel = "ACTION",
       converter = Choice.OfOnError.class,
       defaultValue = "row",
       description =

@@ -156,7 +156,7 @@ final class OutputFolder implements AutoCloseable {
     }
     try {
       return isLocal(system)
-          ? new Path(local(path).toRealPath().toUri())
+          ? new Path("file", null, local(path).toRealPath().toString())
           : system.resolvePath(path);
     } catch (FileNotFoundException | java.nio.file.NoSuchFileException nothingThere) {
       return new Path(real(system, path.getParent()), path.getName());

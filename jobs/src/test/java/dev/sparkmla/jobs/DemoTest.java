@@ -16,7 +16,7 @@ class DemoTest {
 
   @TempDir Path folder;
 
-  /** The whole product: the trained model answers every sample document, through Spark. */
+  /** Everything together: the trained model answers every sample document, through Spark. */
   @Test
   void answersItsDocuments() throws IOException {
     long documents;

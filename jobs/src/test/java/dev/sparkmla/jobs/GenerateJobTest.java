@@ -202,6 +202,50 @@ class GenerateJobTest {
   }
 
   @Test
+  void keepsColumnsThatOnlySomeParquetFilesHave() throws IOException {
+    Path one = file("one.jsonl", "{\"id\": 1, \"prompt\": \"one\", \"extra\": \"kept\"}\n");
+    Path two = file("two.jsonl", "{\"id\": 2, \"prompt\": \"two\"}\n");
+    String between = folder.resolve("between").toString();
+    assertThat(JobRun.echo("--input", one.toString(), "--output", between + "/one").code())
+        .isZero();
+    assertThat(JobRun.echo("--input", two.toString(), "--output", between + "/two").code())
+        .isZero();
+
+    JobRun run = echo(Path.of(between), "--output-format", "json", "--output-prefix", "second_");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("id").asInt(), row -> row.get("extra").asText())
+        .containsExactlyInAnyOrder(tuple(1, "kept"), tuple(2, "null"));
+  }
+
+  @Test
+  void joinsTheTextsOfPartsInParquetToo() throws IOException {
+    String message = "{\"role\": \"user\", \"name\": \"x\", \"content\": [%s]}";
+    String part = "{\"type\": \"%s\", \"text\": \"%s\"}";
+    String row = "{\"id\": %d, \"prompt\": [" + message + "]}\n";
+    Path input =
+        file(
+            "in.jsonl",
+            String.format(
+                    row,
+                    1,
+                    String.format(part, "text", "a") + "," + String.format(part, "text", "b"))
+                + String.format(row, 2, String.format(part, "image", "a")));
+    Path between = folder.resolve("between");
+
+    JobRun first = JobRun.echo("--input", input.toString(), "--output", between.toString());
+    JobRun second = echo(between, "--output-format", "json", "--output-prefix", "second_");
+
+    assertThat(first.code()).as(first.err()).isZero();
+    assertThat(second.code()).as(second.err()).isZero();
+    assertThat(rows())
+        .extracting(
+            result -> result.get("text").asText(), result -> result.get("second_text").asText())
+        .containsExactlyInAnyOrder(tuple("<user:ab>", "<user:ab>"), tuple("null", "<user:null>"));
+  }
+
+  @Test
   void readsCsvWithLinesAndQuotesInItsCells() throws IOException {
     Path input =
         file(
@@ -227,6 +271,18 @@ class GenerateJobTest {
     assertThat(row(rows(), "4").get("error_code").asText()).isEqualTo("EMPTY_PROMPT");
     assertThat(row(rows(), "5").get("error_code").asText()).isEqualTo("BROKEN_ROW");
     assertThat(row(rows(), "5").get("error_message").asText()).contains("5,too,many,cells");
+  }
+
+  @Test
+  void refusesACsvThatEndsWithinAQuotedCell() throws IOException {
+    String end = "5,\"two\nlines\"";
+    JobRun open = echo(file("open.csv", "id,prompt\n1,one\n2,\"never closed\n3,three\n"));
+    JobRun inches = echo(file("inches.csv", "id,prompt\n1,a 5\" pipe\n" + end));
+
+    assertThat(open.code()).isEqualTo(1);
+    assertThat(open.err())
+        .contains("open.csv ends within a cell that a quote opens and none closes: never closed");
+    assertThat(inches.code()).as(inches.err()).isZero();
   }
 
   @Test
@@ -397,6 +453,7 @@ class GenerateJobTest {
     JobRun empty = echo(file("empty.jsonl", ""));
     JobRun colon = echo(file("a:b.jsonl", "{\"prompt\": \"x\"}\n"));
     JobRun hidden = echo(file("_a.jsonl", "{\"prompt\": \"x\"}\n"));
+    JobRun packed = echo(file("a.jsonl.lz4", "\u0004\"M\u0018"));
 
     assertThat(indented.err())
         .contains("pretty.json has JSON over several lines")
@@ -404,9 +461,24 @@ class GenerateJobTest {
     assertThat(empty.err()).contains("empty.jsonl is empty");
     assertThat(colon.err()).contains("has a colon in its name");
     assertThat(hidden.err()).contains("begins with an underscore");
-    assertThat(List.of(indented, empty, colon, hidden))
+    assertThat(packed.err()).contains("a.jsonl.lz4 is an archive, or compressed otherwise");
+    assertThat(List.of(indented, empty, colon, hidden, packed))
         .allSatisfy(run -> assertThat(run.code()).isEqualTo(1))
         .allSatisfy(run -> assertThat(run.err()).doesNotContain("\tat "));
+  }
+
+  @Test
+  void readsAGlobBesideANameThatHadoopCannotOpen() throws IOException {
+    file("a:b.jsonl", "{\"prompt\": \"no\"}\n");
+    file("one.jsonl", "{\"prompt\": \"one\"}\n");
+    file("two.jsonl", "{\"prompt\": \"two\"}\n");
+
+    JobRun run = echo(folder.resolve("{one,t[v-x]*}.jsonl"), "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("text").asText())
+        .containsExactlyInAnyOrder("<one>", "<two>");
   }
 
   @Test
@@ -521,7 +593,7 @@ class GenerateJobTest {
 
   private static JsonNode row(List<JsonNode> rows, Object id) {
     return rows.stream()
-        .filter(row -> row.get("id").asText().equals(id.toString()))
+        .filter(row -> row.path("id").asText().equals(id.toString()))
         .findFirst()
         .orElseThrow();
   }

@@ -61,36 +61,14 @@ public final class MlaDecode extends DeviceKernels {
   }
 
   /**
-   * Allocates what a step of these sizes needs on the device, a workspace of its own included.
+   * Allocates what a step of these sizes needs on the device. {@link MlaMetadata#withShape} uses
+   * the same memory for smaller steps.
    *
    * @throws CudaArgumentException where no kernel is built for its dimensions
    * @throws CudaException where memory does not suffice
    */
   public MlaMetadata metadata(MlaShape shape) {
     return MlaMetadata.allocate(context, shape);
-  }
-
-  /**
-   * The same with a workspace of the caller's, who closes it after the metadata. Metadata of
-   * several shapes may share one, used on one stream.
-   *
-   * @param workspace at least {@link #workspaceBytes} of the shape
-   * @throws CudaArgumentException where no kernel is built for its dimensions, or the workspace is
-   *     too small or of another context
-   * @throws CudaException where memory does not suffice
-   */
-  public MlaMetadata metadata(MlaShape shape, DeviceBuffer workspace) {
-    return MlaMetadata.allocate(context, shape, workspace);
-  }
-
-  /**
-   * Bytes of workspace that a step of these sizes needs, whatever its lengths. Never falls as the
-   * batch or the block table's width grows.
-   *
-   * @throws CudaArgumentException where no kernel is built for its dimensions
-   */
-  public long workspaceBytes(MlaShape shape) {
-    return MlaMetadata.workspaceBytes(context, shape);
   }
 
   /**

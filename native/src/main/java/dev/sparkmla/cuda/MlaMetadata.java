@@ -20,34 +20,49 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   private final DeviceBuffer splits;
   private final DeviceBuffer lengths;
   private final DeviceBuffer workspace;
-  private final Owned owned;
-
-  /** What of its memory ends with this object. */
-  private enum Owned {
-    ALL,
-    SCHEDULE,
-    NOTHING
-  }
+  private final boolean ownsMemory;
 
   private MlaMetadata(
-      CudaContext context,
-      MlaShape shape,
-      int parts,
-      DeviceBuffer[] schedule,
-      DeviceBuffer workspace,
-      Owned owned) {
+      CudaContext context, MlaShape shape, int parts, DeviceBuffer[] memory, boolean ownsMemory) {
     super(context);
     this.shape = shape;
     this.parts = parts;
-    table = schedule[0];
-    splits = schedule[1];
-    lengths = schedule[2];
-    this.workspace = workspace;
-    this.owned = owned;
+    table = memory[0];
+    splits = memory[1];
+    lengths = memory[2];
+    workspace = memory[3];
+    this.ownsMemory = ownsMemory;
   }
 
-  /** Bytes of workspace that a call of this shape needs, whatever its lengths. */
-  static long workspaceBytes(CudaContext context, MlaShape shape) {
+  static MlaMetadata allocate(CudaContext context, MlaShape shape) {
+    long workspaceBytes = workspaceBytes(context, shape);
+    long[] parts = new long[1];
+    NativeLibrary.check(
+        NativeDecode.smParts(fields(shape), parts), "spark_mla_decode_sm_parts", context.device());
+    long[] sizes = {
+      parts[0] * TABLE_WIDTH * Integer.BYTES,
+      (shape.batch() + 1L) * Integer.BYTES,
+      (long) shape.batch() * Integer.BYTES,
+      workspaceBytes
+    };
+    DeviceBuffer[] memory = new DeviceBuffer[sizes.length];
+    try {
+      for (int i = 0; i < sizes.length; i++) {
+        memory[i] = context.allocate(sizes[i]);
+      }
+    } catch (RuntimeException e) {
+      for (DeviceBuffer buffer : memory) {
+        if (buffer != null) {
+          buffer.close();
+        }
+      }
+      throw e;
+    }
+    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), memory, true);
+  }
+
+  /** Whatever the lengths. */
+  private static long workspaceBytes(CudaContext context, MlaShape shape) {
     context.makeCurrent();
     long[] bytes = new long[1];
     NativeLibrary.check(
@@ -58,63 +73,10 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
     return Math.max(bytes[0], 16);
   }
 
-  static MlaMetadata allocate(CudaContext context, MlaShape shape) {
-    DeviceBuffer workspace = context.allocate(workspaceBytes(context, shape));
-    try {
-      return allocate(context, shape, workspace, Owned.ALL);
-    } catch (RuntimeException e) {
-      workspace.close();
-      throw e;
-    }
-  }
-
-  static MlaMetadata allocate(CudaContext context, MlaShape shape, DeviceBuffer workspace) {
-    TensorChecks.requireContext("workspace", workspace.context(), context);
-    long needed = workspaceBytes(context, shape);
-    CudaArgumentException.require(
-        workspace.bytes() >= needed,
-        "the workspace must have at least %d bytes for %s, has %d",
-        needed,
-        shape,
-        workspace.bytes());
-    return allocate(context, shape, workspace, Owned.SCHEDULE);
-  }
-
-  private static MlaMetadata allocate(
-      CudaContext context, MlaShape shape, DeviceBuffer workspace, Owned owned) {
-    long[] parts = new long[1];
-    NativeLibrary.check(
-        NativeDecode.smParts(fields(shape), parts), "spark_mla_decode_sm_parts", context.device());
-    long[] sizes = {
-      parts[0] * TABLE_WIDTH * Integer.BYTES,
-      (shape.batch() + 1L) * Integer.BYTES,
-      (long) shape.batch() * Integer.BYTES
-    };
-    DeviceBuffer[] schedule = new DeviceBuffer[sizes.length];
-    try {
-      for (int i = 0; i < sizes.length; i++) {
-        schedule[i] = context.allocate(sizes[i]);
-      }
-    } catch (RuntimeException e) {
-      for (DeviceBuffer buffer : schedule) {
-        if (buffer != null) {
-          buffer.close();
-        }
-      }
-      throw e;
-    }
-    return new MlaMetadata(context, shape, Math.toIntExact(parts[0]), schedule, workspace, owned);
-  }
-
   /** Over memory of the caller's: for tests of argument checks, which never reach the device. */
   static MlaMetadata over(DeviceBuffer memory, MlaShape shape) {
     return new MlaMetadata(
-        memory.context(),
-        shape,
-        1,
-        new DeviceBuffer[] {memory, memory, memory},
-        memory,
-        Owned.SCHEDULE);
+        memory.context(), shape, 1, new DeviceBuffer[] {memory, memory, memory, memory}, false);
   }
 
   /**
@@ -145,8 +107,8 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
         workspace.bytes(),
         other,
         needed);
-    DeviceBuffer[] schedule = {table, splits, lengths};
-    return new MlaMetadata(context, other, parts, schedule, workspace, Owned.NOTHING);
+    DeviceBuffer[] memory = {table, splits, lengths, workspace};
+    return new MlaMetadata(context, other, parts, memory, false);
   }
 
   /** The sizes it was made for. */
@@ -169,14 +131,9 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
     return lengths.tensor(ElementType.INT32, shape.batch());
   }
 
-  /** Bytes of device memory that this object owns: without a workspace that it shares. */
+  /** Bytes of device memory that end with this object. */
   public long bytes() {
-    long schedule = table.bytes() + splits.bytes() + lengths.bytes();
-    return switch (owned) {
-      case ALL -> schedule + workspace.bytes();
-      case SCHEDULE -> schedule;
-      case NOTHING -> 0;
-    };
+    return ownsMemory ? table.bytes() + splits.bytes() + lengths.bytes() + workspace.bytes() : 0;
   }
 
   /**
@@ -240,12 +197,10 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (owned != Owned.NOTHING) {
+    if (ownsMemory) {
       table.close();
       splits.close();
       lengths.close();
-    }
-    if (owned == Owned.ALL) {
       workspace.close();
     }
   }

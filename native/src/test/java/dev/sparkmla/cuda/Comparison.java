@@ -25,14 +25,14 @@ final class Comparison {
    */
   record Tolerance(double output, double logSumExp) {}
 
-  private record Sums(long wrong, double largest, double product, double squares) {
+  private record Sums(long wrong, double largest, double dot, double squares) {
     static final Sums NONE = new Sums(0, 0, 0, 0);
 
     Sums plus(Sums other) {
       return new Sums(
           wrong + other.wrong,
           Math.max(largest, other.largest),
-          product + other.product,
+          dot + other.dot,
           squares + other.squares);
     }
   }
@@ -58,7 +58,7 @@ final class Comparison {
           "%d of %d outputs differ, by up to %s"
               .formatted(sums.wrong, actual.capacity(), sums.largest));
     }
-    double distance = sums.squares == 0 ? 0 : 1 - 2 * sums.product / sums.squares;
+    double distance = sums.squares == 0 ? 0 : 1 - 2 * sums.dot / sums.squares;
     if (!(distance < 5e-6)) {
       complaints.add("outputs lie at a cosine distance of " + distance);
     }
@@ -74,7 +74,7 @@ final class Comparison {
       int chunk) {
     long wrong = 0;
     double largest = 0;
-    double product = 0;
+    double dot = 0;
     double squares = 0;
     int end = Math.min(actual.capacity(), (chunk + 1) * CHUNK);
     for (int i = chunk * CHUNK; i < end; i++) {
@@ -89,10 +89,10 @@ final class Comparison {
         wrong++;
         largest = Math.max(largest, difference);
       }
-      product += (double) a * b;
+      dot += (double) a * b;
       squares += (double) a * a + (double) b * b;
     }
-    return new Sums(wrong, largest, product, squares);
+    return new Sums(wrong, largest, dot, squares);
   }
 
   static List<String> ofLogSumExp(FloatBuffer actual, FloatBuffer expected, Tolerance tolerance) {

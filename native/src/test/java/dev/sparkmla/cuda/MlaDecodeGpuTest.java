@@ -271,7 +271,7 @@ class MlaDecodeGpuTest extends GpuFixture {
 
   /**
    * By length, a sequence gives the same bits in a large batch, in a bucket padded with rows of
-   * length 0, and alone with a wider block table; all of them share one workspace.
+   * length 0, and alone with a wider block table; all of them use the memory of one shape.
    */
   @ParameterizedTest(name = "h_q {0}, s_q {1}, latent {2} + {3}")
   @CsvSource({
@@ -298,12 +298,10 @@ class MlaDecodeGpuTest extends GpuFixture {
       ByteBuffer out = together.outBytes();
       ByteBuffer logSumExp = together.logSumExpBytes();
       int columns = together.shape.maxBlocks();
-      try (DeviceBuffer workspace =
-          context.allocate(decode.workspaceBytes(resized(shape, 16, columns + 70)))) {
+      try (MlaMetadata memory = decode.metadata(resized(shape, 16, columns + 70))) {
         for (int rows : new int[] {1, 16}) {
           for (int sequence : new int[] {0, 3, 4, 5, 6, 17, 39}) {
-            sameBits(
-                together, sequence, rows, columns + 70 * (rows % 2), workspace, out, logSumExp);
+            sameBits(together, sequence, rows, columns + 70 * (rows % 2), memory, out, logSumExp);
           }
         }
       }
@@ -330,7 +328,7 @@ class MlaDecodeGpuTest extends GpuFixture {
       int sequence,
       int rows,
       int columns,
-      DeviceBuffer workspace,
+      MlaMetadata memory,
       ByteBuffer out,
       ByteBuffer logSumExp) {
     MlaShape shape = resized(together.shape, rows, columns);
@@ -344,7 +342,7 @@ class MlaDecodeGpuTest extends GpuFixture {
     int[] table = new int[rows * columns];
     Arrays.fill(table, 2147480000);
     System.arraycopy(together.pages[sequence], 0, table, 0, together.pages[sequence].length);
-    try (MlaMetadata metadata = decode.metadata(shape, workspace);
+    try (MlaMetadata metadata = memory.withShape(shape);
         DeviceBuffer q = context.allocate((long) rows * queryBytes);
         DeviceBuffer tables = context.allocate(4L * table.length);
         DeviceBuffer aloneOut = context.allocate((long) rows * outBytes);
@@ -371,16 +369,6 @@ class MlaDecodeGpuTest extends GpuFixture {
       assertThat(DecodeProblem.read(aloneLogSumExp, stream).slice(0, logSumExpBytes))
           .as("length %d in a batch of %d", lengths[0], rows)
           .isEqualTo(logSumExp.slice(sequence * logSumExpBytes, logSumExpBytes));
-    }
-  }
-
-  @Test
-  void refusesAWorkspaceThatIsTooSmall() {
-    MlaShape shape = DecodeProblem.deepSeek(4, 1, 16, 100).withSplits(SplitPolicy.BY_LENGTH);
-    try (DeviceBuffer small = context.allocate(decode.workspaceBytes(shape) - 1)) {
-      assertThatThrownBy(() -> decode.metadata(shape, small))
-          .isInstanceOf(CudaArgumentException.class)
-          .hasMessageContaining("the workspace must have at least");
     }
   }
 

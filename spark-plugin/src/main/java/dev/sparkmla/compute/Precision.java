@@ -5,7 +5,7 @@ package dev.sparkmla.compute;
  * CPU backend holds all of them as float32.
  */
 public enum Precision {
-  /** What products take in, and what only a product reads. */
+  /** What a GEMM reads. */
   BFLOAT16,
   /** The residual stream, router logits and logits. */
   FLOAT32

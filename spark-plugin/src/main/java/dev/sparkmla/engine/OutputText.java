@@ -42,12 +42,12 @@ final class OutputText {
     return text.toString();
   }
 
-  private boolean extend(String piece) {
-    if (piece.isEmpty()) {
+  private boolean extend(String added) {
+    if (added.isEmpty()) {
       return false;
     }
     int from = Math.max(0, text.length() - longestStop + 1);
-    text.append(piece);
+    text.append(added);
     int first = -1;
     for (String candidate : stop) {
       int found = text.indexOf(candidate, from);

@@ -42,7 +42,7 @@ final class PromptEncoder {
    */
   PromptLayout layOut(GenerationRequest request) {
     try {
-      return PromptLayout.of(request, tokenizer, template);
+      return PromptLayout.of(request, tokenizer, template, mostCharacters());
     } catch (TextTooLongException e) {
       throw unencodable(e);
     }
@@ -55,23 +55,14 @@ final class PromptEncoder {
   List<Optional<int[]>> encodeAll(List<PromptLayout> prompts) {
     Iterator<int[]> ids =
         tokenizer
-            .encodeAll(
-                prompts.stream()
-                    .filter(prompt -> mayFit(prompt.texts()))
-                    .map(PromptLayout::whole)
-                    .toList())
+            .encodeAll(prompts.stream().map(PromptLayout::whole).flatMap(Optional::stream).toList())
             .iterator();
-    return prompts.stream()
-        .map(prompt -> mayFit(prompt.texts()) ? Optional.of(ids.next()) : Optional.<int[]>empty())
-        .toList();
+    return prompts.stream().map(prompt -> prompt.whole().map(whole -> ids.next())).toList();
   }
 
-  private boolean mayFit(List<String> texts) {
-    return characters(texts) <= tokenizer.mostCharacters(Math.min(contextWindow, cacheTokens));
-  }
-
-  private static long characters(List<String> texts) {
-    return texts.stream().mapToLong(String::length).sum();
+  /** More characters than this cannot fit, whatever tokens they become. */
+  private long mostCharacters() {
+    return tokenizer.mostCharacters(Math.min(contextWindow, cacheTokens));
   }
 
   /**
@@ -93,7 +84,7 @@ final class PromptEncoder {
     if (prompt.overflow() == OverflowPolicy.ERROR || room < 1) {
       String size =
           ids.map(all -> all.length + " tokens")
-              .orElseGet(() -> characters(prompt.texts()) + " characters");
+              .orElseGet(() -> PromptLayout.characters(prompt.texts()) + " characters");
       throw tooLong("The prompt has " + size, maxTokens);
     }
     try {
@@ -118,7 +109,7 @@ final class PromptEncoder {
     for (int i : longestFirst) {
       String whole = texts.get(i);
       texts.set(i, "");
-      if (!mayFit(texts)) {
+      if (PromptLayout.characters(texts) > mostCharacters()) {
         continue;
       }
       int[] best = encode(prompt, texts);

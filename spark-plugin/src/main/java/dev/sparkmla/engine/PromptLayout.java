@@ -12,39 +12,60 @@ import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /**
  * A request's prompt: its texts, and what goes around them, which stays when they are cut.
  * Immutable.
  */
-abstract class PromptLayout {
+final class PromptLayout {
   private static final String SYSTEM = "system";
   private static final String USER = "user";
 
   private final List<String> texts;
-  private final GuardedPrompt whole;
   private final OverflowPolicy overflow;
+  private final boolean mayLoseAllText;
+  private final Function<List<String>, GuardedPrompt> layout;
+  private final Optional<GuardedPrompt> whole;
 
-  private PromptLayout(List<String> texts, GuardedPrompt whole, OverflowPolicy overflow) {
+  private PromptLayout(
+      List<String> texts,
+      OverflowPolicy overflow,
+      boolean mayLoseAllText,
+      Function<List<String>, GuardedPrompt> layout,
+      long mostCharacters) {
     this.texts = texts;
-    this.whole = whole;
     this.overflow = overflow;
+    this.mayLoseAllText = mayLoseAllText;
+    this.layout = layout;
+    this.whole =
+        characters(texts) <= mostCharacters ? Optional.of(layout.apply(texts)) : Optional.empty();
   }
 
   /**
    * Lays out a request's prompt.
    *
+   * @param mostCharacters a prompt whose texts have more is not laid out as a whole
    * @throws RowErrorException if there is nothing in it, or no template that takes it
+   * @throws dev.sparkmla.text.TextTooLongException if the tokenizer does not take it
    */
   static PromptLayout of(
-      GenerationRequest request, Tokenizer tokenizer, Optional<ChatTemplate> template) {
+      GenerationRequest request,
+      Tokenizer tokenizer,
+      Optional<ChatTemplate> template,
+      long mostCharacters) {
     if (request.prompt() instanceof Prompt.Raw raw) {
       if (raw.text().isEmpty()) {
         throw new RowErrorException(ErrorCode.EMPTY_PROMPT, "The prompt is an empty text.");
       }
       if (request.system().isEmpty()) {
-        return new Raw(raw.text(), tokenizer, request.overflow());
+        return new PromptLayout(
+            List.of(raw.text()),
+            request.overflow(),
+            false,
+            texts -> tokenizer.guard(texts.get(0)),
+            mostCharacters);
       }
     }
     ChatTemplate present =
@@ -54,7 +75,13 @@ abstract class PromptLayout {
                     ErrorCode.INVALID_PROMPT,
                     "The model has no chat template; give the prompt as one text, without a system"
                         + " message."));
-    return new Chat(messages(request), tokenizer, present, request.overflow());
+    List<Message> messages = messages(request);
+    return new PromptLayout(
+        messages.stream().map(Message::content).toList(),
+        request.overflow(),
+        true,
+        texts -> conversation(messages, texts, tokenizer, present),
+        mostCharacters);
   }
 
   private static List<Message> messages(GenerationRequest request) {
@@ -76,8 +103,9 @@ abstract class PromptLayout {
             "Message "
                 + (i + 1)
                 + " of the conversation has no "
-                + (message.role() == null ? "role" : "content")
-                + "; both must be given.");
+                + (message.role() == null
+                    ? "role; it must be given."
+                    : "content; it must be a text, or a list of parts that are all of type text."));
       }
     }
     if (request.system().isPresent()
@@ -87,18 +115,39 @@ abstract class PromptLayout {
     return messages;
   }
 
+  /** A conversation with other contents in the place of its messages' own. */
+  private static GuardedPrompt conversation(
+      List<Message> messages, List<String> contents, Tokenizer tokenizer, ChatTemplate template) {
+    List<Message> replaced =
+        IntStream.range(0, contents.size())
+            .mapToObj(i -> new Message(messages.get(i).role(), contents.get(i)))
+            .toList();
+    try {
+      return tokenizer.guard(template, replaced);
+    } catch (ChatTemplateException e) {
+      throw new RowErrorException(
+          ErrorCode.INVALID_PROMPT,
+          "The model's chat template refuses the conversation: " + e.getMessage());
+    }
+  }
+
   /** The texts that may be cut. */
-  final List<String> texts() {
+  List<String> texts() {
     return texts;
   }
 
-  /** The prompt with all of its texts. */
-  final GuardedPrompt whole() {
+  /** The characters of some texts together. */
+  static long characters(List<String> texts) {
+    return texts.stream().mapToLong(String::length).sum();
+  }
+
+  /** The prompt with all of its texts; empty where these have too many characters. */
+  Optional<GuardedPrompt> whole() {
     return whole;
   }
 
   /** What to do where it is too long. */
-  final OverflowPolicy overflow() {
+  OverflowPolicy overflow() {
     return overflow;
   }
 
@@ -107,74 +156,12 @@ abstract class PromptLayout {
    *
    * @throws RowErrorException if the template refuses them
    */
-  abstract GuardedPrompt with(List<String> otherTexts);
-
-  /** Whether a prompt whose texts are empty is still one. */
-  abstract boolean mayLoseAllText();
-
-  /** A text to be continued as it stands. */
-  private static final class Raw extends PromptLayout {
-    private final Tokenizer tokenizer;
-
-    Raw(String text, Tokenizer tokenizer, OverflowPolicy overflow) {
-      super(List.of(text), tokenizer.guard(text), overflow);
-      this.tokenizer = tokenizer;
-    }
-
-    @Override
-    GuardedPrompt with(List<String> otherTexts) {
-      return tokenizer.guard(otherTexts.get(0));
-    }
-
-    @Override
-    boolean mayLoseAllText() {
-      return false;
-    }
+  GuardedPrompt with(List<String> otherTexts) {
+    return layout.apply(otherTexts);
   }
 
-  /** A conversation, laid out by the model's template. */
-  private static final class Chat extends PromptLayout {
-    private final List<Message> messages;
-    private final Tokenizer tokenizer;
-    private final ChatTemplate template;
-
-    Chat(
-        List<Message> messages,
-        Tokenizer tokenizer,
-        ChatTemplate template,
-        OverflowPolicy overflow) {
-      super(
-          messages.stream().map(Message::content).toList(),
-          guard(messages, tokenizer, template),
-          overflow);
-      this.messages = messages;
-      this.tokenizer = tokenizer;
-      this.template = template;
-    }
-
-    @Override
-    GuardedPrompt with(List<String> otherTexts) {
-      List<Message> replaced =
-          IntStream.range(0, otherTexts.size())
-              .mapToObj(i -> new Message(messages.get(i).role(), otherTexts.get(i)))
-              .toList();
-      return guard(replaced, tokenizer, template);
-    }
-
-    private static GuardedPrompt guard(
-        List<Message> messages, Tokenizer tokenizer, ChatTemplate template) {
-      try {
-        return tokenizer.guard(template, messages);
-      } catch (ChatTemplateException e) {
-        throw new RowErrorException(
-            ErrorCode.INVALID_PROMPT,
-            "The model's chat template refuses the conversation: " + e.getMessage());
-      }
-    }
-
-    @Override
-    boolean mayLoseAllText() {
-      return true;
-    }
+  /** Whether a prompt whose texts are empty is still one. */
+  boolean mayLoseAllText() {
+    return mayLoseAllText;
   }
 }

@@ -15,7 +15,7 @@ import java.util.stream.LongStream;
  */
 final class NonFinite {
   /** What one thread searches at a time: a multiple of every element's size. */
-  private static final long PIECE = 8L << 20;
+  private static final long CHUNK = 8L << 20;
 
   private NonFinite() {}
 
@@ -26,11 +26,11 @@ final class NonFinite {
    * @throws ModelFormatException naming the first
    */
   static void refuse(Path file, Tensor tensor) {
-    long pieces = (tensor.bytes() + PIECE - 1) / PIECE;
+    long chunks = (tensor.bytes() + CHUNK - 1) / CHUNK;
     OptionalLong found =
-        LongStream.range(0, pieces)
+        LongStream.range(0, chunks)
             .parallel()
-            .map(piece -> firstIn(tensor, piece * PIECE))
+            .map(chunk -> firstIn(tensor, chunk * CHUNK))
             .filter(element -> element >= 0)
             .min();
     if (found.isPresent()) {
@@ -40,10 +40,10 @@ final class NonFinite {
     }
   }
 
-  /** The first such element of a piece, by its number in the tensor, or -1. */
+  /** The first such element of a chunk, by its number in the tensor, or -1. */
   private static long firstIn(Tensor tensor, long begin) {
     long at = begin;
-    long size = Math.min(PIECE, tensor.bytes() - begin);
+    long size = Math.min(CHUNK, tensor.bytes() - begin);
     for (ByteBuffer slice : tensor.slices(begin, size)) {
       int found = firstByte(slice, tensor.type());
       if (found >= 0) {

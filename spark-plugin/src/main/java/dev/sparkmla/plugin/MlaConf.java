@@ -97,40 +97,40 @@ public final class MlaConf {
 
   /** Tokens of one step at most. */
   public static final ConfEntry<Integer> MAX_BATCHED_TOKENS =
-      entry(
+      number(
           "spark.mla.engine.maxBatchedTokens",
           "2048",
-          "a number from 1 to 262144",
+          1,
+          1 << 18,
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
-              + " chunks of waiting prompts.",
-          text -> integer(text, 1, 1 << 18));
+              + " chunks of waiting prompts.");
 
   /** Sequences running at once at most. */
   public static final ConfEntry<Integer> MAX_SEQUENCES =
-      entry(
+      number(
           "spark.mla.engine.maxSequences",
           "256",
-          "a number from 1 to 32768",
-          "Rows that one engine computes at once at most; the others wait.",
-          text -> integer(text, 1, 1 << 15));
+          1,
+          1 << 15,
+          "Rows that one engine computes at once at most; the others wait.");
 
   /** {@code max_tokens} of a call that names none. */
   public static final ConfEntry<Integer> MAX_TOKENS =
-      entry(
+      number(
           "spark.mla.generation.maxTokens",
           "256",
-          "a number of at least 1",
-          "Tokens generated for a row at most, where the call's `params` name no `max_tokens`.",
-          text -> integer(text, 1, Integer.MAX_VALUE));
+          1,
+          Integer.MAX_VALUE,
+          "Tokens generated for a row at most, where the call's `params` name no `max_tokens`.");
 
   /** Rows of one Arrow batch at most. */
   public static final ConfEntry<Integer> BATCH_ROWS =
-      session(
+      sessionNumber(
           "spark.mla.batch.rows",
           "64",
-          "a number from 1 to 65536",
-          "Rows that a task hands to the engine as one Arrow batch at most.",
-          text -> integer(text, 1, 1 << 16));
+          1,
+          1 << 16,
+          "Rows that a task hands to the engine as one Arrow batch at most.");
 
   /** Bytes after which an Arrow batch is full. */
   public static final ConfEntry<Long> BATCH_BYTES =
@@ -143,13 +143,13 @@ public final class MlaConf {
 
   /** Batches of one task in the engine at once. */
   public static final ConfEntry<Integer> BATCHES_IN_FLIGHT =
-      session(
+      sessionNumber(
           "spark.mla.batch.inFlight",
           "8",
-          "a number from 1 to 1024",
+          1,
+          1024,
           "Batches that one task keeps in the engine at once; more keep a large GPU busier, fewer"
-              + " hold less memory.",
-          text -> integer(text, 1, 1024));
+              + " hold less memory.");
 
   private final Map<String, String> values;
 
@@ -256,6 +256,22 @@ public final class MlaConf {
   private static <T> ConfEntry<T> session(
       String key, String defaultText, String expected, String doc, Function<String, T> parser) {
     return add(new ConfEntry<>(key, Optional.of(defaultText), expected, doc, true, parser));
+  }
+
+  private static ConfEntry<Integer> number(
+      String key, String defaultText, int least, int most, String doc) {
+    return entry(key, defaultText, range(least, most), doc, text -> integer(text, least, most));
+  }
+
+  private static ConfEntry<Integer> sessionNumber(
+      String key, String defaultText, int least, int most, String doc) {
+    return session(key, defaultText, range(least, most), doc, text -> integer(text, least, most));
+  }
+
+  private static String range(int least, int most) {
+    return most == Integer.MAX_VALUE
+        ? "a number of at least " + least
+        : "a number from " + least + " to " + most;
   }
 
   private static <T> ConfEntry<T> add(ConfEntry<T> entry) {

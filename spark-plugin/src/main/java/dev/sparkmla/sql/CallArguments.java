@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -35,11 +36,8 @@ final class CallArguments {
   static final MapType PARAMS_TYPE =
       DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true);
 
-  private static final DataType CONVERSATION_TYPE =
-      DataTypes.createArrayType(
-          new StructType()
-              .add("role", DataTypes.StringType, true)
-              .add("content", DataTypes.StringType, true));
+  private static final String CONVERSATION =
+      "ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>>";
 
   private static final List<String> NAMES =
       List.of("prompt", "params", "system", "on_error", "on_overflow");
@@ -107,10 +105,10 @@ final class CallArguments {
     if (type instanceof NullType) {
       return Literal$.MODULE$.create(null, DataTypes.StringType);
     }
-    if (!(type instanceof StringType) && !isConversation(type)) {
-      throw wrongType("prompt", "STRING or ARRAY<STRUCT<role STRING, content STRING>>", prompt);
-    }
-    return prompt;
+    return type instanceof StringType
+        ? prompt
+        : conversation(prompt)
+            .orElseThrow(() -> wrongType("prompt", "STRING or " + CONVERSATION, prompt));
   }
 
   /**
@@ -125,17 +123,27 @@ final class CallArguments {
           case RENDER_CHAT -> false;
         };
     if (type instanceof NullType) {
-      return Literal$.MODULE$.create(null, takesText ? DataTypes.StringType : CONVERSATION_TYPE);
+      return Literal$.MODULE$.create(
+          null, takesText ? DataTypes.StringType : JoinContentParts.CONVERSATION_TYPE);
     }
-    if (isConversation(type) || (takesText && type instanceof StringType)) {
-      return argument;
+    return takesText && type instanceof StringType
+        ? argument
+        : conversation(argument)
+            .orElseThrow(
+                () ->
+                    wrongType(
+                        kind.function(),
+                        kind.argument(),
+                        takesText ? "STRING or " + CONVERSATION : CONVERSATION,
+                        argument));
+  }
+
+  /** A conversation whose contents are texts; empty where the argument is no conversation. */
+  private static Optional<Expression> conversation(Expression argument) {
+    if (JoinContentParts.takes(argument.dataType())) {
+      return Optional.of(new JoinContentParts(argument));
     }
-    String conversation = "ARRAY<STRUCT<role STRING, content STRING>>";
-    throw wrongType(
-        kind.function(),
-        kind.argument(),
-        takesText ? "STRING or " + conversation : conversation,
-        argument);
+    return isConversation(argument.dataType()) ? Optional.of(argument) : Optional.empty();
   }
 
   private static boolean isConversation(DataType type) {

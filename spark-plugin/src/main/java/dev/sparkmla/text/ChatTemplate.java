@@ -68,8 +68,8 @@ public final class ChatTemplate {
     List<Object> values = new ArrayList<>();
     for (Message message : messages) {
       Map<String, Object> value = new LinkedHashMap<>();
-      value.put("role", Tokenizer.wellFormed(message.role()));
-      value.put("content", Tokenizer.wellFormed(message.content()));
+      value.put("role", LoneSurrogates.replaced(message.role()));
+      value.put("content", LoneSurrogates.replaced(message.content()));
       values.add(value);
     }
     Map<String, Object> variables = new HashMap<>(namedTokens);
@@ -80,7 +80,7 @@ public final class ChatTemplate {
     variables.put("raise_exception", (Callable) TemplateFunctions::raise);
     variables.put("strftime_now", (Callable) TemplateFunctions::now);
     try {
-      return Tokenizer.wellFormed(template.render(variables));
+      return LoneSurrogates.replaced(template.render(variables));
     } catch (TemplateException e) {
       throw new ChatTemplateException(e.isRaised() ? e.getMessage() : file + ": " + e.getMessage());
     } catch (CancellationException e) {

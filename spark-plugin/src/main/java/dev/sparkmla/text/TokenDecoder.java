@@ -3,13 +3,13 @@ package dev.sparkmla.text;
 import java.util.Arrays;
 
 /**
- * Turns the tokens of one generation into text as they come. The pieces it returns, put together,
- * are the text of all tokens decoded at once; special tokens leave no text. Not thread-safe.
+ * Turns the tokens of one generation into text as they come. The texts it returns, joined, are the
+ * text of all tokens decoded at once; special tokens leave no text. Not thread-safe.
  *
  * <p>A token may be a part of a character, and what it reads as may depend on the one before it. So
- * the last tokens are decoded with and without the new one, from a token that began a piece (the
- * prefix), and what is new is held back while it ends in a replacement character, which may still
- * become a whole one. Work for a token does not grow with the length of the text.
+ * the last tokens are decoded with and without the new one, from a token that began such a text
+ * (the prefix), and what is new is held back while it ends in a replacement character, which may
+ * still become a whole one. Work for a token does not grow with the length of the text.
  */
 public final class TokenDecoder {
   /** More unfinished tokens than a character can have: what ends so will not become whole. */
@@ -51,11 +51,11 @@ public final class TokenDecoder {
 
   /** Returns what is new in the window's text and lets the new tokens be the next prefix. */
   private String advance(String text) {
-    String piece = text.substring(returnedText.length());
+    String added = text.substring(returnedText.length());
     System.arraycopy(window, returned, window, 0, size - returned);
     size -= returned;
     returned = size;
     returnedText = tokenizer.decode(Arrays.copyOf(window, size));
-    return piece;
+    return added;
   }
 }

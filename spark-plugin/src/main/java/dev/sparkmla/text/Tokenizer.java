@@ -197,7 +197,7 @@ public final class Tokenizer implements AutoCloseable {
    */
   public int[] encode(String text, SpecialTokens special) {
     return switch (special) {
-      case PARSED -> parsing.encode(wellFormed(text), false);
+      case PARSED -> parsing.encode(LoneSurrogates.replaced(text), false);
       case PLAIN_TEXT -> encode(prompt(nameUnspecial(text), false));
     };
   }
@@ -221,7 +221,7 @@ public final class Tokenizer implements AutoCloseable {
 
   /** Gives markers that are no special tokens their secret names, by which they are parsed. */
   private String nameUnspecial(String text) {
-    return unspecialMarkers.replace(wellFormed(text), secrets::get);
+    return unspecialMarkers.replace(LoneSurrogates.replaced(text), secrets::get);
   }
 
   /**
@@ -249,7 +249,7 @@ public final class Tokenizer implements AutoCloseable {
     for (Map.Entry<String, String> entry : hidden.entrySet()) {
       marked = marked.replace(entry.getValue(), entry.getKey());
     }
-    return prompt(wellFormed(marked), false);
+    return prompt(LoneSurrogates.replaced(marked), false);
   }
 
   /** The ids of a text that is to be continued as it stands, as {@link #guard(String)} takes it. */
@@ -360,26 +360,6 @@ public final class Tokenizer implements AutoCloseable {
       }
     }
     return encoded;
-  }
-
-  /** Puts U+FFFD where half a surrogate pair stands alone. */
-  static String wellFormed(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))) {
-        if (Character.charCount(text.codePointAt(i)) == 1) {
-          return replaceLoneSurrogates(text);
-        }
-        i++;
-      }
-    }
-    return text;
-  }
-
-  private static String replaceLoneSurrogates(String text) {
-    return text.codePoints()
-        .map(point -> point >= 0xD800 && point <= 0xDFFF ? 0xFFFD : point)
-        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
-        .toString();
   }
 
   /** Frees the native tokenizers once calls in flight have ended. */

@@ -80,7 +80,7 @@ final class TokenizerFile {
   }
 
   private static boolean isWellFormed(String text) {
-    return Tokenizer.wellFormed(text).equals(text);
+    return LoneSurrogates.replaced(text).equals(text);
   }
 
   private void readAdded() {
@@ -190,10 +190,14 @@ final class TokenizerFile {
 
   /**
    * The most bytes of a text that one token stands for; empty where a token may stand for any
-   * number, because white space or what is replaced is left out.
+   * number, because white space or what is replaced is left out, or unknown characters are one
+   * token together.
    */
   OptionalInt longestToken() {
-    if (components.shortens() || added.stream().anyMatch(AddedToken::strips)) {
+    JsonNode model = root.path("model");
+    boolean fusesUnknown =
+        model.path("fuse_unk").asBoolean(false) && !model.path("byte_fallback").asBoolean(false);
+    if (fusesUnknown || components.shortens() || added.stream().anyMatch(AddedToken::strips)) {
       return OptionalInt.empty();
     }
     int longest = 1;

@@ -12,10 +12,15 @@
  * tokenizer.json is read here first and refused unless every part of it is of a kind that is known
  * and checked ({@link dev.sparkmla.text.TokenizerComponents}) and its patterns are proved to take
  * little work ({@link dev.sparkmla.text.LinearPattern}); a text is refused when its runs are beyond
- * what the patterns' engine bears ({@link dev.sparkmla.text.TextRuns}). Three other ways were left
- * aside: trying a tokenizer in a process of its own when it is loaded says nothing about the rows
- * to come; encoding rows there would cost a copy of every text and be a second way to do the same;
- * and a layer of C++ that catches what unwinds would have to be built for every platform that the
- * library is.
+ * what the patterns' engine bears ({@link dev.sparkmla.text.TextRuns}).
+ *
+ * <p>{@code LinearPattern} matches nothing; it only reads a pattern's form, because the library
+ * itself matches, and the linear-time engines for Java (RE2/J, Lucene's and Brics' automata) do not
+ * parse the lookaheads and possessive repetitions that published patterns hold.
+ *
+ * <p>Three other ways to survive panics were left aside: trying a tokenizer in a process of its own
+ * when it is loaded says nothing about the rows to come; encoding rows there would cost a copy of
+ * every text and be a second way to do the same; and a layer of C++ that catches what unwinds would
+ * have to be built for every platform that the library is.
  */
 package dev.sparkmla.text;

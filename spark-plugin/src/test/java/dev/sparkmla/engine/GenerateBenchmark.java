@@ -165,7 +165,7 @@ public final class GenerateBenchmark {
   private final ComputeBackend backend;
   private final MlaTransformer model;
   private final OptionalDouble copyRate;
-  private final double productRate;
+  private final double gemmRate;
   private final SplittableRandom random = new SplittableRandom(1);
 
   private GenerateBenchmark(
@@ -173,12 +173,12 @@ public final class GenerateBenchmark {
       ComputeBackend backend,
       MlaTransformer model,
       OptionalDouble copyRate,
-      double productRate) {
+      double gemmRate) {
     this.options = options;
     this.backend = backend;
     this.model = model;
     this.copyRate = copyRate;
-    this.productRate = productRate;
+    this.gemmRate = gemmRate;
   }
 
   /** Exits with 0 when the tables are complete, 2 for bad options. */
@@ -195,13 +195,13 @@ public final class GenerateBenchmark {
     OptionalDouble copyRate =
         options.backend.equals("cuda") ? OptionalDouble.of(copyRate()) : OptionalDouble.empty();
     try (ComputeBackend backend = open(options)) {
-      double productRate = productRate(backend, options.backend.equals("cuda") ? 8192 : 1024);
+      double gemmRate = gemmRate(backend, options.backend.equals("cuda") ? 8192 : 1024);
       long start = System.nanoTime();
       try (MlaTransformer model = load(options, backend)) {
         System.out.printf(
             Locale.ROOT,
             "%s, %s on %s, Java %s; loaded in %.1f s, a cache of %d tokens.%n"
-                + "Ceilings of this run: copy %s GB/s, product %.2f TFLOPS.%n%n",
+                + "Ceilings of this run: copy %s GB/s, GEMM %.2f TFLOPS.%n%n",
             LocalDate.now(ZoneOffset.UTC),
             options.shapes.map(Options::spelled).orElseGet(() -> options.model.get().toString()),
             backend.name(),
@@ -209,8 +209,8 @@ public final class GenerateBenchmark {
             secondsSince(start),
             64L * model.cacheBlocks(),
             copyRate.isPresent() ? Math.round(copyRate.getAsDouble() / 1e9) : "n/a",
-            productRate / 1e12);
-        new GenerateBenchmark(options, backend, model, copyRate, productRate).run();
+            gemmRate / 1e12);
+        new GenerateBenchmark(options, backend, model, copyRate, gemmRate).run();
       }
     }
   }
@@ -260,8 +260,8 @@ public final class GenerateBenchmark {
     }
   }
 
-  /** Operations per second of the backend's own product of square matrices. */
-  private static double productRate(ComputeBackend backend, int size) {
+  /** Operations per second of the backend's own GEMM of square matrices. */
+  private static double gemmRate(ComputeBackend backend, int size) {
     int runs = 20;
     try (Weight table = RandomTensors.uploadMatrix(backend, size, size, 1, 2);
         WeightVector gain = RandomTensors.uploadVector(backend, size, 1, 0, 0);
@@ -305,7 +305,7 @@ public final class GenerateBenchmark {
     if (!options.prefill.isEmpty()) {
       // Once for all sizes: what is made lazily is made.
       Run warm = schedule(new Size(1, Math.min(2048, model.config().contextWindow() - 1), 1));
-      System.out.println("| prefill: prompts × tokens | s | tokens/s | TFLOPS | % of product |");
+      System.out.println("| prefill: prompts × tokens | s | tokens/s | TFLOPS | % of GEMM |");
       System.out.println("|---|---|---|---|---|");
       if (warm.tokens() > 0) {
         options.prefill.forEach(this::prefill);
@@ -460,7 +460,7 @@ public final class GenerateBenchmark {
         run.seconds(),
         run.tokens() / run.seconds(),
         rate / 1e12,
-        100 * rate / productRate);
+        100 * rate / gemmRate);
   }
 
   private void workload(Size size) {

@@ -24,7 +24,7 @@ class CallArgumentsTest {
         "llm_generate(p, prompt => p) | llm_generate is given its argument 'prompt' twice",
         "llm_generate(p, sytem => 's') | llm_generate has no argument 'sytem'; it has prompt,",
         "llm_generate(p, null, 's', 'row', 'error', 1) | llm_generate takes 5 arguments at most",
-        "llm_generate(id) | llm_generate takes STRING or ARRAY<STRUCT<role STRING, content STRING>> for 'prompt', not BIGINT as in",
+        "llm_generate(id) | llm_generate takes STRING or ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>> for 'prompt', not BIGINT as in",
         "llm_generate(array(p)) | for 'prompt', not ARRAY<STRING>",
         "llm_generate(array(struct(p as role, id as content))) | for 'prompt', not ARRAY<STRUCT<",
         "llm_generate(array(struct(p as role, p as text))) | for 'prompt', not ARRAY<STRUCT<",
@@ -48,8 +48,8 @@ class CallArgumentsTest {
         "llm_count_tokens() | llm_count_tokens takes one argument, 'prompt', not 0",
         "llm_count_tokens(p, p) | llm_count_tokens takes one argument, 'prompt', not 2",
         "llm_count_tokens(text => p) | llm_count_tokens has no argument 'text'; it has prompt",
-        "llm_count_tokens(id) | llm_count_tokens takes STRING or ARRAY<STRUCT<role STRING, content STRING>> for 'prompt', not BIGINT as in",
-        "llm_render_chat(p) | llm_render_chat takes ARRAY<STRUCT<role STRING, content STRING>> for 'messages', not STRING as in",
+        "llm_count_tokens(id) | llm_count_tokens takes STRING or ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>> for 'prompt', not BIGINT as in",
+        "llm_render_chat(p) | llm_render_chat takes ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>> for 'messages', not STRING as in",
         "llm_generate(p, on_overflow => 'cut') | takes one of 'error', 'truncate_left', 'truncate_middle' for 'on_overflow', not 'cut'",
       })
   void refusesInTheAnalysis(String call, String message) {
@@ -77,6 +77,19 @@ class CallArgumentsTest {
     SPARK.makeTable(1, 1);
     assertThat(SPARK.session().sql("select " + call + ".text g from t").first().getString(0))
         .isEqualTo("<prompt 0>");
+  }
+
+  @Test
+  void namesAColumnAfterItsCallAlsoWherePartsAreJoined() {
+    SPARK.makeTable(1, 1);
+    assertThat(
+            SPARK
+                .session()
+                .sql(
+                    "select llm_generate(c) from (select array(named_struct('role', 'user', 'content',"
+                        + " array(named_struct('type', 'text', 'text', p)))) c from t)")
+                .columns())
+        .containsExactly("llm_generate(c)");
   }
 
   @Test

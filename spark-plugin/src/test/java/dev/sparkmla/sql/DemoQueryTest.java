@@ -87,7 +87,47 @@ class DemoQueryTest {
                 .getStruct(0)
                 .toString())
         .isEqualTo(
-            "[INVALID_PROMPT,Message 1 of the conversation has no content; both must be given.]");
+            "[INVALID_PROMPT,Message 1 of the conversation has no content; it must be a text, or a"
+                + " list of parts that are all of type text.]");
+  }
+
+  @Test
+  void takesWholeNumbersOutOfMapsOfFractions() {
+    assertThat(
+            spark
+                .sql(
+                    "select llm_generate(p, map('max_tokens', 4, 'temperature', 0.7)),"
+                        + " llm_generate(p, map('max_tokens', 4, 'temperature', t))"
+                        + " from values ('Hello', 0.5D), ('World', null) v(p, t)")
+                .collectAsList())
+        .hasSize(2)
+        .allSatisfy(
+            row -> {
+              assertThat(row.getStruct(0).<Integer>getAs("output_tokens")).isEqualTo(4);
+              assertThat(row.getStruct(1).<Integer>getAs("output_tokens")).isEqualTo(4);
+            });
+  }
+
+  @Test
+  void joinsTheTextsOfContentThatIsAListOfParts() {
+    String parts =
+        "array(named_struct('role', 'user', 'content', array("
+            + "named_struct('type', 'text', 'text', 'river '),"
+            + " named_struct('type', %s, 'text', '19'))))";
+    String text = "array(named_struct('role', 'user', 'content', 'river 19'))";
+    Row row =
+        spark
+            .sql(
+                String.format(
+                    "select llm_render_chat(%s), llm_render_chat(%s), llm_generate(%s).error.code,"
+                        + " llm_generate(%s).error.code",
+                    text,
+                    String.format(parts, "'text'"),
+                    String.format(parts, "'image'"),
+                    String.format(parts, "cast(null as string)")))
+            .first();
+    assertThat(row.getString(0)).contains("river 19").isEqualTo(row.getString(1));
+    assertThat(row.getString(2)).isEqualTo("INVALID_PROMPT").isEqualTo(row.getString(3));
   }
 
   @Test

@@ -157,6 +157,7 @@ class ChatTemplateTest {
         "{{ 'a' is nonsense }}",
         "{{ 'abc'.startswith(none) }}",
         "{{ 'abc'.split(1) }}",
+        "{{ 'abc' | indent(-1) }}",
         "{{ 'abc' | replace('a') }}",
         "{{ 'abc' | trim(1, 2, 3) }}",
         "{{ 'abc' | tojson(nonsense=1) }}",

@@ -3,8 +3,13 @@ package dev.sparkmla.jobs.input;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.first;
 import static org.apache.spark.sql.functions.is_valid_utf8;
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.replace;
+import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.when;
 
 import java.net.URI;
@@ -74,6 +79,9 @@ final class CsvDocuments {
         throw new InputException(
             path + " is not UTF-8; convert it, as with iconv -f LATIN1 -t UTF-8");
       }
+      if (file.getLong(3) % 2 == 1) {
+        requireClosed(spark, path, file.getString(0));
+      }
       if (!read.add(file.getString(1))) {
         continue;
       }
@@ -99,7 +107,33 @@ final class CsvDocuments {
     return names;
   }
 
-  /** For each file its path, its first line, and whether some line is not UTF-8. */
+  /**
+   * Refuses a file that ends within a quoted cell, which may have swallowed records. No cell but a
+   * quoted one spans lines, and a quoted one that is closed at a file's end ends in a quote.
+   */
+  private static void requireClosed(SparkSession spark, String path, String file) {
+    Row record = last(reader(spark).csv(source(file)));
+    String cell = record.isNullAt(record.size() - 1) ? "" : record.getString(record.size() - 1);
+    Dataset<Row> lines = InputFiles.reader(spark).text(source(file));
+    String line = last(lines.filter(length(trim(col("value"))).gt(0))).getString(0);
+    if (cell.contains("\n") && !line.stripTrailing().endsWith("\"")) {
+      throw new InputException(
+          path
+              + " ends within a cell that a quote opens and none closes: "
+              + Lines.excerpt(cell)
+              + "; close it, or double a quote that is part of its text");
+    }
+  }
+
+  private static Row last(Dataset<Row> rows) {
+    return ((Row[]) rows.tail(1))[0];
+  }
+
+  private static String source(String file) {
+    return new Path(URI.create(file)).toString();
+  }
+
+  /** For each file its path, its first line, whether some line is not UTF-8, and its quotes. */
   private static List<Row> beginnings(SparkSession spark, InputFiles files) {
     Column text = Documents.named(Lines.LINE).cast(DataTypes.StringType);
     return Lines.open(spark, files)
@@ -107,13 +141,14 @@ final class CsvDocuments {
         .groupBy(Documents.named(Lines.FILE))
         .agg(
             first(when(Documents.named(Lines.BLOCK).equalTo(0), text), true),
-            max(not(is_valid_utf8(text))))
+            max(not(is_valid_utf8(text))),
+            sum(length(text).minus(length(replace(text, lit("\""))))))
         .orderBy(Documents.named(Lines.FILE))
         .collectAsList();
   }
 
   private static List<String> header(SparkSession spark, String path, String file) {
-    Row cells = reader(spark).csv(new Path(URI.create(file)).toString()).head();
+    Row cells = reader(spark).csv(source(file)).head();
     List<String> names = new ArrayList<>();
     Set<String> taken = new HashSet<>();
     for (int i = 0; i < cells.size(); i++) {

@@ -41,7 +41,7 @@ public record Documents(
    */
   public static final String TEXT = "__spark_mla_text";
 
-  /** ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;: a prompt that is a conversation. */
+  /** A prompt that is a conversation, of a type that {@code llm_generate} takes. */
   public static final String CONVERSATION = "__spark_mla_conversation";
 
   /** STRUCT&lt;code STRING, message STRING&gt;: why a row cannot be generated from, else NULL. */
@@ -59,7 +59,7 @@ public record Documents(
   /** The code of a row whose prompt is none. */
   static final String INVALID_PROMPT = "INVALID_PROMPT";
 
-  /** The type of {@link #CONVERSATION}. */
+  /** The type of {@link #CONVERSATION} where parts of contents are joined already. */
   static final ArrayType CONVERSATION_TYPE =
       DataTypes.createArrayType(
           new StructType().add("role", DataTypes.StringType).add("content", DataTypes.StringType));

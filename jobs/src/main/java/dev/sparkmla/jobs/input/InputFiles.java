@@ -3,7 +3,6 @@ package dev.sparkmla.jobs.input;
 import java.io.IOException;
 import java.net.URI;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,8 +11,6 @@ import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.GlobExpander;
-import org.apache.hadoop.fs.GlobFilter;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.SparkSession;
@@ -28,7 +25,6 @@ import org.apache.spark.util.HadoopFSUtils;
  */
 public final class InputFiles {
   private static final int DEEPEST = 64;
-  private static final String GLOB_CHARACTERS = "{}[]*?\\";
 
   private final String input;
   private final List<Root> roots;
@@ -72,7 +68,7 @@ public final class InputFiles {
       FileSystem system = path.getFileSystem(configuration);
       path = system.makeQualified(path);
       List<FileStatus> named =
-          system.exists(path) ? List.of(system.getFileStatus(path)) : glob(system, path);
+          system.exists(path) ? List.of(system.getFileStatus(path)) : Glob.match(system, path);
       List<Root> roots = new ArrayList<>();
       for (FileStatus status : named) {
         if (!isHidden(status.getPath()) || status.isDirectory()) {
@@ -267,6 +263,12 @@ public final class InputFiles {
     if (system.getScheme().equals("file") && name.contains(":")) {
       throw withColon(spelled(file.getPath()));
     }
+    if (InputFormat.isUnread(name)) {
+      throw new InputException(
+          spelled(file.getPath())
+              + " is an archive, or compressed otherwise than by gzip (.gz), bzip2 (.bz2) or"
+              + " Zstandard (.zst); unpack it");
+    }
   }
 
   private static InputException withColon(String file) {
@@ -293,52 +295,5 @@ public final class InputFiles {
                     + input
                     + " that Spark reads; it passes over names that begin with an underscore or a"
                     + " dot");
-  }
-
-  /**
-   * What a glob matches. Hadoop's own method fails where a name beside a match holds a colon, so
-   * that its parts are used here.
-   */
-  private static List<FileStatus> glob(FileSystem system, Path glob) throws IOException {
-    String pattern = glob.toUri().getPath();
-    List<FileStatus> found = new ArrayList<>();
-    if (pattern.chars().anyMatch(character -> GLOB_CHARACTERS.indexOf(character) >= 0)) {
-      Path top = new Path(glob.toUri().getScheme(), glob.toUri().getAuthority(), Path.SEPARATOR);
-      for (String alternative : GlobExpander.expand(pattern)) {
-        List<String> names =
-            Arrays.stream(alternative.split(Path.SEPARATOR))
-                .filter(name -> !name.isEmpty())
-                .toList();
-        match(system, top, names, found);
-      }
-    }
-    found.sort(Comparator.comparing(FileStatus::getPath));
-    return found.stream().distinct().toList();
-  }
-
-  private static void match(
-      FileSystem system, Path folder, List<String> names, List<FileStatus> found)
-      throws IOException {
-    GlobFilter filter = new GlobFilter(names.get(0));
-    List<String> below = names.subList(1, names.size());
-    if (!filter.hasPattern()) {
-      Path path = new Path(folder, new Path(null, null, names.get(0)));
-      if (!below.isEmpty()) {
-        match(system, path, below, found);
-      } else if (system.exists(path)) {
-        found.add(system.getFileStatus(path));
-      }
-    } else if (system.exists(folder) && system.getFileStatus(folder).isDirectory()) {
-      for (FileStatus child : system.listStatus(folder)) {
-        if (!filter.accept(child.getPath())) {
-          continue;
-        }
-        if (below.isEmpty()) {
-          found.add(child);
-        } else if (child.isDirectory()) {
-          match(system, child.getPath(), below, found);
-        }
-      }
-    }
   }
 }

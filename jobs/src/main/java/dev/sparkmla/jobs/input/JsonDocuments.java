@@ -29,36 +29,36 @@ final class JsonDocuments {
       spark.conf().set(MIN_PARTITIONS, spark.sparkContext().defaultParallelism());
     }
     Lines lines = Lines.open(spark, files);
-    Survey survey = Survey.of(lines, options.promptColumn(), options.withColumns());
-    requireObjects(files, lines, survey);
-    KeyIndex columns = survey.columns();
+    JsonScan scan = JsonScan.of(lines, options.promptColumn(), options.withColumns());
+    requireObjects(files, lines, scan);
+    KeyIndex columns = scan.columns();
     requireNames(files, columns.names(), options.withColumns());
     String promptColumn = Documents.column(columns.names(), options.promptColumn(), files);
-    StructType types = options.withColumns() ? survey.schema() : new StructType();
+    StructType types = options.withColumns() ? scan.schema() : new StructType();
     JsonRows rows =
         new JsonRows(
             columns,
             types,
             columns.find(promptColumn),
             options.promptAsText(),
-            kinds(survey, options.promptAsText()),
-            new LineNumbers(survey.blocks()));
+            kinds(scan, options.promptAsText()),
+            new LineNumbers(scan.blocks()));
     return new Documents(
         lines.rows().mapPartitions(rows, Encoders.row(rows.schema(lines.keys()))),
         concatenated(columns.names(), lines.keys()),
         concatenated(List.of(types.fieldNames()), lines.keys()),
         !options.withColumns(),
         promptColumn,
-        survey.rows());
+        scan.rows());
   }
 
   /** What prompts there are; texts, where there are none. */
-  private static List<String> kinds(Survey survey, boolean asText) {
+  private static List<String> kinds(JsonScan scan, boolean asText) {
     List<String> kinds = new ArrayList<>();
-    if (survey.hasLists() && !asText) {
+    if (scan.hasLists() && !asText) {
       kinds.add(Documents.CONVERSATION);
     }
-    if (survey.hasTexts() || kinds.isEmpty()) {
+    if (scan.hasTexts() || kinds.isEmpty()) {
       kinds.add(Documents.TEXT);
     }
     return kinds;
@@ -88,13 +88,13 @@ final class JsonDocuments {
   }
 
   /** Refuses files without an object where it is known what they are, and inputs without any. */
-  private static void requireObjects(InputFiles files, Lines lines, Survey survey) {
-    if (survey.rows() == 0) {
+  private static void requireObjects(InputFiles files, Lines lines, JsonScan scan) {
+    if (scan.rows() == 0) {
       throw files.areEmpty();
     }
-    Map<String, Survey.Block> broken = new LinkedHashMap<>();
+    Map<String, FileBlock> broken = new LinkedHashMap<>();
     Set<String> read = new HashSet<>();
-    for (Survey.Block block : survey.blocks()) {
+    for (FileBlock block : scan.blocks()) {
       if (block.objects() > 0) {
         read.add(block.file());
       } else if (block.start() == 0 && block.broken() > 0) {
@@ -104,7 +104,7 @@ final class JsonDocuments {
     broken.keySet().removeAll(read);
     broken.keySet().stream().limit(INSPECTED_FILES).forEach(file -> inspect(file, lines));
     if (read.isEmpty()) {
-      Survey.Block first = broken.values().iterator().next();
+      FileBlock first = broken.values().iterator().next();
       throw new InputException(
           "no line of "
               + files

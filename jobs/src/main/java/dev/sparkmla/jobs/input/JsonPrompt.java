@@ -3,6 +3,7 @@ package dev.sparkmla.jobs.input;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.text.LoneSurrogates;
 import java.io.IOException;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -73,7 +74,7 @@ record JsonPrompt(String text, Object[] messages, String problem) {
       throw new NoConversation(name + " has no role that is a text");
     }
     return RowFactory.create(
-        ValueReader.wellFormed(role.textValue()), ValueReader.wellFormed(content(content, name)));
+        LoneSurrogates.replaced(role.textValue()), LoneSurrogates.replaced(content(content, name)));
   }
 
   private static String content(JsonNode content, String name) throws NoConversation {

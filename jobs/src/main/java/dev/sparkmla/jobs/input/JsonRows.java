@@ -3,6 +3,7 @@ package dev.sparkmla.jobs.input;
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.sparkmla.text.LoneSurrogates;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
@@ -161,7 +162,7 @@ record JsonRows(
     private JsonPrompt prompt(JsonToken first, JsonParser parser, Object[] read, byte[] text)
         throws IOException {
       if (!first.isStructStart()) {
-        String scalar = ValueReader.wellFormed(parser.getText());
+        String scalar = LoneSurrogates.replaced(parser.getText());
         read(prompt, parser, read);
         return JsonPrompt.of(first, scalar, asText);
       }

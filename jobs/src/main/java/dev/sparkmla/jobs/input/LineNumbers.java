@@ -14,10 +14,10 @@ final class LineNumbers implements Serializable {
 
   private final Map<Place, Long> linesBefore = new HashMap<>();
 
-  LineNumbers(List<Survey.Block> blocks) {
+  LineNumbers(List<FileBlock> blocks) {
     Map<String, Long> lines = new HashMap<>();
     blocks.stream()
-        .sorted(Comparator.comparingLong(Survey.Block::start))
+        .sorted(Comparator.comparingLong(FileBlock::start))
         .forEach(
             block -> {
               long before = lines.getOrDefault(block.file(), 0L);

@@ -1,8 +1,9 @@
 package dev.sparkmla.jobs.input;
 
-import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
+import static org.apache.spark.sql.functions.transform;
 
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -66,16 +67,12 @@ final class ParquetDocuments {
     }
     if (type instanceof ArrayType list
         && list.elementType() instanceof StructType message
-        && hasText(message, "role")) {
-      if (hasText(message, "content")) {
-        return conversation(column, "message.content");
-      }
-      if (hasParts(message)) {
-        return conversation(
-            column,
-            "if(forall(message.content, part -> part.type = 'text' AND part.text IS NOT NULL),"
-                + " array_join(transform(message.content, part -> part.text), ''), NULL)");
-      }
+        && hasText(message, "role")
+        && (hasText(message, "content") || hasParts(message))) {
+      // A message may have other fields, which are not the model's.
+      return transform(
+          Documents.named(column),
+          each -> struct(each.getField("role").as("role"), each.getField("content").as("content")));
     }
     throw new InputException(
         "the column "
@@ -87,15 +84,6 @@ final class ParquetDocuments {
             + "; prompts are STRING, or ARRAY<STRUCT<role STRING, content STRING>>, where content"
             + " may be ARRAY<STRUCT<type STRING, text STRING>>; --prompt-as-text takes any other"
             + " value as its JSON text");
-  }
-
-  private static Column conversation(String column, String content) {
-    return expr(
-        "transform("
-            + Documents.quoted(column)
-            + ", message -> struct(message.role AS role, "
-            + content
-            + " AS content))");
   }
 
   private static boolean hasText(StructType struct, String name) {

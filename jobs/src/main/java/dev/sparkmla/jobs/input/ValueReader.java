@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.sparkmla.text.LoneSurrogates;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -20,7 +21,7 @@ import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Makes Spark's values of JSON values, in the types that {@link ValueType} found. It reads one
+ * Makes Spark's values of JSON values, in the types that {@link InferredType} found. It reads one
  * object after the other. Not thread-safe.
  */
 final class ValueReader {
@@ -57,7 +58,7 @@ final class ValueReader {
   String text(JsonParser parser) throws IOException {
     JsonToken token = parser.currentToken();
     if (!token.isStructStart()) {
-      return wellFormed(parser.getText());
+      return LoneSurrogates.replaced(parser.getText());
     }
     int start = Math.toIntExact(parser.currentTokenLocation().getByteOffset());
     parser.skipChildren();
@@ -73,20 +74,6 @@ final class ValueReader {
   /** A key that is there twice, in the object or in one of its values. */
   Optional<String> repeatedKey() {
     return Optional.ofNullable(repeatedKey);
-  }
-
-  /** Puts U+FFFD where half a surrogate pair stands alone, which UTF-8 cannot hold. */
-  static String wellFormed(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))) {
-        int[] points =
-            text.codePoints()
-                .map(point -> point >= 0xD800 && point <= 0xDFFF ? 0xFFFD : point)
-                .toArray();
-        return new String(points, 0, points.length);
-      }
-    }
-    return text;
   }
 
   private static Object read(Reader reader, JsonParser parser) throws IOException {

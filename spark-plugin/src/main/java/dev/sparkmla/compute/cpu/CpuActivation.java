@@ -4,9 +4,9 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
 
 /**
- * Float32 rows outside the heap, whatever their precision; of a part, with gaps between them.
- * Behind the last one there is room up to a whole {@link Gemm#ROW_STEP}, which products read and
- * write and nothing else looks at.
+ * Float32 rows outside the heap, whatever their precision. Rows of a range of columns have gaps
+ * between them. Behind the last row there is room up to a whole {@link Gemm#ROW_STEP}, which GEMMs
+ * read and write and nothing else uses.
  */
 final class CpuActivation implements Activation {
   private final HostMemory memory;

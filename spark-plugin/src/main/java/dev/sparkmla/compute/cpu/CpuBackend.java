@@ -202,15 +202,15 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    product(in, weight, bias, out, false);
+    multiply(in, weight, bias, out, false);
   }
 
   @Override
   public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    product(in, weight, bias, out, true);
+    multiply(in, weight, bias, out, true);
   }
 
-  private void product(
+  private void multiply(
       Activation in, Weight weight, Optional<WeightVector> bias, Activation out, boolean add) {
     CpuWeight parameters = CpuWeight.of(weight);
     int rows = Gemm.wholeSteps(in.rows());

@@ -4,7 +4,7 @@ import dev.sparkmla.compute.Precision;
 import java.util.Arrays;
 
 /**
- * The experts' gated products: tokens are grouped by expert, and each group is gathered and
+ * The experts' gated GEMMs: tokens are grouped by expert, and each group is gathered and
  * multiplied; then each token adds up its experts' results in the order they were chosen.
  */
 final class ExpertGemms {
@@ -121,7 +121,7 @@ final class ExpertGemms {
               hidden);
     }
     HostBuffer gateUps = scratch.buffer(Scratch.Use.GATE, (long) rows * 2 * width);
-    HostBuffer products = scratch.buffer(Scratch.Use.UP, (long) rows * hidden);
+    HostBuffer outputs = scratch.buffer(Scratch.Use.UP, (long) rows * hidden);
     Gemm.View gates = new Gemm.View(gateUps, 0, 2 * width);
     Gemm.independent(rows, input, gateUp, 0, 2 * width, gates, false, scratch);
     float[] values = scratch.array(Scratch.Use.GATE, 2 * width);
@@ -132,11 +132,11 @@ final class ExpertGemms {
       Vectors.gate(values, factors, width, scratch);
       gateUps.floats().put(i * 2 * width, values, 0, width);
     }
-    Gemm.View output = new Gemm.View(products, 0, hidden);
+    Gemm.View output = new Gemm.View(outputs, 0, hidden);
     Gemm.independent(rows, gates, down, 0, hidden, output, false, scratch);
     for (int i = 0; i < places.length; i++) {
       if (places[i] != RowPlacement.EMPTY) {
-        results.buffer().floats().put(places[i] * hidden, products.floats(), i * hidden, hidden);
+        results.buffer().floats().put(places[i] * hidden, outputs.floats(), i * hidden, hidden);
       }
     }
   }

@@ -18,7 +18,7 @@ final class Gemm {
   static final int ROW_STEP = 24;
 
   /**
-   * Rows of one call at most: few enough for every kernel to take them in one piece, and for a
+   * Rows of one call at most: few enough for every kernel to take them in one call, and for a
    * thread that is held up to leave the others something to do.
    */
   private static final int MOST_ROWS = 22 * ROW_STEP;
@@ -26,7 +26,7 @@ final class Gemm {
   /** Rows of one call at least, where there are as many. */
   private static final int LEAST_ROWS = 10 * ROW_STEP;
 
-  /** Gemm of at most so many multiplications are small to OpenBLAS. */
+  /** GEMMs of at most so many multiplications are small to OpenBLAS. */
   private static final long SMALL = 1_000_000;
 
   /** Floats of a panel of widened parameters at most, so that caches hold it. */

@@ -7,11 +7,11 @@ import java.util.Map;
 final class Scratch implements AutoCloseable {
   /** What a buffer is for; a task may use each once at a time. */
   enum Use {
-    /** Rows of a product's left side, padded. */
+    /** Rows of a GEMM's left matrix, padded. */
     LEFT,
     /** Widened parameters. */
     PANEL,
-    /** Rows of a product's result, padded. */
+    /** Rows of a GEMM's result, padded. */
     RESULT,
     /** Gathered rows. */
     ROWS,

@@ -15,17 +15,17 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Brings weights to the device: several threads fill one of two page-locked pieces while the other
- * is on the bus. What is of another type there is converted on the device.
+ * Brings weights to the device: several threads fill one of two page-locked buffers while the other
+ * is copied. Elements that the device holds as another type are converted there.
  */
 final class WeightLoader implements AutoCloseable {
-  private static final int PIECE = 32 << 20;
+  private static final int BUFFER_BYTES = 32 << 20;
   private static final int SLICE = 4 << 20;
 
   private final Resources owned = new Resources();
   private final CudaStream stream;
   private final ElementOperations operations;
-  private final PinnedBuffer[] pieces = new PinnedBuffer[2];
+  private final PinnedBuffer[] buffers = new PinnedBuffer[2];
   private final CudaEvent[] copied = new CudaEvent[2];
   private final DeviceBuffer unconverted;
   private int next;
@@ -34,11 +34,11 @@ final class WeightLoader implements AutoCloseable {
     this.stream = stream;
     this.operations = ElementOperations.on(context);
     try {
-      for (int i = 0; i < pieces.length; i++) {
-        pieces[i] = owned.own(PinnedBuffer.allocate(context, PIECE));
+      for (int i = 0; i < buffers.length; i++) {
+        buffers[i] = owned.own(PinnedBuffer.allocate(context, BUFFER_BYTES));
         copied[i] = owned.own(context.newEvent());
       }
-      this.unconverted = owned.own(context.allocate(PIECE));
+      this.unconverted = owned.own(context.allocate(BUFFER_BYTES));
     } catch (RuntimeException | Error e) {
       owned.closeAfter(e);
       throw e;
@@ -54,15 +54,15 @@ final class WeightLoader implements AutoCloseable {
           case F32 -> ElementType.FLOAT32;
           case F8_E4M3 -> throw new IllegalArgumentException(tensor + " needs its scales");
         };
-    for (long done = 0; done < tensor.bytes(); done += PIECE) {
-      int size = (int) Math.min(PIECE, tensor.bytes() - done);
-      PinnedBuffer piece = fill(tensor.slices(done, size));
+    for (long done = 0; done < tensor.bytes(); done += BUFFER_BYTES) {
+      int size = (int) Math.min(BUFFER_BYTES, tensor.bytes() - done);
+      PinnedBuffer buffer = fill(tensor.slices(done, size));
       long elements = size / from.bytes();
       long at = offset + done / from.bytes() * type.bytes();
       if (from == type) {
-        to.copyFromPinned(at, piece, 0, size, stream);
+        to.copyFromPinned(at, buffer, 0, size, stream);
       } else {
-        unconverted.copyFromPinned(0, piece, 0, size, stream);
+        unconverted.copyFromPinned(0, buffer, 0, size, stream);
         operations.convert(
             unconverted.tensor(from, elements), DeviceTensor.of(to, at, type, elements), stream);
       }
@@ -73,14 +73,14 @@ final class WeightLoader implements AutoCloseable {
 
   private PinnedBuffer fill(List<ByteBuffer> slices) {
     copied[next].synchronize();
-    PinnedBuffer piece = pieces[next];
-    ByteBuffer target = piece.bytes();
+    PinnedBuffer buffer = buffers[next];
+    ByteBuffer target = buffer.bytes();
     int at = 0;
     for (ByteBuffer slice : slices) {
       copy(slice, target, at);
       at += slice.capacity();
     }
-    return piece;
+    return buffer;
   }
 
   private static void copy(ByteBuffer from, ByteBuffer to, int at) {

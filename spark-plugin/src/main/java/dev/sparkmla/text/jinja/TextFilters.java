@@ -41,7 +41,7 @@ final class TextFilters {
     String blanks =
         bound.get(0, 4L) instanceof String text
             ? text
-            : new Output(budget).repeat(" ", bound.integer(0, 4)).toString();
+            : new Output(budget).repeat(" ", width(bound)).toString();
     boolean blank = bound.flag(2, false);
     Output indented = new Output(budget).append(bound.flag(1, false) ? blanks : "");
     // Jinja appends the line break too, so that one at the end leaves an empty last line.
@@ -52,6 +52,15 @@ final class TextFilters {
       indented.append(i == 0 || (line.isEmpty() && !blank) ? "" : blanks).append(line);
     }
     return indented.toString();
+  }
+
+  /** Jinja takes a negative width for 0; no template means one. */
+  private static long width(Arguments bound) {
+    long width = bound.integer(0, 4);
+    if (width < 0) {
+      throw TemplateException.fault("indent's width is " + width + "; expected 0 or more");
+    }
+    return width;
   }
 
   static Object integer(Object value, Arguments arguments) {

@@ -1,7 +1,7 @@
 package dev.sparkmla.text.jinja;
 
 /**
- * A piece of a template's source.
+ * A lexical token of a template's source.
  *
  * @param kind what it is
  * @param text its characters; those it stands for where it is a text or a string

@@ -44,7 +44,7 @@ class CpuGemmTest {
         float[][] in = rowsOf(backend, table, ids);
         float[][] matrix = rowsOf(backend, weight, IntStream.range(0, outputs).toArray());
         float[] biases = CpuVector.of(bias);
-        float[][] out = product(backend, table, ids, 0, weight, bias);
+        float[][] out = linear(backend, table, ids, 0, weight, bias);
         for (int i = 0; i < rows; i++) {
           for (int j = 0; j < outputs; j++) {
             double sum = biases[j];
@@ -55,7 +55,7 @@ class CpuGemmTest {
           }
         }
         for (int row = 0; row < rows; row += 1 + random.nextInt(100)) {
-          float[] alone = product(backend, table, new int[] {ids[row]}, row, weight, bias)[0];
+          float[] alone = linear(backend, table, new int[] {ids[row]}, row, weight, bias)[0];
           assertThat(alone).as("seed %d: row %d alone", seed, row).isEqualTo(out[row]);
         }
       }
@@ -77,8 +77,8 @@ class CpuGemmTest {
     }
   }
 
-  /** The products of rows of a table, as the tokens of a prompt from a position on. */
-  private static float[][] product(
+  /** A linear layer over rows of a table, as the tokens of a prompt from a position on. */
+  private static float[][] linear(
       CpuBackend backend, Weight table, int[] ids, int position, Weight weight, WeightVector bias) {
     try (StepPlan plan = plan(backend, ids, position);
         Activation in = backend.allocate(plan.rows(), table.columns(), Precision.BFLOAT16);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** How a product is cut: panels of the weight by rows of the left side. */
+/** How a GEMM is divided into tasks: panels of the weight by rows of the left matrix. */
 class GemmTest {
   @ParameterizedTest
   @CsvSource({"1, 256, 32", "256, 768, 256", "576, 256, 288", "2816, 2048, 480", "600, 70, 320"})

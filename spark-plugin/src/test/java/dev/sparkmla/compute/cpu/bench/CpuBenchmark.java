@@ -61,7 +61,7 @@ public final class CpuBenchmark {
           shape == null ? name : name + " " + shape, result.getPrimaryResult().getScore());
     }
     System.out.printf("%d threads, %s%n%n", threads(), System.getProperty("java.version"));
-    System.out.println("| product, rows x outputs x inputs | µs | GFLOPS | OpenBLAS alone | % |");
+    System.out.println("| GEMM, rows x outputs x inputs | µs | GFLOPS | OpenBLAS alone | % |");
     System.out.println("|---|---|---|---|---|");
     microseconds.forEach(
         (name, time) -> {

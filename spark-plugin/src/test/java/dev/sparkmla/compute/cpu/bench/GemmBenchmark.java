@@ -21,11 +21,11 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** The backend's product with a bf16 weight, and OpenBLAS's of the same shape in float32 alone. */
+/** The backend's GEMM with a bf16 weight, and OpenBLAS's of the same shape in float32 alone. */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 public class GemmBenchmark {
-  /** A product's {@code rows x outputs x inputs}. */
+  /** A GEMM's {@code rows x outputs x inputs}. */
   record Shape(int rows, int outputs, int inputs) {
     static Shape parse(String text) {
       String[] sizes = text.split("x", -1);
@@ -41,7 +41,7 @@ public class GemmBenchmark {
   /** The backend with a weight and its activations. */
   @State(Scope.Benchmark)
   public static class Backend {
-    /** The product's shape; the demo model's, then those of a model of 2,048 hidden. */
+    /** The GEMM's shape; the demo model's, then those of a model of 2,048 hidden. */
     @Param({
       "2048x768x256",
       "2048x576x256",

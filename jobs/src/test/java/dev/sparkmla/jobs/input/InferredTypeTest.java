@@ -7,7 +7,7 @@ import java.io.IOException;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class ValueTypeTest {
+class InferredTypeTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = ';',
@@ -34,8 +34,8 @@ class ValueTypeTest {
         "{\"a\": 1} [1]; STRING"
       })
   void isTheNarrowestThatKeepsAllValues(String values, String type) throws IOException {
-    ValueType whole = new ValueType();
-    ValueType merged = new ValueType();
+    InferredType whole = new InferredType();
+    InferredType merged = new InferredType();
     try (JsonParser parser = LineReader.FACTORY.createParser(values)) {
       while (parser.nextToken() != null) {
         whole.add(parser);
@@ -50,7 +50,7 @@ class ValueTypeTest {
   @ParameterizedTest
   @CsvSource({"17", "400", "900"})
   void isTextWhereValuesAreDeep(int depth) throws IOException {
-    ValueType type = new ValueType();
+    InferredType type = new InferredType();
     try (JsonParser parser =
         LineReader.FACTORY.createParser("[".repeat(depth) + "]".repeat(depth))) {
       parser.nextToken();

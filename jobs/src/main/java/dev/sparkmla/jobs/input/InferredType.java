@@ -14,7 +14,7 @@ import org.apache.spark.sql.types.StructType;
  * Finds the narrowest type that holds all values of a JSON column unchanged. Where there is none,
  * the column is text: texts as they are, everything else as its JSON text. Not thread-safe.
  */
-final class ValueType implements Serializable {
+final class InferredType implements Serializable {
   private static final long serialVersionUID = 1L;
 
   /** Lists and objects within each other, and types in a type; a column with more is text. */
@@ -39,21 +39,21 @@ final class ValueType implements Serializable {
     TEXT
   }
 
-  private final ValueType column;
+  private final InferredType column;
   private final int depth;
   private Kind kind = Kind.UNKNOWN;
-  private ValueType element;
+  private InferredType element;
   private KeyIndex fields;
-  private List<ValueType> types;
+  private List<InferredType> types;
   private int parts;
 
   /** A column's type, before any value was seen. */
-  ValueType() {
+  InferredType() {
     column = this;
     depth = 0;
   }
 
-  private ValueType(ValueType column, int depth) {
+  private InferredType(InferredType column, int depth) {
     this.column = column;
     this.depth = depth;
   }
@@ -71,7 +71,7 @@ final class ValueType implements Serializable {
       if (kind == Kind.TEXT) {
         parser.skipChildren();
       } else if (isList) {
-        ValueType elements = element; // the field is null once a column turned out to be text
+        InferredType elements = element; // the field is null once a column turned out to be text
         while (parser.nextToken() != JsonToken.END_ARRAY) {
           elements.add(parser);
         }
@@ -88,7 +88,7 @@ final class ValueType implements Serializable {
   }
 
   /** Widens this type to hold all values of another one too. */
-  void add(ValueType other) {
+  void add(InferredType other) {
     widen(other.kind);
     if (kind == Kind.LIST && other.kind == Kind.LIST) {
       element.add(other.element);
@@ -155,7 +155,7 @@ final class ValueType implements Serializable {
     types = null;
   }
 
-  private ValueType field(String name) {
+  private InferredType field(String name) {
     if (column.kind == Kind.TEXT) {
       return column;
     }
@@ -163,7 +163,7 @@ final class ValueType implements Serializable {
     if (field >= 0) {
       return types.get(field);
     }
-    ValueType part = part();
+    InferredType part = part();
     if (column.kind != Kind.TEXT) {
       fields.add(name);
       types.add(part);
@@ -171,12 +171,12 @@ final class ValueType implements Serializable {
     return part;
   }
 
-  private ValueType part() {
+  private InferredType part() {
     column.parts++;
     if (column.parts > MOST_PARTS || depth == DEEPEST) {
       column.toText();
     }
-    return new ValueType(column, depth + 1);
+    return new InferredType(column, depth + 1);
   }
 
   private static Kind kindOf(JsonToken token, JsonParser parser) throws IOException {

@@ -12,74 +12,24 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What a first reading of JSON lines tells: their columns, and how many lines and rows there are.
- * Each task makes one of the lines that it reads. Not thread-safe.
+ * What a scan of all lines finds out, before anything is generated: the columns of the objects and
+ * their types, and how many lines and rows each block of a file has. Each task makes one of the
+ * lines that it reads; the driver merges them. Not thread-safe.
  */
-final class Survey implements LineReader.Handler, Serializable {
+final class JsonScan implements LineReader.Handler, Serializable {
   private static final long serialVersionUID = 1L;
 
   private final String promptColumn;
   private final boolean wantsTypes;
   private final KeyIndex columns = new KeyIndex();
-  private final List<ValueType> types = new ArrayList<>();
-  private final List<Block> blocks = new ArrayList<>();
+  private final List<InferredType> types = new ArrayList<>();
+  private final List<FileBlock> blocks = new ArrayList<>();
   private boolean hasTexts;
   private boolean hasLists;
 
   private transient byte[] line;
 
-  /** Part of a file that one task reads. */
-  static final class Block implements Serializable {
-    private static final long serialVersionUID = 1L;
-
-    private final String file;
-    private final long start;
-    private long lines;
-    private long objects;
-    private long broken;
-    private String problem;
-    private long problemLine;
-
-    private Block(String file, long start) {
-      this.file = file;
-      this.start = start;
-    }
-
-    /** A URI. */
-    String file() {
-      return file;
-    }
-
-    /** Where it begins, in bytes. */
-    long start() {
-      return start;
-    }
-
-    long lines() {
-      return lines;
-    }
-
-    long objects() {
-      return objects;
-    }
-
-    /** How many rows are no objects. */
-    long broken() {
-      return broken;
-    }
-
-    /** What is wrong with the first of them, and its beginning. */
-    String problem() {
-      return problem;
-    }
-
-    /** Its line in this block, from 1. */
-    long problemLine() {
-      return problemLine;
-    }
-  }
-
-  private Survey(String promptColumn, boolean wantsTypes) {
+  private JsonScan(String promptColumn, boolean wantsTypes) {
     this.promptColumn = promptColumn;
     this.wantsTypes = wantsTypes;
   }
@@ -90,21 +40,21 @@ final class Survey implements LineReader.Handler, Serializable {
    * @param promptColumn the column that holds prompts, in any case
    * @param wantsTypes whether columns' types are asked for, too
    */
-  static Survey of(Lines lines, String promptColumn, boolean wantsTypes) {
-    List<Survey> parts =
+  static JsonScan of(Lines lines, String promptColumn, boolean wantsTypes) {
+    List<JsonScan> parts =
         new ArrayList<>(
             lines
                 .rows()
                 .javaRDD()
                 .mapPartitions(
-                    rows -> List.of(new Survey(promptColumn, wantsTypes).read(rows)).iterator())
+                    rows -> List.of(new JsonScan(promptColumn, wantsTypes).read(rows)).iterator())
                 .collect());
     parts.removeIf(part -> part.blocks.isEmpty());
     // Tasks come in no order of the files, and columns are to.
     parts.sort(
-        Comparator.comparing((Survey part) -> part.blocks.get(0).file)
-            .thenComparing(part -> part.blocks.get(0).start));
-    Survey whole = new Survey(promptColumn, wantsTypes);
+        Comparator.comparing((JsonScan part) -> part.blocks.get(0).file())
+            .thenComparing(part -> part.blocks.get(0).start()));
+    JsonScan whole = new JsonScan(promptColumn, wantsTypes);
     parts.forEach(whole::add);
     return whole;
   }
@@ -123,7 +73,7 @@ final class Survey implements LineReader.Handler, Serializable {
     return schema;
   }
 
-  List<Block> blocks() {
+  List<FileBlock> blocks() {
     return blocks;
   }
 
@@ -138,27 +88,27 @@ final class Survey implements LineReader.Handler, Serializable {
   }
 
   long rows() {
-    return blocks.stream().mapToLong(block -> block.objects + block.broken).sum();
+    return blocks.stream().mapToLong(block -> block.objects() + block.broken()).sum();
   }
 
-  private Survey read(Iterator<Row> lines) {
+  private JsonScan read(Iterator<Row> lines) {
     while (lines.hasNext()) {
       Row row = lines.next();
       line = row.getAs(Lines.LINE_ORDINAL);
-      block(row.getString(Lines.FILE_ORDINAL), row.getLong(Lines.BLOCK_ORDINAL)).lines++;
+      block(row.getString(Lines.FILE_ORDINAL), row.getLong(Lines.BLOCK_ORDINAL)).addLine();
       LineReader.read(line, this);
     }
     return this;
   }
 
-  private Block block(String file, long start) {
-    if (blocks.isEmpty() || lastBlock().start != start || !lastBlock().file.equals(file)) {
-      blocks.add(new Block(file, start));
+  private FileBlock block(String file, long start) {
+    if (blocks.isEmpty() || !lastBlock().isAt(file, start)) {
+      blocks.add(new FileBlock(file, start));
     }
     return lastBlock();
   }
 
-  private Block lastBlock() {
+  private FileBlock lastBlock() {
     return blocks.get(blocks.size() - 1);
   }
 
@@ -173,7 +123,7 @@ final class Survey implements LineReader.Handler, Serializable {
         keys++;
       }
       isTaken = keys <= LineReader.MOST_KEYS;
-      lastBlock().objects++;
+      lastBlock().addObject();
     } finally {
       if (!isTaken) {
         columns.shrink(known);
@@ -191,7 +141,7 @@ final class Survey implements LineReader.Handler, Serializable {
     int column = columns.find(name);
     if (column < 0) {
       column = columns.add(name);
-      types.add(new ValueType());
+      types.add(new InferredType());
     }
     if (wantsTypes) {
       types.get(column).add(parser);
@@ -202,15 +152,10 @@ final class Survey implements LineReader.Handler, Serializable {
 
   @Override
   public void broken(String reason) {
-    Block block = lastBlock();
-    block.broken++;
-    if (block.problem == null) {
-      block.problem = reason + ": " + Lines.excerpt(line);
-      block.problemLine = block.lines;
-    }
+    lastBlock().addBroken(reason + ": " + Lines.excerpt(line));
   }
 
-  private void add(Survey other) {
+  private void add(JsonScan other) {
     for (int i = 0; i < other.columns.size(); i++) {
       String name = other.columns.names().get(i);
       int column = columns.find(name);

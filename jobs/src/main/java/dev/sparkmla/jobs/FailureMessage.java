@@ -1,0 +1,61 @@
+package dev.sparkmla.jobs;
+
+import dev.sparkmla.jobs.input.InputException;
+import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.plugin.GpuRefusedException;
+import dev.sparkmla.plugin.InvalidConfigurationException;
+import dev.sparkmla.sql.GenerationFailedException;
+import dev.sparkmla.text.TextFormatException;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.apache.spark.SparkThrowable;
+import org.apache.spark.sql.AnalysisException;
+
+/** What to tell the person who started a job that failed. */
+final class FailureMessage {
+  private FailureMessage() {}
+
+  /**
+   * One line that says what was wrong and what to do: the message of the first exception, from the
+   * outermost to its root cause, that is of a kind made for the person.
+   *
+   * @return empty where none is, so that it takes a stack trace to understand the failure
+   */
+  static Optional<String> of(Throwable failure) {
+    return Stream.iterate(failure, cause -> cause != null, Throwable::getCause)
+        .map(FailureMessage::ofOne)
+        .flatMap(Optional::stream)
+        .findFirst()
+        .map(message -> message.strip().replaceAll("\\s*\\R\\s*", " "));
+  }
+
+  private static Optional<String> ofOne(Throwable cause) {
+    if (cause instanceof SparkThrowable spark && spark.getCondition() != null) {
+      if (spark.getCondition().equals("USER_RAISED_EXCEPTION")) {
+        return Optional.of(cause.getMessage());
+      }
+      if (spark.getCondition().startsWith("FAILED_READ_FILE")) {
+        Throwable root = rootOf(cause);
+        return Optional.of(cause.getMessage() + (root == cause ? "" : " " + root.getMessage()));
+      }
+    }
+    boolean isForThePerson =
+        cause instanceof JobException
+            || cause instanceof InputException
+            || cause instanceof GenerationFailedException
+            || cause instanceof AnalysisException
+            || cause instanceof InvalidConfigurationException
+            || cause instanceof GpuRefusedException
+            || cause instanceof ModelFormatException
+            || cause instanceof TextFormatException;
+    return isForThePerson ? Optional.of(cause.getMessage()) : Optional.empty();
+  }
+
+  private static Throwable rootOf(Throwable problem) {
+    Throwable root = problem;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root;
+  }
+}
