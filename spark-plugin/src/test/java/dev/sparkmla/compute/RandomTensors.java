@@ -107,7 +107,7 @@ public final class RandomTensors {
   /** The same, in a backend's memory. */
   public static Weight uploadMatrix(
       ComputeBackend backend, int rows, int columns, float deviation, long seed) {
-    return backend.uploadMatrix(List.of(matrix("random " + seed, rows, columns, deviation, seed)));
+    return backend.uploadMatrix(matrix("random " + seed, rows, columns, deviation, seed));
   }
 
   /** The same, in a backend's memory. */

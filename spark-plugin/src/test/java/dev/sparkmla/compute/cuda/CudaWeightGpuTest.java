@@ -66,7 +66,7 @@ class CudaWeightGpuTest {
     MatrixSource source =
         MatrixSource.of(new Tensor("large", DataType.BF16, List.of(rows, columns), windows));
 
-    try (Weight large = backend.uploadMatrix(List.of(source))) {
+    try (Weight large = backend.uploadMatrix(source)) {
       float[][] read = rows(large, 0, 65_535, rows - 2, rows - 1);
       assertThat(read[0]).containsOnly(1f);
       assertThat(read[1]).containsOnly(1f);
@@ -88,7 +88,7 @@ class CudaWeightGpuTest {
                 new Tensor("a", DataType.BF16, List.of(24, 16), List.of(filled(2 * 24 * 16, 1)))),
             MatrixSource.of(new Tensor("b", DataType.F32, List.of(8, 16), List.of(floats.flip()))));
 
-    try (Weight fused = backend.uploadMatrix(parts)) {
+    try (Weight fused = backend.uploadLinear(parts)) {
       assertThat(fused.ranges()).containsExactly(new Weight.RowRange(0, 32, WeightFormat.BFLOAT16));
       float[][] read = rows(fused, 23, 24, 31);
       assertThat(read[0]).containsOnly(1f);
