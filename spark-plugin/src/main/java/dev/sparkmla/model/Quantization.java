@@ -6,7 +6,8 @@ import java.util.Set;
 /**
  * Which quantized checkpoints can be read, by their {@code quantization_config}. Only schemes are
  * refused here: which matrices are quantized, the tensors say ({@link Weights#matrix}), so that a
- * configuration left over from before a checkpoint was converted does no harm.
+ * configuration left over from before a checkpoint was converted does no harm. Activations are
+ * quantized with scales of their own, for each row and 128 columns, whatever a scheme says of them.
  */
 final class Quantization {
   private static final String SUPPORTED =
@@ -35,7 +36,6 @@ final class Quantization {
 
   /** The form of DeepSeek-V3; transformers calls it FineGrainedFP8Config. */
   private static void refuseUnsupportedBlocks(JsonFields config) {
-    require(config, "activation_scheme", "dynamic");
     require(config, "fmt", "e4m3");
     config
         .integers("weight_block_size")
@@ -75,15 +75,7 @@ final class Quantization {
 
   private static void refuseGroup(JsonFields group) {
     group.object("weights").ifPresent(Quantization::refuseWeights);
-    group
-        .object("input_activations")
-        .ifPresent(
-            activations -> {
-              requireFloat8(activations);
-              if (!activations.flag("dynamic", false)) {
-                throw activations.wrong("dynamic", false, "true: scales come from the activations");
-              }
-            });
+    group.object("input_activations").ifPresent(Quantization::requireFloat8);
     if (group.has("output_activations")) {
       throw group.wrong("output_activations", "an object", "null");
     }

@@ -38,6 +38,13 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /** What only a layer of multi-token prediction has. */
   private static final String PREDICTION = ".eh_proj.weight";
 
+  /** How names of scales end, after those of their matrices. */
+  private static final List<String> SCALES = List.of("_scale_inv", "_scale");
+
+  /** Scales of activations, which are not used: every backend finds them from the activations. */
+  private static final List<String> ACTIVATION_SCALES =
+      List.of(".input_scale", ".activation_scale");
+
   private final Path folder;
 
   /** The file of each tensor. */
@@ -114,9 +121,9 @@ public final class Weights implements ParameterSource, AutoCloseable {
    * {@inheritDoc}
    *
    * <p>What a matrix consists of is decided here alone, by the tensors that are there: 8 bits come
-   * with the scales of their blocks ({@code x.weight_scale_inv} beside {@code x.weight}, as
-   * DeepSeek-V3 is published), or with those of their blocks or rows, or one for all ({@code
-   * x.weight_scale}, as compressed-tensors writes them).
+   * with the scales of their blocks or rows, or one for all: {@code x.weight_scale_inv} beside
+   * {@code x.weight}, as DeepSeek-V3 is published, or {@code x.weight_scale}, as compressed-tensors
+   * writes them.
    */
   @Override
   public MatrixSource matrix(String name, int rows, int columns) {
@@ -129,27 +136,29 @@ public final class Weights implements ParameterSource, AutoCloseable {
     int columns = values.shape().get(1);
     List<Integer> ofBlocks = MatrixSource.scaleShape(WeightFormat.FLOAT8_BLOCKS, rows, columns);
     List<Integer> ofRows = MatrixSource.scaleShape(WeightFormat.FLOAT8_ROWS, rows, columns);
-    String deepSeeks = values.name() + "_scale_inv";
-    if (files.containsKey(deepSeeks)) {
+    String name =
+        SCALES.stream()
+            .map(suffix -> values.name() + suffix)
+            .filter(files::containsKey)
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new ModelFormatException(
+                        files.get(values.name()).path(),
+                        values
+                            + " has no scales; expected a tensor of its name and one of "
+                            + SCALES));
+    List<Integer> found = files.get(name).tensors().get(name).shape();
+    if (found.equals(ofBlocks)) {
       return new MatrixSource(
-          values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(deepSeeks, ofBlocks)));
+          values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(name, ofBlocks)));
     }
-    String compressed = values.name() + "_scale";
-    if (!files.containsKey(compressed)) {
-      throw new ModelFormatException(
-          files.get(values.name()).path(),
-          values + " has no scales; expected tensor " + deepSeeks + " or " + compressed);
-    }
-    Tensor found = files.get(compressed).tensors().get(compressed);
-    if (found.elements() == 1) {
-      Tensor scale = scales(compressed, found.shape());
-      return new MatrixSource(values, WeightFormat.FLOAT8_ROWS, Optional.of(repeated(scale, rows)));
-    }
-    return found.shape().equals(ofBlocks)
-        ? new MatrixSource(
-            values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(compressed, ofBlocks)))
-        : new MatrixSource(
-            values, WeightFormat.FLOAT8_ROWS, Optional.of(scales(compressed, ofRows)));
+    boolean ofAll = found.isEmpty() || found.equals(List.of(1)) || found.equals(List.of(1, 1));
+    Tensor scales =
+        ofAll
+            ? repeated(scales(name, found), rows)
+            : scales(name, name.endsWith(SCALES.get(0)) ? ofBlocks : ofRows);
+    return new MatrixSource(values, WeightFormat.FLOAT8_ROWS, Optional.of(scales));
   }
 
   private Tensor scales(String name, List<Integer> shape) {
@@ -208,8 +217,8 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /**
    * Refuses tensors nothing has asked for, since a model that ignores a part of its checkpoint is
    * the wrong model. What the published implementations leave aside does not count: stored rotary
-   * frequencies, layers past the last one (multi-token prediction), an output projection beside a
-   * tied embedding, and tensors without elements.
+   * frequencies, scales of activations, layers past the last one (multi-token prediction), an
+   * output projection beside a tied embedding, and tensors without elements.
    *
    * @throws ModelFormatException naming the first such tensor in alphabetical order
    */
@@ -236,6 +245,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
   private boolean leftAside(String name, ModelConfig config) {
     int layer = layer(name);
     return name.endsWith("rotary_emb.inv_freq")
+        || ACTIVATION_SCALES.stream().anyMatch(name::endsWith)
         || (layer >= config.layers() && files.containsKey(LAYERS + layer + PREDICTION))
         || (config.tiedEmbedding() && name.equals("lm_head.weight"))
         || files.get(name).tensors().get(name).elements() == 0;

@@ -18,7 +18,7 @@ class QuantizationTest {
     return JsonFields.read(Files.writeString(folder.resolve("config.json"), json));
   }
 
-  /** DeepSeek-V3's own, V3.1's, a quantized one without blocks, and llm-compressor's three. */
+  /** DeepSeek-V3's own, V3.1's, one without blocks, and llm-compressor's three. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -26,7 +26,7 @@ class QuantizationTest {
             + " 'weight_block_size': [128, 128]}",
         "{'quant_method': 'fp8', 'scale_fmt': 'ue8m0', 'weight_block_size': [128, 128],"
             + " 'modules_to_not_convert': ['lm_head']}",
-        "{'quant_method': 'fp8', 'activation_scheme': 'dynamic'}",
+        "{'quant_method': 'fp8', 'activation_scheme': 'static'}",
         "{'quant_method': 'compressed-tensors', 'format': 'float-quantized', 'ignore': ['lm_head'],"
             + " 'config_groups': {'group_0': {'targets': ['Linear'], 'weights': {'num_bits': 8,"
             + " 'type': 'float', 'symmetric': true, 'strategy': 'channel', 'dynamic': false},"
@@ -54,7 +54,6 @@ class QuantizationTest {
         "{'quant_method': 'mxfp4'} | quant_method is mxfp4",
         "{'quant_method': 'modelopt', 'quant_algo': 'NVFP4'} | quant_method is modelopt",
         "{'bits': 4} | quant_method is ; expected fp8",
-        "{'quant_method': 'fp8', 'activation_scheme': 'static'} | activation_scheme is static",
         "{'quant_method': 'fp8', 'fmt': 'e5m2'} | fmt is e5m2; expected e4m3",
         "{'quant_method': 'fp8', 'weight_block_size': [64, 128]} | weight_block_size is [64, 128]",
         "{'quant_method': 'fp8', 'weight_block_size': 128} | weight_block_size is",
@@ -66,9 +65,7 @@ class QuantizationTest {
         "{'quant_method': 'compressed-tensors', 'config_groups': {'g': {'weights': {'type':"
             + " 'float', 'num_bits': 4}}}} | config_groups.g.weights.num_bits is 4; expected 8",
         "{'quant_method': 'compressed-tensors', 'config_groups': {'g': {'weights': {'type':"
-            + " 'float', 'strategy': 'group'}}}} | config_groups.g.weights.strategy is group",
-        "{'quant_method': 'compressed-tensors', 'config_groups': {'g': {'input_activations':"
-            + " {'type': 'float', 'dynamic': false}}}} | input_activations.dynamic is false"
+            + " 'float', 'strategy': 'group'}}}} | config_groups.g.weights.strategy is group"
       })
   void othersAreRefusedByName(String json, String message) throws IOException {
     JsonFields fields = config(json.replace('\'', '"'));

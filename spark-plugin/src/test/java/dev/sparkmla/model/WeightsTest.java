@@ -207,6 +207,7 @@ class WeightsTest {
   static Stream<Arguments> scales() {
     return Stream.of(
         Arguments.of("a_scale_inv", List.of(3, 2), WeightFormat.FLOAT8_BLOCKS, List.of(3, 2)),
+        Arguments.of("a_scale_inv", List.of(), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
         Arguments.of("a_scale", List.of(3, 2), WeightFormat.FLOAT8_BLOCKS, List.of(3, 2)),
         Arguments.of("a_scale", List.of(300, 1), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
         Arguments.of("a_scale", List.of(1), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
@@ -220,7 +221,9 @@ class WeightsTest {
       throws IOException {
     for (DataType type : List.of(DataType.F32, DataType.BF16)) {
       writeTensors(
-          new Entry("a", DataType.F8_E4M3, List.of(300, 200)), new Entry(name, type, shape));
+          new Entry("a", DataType.F8_E4M3, List.of(300, 200)),
+          new Entry(name, type, shape),
+          new Entry("b.input_scale", DataType.F32, List.of()));
 
       try (Weights weights = Weights.open(folder)) {
         MatrixSource matrix = weights.matrix("a", 300, 200);
@@ -231,7 +234,7 @@ class WeightsTest {
         assertThat(scales.slices(scales.bytes() - 1, 1).get(0).get(0)).isEqualTo((byte) 0x38);
         // Two bytes for what a device holds as bf16.
         assertThat(weights.bytes())
-            .isEqualTo(300 * 200 + 2L * shape.stream().reduce(1, (a, b) -> a * b));
+            .isEqualTo(300 * 200 + 2L * shape.stream().reduce(1, (a, b) -> a * b) + 2);
         weights.refuseUnread(ModelConfig.read(GoldenCheckpoint.all().get(0).folder()));
       }
     }
@@ -240,7 +243,7 @@ class WeightsTest {
   static Stream<Arguments> wrongScales() {
     Entry values = new Entry("a", DataType.F8_E4M3, List.of(300, 200));
     return Stream.of(
-        Arguments.of(new Entry[] {values}, "a_scale_inv or a_scale"),
+        Arguments.of(new Entry[] {values}, "one of [_scale_inv, _scale]"),
         Arguments.of(
             new Entry[] {values, new Entry("a_scale_inv", DataType.F32, List.of(2, 2))},
             "a_scale_inv has shape [2, 2]; expected [3, 2]"),

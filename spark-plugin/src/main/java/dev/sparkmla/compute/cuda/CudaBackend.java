@@ -34,10 +34,10 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Computes on one Hopper GPU. Weights are bf16 or 8 bits with scales (vectors float32), GEMMs
- * take bf16, or 8 bits that it is quantized to, and add in float32, the residual stream, router logits and logits are float32. Everything is enqueued on one
- * stream; a step that only decodes is padded to the next bucket and, from its second time on,
- * replayed as one graph.
+ * Computes on one Hopper GPU. Weights are bf16 or 8 bits with scales (vectors float32), GEMMs take
+ * bf16, or 8 bits that it is quantized to, and add in float32, the residual stream, router logits
+ * and logits are float32. Everything is enqueued on one stream; a step that only decodes is padded
+ * to the next bucket and, from its second time on, replayed as one graph.
  *
  * <p>Any number of instances may be open in a process, one or more for each device. What belongs to
  * the device is owned by {@link CudaDevice}; here are the operations over it.
@@ -205,8 +205,7 @@ public final class CudaBackend implements ComputeBackend {
           }
           case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
             if (add) {
-              device.float8Gemm.multiplyAdd(
-                  quantized.rows(), part.float8(), result, device.stream);
+              device.float8Gemm.multiplyAdd(quantized.rows(), part.float8(), result, device.stream);
             } else {
               device.float8Gemm.multiply(quantized.rows(), part.float8(), result, device.stream);
             }

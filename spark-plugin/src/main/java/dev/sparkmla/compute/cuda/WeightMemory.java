@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.function.BiFunction;
 
 /**
- * The device's memory of matrices of one format and one width: their values one after the other, and
- * their scales likewise where the format has some. It owns the memory.
+ * The device's memory of matrices of one format and one width: their values one after the other,
+ * and their scales likewise where the format has some. It owns the memory.
  */
 final class WeightMemory implements AutoCloseable {
   private final Resources owned = new Resources();
@@ -106,10 +106,11 @@ final class WeightMemory implements AutoCloseable {
     };
   }
 
-  /** All of experts' matrices, each of {@code parts} parts of so many rows, in a format with scales. */
+  /**
+   * All of experts' matrices, each of {@code parts} parts of so many rows, in a format with scales.
+   */
   Float8Weights float8(long experts, int parts, long rows, long columns) {
-    DeviceTensor elements =
-        values.tensor(ElementType.FLOAT8_E4M3, experts, parts * rows, columns);
+    DeviceTensor elements = values.tensor(ElementType.FLOAT8_E4M3, experts, parts * rows, columns);
     return switch (format) {
       case FLOAT8_BLOCKS ->
           new Float8Weights(
