@@ -106,6 +106,9 @@ final class QuantizedModel {
       int block = i / columns / BLOCK * width + i % columns / BLOCK;
       scales[block] = Math.max(scales[block], Math.abs(value(bf16, i)) / 448);
     }
+    for (int block = 0; block < scales.length; block++) {
+      scales[block] = scales[block] == 0 ? 1 : scales[block];
+    }
     byte[] values = new byte[rows * columns];
     for (int i = 0; i < values.length; i++) {
       float quotient = value(bf16, i) / scales[i / columns / BLOCK * width + i % columns / BLOCK];
