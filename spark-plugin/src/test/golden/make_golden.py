@@ -36,6 +36,8 @@ PROMPT_WORDS = [2, 5, 9, 17, 40, 120, 260]
 # a greedy token in the text prompts.
 LARGEST_CACHE_EFFECT = 0.008
 LEAST_LEAD = 0.04
+# The same for quantized activations, which a backend over 8-bit tensor cores has.
+LARGEST_ACTIVATION_EFFECT = 0.2
 
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -75,6 +77,12 @@ SMALLEST_LATENT = dict(
     kv_lora_rank=256, qk_rope_head_dim=32, qk_nope_head_dim=64, v_head_dim=64
 )
 LARGE_HEADS = dict(qk_nope_head_dim=192, v_head_dim=256)
+# Sizes that are not multiples of a block of scales.
+UNEVEN = dict(
+    hidden_size=144, intermediate_size=208, moe_intermediate_size=48, q_lora_rank=144
+)
+FLOAT8_LARGEST = 448.0
+BLOCK = 128
 
 
 def heads(count):
@@ -84,6 +92,30 @@ def heads(count):
 def yarn(**more):
     return dict(factor=8.0, original_max_position_embeddings=256, beta_fast=32, beta_slow=1, **more)
 
+
+# quantization_config as the publishers of DeepSeek-V3 and llm-compressor write it.
+BLOCKS = dict(
+    quant_method="fp8", fmt="e4m3", activation_scheme="dynamic", weight_block_size=[128, 128]
+)
+CHANNELS = dict(
+    quant_method="compressed-tensors",
+    format="float-quantized",
+    quantization_status="compressed",
+    ignore=["lm_head"],
+    kv_cache_scheme=None,
+    config_groups=dict(
+        group_0=dict(
+            targets=["Linear"],
+            weights=dict(
+                num_bits=8, type="float", symmetric=True, strategy="channel", dynamic=False
+            ),
+            input_activations=dict(
+                num_bits=8, type="float", symmetric=True, strategy="token", dynamic=True
+            ),
+            output_activations=None,
+        )
+    ),
+)
 
 # name: (configuration class, its arguments, replacements in the written config.json, save options)
 CHECKPOINTS = {
@@ -233,6 +265,29 @@ CHECKPOINTS = {
         | heads(2)
         | dict(num_hidden_layers=1, q_lora_rank=24, mlp_layer_types=["sparse"]),
         {},
+        {},
+    ),
+    "deepseek-v3-fp8-blocks": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_HEADS
+        | heads(2)
+        | dict(num_hidden_layers=2, n_group=2, topk_group=1)
+        | UNEVEN,
+        dict(quantization_config=BLOCKS),
+        {},
+    ),
+    "deepseek-v3-fp8-channels": (
+        DeepseekV3Config,
+        COMMON
+        | EXPERTS
+        | SMALL_LATENT
+        | heads(2)
+        | dict(num_hidden_layers=2, n_group=2, topk_group=1)
+        | UNEVEN
+        | dict(q_lora_rank=None),
+        dict(quantization_config=CHANNELS),
         {},
     ),
     "youtu": (
@@ -394,6 +449,50 @@ def draw_weights(model, generator):
         weight.data.copy_(value)
 
 
+def quantize(weight, rows, columns):
+    """8-bit floats and a scale for each block of so many rows and columns, and what they stand for.
+
+    A scale is the largest absolute value of its block / 448, as DeepSeek-V3's report says (section
+    3.3.2); values are rounded to the nearest.
+    """
+    weight = weight.float()
+    height, width = weight.shape
+    blocks = torch.nn.functional.pad(weight, (0, -width % columns, 0, -height % rows))
+    blocks = blocks.unflatten(1, (-1, columns)).unflatten(0, (-1, rows))
+    scales = blocks.abs().amax((1, 3)) / FLOAT8_LARGEST
+    scales[scales == 0] = 1
+    every = scales.repeat_interleave(rows, 0).repeat_interleave(columns, 1)[:height, :width]
+    values = (weight / every).to(torch.float8_e4m3fn)
+    return values, scales, values.float() * every
+
+
+def quantize_checkpoint(folder, configuration):
+    """Quantizes a folder's projections, and returns a folder with what they stand for."""
+    reference = folder / "reference"
+    reference.mkdir()
+    quantized, plain = {}, {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        quantized[name] = plain[name] = weight
+        if "_proj" not in name or not name.endswith("weight"):
+            continue
+        if configuration is BLOCKS:
+            values, scales, plain[name] = quantize(weight, BLOCK, BLOCK)
+            quantized[name + "_scale_inv"] = scales
+        else:
+            values, scales, plain[name] = quantize(weight, 1, weight.shape[1])
+            # The library writes scales in the checkpoint's own type.
+            scales = scales.bfloat16()
+            plain[name] = values.float() * scales.float()
+            quantized[name + "_scale"] = scales
+        quantized[name] = values
+    save_file(quantized, folder / "model.safetensors", metadata=dict(format="pt"))
+    save_file(plain, reference / "model.safetensors", metadata=dict(format="pt"))
+    config = json.loads((folder / "config.json").read_text())
+    del config["quantization_config"]
+    (reference / "config.json").write_text(json.dumps(config))
+    return reference
+
+
 def load(folder):
     mistral = json.loads((folder / "config.json").read_text())["model_type"] == "mistral4"
     # The automatic class of text models knows Mistral 4 as a part of a larger model alone.
@@ -446,6 +545,27 @@ def cache_effect(model, prompts):
     for hook in hooks:
         hook.remove()
     exact = [last_logits(model, tokens) for tokens in prompts]
+    return max(float((a - b).abs().max() / a.std()) for a, b in zip(exact, rounded))
+
+
+def activation_effect(model, prompts):
+    """How far logits move, in their standard deviations, when what projections read is quantized.
+
+    Each row's 128 columns have a scale of their own (DeepSeek-V3, section 3.3.2).
+    """
+    exact = [last_logits(model, tokens) for tokens in prompts]
+    linear = torch.nn.functional.linear
+
+    def quantized(inputs, weight, bias=None):
+        if weight.shape[0] in (VOCABULARY, EXPERTS["n_routed_experts"]):
+            return linear(inputs, weight, bias)
+        flat = inputs.reshape(-1, inputs.shape[-1])
+        stands_for = quantize(flat, 1, BLOCK)[2] if len(flat) else flat
+        return linear(stands_for.to(inputs.dtype).reshape(inputs.shape), weight, bias)
+
+    torch.nn.functional.linear = quantized
+    rounded = [last_logits(model, tokens) for tokens in prompts]
+    torch.nn.functional.linear = linear
     return max(float((a - b).abs().max() / a.std()) for a, b in zip(exact, rounded))
 
 
@@ -510,7 +630,12 @@ def write_checkpoint(name, folder, seed):
     (folder / "generation_config.json").write_text(
         json.dumps(dict(bos_token_id=BOS, eos_token_id=[END], do_sample=False), indent=2) + "\n"
     )
-    return load(folder)
+    if "quantization_config" not in replacements:
+        return load(folder)
+    reference = quantize_checkpoint(folder, replacements["quantization_config"])
+    model = load(reference)
+    shutil.rmtree(reference)
+    return model
 
 
 def nest(folder, architecture, model_type):
@@ -583,7 +708,12 @@ def make(name):
         folder.mkdir(parents=True)
         model = write_checkpoint(name, folder, seed)
         effect = cache_effect(model, prompts)
-        if effect <= LARGEST_CACHE_EFFECT:
+        if effect > LARGEST_CACHE_EFFECT:
+            continue
+        more = {}
+        if "quantization_config" in CHECKPOINTS[name][2]:
+            more["activation_effect"] = float(f"{activation_effect(model, prompts):.3g}")
+        if more.get("activation_effect", 0) <= LARGEST_ACTIVATION_EFFECT:
             break
     else:
         raise RuntimeError(f"{name}: no seed below {LARGEST_CACHE_EFFECT}")
@@ -602,7 +732,7 @@ def make(name):
             )
         )
     (folder / "expected.json").write_text(
-        json.dumps(dict(seed=seed, cases=cases), separators=(",", ":")) + "\n"
+        json.dumps(dict(seed=seed, **more, cases=cases), separators=(",", ":")) + "\n"
     )
     for file, rows in [
         ("prompts.jsonl", text_rows(model, tokenizer, generator)),

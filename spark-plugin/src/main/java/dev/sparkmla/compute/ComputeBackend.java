@@ -59,13 +59,21 @@ public interface ComputeBackend extends AutoCloseable {
   void reserve(StepLimits limits, Forward forward);
 
   /**
-   * Copies matrices in, one below the other; each keeps its format, or gets the one that the
-   * backend holds instead.
+   * Copies matrices in for {@link #linear} and {@link #linearAdd}, one below the other; each keeps
+   * its format, or gets the one that the backend holds instead.
    *
    * @param parts at least one, all of as many columns
+   * @throws ComputeException when there is no memory for it, or the backend has no GEMM for it
+   */
+  Weight uploadLinear(List<MatrixSource> parts);
+
+  /**
+   * Copies a matrix in for any operation. Where the others of a backend take fewer formats than
+   * {@link #linear}, it is held in one of those.
+   *
    * @throws ComputeException when there is no memory for it
    */
-  Weight uploadMatrix(List<MatrixSource> parts);
+  Weight uploadMatrix(MatrixSource source);
 
   /**
    * Copies vectors in, one after the other.

@@ -1,23 +1,53 @@
 package dev.sparkmla.compute;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
- * A matrix of a checkpoint with every tensor that belongs to it: what a backend uploads. A format
- * with scales adds their tensors here.
+ * A matrix of a checkpoint with every tensor that belongs to it: what a backend uploads.
  *
  * @param values {@code [rows, columns]}
+ * @param format what holds every element as the checkpoint has it
+ * @param scales float32, float16 or bf16; {@code [ceil(rows / 128), ceil(columns / 128)]} for
+ *     {@link WeightFormat#FLOAT8_BLOCKS}, {@code [rows, 1]} for {@link WeightFormat#FLOAT8_ROWS},
+ *     none for others
  */
-public record MatrixSource(Tensor values) {
+public record MatrixSource(Tensor values, WeightFormat format, Optional<Tensor> scales) {
   /**
-   * Checks the shape.
+   * Checks the shapes.
    *
-   * @throws IllegalArgumentException if it is not a matrix's
+   * @throws IllegalArgumentException if the values are no matrix, or the scales are not those of
+   *     the format
    */
   public MatrixSource {
     if (values.shape().size() != 2) {
       throw new IllegalArgumentException(values + " is no matrix");
     }
+    List<Integer> expected = scaleShape(format, values.shape().get(0), values.shape().get(1));
+    if (!scales.map(Tensor::shape).orElse(List.of()).equals(expected)) {
+      throw new IllegalArgumentException(
+          "%s as %s has scales %s; expected shape %s".formatted(values, format, scales, expected));
+    }
+  }
+
+  /** A matrix without scales, of 16 or 32 bits an element. */
+  public static MatrixSource of(Tensor values) {
+    WeightFormat format =
+        switch (values.type()) {
+          case BF16 -> WeightFormat.BFLOAT16;
+          case F16, F32 -> WeightFormat.FLOAT32;
+          case F8_E4M3 -> throw new IllegalArgumentException(values + " needs scales");
+        };
+    return new MatrixSource(values, format, Optional.empty());
+  }
+
+  /** The shape of a matrix's scales in a format; empty for one without scales. */
+  public static List<Integer> scaleShape(WeightFormat format, int rows, int columns) {
+    return switch (format) {
+      case FLOAT32, BFLOAT16 -> List.of();
+      case FLOAT8_BLOCKS -> List.of(WeightFormat.blocks(rows), WeightFormat.blocks(columns));
+      case FLOAT8_ROWS -> List.of(rows, 1);
+    };
   }
 
   /** The name of its values in the checkpoint. */
@@ -53,13 +83,5 @@ public record MatrixSource(Tensor values) {
       rows = Math.addExact(rows, part.rows());
     }
     return rows;
-  }
-
-  /** The format that holds every element as the checkpoint has it. */
-  public WeightFormat format() {
-    return switch (values.type()) {
-      case BF16 -> WeightFormat.BFLOAT16;
-      case F16, F32 -> WeightFormat.FLOAT32;
-    };
   }
 }

@@ -39,7 +39,9 @@ public enum Architecture {
           "deepseek-v3-yarn-parameters",
           "deepseek-v3-rope-linear",
           "deepseek-v3-latent-256-rope-64",
-          "deepseek-v3-latent-256-rope-32")),
+          "deepseek-v3-latent-256-rope-32",
+          "deepseek-v3-fp8-blocks",
+          "deepseek-v3-fp8-channels")),
 
   /** GLM-4.7-Flash. */
   Glm4MoeLiteForCausalLM(

@@ -97,6 +97,7 @@ final class ConfigReader {
     if (fields.flag("mlp_bias", false)) {
       throw fields.wrong("mlp_bias", true, "false");
     }
+    fields.object("quantization_config").ifPresent(Quantization::refuseUnsupported);
   }
 
   private int size(String key) {

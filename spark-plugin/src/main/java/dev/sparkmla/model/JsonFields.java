@@ -120,6 +120,22 @@ final class JsonFields {
     return Optional.of(strings);
   }
 
+  /** A list of integers; empty when the key is absent. */
+  Optional<int[]> integers(String key) {
+    if (!has(key)) {
+      return Optional.empty();
+    }
+    JsonNode value = object.get(key);
+    int[] integers = new int[value.size()];
+    for (int i = 0; i < integers.length; i++) {
+      if (!value.isArray() || !value.get(i).isInt()) {
+        throw wrong(key, value, "a list of integers");
+      }
+      integers[i] = value.get(i).intValue();
+    }
+    return Optional.of(integers);
+  }
+
   String string(String key, String absent) {
     if (!has(key)) {
       return absent;

@@ -22,13 +22,13 @@ final class MemoryPlan {
   /**
    * Looks at the memory before anything is loaded.
    *
+   * @param weights bytes that the weights need
    * @throws ComputeException when the weights alone will not fit
    */
-  MemoryPlan(ModelConfig config, ComputeBackend backend) {
+  MemoryPlan(ModelConfig config, long weights, ComputeBackend backend) {
     this.config = config;
     this.backend = backend;
     this.before = free();
-    long weights = config.parameters() * Short.BYTES;
     if (weights > before) {
       throw new ComputeException(
           "the device has "

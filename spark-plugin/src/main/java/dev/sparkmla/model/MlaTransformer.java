@@ -45,7 +45,7 @@ public final class MlaTransformer implements LanguageModel {
     this.resources = owned;
     AttentionShape shape = config.attentionShape();
     backend.requireSupported(shape);
-    MemoryPlan memory = new MemoryPlan(config, backend);
+    MemoryPlan memory = new MemoryPlan(config, source.bytes(), backend);
     Rotation rotation =
         owned.own(
             backend.rotation(

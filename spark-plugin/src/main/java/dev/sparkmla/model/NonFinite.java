@@ -8,9 +8,10 @@ import java.util.OptionalLong;
 import java.util.stream.LongStream;
 
 /**
- * Finds elements that are NaN or infinite: their exponent's bits are all set. A checkpoint of a
- * training that diverged has them, and every answer would be an error that names no cause. A tensor
- * is searched just before a backend reads it, so that its bytes come from the disk once.
+ * Finds elements that are NaN or infinite: their exponent's bits are all set, and in 8 bits, where
+ * there is no infinity, their fraction's too. A checkpoint of a training that diverged has them,
+ * and every answer would be an error that names no cause. A tensor is searched just before a
+ * backend reads it, so that its bytes come from the disk once.
  */
 final class NonFinite {
   /** What one thread searches at a time: a multiple of every element's size. */
@@ -55,8 +56,9 @@ final class NonFinite {
 
   private static int firstByte(ByteBuffer bytes, DataType type) {
     long exponents = exponents(type);
-    long lowest = type == DataType.F32 ? 0x0000_0001_0000_0001L : 0x0001_0001_0001_0001L;
+    long lowest = lowest(type);
     long highest = lowest << (8 * type.bytes() - 1);
+    long first = -1L >>> (64 - 8 * type.bytes());
     int at = 0;
     for (; at + Long.BYTES <= bytes.limit(); at += Long.BYTES) {
       // A lane whose exponent is all set becomes 0, and only that borrows into its highest bit.
@@ -66,20 +68,37 @@ final class NonFinite {
       }
     }
     for (; at < bytes.limit(); at += type.bytes()) {
-      long element = type == DataType.F32 ? bytes.getInt(at) : bytes.getShort(at);
-      if ((~element & exponents & (type == DataType.F32 ? 0xFFFF_FFFFL : 0xFFFFL)) == 0) {
+      if ((~element(bytes, at, type) & exponents & first) == 0) {
         return at;
       }
     }
     return -1;
   }
 
-  /** The exponents' bits of all elements in eight bytes. */
+  private static long element(ByteBuffer bytes, int at, DataType type) {
+    return switch (type) {
+      case F32 -> bytes.getInt(at);
+      case F16, BF16 -> bytes.getShort(at);
+      case F8_E4M3 -> bytes.get(at);
+    };
+  }
+
+  /** The lowest bit of all elements in eight bytes. */
+  private static long lowest(DataType type) {
+    return switch (type) {
+      case F32 -> 0x0000_0001_0000_0001L;
+      case F16, BF16 -> 0x0001_0001_0001_0001L;
+      case F8_E4M3 -> 0x0101_0101_0101_0101L;
+    };
+  }
+
+  /** The bits of all elements in eight bytes that are set where one is not finite. */
   private static long exponents(DataType type) {
     return switch (type) {
       case F32 -> 0x7F80_0000_7F80_0000L;
       case F16 -> 0x7C00_7C00_7C00_7C00L;
       case BF16 -> 0x7F80_7F80_7F80_7F80L;
+      case F8_E4M3 -> 0x7F7F_7F7F_7F7F_7F7FL;
     };
   }
 }

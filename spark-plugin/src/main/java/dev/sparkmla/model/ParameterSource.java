@@ -23,6 +23,9 @@ public interface ParameterSource {
    */
   Tensor vector(String name, int size);
 
+  /** Bytes that a device needs for all of it, about: 32 bits are held as 16 there. */
+  long bytes();
+
   /**
    * Refuses tensors nothing has asked for.
    *

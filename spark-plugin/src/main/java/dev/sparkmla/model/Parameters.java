@@ -80,16 +80,20 @@ final class Parameters {
     output =
         config.tiedEmbedding()
             ? embedding
-            : matrix(text + "lm_head.weight", config.vocabularySize(), hidden);
+            : linear(text + "lm_head.weight", config.vocabularySize(), hidden);
     source.refuseUnread(config);
   }
 
   private Weight matrix(String name, int rows, int columns) {
-    return upload(source.matrix(name, rows, columns));
+    return owned.own(backend.uploadMatrix(source.matrix(name, rows, columns)));
   }
 
-  private Weight upload(MatrixSource... parts) {
-    return owned.own(backend.uploadMatrix(List.of(parts)));
+  private Weight linear(String name, int rows, int columns) {
+    return linear(source.matrix(name, rows, columns));
+  }
+
+  private Weight linear(MatrixSource... parts) {
+    return owned.own(backend.uploadLinear(List.of(parts)));
   }
 
   private WeightVector vector(String name, int size) {
@@ -123,7 +127,7 @@ final class Parameters {
             : directQueries(self, shape),
         norm(self + "kv_a_layernorm.weight", shape.cache().latent(), config.latentNormEpsilon()),
         matrix(self + "kv_b_proj.weight", shape.keyValueRows(), shape.cache().latent()),
-        matrix(self + "o_proj.weight", hidden, shape.valueWidth()),
+        linear(self + "o_proj.weight", hidden, shape.valueWidth()),
         config.attentionBias()
             ? Optional.of(vector(self + "o_proj.bias", hidden))
             : Optional.empty());
@@ -145,13 +149,13 @@ final class Parameters {
             ? Optional.of(downwardBias(source.vector(self + "q_a_proj.bias", rank), shape, self))
             : Optional.empty(),
         norm(self + "q_a_layernorm.weight", rank, config.latentNormEpsilon()),
-        matrix(self + "q_b_proj.weight", shape.queryWidth(), rank));
+        linear(self + "q_b_proj.weight", shape.queryWidth(), rank));
   }
 
   /** The rows of a query projection, then those of {@code kv_a_proj_with_mqa}. */
   private Weight downward(String queries, int rows, AttentionShape shape, String self) {
     int hidden = config.hiddenSize();
-    return upload(
+    return linear(
         source.matrix(queries, rows, hidden),
         source.matrix(self + "kv_a_proj_with_mqa.weight", shape.cache().width(), hidden));
   }
@@ -193,7 +197,7 @@ final class Parameters {
         shared,
         Optional.of(
             new FeedForward.Mixture(
-                matrix(prefix + "mlp.gate.weight", router.experts(), config.hiddenSize()),
+                linear(prefix + "mlp.gate.weight", router.experts(), config.hiddenSize()),
                 correction,
                 router,
                 routed(prefix + "mlp.experts.", experts))));
@@ -217,7 +221,7 @@ final class Parameters {
 
   private GatedWeights gated(String prefix, int width) {
     GatedSource parts = gatedSource(prefix, width);
-    return new GatedWeights(upload(parts.gate(), parts.up()), upload(parts.down()));
+    return new GatedWeights(linear(parts.gate(), parts.up()), linear(parts.down()));
   }
 
   Weight embedding() {

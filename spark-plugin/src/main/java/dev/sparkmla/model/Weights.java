@@ -1,7 +1,10 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Tensor;
+import dev.sparkmla.compute.WeightFormat;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -34,6 +37,13 @@ public final class Weights implements ParameterSource, AutoCloseable {
 
   /** What only a layer of multi-token prediction has. */
   private static final String PREDICTION = ".eh_proj.weight";
+
+  /** How names of scales end, after those of their matrices. */
+  private static final List<String> SCALES = List.of("_scale_inv", "_scale");
+
+  /** Scales of activations, which are not used: every backend finds them from the activations. */
+  private static final List<String> ACTIVATION_SCALES =
+      List.of(".input_scale", ".activation_scale");
 
   private final Path folder;
 
@@ -110,17 +120,20 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /**
    * {@inheritDoc}
    *
-   * <p>What a matrix consists of is decided here alone. A format with scales takes their tensors
-   * here, under the names that the checkpoint gives them: {@code x.weight_scale_inv} beside {@code
-   * x.weight}, unless {@code quantization_config} leaves the module out. {@link MatrixSource} then
-   * carries them to the backend, whoever asked for the matrix.
+   * <p>What a matrix consists of is decided here alone, by the tensors that are there: 8 bits come
+   * with the scales of their blocks or rows, or one for all: {@code x.weight_scale_inv} beside
+   * {@code x.weight}, as DeepSeek-V3 is published, or {@code x.weight_scale}, as compressed-tensors
+   * writes them.
    */
   @Override
   public MatrixSource matrix(String name, int rows, int columns) {
-    return new MatrixSource(
-        files.containsKey(name)
-            ? require(name, List.of(rows, columns))
-            : expert(name, rows, columns).orElseGet(() -> require(name, List.of(rows, columns))));
+    Optional<Tensor> packed =
+        files.containsKey(name) ? Optional.empty() : expert(name, rows, columns);
+    if (packed.isPresent()) {
+      return MatrixSource.of(packed.get());
+    }
+    Tensor values = require(name, List.of(rows, columns));
+    return values.type() == DataType.F8_E4M3 ? quantized(values) : MatrixSource.of(values);
   }
 
   /** A matrix of an expert where those of all experts are one tensor. */
@@ -133,15 +146,82 @@ public final class Weights implements ParameterSource, AutoCloseable {
               SafetensorsFile file = files.get(expert.tensor());
               Tensor matrix =
                   expert.take(file.path(), file.tensors().get(expert.tensor()), rows, columns);
+              if (matrix.type() == DataType.F8_E4M3) {
+                throw new ModelFormatException(
+                    file.path(),
+                    matrix + " is quantized; experts in one tensor are read as F32, F16 or BF16");
+              }
               unread.remove(expert.tensor());
               NonFinite.refuse(file.path(), matrix);
               return matrix;
             });
   }
 
+  private MatrixSource quantized(Tensor values) {
+    int rows = values.shape().get(0);
+    int columns = values.shape().get(1);
+    List<Integer> ofBlocks = MatrixSource.scaleShape(WeightFormat.FLOAT8_BLOCKS, rows, columns);
+    List<Integer> ofRows = MatrixSource.scaleShape(WeightFormat.FLOAT8_ROWS, rows, columns);
+    String name =
+        SCALES.stream()
+            .map(suffix -> values.name() + suffix)
+            .filter(files::containsKey)
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new ModelFormatException(
+                        files.get(values.name()).path(),
+                        values
+                            + " has no scales; expected a tensor of its name and one of "
+                            + SCALES));
+    List<Integer> found = files.get(name).tensors().get(name).shape();
+    if (found.equals(ofBlocks)) {
+      return new MatrixSource(
+          values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(name, ofBlocks)));
+    }
+    boolean ofAll = found.isEmpty() || found.equals(List.of(1)) || found.equals(List.of(1, 1));
+    Tensor scales =
+        ofAll
+            ? repeated(scales(name, found), rows)
+            : scales(name, name.endsWith(SCALES.get(0)) ? ofBlocks : ofRows);
+    return new MatrixSource(values, WeightFormat.FLOAT8_ROWS, Optional.of(scales));
+  }
+
+  private Tensor scales(String name, List<Integer> shape) {
+    Tensor scales = require(name, shape);
+    if (scales.type() == DataType.F8_E4M3) {
+      throw new ModelFormatException(
+          files.get(name).path(), scales + " are scales; expected F32, F16 or BF16");
+    }
+    return scales;
+  }
+
+  /** One element as a column of so many. */
+  private static Tensor repeated(Tensor scale, int rows) {
+    ByteBuffer one = scale.slices(0, scale.bytes()).get(0);
+    ByteBuffer all = ByteBuffer.allocate(Math.multiplyExact(rows, one.capacity()));
+    for (int row = 0; row < rows; row++) {
+      all.put(one.duplicate());
+    }
+    return new Tensor(scale.name(), scale.type(), List.of(rows, 1), List.of(all.flip()));
+  }
+
   @Override
   public Tensor vector(String name, int size) {
-    return require(name, List.of(size));
+    Tensor values = require(name, List.of(size));
+    if (values.type() == DataType.F8_E4M3) {
+      throw new ModelFormatException(
+          files.get(name).path(), values + " is a vector; expected F32, F16 or BF16");
+    }
+    return values;
+  }
+
+  @Override
+  public long bytes() {
+    return files.entrySet().stream()
+        .map(entry -> entry.getValue().tensors().get(entry.getKey()))
+        .mapToLong(tensor -> tensor.elements() * Math.min(2, tensor.type().bytes()))
+        .sum();
   }
 
   private Tensor require(String name, List<Integer> shape) {
@@ -163,8 +243,9 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /**
    * Refuses tensors nothing has asked for, since a model that ignores a part of its checkpoint is
    * the wrong model. What the published implementations leave aside does not count: stored rotary
-   * frequencies, layers past the last one (multi-token prediction), an output projection beside a
-   * tied embedding, the vision tower beside a text model, and tensors without elements.
+   * frequencies, scales of activations, layers past the last one (multi-token prediction), an
+   * output projection beside a tied embedding, the vision tower beside a text model, and tensors
+   * without elements.
    *
    * @throws ModelFormatException naming the first such tensor in alphabetical order
    */
@@ -206,6 +287,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
     String text = config.architecture().tensorPrefix();
     int layer = layer(name, config);
     return name.endsWith("rotary_emb.inv_freq")
+        || ACTIVATION_SCALES.stream().anyMatch(name::endsWith)
         || config.architecture().besideText(name)
         || (layer >= config.layers() && files.containsKey(text + LAYERS + layer + PREDICTION))
         || (config.tiedEmbedding() && name.equals(text + "lm_head.weight"))

@@ -104,14 +104,14 @@ class TensorTest {
 
   @Test
   void matricesThatAreStackedHaveAsManyColumns() {
-    MatrixSource wide = new MatrixSource(tensor(List.of(1, 3), 6));
-    MatrixSource narrow = new MatrixSource(tensor(List.of(3, 1), 6));
+    MatrixSource wide = MatrixSource.of(tensor(List.of(1, 3), 6));
+    MatrixSource narrow = MatrixSource.of(tensor(List.of(3, 1), 6));
 
     assertThat(MatrixSource.stackedRows(List.of(wide, wide))).isEqualTo(2);
     assertThatThrownBy(() -> MatrixSource.stackedRows(List.of(wide, narrow)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("expected as many columns");
-    assertThatThrownBy(() -> new MatrixSource(tensor(List.of(3), 6)))
+    assertThatThrownBy(() -> MatrixSource.of(tensor(List.of(3), 6)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("is no matrix");
     assertThatThrownBy(() -> Tensor.joinedSize(List.of(wide.values())))

@@ -4,6 +4,7 @@ import static dev.sparkmla.engine.InvarianceModel.golden;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.cuda.GpuDevice;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -29,6 +30,10 @@ class BatchInvarianceGpuTest extends BatchInvarianceLaws {
         new Load(golden("moonlight"), 1, 1, 6, 6, 120, 20, true, false, 1),
         new Load(golden("deepseek-v3"), 7, 3, 8, 8, 130, 300, true, true, 3),
         new Load(golden("deepseek-v3-yarn-parameters"), 64, 16, 14, 10, 500, 300, true, true, 5),
+        new Load(golden("deepseek-v3-fp8-blocks"), 64, 16, 14, 10, 500, 300, true, true, 15),
+        new Load(v3.in(WeightFormat.FLOAT8_BLOCKS), 333, 64, 1500, 48, 3000, 300, true, false, 27),
+        new Load(
+            v2Lite.in(WeightFormat.FLOAT8_ROWS), 2048, 64, 1500, 32, 3000, 300, true, false, 28),
         new Load(golden("glm4-moe-lite"), 333, 3, 18, 10, 700, 300, false, true, 7),
         new Load(golden("youtu"), 333, 16, 16, 12, 500, 300, true, true, 9),
         new Load(golden("deepseek-v2-group-limited"), 2048, 3, 60, 8, 1800, 60, true, false, 11),

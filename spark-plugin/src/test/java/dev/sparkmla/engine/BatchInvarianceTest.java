@@ -4,6 +4,7 @@ import static dev.sparkmla.engine.InvarianceModel.golden;
 
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.WeightFormat;
 import java.util.stream.Stream;
 
 /** Batch invariance on the processor. */
@@ -26,6 +27,8 @@ class BatchInvarianceTest extends BatchInvarianceLaws {
         new Load(narrow64, 7, 16, 7, 10, 130, 250, false, true, 4),
         new Load(golden("deepseek-v3-yarn-parameters"), 64, 16, 14, 10, 500, 300, true, true, 5),
         new Load(v2Lite, 64, 1, 40, 6, 2000, 40, true, false, 6),
+        new Load(golden("deepseek-v3-fp8-blocks"), 64, 16, 14, 10, 500, 300, true, true, 15),
+        new Load(v2Lite.in(WeightFormat.FLOAT8_ROWS), 333, 16, 40, 6, 1000, 60, true, false, 16),
         new Load(golden("glm4-moe-lite"), 333, 3, 18, 10, 700, 300, false, true, 7),
         new Load(v3, 333, 64, 100, 6, 3000, 60, true, false, 8),
         new Load(golden("youtu"), 333, 16, 16, 12, 500, 300, true, true, 9),

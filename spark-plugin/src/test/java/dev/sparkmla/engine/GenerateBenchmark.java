@@ -10,6 +10,7 @@ import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
@@ -57,7 +58,8 @@ public final class GenerateBenchmark {
       usage: bin/bench generate --shapes NAME | --model DIR [OPTION...]
 
         --backend cuda|cpu         (default cuda: the first GPU)
-        --shapes NAME              random parameters: %s
+        --shapes NAME              random parameters, of projections in 8 bits with -fp8 after the
+                                   name: %s
         --model DIR                a model's folder
         --decode BxTOKENS,...      sequences and context (default 64x4096,256x4096,32x32768)
         --prefill NxTOKENS,...     prompts and their length (default 16x4096,1x32768)
@@ -105,7 +107,7 @@ public final class GenerateBenchmark {
   private static final class Options {
     private String backend = "cuda";
     private Optional<Path> model = Optional.empty();
-    private Optional<ModelShapes> shapes = Optional.empty();
+    private Optional<Shapes> shapes = Optional.empty();
     private List<Size> decode = Size.all("64x4096,256x4096,32x32768");
     private List<Size> prefill = Size.all("16x4096,1x32768");
     private List<Size> workload = Size.all("32x8192+1024");
@@ -119,7 +121,7 @@ public final class GenerateBenchmark {
         switch (arguments[i]) {
           case "--backend" -> options.backend = value;
           case "--model" -> options.model = Optional.of(Path.of(value));
-          case "--shapes" -> options.shapes = Optional.of(shapes(value));
+          case "--shapes" -> options.shapes = Optional.of(Shapes.of(value));
           case "--decode" -> options.decode = Size.all(value);
           case "--prefill" -> options.prefill = Size.all(value);
           case "--workload" -> options.workload = Size.all(value);
@@ -140,13 +142,23 @@ public final class GenerateBenchmark {
     Stream<Size> sizes() {
       return Stream.of(decode, prefill, workload).flatMap(List::stream);
     }
+  }
 
-    private static ModelShapes shapes(String name) {
+  /** The sizes of a published model, and the format of its projections. */
+  private record Shapes(ModelShapes model, WeightFormat format) {
+    private static final String FLOAT8 = "-fp8";
+
+    static Shapes of(String name) {
+      boolean float8 = name.endsWith(FLOAT8);
+      String model = float8 ? name.substring(0, name.length() - FLOAT8.length()) : name;
       return Arrays.stream(ModelShapes.values())
-          .filter(shapes -> spelled(shapes).equals(name))
+          .filter(shapes -> spelled(shapes).equals(model))
           .findFirst()
+          .map(
+              shapes ->
+                  new Shapes(shapes, float8 ? WeightFormat.FLOAT8_BLOCKS : WeightFormat.BFLOAT16))
           .orElseThrow(
-              () -> new IllegalArgumentException("--shapes " + name + ": expected " + allShapes()));
+              () -> new IllegalArgumentException("--shapes " + name + ": expected " + all()));
     }
 
     private static String spelled(ModelShapes shapes) {
@@ -154,10 +166,24 @@ public final class GenerateBenchmark {
       return name.replace("4-7", "4.7");
     }
 
-    static String allShapes() {
+    static String all() {
       return Arrays.stream(ModelShapes.values())
-          .map(Options::spelled)
+          .map(Shapes::spelled)
           .collect(Collectors.joining(", "));
+    }
+
+    /** Bytes of an element of a projection. */
+    int bytes() {
+      return switch (format) {
+        case FLOAT32 -> 4;
+        case BFLOAT16 -> 2;
+        case FLOAT8_BLOCKS, FLOAT8_ROWS -> 1;
+      };
+    }
+
+    @Override
+    public String toString() {
+      return spelled(model) + (format == WeightFormat.BFLOAT16 ? "" : FLOAT8);
     }
   }
 
@@ -188,7 +214,7 @@ public final class GenerateBenchmark {
       options = Options.parse(arguments);
     } catch (IllegalArgumentException e) {
       System.err.println("bench generate: " + e.getMessage());
-      System.err.printf(Locale.ROOT, USAGE, Options.allShapes());
+      System.err.printf(Locale.ROOT, USAGE, Shapes.all());
       System.exit(2);
       return;
     }
@@ -203,7 +229,7 @@ public final class GenerateBenchmark {
             "%s, %s on %s, Java %s; loaded in %.1f s, a cache of %d tokens.%n"
                 + "Ceilings of this run: copy %s GB/s, GEMM %.2f TFLOPS.%n%n",
             LocalDate.now(ZoneOffset.UTC),
-            options.shapes.map(Options::spelled).orElseGet(() -> options.model.get().toString()),
+            options.shapes.map(Shapes::toString).orElseGet(() -> options.model.get().toString()),
             backend.name(),
             Runtime.version(),
             secondsSince(start),
@@ -231,8 +257,9 @@ public final class GenerateBenchmark {
             ? new CacheSize.MemoryFraction(0.9, options.stepTokens, sequences)
             : new CacheSize.Blocks(blocks);
     if (options.shapes.isPresent()) {
+      Shapes shapes = options.shapes.get();
       return MlaTransformer.load(
-          options.shapes.get().config(), new RandomParameters(1), backend, size);
+          shapes.model().config(), new RandomParameters(1, shapes.format()), backend, size);
     }
     try (ModelFolder folder = new ModelFolder(options.model.orElseThrow());
         Weights weights = folder.openWeights()) {
@@ -436,7 +463,15 @@ public final class GenerateBenchmark {
             * size.tokens()
             * config.layers()
             * config.cacheShape().bytesPerToken();
-    return 2 * weights + cache;
+    // What attention absorbs and the output projection are bf16 in any case.
+    double plain =
+        (double) config.vocabularySize() * config.hiddenSize()
+            + (double) config.layers()
+                * config.heads()
+                * (config.nopeSize() + config.valueSize())
+                * config.cacheShape().latent();
+    int bytes = options.shapes.map(Shapes::bytes).orElse(2);
+    return 2 * plain + bytes * (weights - plain) + cache;
   }
 
   private void prefill(Size size) {

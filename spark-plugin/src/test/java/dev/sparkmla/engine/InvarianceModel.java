@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.model.Architecture;
 import dev.sparkmla.model.CacheSize;
@@ -24,8 +25,10 @@ import java.util.Set;
  * @param name what a failed test calls it
  * @param config its sizes
  * @param checkpoint its parameters; empty when they are random
+ * @param format of random projections
  */
-record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoint> checkpoint) {
+record InvarianceModel(
+    String name, ModelConfig config, Optional<GoldenCheckpoint> checkpoint, WeightFormat format) {
   private static final int VOCABULARY = 320;
   private static final int CONTEXT = 1 << 16;
 
@@ -37,7 +40,10 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
             .findFirst()
             .orElseThrow();
     return new InvarianceModel(
-        name, ModelConfig.read(checkpoint.folder()), Optional.of(checkpoint));
+        name,
+        ModelConfig.read(checkpoint.folder()),
+        Optional.of(checkpoint),
+        WeightFormat.BFLOAT16);
   }
 
   /** A latent of 512 + 64; queries without a latent, softmax router, yarn. */
@@ -122,13 +128,20 @@ record InvarianceModel(String name, ModelConfig config, Optional<GoldenCheckpoin
             Scales.NONE,
             experts,
             GenerationDefaults.greedy(Set.of())),
-        Optional.empty());
+        Optional.empty(),
+        WeightFormat.BFLOAT16);
+  }
+
+  /** The same with projections in another format. */
+  InvarianceModel in(WeightFormat other) {
+    return new InvarianceModel(name + " " + other, config, checkpoint, other);
   }
 
   MlaTransformer make(ComputeBackend backend, CacheSize size) {
     return checkpoint
         .map(golden -> golden.load(backend, size))
-        .orElseGet(() -> MlaTransformer.load(config, new RandomParameters(1), backend, size));
+        .orElseGet(
+            () -> MlaTransformer.load(config, new RandomParameters(1, format), backend, size));
   }
 
   @Override

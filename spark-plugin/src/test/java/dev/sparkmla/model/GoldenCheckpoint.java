@@ -28,8 +28,11 @@ public final class GoldenCheckpoint {
    * @param logits {@code [vocabulary]}, after the prompt's last token
    * @param greedy the tokens that follow, each the largest logit's; end tokens do not end them
    * @param margins by how much each of them leads the second largest logit
+   * @param activationEffect by how many standard deviations a logit moves at most when what
+   *     projections read is quantized too; 0 where their weights are not
    */
-  public record Case(int[] tokens, float[] logits, int[] greedy, float[] margins) {
+  public record Case(
+      int[] tokens, float[] logits, int[] greedy, float[] margins, double activationEffect) {
     /** Standard deviation of the logits. */
     public double deviation() {
       double mean = 0;
@@ -64,13 +67,15 @@ public final class GoldenCheckpoint {
   private GoldenCheckpoint(Path folder) {
     this.folder = folder;
     this.cases = new ArrayList<>();
-    for (JsonNode node : read(folder.resolve("expected.json")).get(0).get("cases")) {
+    JsonNode expected = read(folder.resolve("expected.json")).get(0);
+    for (JsonNode node : expected.get("cases")) {
       cases.add(
           new Case(
               ints(node.get("tokens")),
               floats(node.get("logits")),
               ints(node.get("greedy")),
-              floats(node.get("margins"))));
+              floats(node.get("margins")),
+              expected.path("activation_effect").asDouble(0)));
     }
   }
 

@@ -16,7 +16,7 @@ class MlaTransformerTest extends TransformerLaws {
   }
 
   @Override
-  double tolerance() {
+  double tolerance(GoldenCheckpoint.Case golden) {
     return 2e-2;
   }
 }

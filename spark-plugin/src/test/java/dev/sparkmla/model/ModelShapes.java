@@ -75,6 +75,40 @@ public enum ModelShapes {
                   1)),
           GenerationDefaults.greedy(Set.of()))),
 
+  /**
+   * deepseek-ai/DeepSeek-V3: its 3 dense layers and 3 of its 58 sparse ones, 40 billion parameters.
+   */
+  DEEPSEEK_V3_OF_6_LAYERS(
+      new ModelConfig(
+          Architecture.DeepseekV3ForCausalLM,
+          129_280,
+          7168,
+          6,
+          128,
+          OptionalInt.of(1536),
+          CacheShape.of(512, 64),
+          128,
+          128,
+          false,
+          18_432,
+          1e-6f,
+          1e-6f,
+          false,
+          163_840,
+          new Rope(
+              10_000,
+              true,
+              new RopeScaling.Yarn(40, 4096, 32, 1, true, 1, Math.pow(0.1 * Math.log(40) + 1, 2))),
+          Optional.empty(),
+          Scales.NONE,
+          Optional.of(
+              new Experts(
+                  new RouterPolicy(RouterPolicy.Method.SIGMOID_BIASED, 256, 8, 8, 4, true, 2.5f),
+                  1,
+                  2048,
+                  3)),
+          GenerationDefaults.greedy(Set.of()))),
+
   /** zai-org/GLM-4.7-Flash: 30 billion parameters. */
   GLM_4_7_FLASH(
       new ModelConfig(

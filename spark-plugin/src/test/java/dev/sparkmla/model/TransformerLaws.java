@@ -35,7 +35,7 @@ abstract class TransformerLaws {
   abstract boolean growsQueries();
 
   /** Largest deviation of a logit, in standard deviations of the logits. */
-  abstract double tolerance();
+  abstract double tolerance(GoldenCheckpoint.Case golden);
 
   @BeforeEach
   void openBackend() {
@@ -101,7 +101,7 @@ abstract class TransformerLaws {
     for (int i = 0; i < logits.length; i++) {
       largest = Math.max(largest, Math.abs(logits[i] - golden.logits()[i]));
     }
-    assertThat(largest / golden.deviation()).isLessThan(tolerance());
+    assertThat(largest / golden.deviation()).isLessThan(tolerance(golden));
   }
 
   @ParameterizedTest
@@ -339,7 +339,7 @@ abstract class TransformerLaws {
 
     void assertGreedy() {
       for (int i = 0; i < golden.greedy().length; i++) {
-        if (golden.margins()[i] > tolerance() * golden.deviation()) {
+        if (golden.margins()[i] > tolerance(golden) * golden.deviation()) {
           assertThat(chosen.get(i))
               .as("token " + i + " of " + golden)
               .isEqualTo(golden.greedy()[i]);

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.compute.DataType;
+import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Tensor;
+import dev.sparkmla.compute.WeightFormat;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -13,9 +15,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.StringJoiner;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -239,6 +243,128 @@ class WeightsTest {
     }
   }
 
+  /** A tensor of a header, of the bytes from {@code begin} on. */
+  private record Entry(String name, DataType type, List<Integer> shape) {
+    int bytes() {
+      return shape.stream().reduce(type.bytes(), (a, b) -> a * b);
+    }
+  }
+
+  /** Bytes 0x38, which are 1.0 in 8 bits and 4.4e-5 as float32. */
+  private void writeTensors(Entry... entries) throws IOException {
+    StringJoiner header = new StringJoiner(",", "{", "}");
+    int at = 0;
+    for (Entry entry : entries) {
+      header.add(
+          "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
+              .formatted(entry.name, entry.type, entry.shape, at, at + entry.bytes()));
+      at += entry.bytes();
+    }
+    byte[] data = new byte[at];
+    Arrays.fill(data, (byte) 0x38);
+    write("model.safetensors", header.toString(), data);
+  }
+
+  static Stream<Arguments> scales() {
+    return Stream.of(
+        Arguments.of("a_scale_inv", List.of(3, 2), WeightFormat.FLOAT8_BLOCKS, List.of(3, 2)),
+        Arguments.of("a_scale_inv", List.of(), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
+        Arguments.of("a_scale", List.of(3, 2), WeightFormat.FLOAT8_BLOCKS, List.of(3, 2)),
+        Arguments.of("a_scale", List.of(300, 1), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
+        Arguments.of("a_scale", List.of(1), WeightFormat.FLOAT8_ROWS, List.of(300, 1)),
+        Arguments.of("a_scale", List.of(), WeightFormat.FLOAT8_ROWS, List.of(300, 1)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("scales")
+  void aQuantizedMatrixComesWithItsScales(
+      String name, List<Integer> shape, WeightFormat format, List<Integer> given)
+      throws IOException {
+    for (DataType type : List.of(DataType.F32, DataType.BF16)) {
+      writeTensors(
+          new Entry("a", DataType.F8_E4M3, List.of(300, 200)),
+          new Entry(name, type, shape),
+          new Entry("b.input_scale", DataType.F32, List.of()));
+
+      try (Weights weights = Weights.open(folder)) {
+        MatrixSource matrix = weights.matrix("a", 300, 200);
+        assertThat(matrix.format()).isEqualTo(format);
+        Tensor scales = matrix.scales().orElseThrow();
+        assertThat(scales.shape()).isEqualTo(given);
+        assertThat(scales.type()).isEqualTo(type);
+        assertThat(scales.slices(scales.bytes() - 1, 1).get(0).get(0)).isEqualTo((byte) 0x38);
+        // Two bytes for what a device holds as bf16.
+        assertThat(weights.bytes())
+            .isEqualTo(300 * 200 + 2L * shape.stream().reduce(1, (a, b) -> a * b) + 2);
+        weights.refuseUnread(ModelConfig.read(GoldenCheckpoint.all().get(0).folder()));
+      }
+    }
+  }
+
+  static Stream<Arguments> wrongScales() {
+    Entry values = new Entry("a", DataType.F8_E4M3, List.of(300, 200));
+    return Stream.of(
+        Arguments.of(new Entry[] {values}, "one of [_scale_inv, _scale]"),
+        Arguments.of(
+            new Entry[] {values, new Entry("a_scale_inv", DataType.F32, List.of(2, 2))},
+            "a_scale_inv has shape [2, 2]; expected [3, 2]"),
+        Arguments.of(
+            new Entry[] {values, new Entry("a_scale", DataType.F32, List.of(300, 2))},
+            "a_scale has shape [300, 2]; expected [300, 1]"),
+        Arguments.of(
+            new Entry[] {values, new Entry("a_scale_inv", DataType.F8_E4M3, List.of(3, 2))},
+            "expected F32, F16 or BF16"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("wrongScales")
+  void scalesThatDoNotFitAreRefused(Entry[] entries, String message) throws IOException {
+    writeTensors(entries);
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.matrix("a", 300, 200))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("model.safetensors")
+          .hasMessageContaining(message);
+    }
+  }
+
+  @Test
+  void aVectorOfEightBitsIsRefused() throws IOException {
+    writeTensors(new Entry("a", DataType.F8_E4M3, List.of(16)));
+
+    try (Weights weights = Weights.open(folder)) {
+      assertThatThrownBy(() -> weights.vector("a", 16))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("F8_E4M3[16] is a vector");
+    }
+  }
+
+  @Test
+  void namesTheFirstElementOfEightBitsThatIsNotANumber() throws IOException {
+    for (int place : new int[] {0, 1, 7, 8, 30}) {
+      for (int broken : new int[] {0x7f, 0xff}) {
+        byte[] data = new byte[31 + 4];
+        for (int i = 0; i < 31; i++) {
+          // The largest numbers too.
+          data[i] = (byte) (i % 2 == 0 ? 0x7e : 0xfe);
+        }
+        data[place] = (byte) broken;
+        write(
+            "model.safetensors",
+            "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[1,31],\"data_offsets\":[0,31]},"
+                + "\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[31,35]}}",
+            data);
+
+        try (Weights weights = Weights.open(folder)) {
+          assertThatThrownBy(() -> weights.matrix("a", 1, 31))
+              .isInstanceOf(ModelFormatException.class)
+              .hasMessageContaining("tensor a holds NaN or infinity at element " + place);
+        }
+      }
+    }
+  }
+
   private static String entry(String name, int begin, int end) {
     return "\""
         + name
@@ -272,7 +398,7 @@ class WeightsTest {
         Arguments.of("{\"__metadata__\":7}", "__metadata__"),
         Arguments.of("{\"__metadata__\":{\"x\":{}}}", "__metadata__"),
         Arguments.of(tensor("\"F32\"", "[4]", "[0,16]") + "x", "header"),
-        Arguments.of(tensor("\"F8_E4M3\"", "[16]", "[0,16]"), "F8_E4M3"),
+        Arguments.of(tensor("\"F8_E5M2\"", "[16]", "[0,16]"), "F8_E5M2"),
         Arguments.of(tensor("7", "[16]", "[0,16]"), "tensor a"),
         Arguments.of(tensor("null", "[4]", "[0,16]"), "tensor a"),
         Arguments.of(tensor("\"F32\"", "[3]", "[0,16]"), "tensor a"),

@@ -91,8 +91,13 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight uploadMatrix(List<MatrixSource> parts) {
+  public Weight uploadLinear(List<MatrixSource> parts) {
     return new CpuWeight(memory, parts);
+  }
+
+  @Override
+  public Weight uploadMatrix(MatrixSource source) {
+    return new CpuWeight(memory, List.of(source));
   }
 
   @Override

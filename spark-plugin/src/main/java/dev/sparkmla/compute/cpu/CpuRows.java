@@ -6,7 +6,9 @@ import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight.RowRange;
 import dev.sparkmla.compute.WeightFormat;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -18,6 +20,7 @@ final class CpuRows {
   private final int count;
   private final int columns;
   private final WeightFormat format;
+  private final Optional<CpuScales> scales;
   private final HostBuffer buffer;
 
   /**
@@ -32,6 +35,7 @@ final class CpuRows {
     this.count = count;
     this.columns = source.columns();
     this.format = source.format();
+    this.scales = CpuScales.of(source, sourceRow);
     this.buffer = memory.take(count * rowBytes(source), source.values().toString());
     try {
       load(source.values(), sourceRow);
@@ -44,6 +48,7 @@ final class CpuRows {
   /** Bytes that a row of a matrix takes here. */
   static long rowBytes(MatrixSource source) {
     return switch (source.format()) {
+      case FLOAT8_BLOCKS, FLOAT8_ROWS -> source.columns();
       case BFLOAT16 -> (long) source.columns() * Short.BYTES;
       case FLOAT32 -> (long) source.columns() * Float.BYTES;
     };
@@ -54,6 +59,10 @@ final class CpuRows {
     int at = 0;
     for (ByteBuffer slice : values.slices(sourceRow * rowBytes, count * rowBytes)) {
       switch (format) {
+        case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
+          buffer.view().put(at, slice, 0, slice.capacity());
+          at += slice.capacity();
+        }
         case BFLOAT16 -> {
           ShortBuffer shorts = slice.asShortBuffer();
           buffer.shorts().put(at, shorts, 0, shorts.capacity());
@@ -75,16 +84,7 @@ final class CpuRows {
 
   /** Copies one of the weight's rows into {@code to[0 ..]}. */
   void read(int row, float[] to) {
-    int at = (row - first) * columns;
-    switch (format) {
-      case BFLOAT16 -> {
-        ShortBuffer shorts = buffer.shorts();
-        for (int i = 0; i < columns; i++) {
-          to[i] = Float.intBitsToFloat(shorts.get(at + i) << 16);
-        }
-      }
-      case FLOAT32 -> buffer.floats().get(at, to, 0, columns);
-    }
+    widen(row - first, 1, FloatBuffer.wrap(to), 0);
   }
 
   boolean isFloat32() {
@@ -102,15 +102,32 @@ final class CpuRows {
    */
   void widen(int begin, int end, HostBuffer to) {
     int from = Math.max(begin, first);
-    int elements = (Math.min(end, first + count) - from) * columns;
-    if (elements <= 0) {
+    int rows = Math.min(end, first + count) - from;
+    if (rows <= 0) {
       return;
     }
-    int source = (from - first) * columns;
     int target = (from - begin) * columns;
+    if (format == WeightFormat.BFLOAT16) {
+      // The hot loop of most models, in the form that is fastest over memory outside the heap.
+      BFloat16.widen(buffer.view(), (from - first) * columns, to.view(), target, rows * columns);
+    } else {
+      widen(from - first, rows, to.floats(), target);
+    }
+  }
+
+  /** Writes rows from the {@code row}-th of these on as float32 to {@code to[target ..]}. */
+  private void widen(int row, int rows, FloatBuffer to, int target) {
+    int source = row * columns;
     switch (format) {
-      case BFLOAT16 -> BFloat16.widen(buffer.view(), source, to.view(), target, elements);
-      case FLOAT32 -> to.floats().put(target, buffer.floats(), source, elements);
+      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+          scales.orElseThrow().dequantize(buffer.view(), row, rows, to, target);
+      case BFLOAT16 -> {
+        ShortBuffer shorts = buffer.shorts();
+        for (int i = 0; i < rows * columns; i++) {
+          to.put(target + i, Float.intBitsToFloat(shorts.get(source + i) << 16));
+        }
+      }
+      case FLOAT32 -> to.put(target, buffer.floats(), source, rows * columns);
     }
   }
 

@@ -10,7 +10,6 @@ import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
-import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.SampledTokens;
@@ -19,7 +18,6 @@ import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
-import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
@@ -31,22 +29,22 @@ import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Computes on one Hopper GPU. Weights are bf16 (vectors float32), GEMMs take bf16 and add in
- * float32, the residual stream, router logits and logits are float32. Everything is enqueued on one
- * stream; a step that only decodes is padded to the next bucket and, from its second time on,
- * replayed as one graph.
+ * Computes on one Hopper GPU. Weights are bf16 or 8 bits with scales (vectors float32), GEMMs take
+ * bf16, or 8 bits that it is quantized to, and add in float32, the residual stream, router logits
+ * and logits are float32. Everything is enqueued on one stream; a step that only decodes is padded
+ * to the next bucket and, from its second time on, replayed as one graph.
  *
  * <p>Any number of instances may be open in a process, one or more for each device. What belongs to
  * the device is owned by {@link CudaDevice}; here are the operations over it.
  */
 public final class CudaBackend implements ComputeBackend {
   private final CudaDevice device;
+  private final WeightUpload upload;
 
   /**
    * Opens a device.
@@ -57,6 +55,7 @@ public final class CudaBackend implements ComputeBackend {
    */
   public CudaBackend(GpuDevice device) {
     this.device = new CudaDevice(device);
+    this.upload = new WeightUpload(this.device);
   }
 
   @Override
@@ -90,108 +89,23 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight uploadMatrix(List<MatrixSource> parts) {
-    int rowCount = MatrixSource.stackedRows(parts);
-    Resources loaded = new Resources();
-    try {
-      List<CudaRows> ranges = new ArrayList<>();
-      int first = 0;
-      for (List<MatrixSource> alike : byFormat(parts)) {
-        CudaRows range = loaded.own(load(alike, first));
-        ranges.add(range);
-        first += range.range().count();
-      }
-      return new CudaWeight(ranges, rowCount, parts.get(0).columns());
-    } catch (RuntimeException | Error e) {
-      loaded.closeAfter(e);
-      throw e;
-    }
+  public Weight uploadLinear(List<MatrixSource> parts) {
+    return upload.linear(parts);
   }
 
-  /** Neighbours that the device holds in one format, together. */
-  private static List<List<MatrixSource>> byFormat(List<MatrixSource> parts) {
-    List<List<MatrixSource>> runs = new ArrayList<>();
-    for (MatrixSource part : parts) {
-      List<MatrixSource> last = runs.isEmpty() ? List.of() : runs.get(runs.size() - 1);
-      if (last.isEmpty() || CudaRows.held(last.get(0)) != CudaRows.held(part)) {
-        last = new ArrayList<>();
-        runs.add(last);
-      }
-      last.add(part);
-    }
-    return runs;
-  }
-
-  /** Matrices of one format, one below the other, from the weight's row {@code first} on. */
-  private CudaRows load(List<MatrixSource> parts, int first) {
-    WeightFormat format = CudaRows.held(parts.get(0));
-    int count = MatrixSource.stackedRows(parts);
-    int columns = parts.get(0).columns();
-    DeviceBuffer buffer =
-        load(
-            parts.stream().map(MatrixSource::values).toList(),
-            CudaRows.type(format),
-            (long) count * columns);
-    return new CudaRows(buffer, new Weight.RowRange(first, count, format), columns);
+  @Override
+  public Weight uploadMatrix(MatrixSource source) {
+    return upload.matrix(source);
   }
 
   @Override
   public WeightVector uploadVector(List<Tensor> parts) {
-    int size = Tensor.joinedSize(parts);
-    return new CudaVector(load(parts, ElementType.FLOAT32, size), size);
-  }
-
-  /** A buffer of tensors one after the other, {@code elements} in all. */
-  private DeviceBuffer load(List<Tensor> tensors, ElementType type, long elements) {
-    DeviceBuffer buffer = device.allocate(tensors.get(0).toString(), elements * type.bytes());
-    try {
-      load(tensors, type, buffer, 0);
-      return buffer;
-    } catch (RuntimeException | Error e) {
-      buffer.close();
-      throw e;
-    }
-  }
-
-  private void load(List<Tensor> tensors, ElementType type, DeviceBuffer to, long offset) {
-    device.guarded(
-        "loading " + tensors.get(0),
-        () -> {
-          long at = offset;
-          for (Tensor tensor : tensors) {
-            device.loader.load(tensor, type, to, at);
-            at += tensor.elements() * type.bytes();
-          }
-        });
+    return upload.vector(parts);
   }
 
   @Override
-  public ExpertWeights uploadExperts(List<GatedSource> sources) {
-    int hidden = sources.get(0).hidden();
-    int width = sources.get(0).width();
-    long each = (long) hidden * width * ElementType.BFLOAT16.bytes();
-    String name = sources.get(0).gate().name() + " and all experts beside it";
-    DeviceBuffer gateUp = device.allocate(name, 2 * each * sources.size());
-    DeviceBuffer down = null;
-    try {
-      down = device.allocate(name, each * sources.size());
-      for (int i = 0; i < sources.size(); i++) {
-        GatedSource source = sources.get(i);
-        load(
-            List.of(source.gate().values(), source.up().values()),
-            ElementType.BFLOAT16,
-            gateUp,
-            2 * each * i);
-        load(List.of(source.down().values()), ElementType.BFLOAT16, down, each * i);
-      }
-      return new CudaExperts(gateUp, down, sources.size(), hidden, width);
-    } catch (RuntimeException | Error e) {
-      gateUp.close();
-      if (down != null) {
-        down.close();
-      }
-      throw e;
-    }
+  public ExpertWeights uploadExperts(List<GatedSource> experts) {
+    return upload.experts(experts);
   }
 
   @Override
@@ -265,20 +179,41 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    for (CudaRows part : CudaWeight.of(weight).parts()) {
-      device.gemm.multiply(
-          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), device.stream);
-    }
+    multiply(in, weight, false, out);
     addBias(bias, out);
   }
 
   @Override
   public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    for (CudaRows part : CudaWeight.of(weight).parts()) {
-      device.gemm.multiplyAdd(
-          CudaActivation.of(in).tensor(), part.matrix(), outputs(part, out), device.stream);
-    }
+    multiply(in, weight, true, out);
     addBias(bias, out);
+  }
+
+  /** The GEMMs of a weight's ranges; the input is quantized once for all that take it so. */
+  private void multiply(Activation in, Weight weight, boolean add, Activation out) {
+    List<CudaRows> parts = CudaWeight.of(weight).parts();
+    DeviceTensor input = CudaActivation.of(in).tensor();
+    try (QuantizedInput quantized = new QuantizedInput(device, input)) {
+      for (CudaRows part : parts) {
+        DeviceTensor result = outputs(part, out);
+        switch (part.range().format()) {
+          case FLOAT32, BFLOAT16 -> {
+            if (add) {
+              device.gemm.multiplyAdd(input, part.matrix(), result, device.stream);
+            } else {
+              device.gemm.multiply(input, part.matrix(), result, device.stream);
+            }
+          }
+          case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
+            if (add) {
+              device.float8Gemm.multiplyAdd(quantized.rows(), part.float8(), result, device.stream);
+            } else {
+              device.float8Gemm.multiply(quantized.rows(), part.float8(), result, device.stream);
+            }
+          }
+        }
+      }
+    }
   }
 
   /** The columns of a result that a weight's rows give. */
@@ -415,17 +350,32 @@ public final class CudaBackend implements ComputeBackend {
     try (Arena.Block block = device.arena.take(bytes);
         DeviceBuffer workspace =
             DeviceBuffer.borrow(device.context, block.buffer().address() + block.offset(), bytes)) {
-      device.experts.add(
-          shape,
-          CudaActivation.of(in).tensor(),
-          Optional.of(chosen.plan().validRows()),
-          chosen.ids(),
-          chosen.weights(),
-          matrices.gateUp(),
-          matrices.down(),
-          workspace,
-          CudaActivation.of(out).tensor(),
-          device.stream);
+      switch (matrices.format()) {
+        case FLOAT32, BFLOAT16 ->
+            device.experts.add(
+                shape,
+                CudaActivation.of(in).tensor(),
+                Optional.of(chosen.plan().validRows()),
+                chosen.ids(),
+                chosen.weights(),
+                matrices.gateUp(),
+                matrices.down(),
+                workspace,
+                CudaActivation.of(out).tensor(),
+                device.stream);
+        case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+            device.experts.add(
+                shape,
+                CudaActivation.of(in).tensor(),
+                Optional.of(chosen.plan().validRows()),
+                chosen.ids(),
+                chosen.weights(),
+                matrices.float8GateUp(),
+                matrices.float8Down(),
+                workspace,
+                CudaActivation.of(out).tensor(),
+                device.stream);
+      }
     }
   }
 

@@ -13,6 +13,8 @@ import dev.sparkmla.cuda.CudaFatalException;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.Experts;
+import dev.sparkmla.cuda.Float8Gemm;
+import dev.sparkmla.cuda.Float8Operations;
 import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.PinnedBuffer;
@@ -36,6 +38,8 @@ final class CudaDevice implements AutoCloseable {
   final CudaContext context;
   final CudaStream stream;
   final Gemm gemm;
+  final Float8Gemm float8Gemm;
+  final Float8Operations float8;
   final RowOperations rows;
   final Router router;
   final Experts experts;
@@ -60,6 +64,8 @@ final class CudaDevice implements AutoCloseable {
       context = owned.own(CudaContext.open(device));
       stream = owned.own(context.newStream());
       gemm = owned.own(Gemm.open(context));
+      float8Gemm = Float8Gemm.on(context);
+      float8 = Float8Operations.on(context);
       rows = RowOperations.on(context);
       router = Router.on(context);
       experts = Experts.on(context);

@@ -1,19 +1,20 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.ExpertWeights;
-import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.cuda.DeviceTensor;
-import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.Float8Weights;
 
-/** The stacked matrices of a layer's experts, bf16. */
+/** The stacked matrices of a layer's experts, all of one format. */
 final class CudaExperts implements ExpertWeights {
-  private final DeviceBuffer gateUp;
-  private final DeviceBuffer down;
+  private final WeightMemory gateUp;
+  private final WeightMemory down;
   private final int experts;
   private final int hidden;
   private final int width;
 
-  CudaExperts(DeviceBuffer gateUp, DeviceBuffer down, int experts, int hidden, int width) {
+  /** Owns both memories. */
+  CudaExperts(WeightMemory gateUp, WeightMemory down, int experts, int hidden, int width) {
     this.gateUp = gateUp;
     this.down = down;
     this.experts = experts;
@@ -21,12 +22,28 @@ final class CudaExperts implements ExpertWeights {
     this.width = width;
   }
 
-  DeviceTensor gateUp() {
-    return gateUp.tensor(ElementType.BFLOAT16, experts, 2L * width, hidden);
+  WeightFormat format() {
+    return gateUp.format();
   }
 
+  /** {@code [experts, 2 * width, hidden]}, bf16. */
+  DeviceTensor gateUp() {
+    return gateUp.tensor(experts, 2L * width, hidden);
+  }
+
+  /** {@code [experts, hidden, width]}, bf16. */
   DeviceTensor down() {
-    return down.tensor(ElementType.BFLOAT16, experts, hidden, width);
+    return down.tensor(experts, hidden, width);
+  }
+
+  /** {@link #gateUp} in 8 bits. */
+  Float8Weights float8GateUp() {
+    return gateUp.float8(experts, 2, width, hidden);
+  }
+
+  /** {@link #down} in 8 bits. */
+  Float8Weights float8Down() {
+    return down.float8(experts, 1, hidden, width);
   }
 
   @Override
@@ -40,7 +57,10 @@ final class CudaExperts implements ExpertWeights {
 
   @Override
   public void close() {
-    gateUp.close();
-    down.close();
+    try {
+      gateUp.close();
+    } finally {
+      down.close();
+    }
   }
 }

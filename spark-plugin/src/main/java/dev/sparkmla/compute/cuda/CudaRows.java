@@ -1,58 +1,46 @@
 package dev.sparkmla.compute.cuda;
 
-import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Weight.RowRange;
-import dev.sparkmla.compute.WeightFormat;
-import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.Float8Weights;
 
 /** Rows of a weight that lie one after the other on the device, in one format. */
 final class CudaRows implements AutoCloseable {
-  private final DeviceBuffer buffer;
+  private final WeightMemory memory;
   private final RowRange range;
   private final int columns;
 
-  CudaRows(DeviceBuffer buffer, RowRange range, int columns) {
-    this.buffer = buffer;
+  CudaRows(WeightMemory memory, RowRange range, int columns) {
+    this.memory = memory;
     this.range = range;
     this.columns = columns;
-  }
-
-  /** The format that the device holds a matrix in: its GEMMs take bf16. */
-  static WeightFormat held(MatrixSource source) {
-    return switch (source.format()) {
-      case BFLOAT16, FLOAT32 -> WeightFormat.BFLOAT16;
-    };
-  }
-
-  /** The type of the elements of a format. */
-  static ElementType type(WeightFormat format) {
-    return switch (format) {
-      case BFLOAT16 -> ElementType.BFLOAT16;
-      case FLOAT32 -> ElementType.FLOAT32;
-    };
   }
 
   RowRange range() {
     return range;
   }
 
-  /** {@code [rows of the range, columns]}. */
+  /** {@code [rows of the range, columns]}, of a format without scales. */
   DeviceTensor matrix() {
-    return buffer.tensor(type(range.format()), range.count(), columns);
+    return memory.tensor(range.count(), columns);
+  }
+
+  /** {@code [rows of the range, columns]}, of a format with scales. */
+  Float8Weights float8() {
+    return memory.float8(range.count(), columns);
   }
 
   /**
-   * Of each head's rows some.
+   * Of each head's rows some, of a format without scales.
    *
    * @return {@code [heads, count, columns]}
    */
   DeviceTensor heads(int heads, int first, int count) {
-    ElementType type = type(range.format());
+    ElementType type = WeightMemory.type(range.format());
     long each = range.count() / heads;
     return DeviceTensor.strided(
-        buffer,
+        memory.values(),
         (long) first * columns * type.bytes(),
         type,
         new long[] {heads, count, columns},
@@ -61,6 +49,6 @@ final class CudaRows implements AutoCloseable {
 
   @Override
   public void close() {
-    buffer.close();
+    memory.close();
   }
 }

@@ -52,6 +52,7 @@ final class WeightLoader implements AutoCloseable {
           case BF16 -> ElementType.BFLOAT16;
           case F16 -> ElementType.FLOAT16;
           case F32 -> ElementType.FLOAT32;
+          case F8_E4M3 -> ElementType.FLOAT8_E4M3;
         };
     for (long done = 0; done < tensor.bytes(); done += BUFFER_BYTES) {
       int size = (int) Math.min(BUFFER_BYTES, tensor.bytes() - done);

@@ -6,13 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.Float32;
+import dev.sparkmla.compute.Float8;
 import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight.RowRange;
 import dev.sparkmla.compute.WeightFormat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -44,7 +47,7 @@ class CpuWeightTest {
     }
     // Two windows, of which the second begins inside a row.
     int cut = bytes.capacity() / type.bytes() / 2 * type.bytes();
-    return new MatrixSource(
+    return MatrixSource.of(
         new Tensor(
             "w" + first,
             type,
@@ -66,6 +69,7 @@ class CpuWeightTest {
         int half = value == 0 ? 0 : (bits >>> 23 & 0xff) - 112 << 10 | bits >>> 13 & 0x3ff;
         bytes.putShort((short) (bits >>> 16 & 0x8000 | half));
       }
+      case F8_E4M3 -> throw new IllegalArgumentException("8 bits do not hold it");
     }
   }
 
@@ -135,7 +139,7 @@ class CpuWeightTest {
   void aRowPastABuffersSizeIsRefusedByName() {
     ByteBuffer window = ByteBuffer.allocate(1 << 20);
     MatrixSource source =
-        new MatrixSource(
+        MatrixSource.of(
             new Tensor(
                 "model.embed_tokens.weight",
                 DataType.BF16,
@@ -146,6 +150,68 @@ class CpuWeightTest {
         .isInstanceOf(ComputeException.class)
         .hasMessageContaining("tensor model.embed_tokens.weight BF16[2, 1073741824]")
         .hasMessageContaining("2147483648 bytes");
+  }
+
+  /** Every element is its number times its scale, whichever rows are read and however they lie. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3000, 1 << 20})
+  void quantizedMatricesAreReadWithTheirScales(int bufferBytes) {
+    List<MatrixSource> sources =
+        List.of(
+            RandomTensors.matrix("a", 300, 200, WeightFormat.FLOAT8_BLOCKS, 0.1f, 1),
+            RandomTensors.matrix("b", 5, 200, WeightFormat.BFLOAT16, 0.1f, 2),
+            RandomTensors.matrix("c", 131, 200, WeightFormat.FLOAT8_ROWS, 0.1f, 3),
+            RandomTensors.matrix("d", 129, 200, WeightFormat.FLOAT8_BLOCKS, 0.1f, 4));
+    float[] expected = new float[565 * 200];
+    int at = 0;
+    for (MatrixSource source : sources) {
+      for (int row = 0; row < source.rows(); row++) {
+        for (int column = 0; column < 200; column++) {
+          expected[at++] = element(source, row, column);
+        }
+      }
+    }
+
+    try (CpuWeight weight = new CpuWeight(memory, sources, bufferBytes)) {
+      Random random = new Random(bufferBytes);
+      for (int i = 0; i < 50; i++) {
+        int first = random.nextInt(weight.rows());
+        int count = 1 + random.nextInt(weight.rows() - first);
+        float[] panel = new float[count * 200];
+        weight.panel(first, count, scratch).get(panel);
+        assertThat(panel)
+            .as("%d rows from %d", count, first)
+            .isEqualTo(Arrays.copyOfRange(expected, first * 200, (first + count) * 200));
+        float[] row = new float[200];
+        weight.readRow(first, row);
+        assertThat(row).isEqualTo(Arrays.copyOfRange(expected, first * 200, (first + 1) * 200));
+      }
+    }
+  }
+
+  private static float element(MatrixSource source, int row, int column) {
+    ByteBuffer bytes =
+        source
+            .values()
+            .slices(((long) row * source.columns() + column) * bytes(source), bytes(source))
+            .get(0);
+    int columns = source.columns();
+    return switch (source.format()) {
+      case BFLOAT16 -> Float.intBitsToFloat(bytes.getShort(0) << 16);
+      case FLOAT32 -> bytes.getFloat(0);
+      case FLOAT8_ROWS -> (float) Float8.value(bytes.get(0)) * scale(source, row);
+      case FLOAT8_BLOCKS ->
+          (float) Float8.value(bytes.get(0))
+              * scale(source, row / 128 * ((columns + 127) / 128) + column / 128);
+    };
+  }
+
+  private static int bytes(MatrixSource source) {
+    return source.values().type().bytes();
+  }
+
+  private static float scale(MatrixSource source, int index) {
+    return source.scales().orElseThrow().slices(4L * index, 4).get(0).getFloat(0);
   }
 
   @Test
@@ -162,7 +228,7 @@ class CpuWeightTest {
   void vectorsAreJoinedAsFloat32() {
     List<Tensor> parts = new ArrayList<>();
     float[] expected = new float[24];
-    for (DataType type : DataType.values()) {
+    for (DataType type : List.of(DataType.F32, DataType.F16, DataType.BF16)) {
       Tensor values = matrix(type, parts.size(), 1, 8).values();
       System.arraycopy(expected(parts.size(), 1, 8), 0, expected, 8 * parts.size(), 8);
       parts.add(new Tensor("v", type, List.of(8), values.slices(0, values.bytes())));

@@ -117,13 +117,18 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
-  public Weight uploadMatrix(List<MatrixSource> parts) {
+  public Weight uploadLinear(List<MatrixSource> parts) {
     return new DryWeight(MatrixSource.stackedRows(parts), parts.get(0).columns());
   }
 
   @Override
   public WeightVector uploadVector(List<Tensor> parts) {
     return new DryVector(Tensor.joinedSize(parts));
+  }
+
+  @Override
+  public Weight uploadMatrix(MatrixSource source) {
+    return new DryWeight(source.rows(), source.columns());
   }
 
   @Override

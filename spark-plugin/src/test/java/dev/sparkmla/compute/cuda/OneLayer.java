@@ -65,7 +65,7 @@ final class OneLayer implements AutoCloseable {
 
   OneLayer(ComputeBackend backend, int cacheBlocks) {
     this.backend = backend;
-    table = owned.own(backend.uploadMatrix(List.of(embedding())));
+    table = owned.own(backend.uploadMatrix(embedding()));
     gain = vector(HIDDEN, 1);
     down = matrix(SHAPE.queryWidth() + CACHE.width(), HIDDEN, 2);
     latentGain = vector(CACHE.latent(), 3);
@@ -96,7 +96,7 @@ final class OneLayer implements AutoCloseable {
       float value = i / HIDDEN == NAN_TOKEN ? Float.NaN : (float) random.nextGaussian();
       elements.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
     }
-    return new MatrixSource(
+    return MatrixSource.of(
         new Tensor(
             "embedding", DataType.BF16, List.of(VOCABULARY, HIDDEN), List.of(elements.flip())));
   }
@@ -107,7 +107,7 @@ final class OneLayer implements AutoCloseable {
   }
 
   private Weight matrix(int rows, int columns, int seed) {
-    return owned.own(backend.uploadMatrix(List.of(random(rows, columns, seed))));
+    return owned.own(backend.uploadMatrix(random(rows, columns, seed)));
   }
 
   private WeightVector vector(int size, int seed) {

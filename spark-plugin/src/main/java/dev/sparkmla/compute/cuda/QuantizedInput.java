@@ -1,0 +1,46 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.Float8Rows;
+import java.util.Optional;
+
+/**
+ * A GEMM's input in 8 bits, quantized when it is first asked for. It lives in the arena, so it is
+ * closed before what was taken there earlier.
+ */
+final class QuantizedInput implements AutoCloseable {
+  private final CudaDevice device;
+  private final DeviceTensor input;
+  private Optional<Arena.Block> block = Optional.empty();
+
+  /**
+   * Takes nothing yet.
+   *
+   * @param input bf16 {@code [rows, columns]}
+   */
+  QuantizedInput(CudaDevice device, DeviceTensor input) {
+    this.device = device;
+    this.input = input;
+  }
+
+  /** The rows and their scales. */
+  Float8Rows rows() {
+    long rows = input.dimension(0);
+    long columns = input.dimension(1);
+    boolean first = block.isEmpty();
+    if (first) {
+      block = Optional.of(device.arena.take(Float8Rows.bytes(rows, columns)));
+    }
+    Arena.Block memory = block.get();
+    Float8Rows quantized = Float8Rows.in(memory.buffer(), memory.offset(), rows, columns);
+    if (first) {
+      device.float8.quantize(input, quantized, device.stream);
+    }
+    return quantized;
+  }
+
+  @Override
+  public void close() {
+    block.ifPresent(Arena.Block::close);
+  }
+}

@@ -1,0 +1,138 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.Resources;
+import dev.sparkmla.compute.WeightFormat;
+import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.Float8Scaling;
+import dev.sparkmla.cuda.Float8Weights;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
+
+/**
+ * The device's memory of matrices of one format and one width: their values one after the other,
+ * and their scales likewise where the format has some. It owns the memory.
+ */
+final class WeightMemory implements AutoCloseable {
+  private final Resources owned = new Resources();
+  private final WeightFormat format;
+  private final DeviceBuffer values;
+  private final Optional<DeviceBuffer> scales;
+
+  /**
+   * Takes memory for matrices.
+   *
+   * @param format the format that they are held in
+   * @param allocate from what for and how many bytes
+   */
+  WeightMemory(
+      WeightFormat format,
+      List<MatrixSource> matrices,
+      BiFunction<String, Long, DeviceBuffer> allocate) {
+    this.format = format;
+    String name = matrices.get(0).values().toString();
+    long elements = matrices.stream().mapToLong(matrix -> matrix.values().elements()).sum();
+    long scaleElements = matrices.stream().mapToLong(this::scaleElements).sum();
+    try {
+      values = owned.own(allocate.apply(name, elements * type(format).bytes()));
+      scales =
+          scaleElements == 0
+              ? Optional.empty()
+              : Optional.of(
+                  owned.own(
+                      allocate.apply(
+                          "scales of " + name, scaleElements * ElementType.FLOAT32.bytes())));
+    } catch (RuntimeException | Error e) {
+      owned.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /** Scales that a matrix has here. */
+  long scaleElements(MatrixSource matrix) {
+    return MatrixSource.scaleShape(format, matrix.rows(), matrix.columns()).stream()
+        .mapToLong(size -> size)
+        .reduce((a, b) -> a * b)
+        .orElse(0);
+  }
+
+  /** The type of the elements of a format. */
+  static ElementType type(WeightFormat format) {
+    return switch (format) {
+      case BFLOAT16 -> ElementType.BFLOAT16;
+      case FLOAT32 -> ElementType.FLOAT32;
+      case FLOAT8_BLOCKS, FLOAT8_ROWS -> ElementType.FLOAT8_E4M3;
+    };
+  }
+
+  WeightFormat format() {
+    return format;
+  }
+
+  DeviceBuffer values() {
+    return values;
+  }
+
+  /** The scales of a format that has some. */
+  DeviceBuffer scales() {
+    return scales.orElseThrow();
+  }
+
+  /** All values of a format without scales. */
+  DeviceTensor tensor(long... shape) {
+    return values.tensor(type(format), shape);
+  }
+
+  /** All of a matrix {@code [rows, columns]} of a format with scales. */
+  Float8Weights float8(long rows, long columns) {
+    DeviceTensor elements = values.tensor(ElementType.FLOAT8_E4M3, rows, columns);
+    return switch (format) {
+      case FLOAT8_BLOCKS ->
+          new Float8Weights(
+              elements,
+              scales()
+                  .tensor(
+                      ElementType.FLOAT32,
+                      Float8Weights.blocks(rows),
+                      Float8Weights.blocks(columns)),
+              Float8Scaling.BLOCK);
+      case FLOAT8_ROWS ->
+          new Float8Weights(
+              elements, scales().tensor(ElementType.FLOAT32, rows), Float8Scaling.CHANNEL);
+      case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
+    };
+  }
+
+  /**
+   * All of experts' matrices, each of {@code parts} parts of so many rows, in a format with scales.
+   */
+  Float8Weights float8(long experts, int parts, long rows, long columns) {
+    DeviceTensor elements = values.tensor(ElementType.FLOAT8_E4M3, experts, parts * rows, columns);
+    return switch (format) {
+      case FLOAT8_BLOCKS ->
+          new Float8Weights(
+              elements,
+              scales()
+                  .tensor(
+                      ElementType.FLOAT32,
+                      experts,
+                      parts * Float8Weights.blocks(rows),
+                      Float8Weights.blocks(columns)),
+              Float8Scaling.BLOCK);
+      case FLOAT8_ROWS ->
+          new Float8Weights(
+              elements,
+              scales().tensor(ElementType.FLOAT32, experts, parts * rows),
+              Float8Scaling.CHANNEL);
+      case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
+    };
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
