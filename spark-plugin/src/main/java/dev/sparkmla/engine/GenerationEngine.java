@@ -70,8 +70,8 @@ public final class GenerationEngine implements AutoCloseable {
   }
 
   /**
-   * Loads a model folder and starts an engine over it. If loading fails, everything loaded so far is
-   * freed.
+   * Loads a model folder and starts an engine over it. If loading fails, everything loaded so far
+   * is freed.
    *
    * @param folder stays the caller's, and must outlive the engine
    * @param backend computes; it stays the caller's, and must outlive the engine

@@ -48,9 +48,7 @@ final class PromptEncoder {
     }
   }
 
-  /**
-   * The ids of all prompts, in order; empty for a prompt whose texts alone are too long.
-   */
+  /** The ids of all prompts, in order; empty for a prompt whose texts alone are too long. */
   List<Optional<int[]>> encodeAll(List<PromptLayout> prompts) {
     Iterator<int[]> ids =
         tokenizer

@@ -31,8 +31,8 @@ import org.apache.spark.api.plugin.PluginContext;
  *
  * <p><b>Routing.</b> A batch goes to one engine as a whole. Batches whose first prompts begin alike
  * go to the same engine, whose cache then holds that beginning; but to the least busy engine where
- * that has more than {@link #SLACK} rows less to do. An engine that has failed gets
- * none. Which engine computes a row changes nothing in its result.
+ * that has more than {@link #SLACK} rows less to do. An engine that has failed gets none. Which
+ * engine computes a row changes nothing in its result.
  */
 final class Engines implements TextGenerator {
   /**
@@ -57,8 +57,8 @@ final class Engines implements TextGenerator {
    *
    * @param folder the model's; it stays the caller's, and must outlive the engines
    * @throws InvalidConfigurationException when the settings do not fit the executor or the model
-   * @throws GpuRefusedException when a GPU cannot be used, is claimed by another process, or has too
-   *     little memory for the model
+   * @throws GpuRefusedException when a GPU cannot be used, is claimed by another process, or has
+   *     too little memory for the model
    */
   static Engines open(MlaConf conf, ModelFolder folder, PluginContext context, GpuHost host) {
     boolean local = MlaPlugin.isLocal(context.conf());

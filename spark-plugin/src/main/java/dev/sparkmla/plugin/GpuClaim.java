@@ -192,8 +192,8 @@ final class GpuClaim implements AutoCloseable {
   }
 
   /**
-   * Keeps the GPU locked until this process ends. The process itself may claim it again; closing that
-   * claim does not unlock the GPU.
+   * Keeps the GPU locked until this process ends. The process itself may claim it again; closing
+   * that claim does not unlock the GPU.
    */
   void keep() {
     System.setProperty(RECORD + device.uuidText(), KEPT);

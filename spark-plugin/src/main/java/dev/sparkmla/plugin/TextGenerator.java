@@ -14,8 +14,8 @@ import java.util.concurrent.CompletableFuture;
 public interface TextGenerator extends AutoCloseable {
   /**
    * Takes a batch and returns at once. From this call on the batch is the generator's; the results
-   * are the caller's once the future is completed with them. Cancelling the
-   * future frees what the rows hold.
+   * are the caller's once the future is completed with them. Cancelling the future frees what the
+   * rows hold.
    *
    * @return completed with a result for every row, a bad one's holds its error; exceptionally when
    *     the engine itself has failed

@@ -24,12 +24,12 @@ import org.apache.spark.util.TaskInterruptListener;
  * One task's rows, each joined with its result, in input order.
  *
  * <p><b>Flow.</b> Rows are copied and their arguments written into a request batch; a full one is
- * handed to the engine. A bounded number of batches is in the engine at once: when it is reached, no
- * further row is read until the results of the oldest batch have been passed on.
+ * handed to the engine. A bounded number of batches is in the engine at once: when it is reached,
+ * no further row is read until the results of the oldest batch have been passed on.
  *
  * <p><b>Ownership.</b> The task owns the request batch that it fills, until it hands it over, and
- * the result batch whose rows it passes on. Every batch has an allocator of its own, so that
- * the task's end waits for nothing: it cancels what is in flight, and the engine frees what it holds
+ * the result batch whose rows it passes on. Every batch has an allocator of its own, so that the
+ * task's end waits for nothing: it cancels what is in flight, and the engine frees what it holds
  * for it. Results that had come before they could be cancelled are the task's, which closes them.
  *
  * <p><b>Threads.</b> The task's thread runs it. When the task is killed, another thread cancels

@@ -232,8 +232,7 @@ final class TokenizerComponents {
       throw wrong(field, items, "a list");
     }
     for (JsonNode item : items) {
-      JsonNode kind =
-          item.has("SpecialToken") ? item.get("SpecialToken") : item.path("Sequence");
+      JsonNode kind = item.has("SpecialToken") ? item.get("SpecialToken") : item.path("Sequence");
       String id = text(field, kind.path("id"));
       boolean found = item.has("SpecialToken") ? tokens.has(id) : sequences.contains(id);
       if (item.size() != 1 || !found || !kind.path("type_id").isInt()) {

@@ -295,7 +295,9 @@ class TokenizerTest {
     }
     Files.writeString(temporary.resolve("tokenizer.json"), json.toString());
     ChatTemplate template = TextFolder.template(FOLDER).orElseThrow();
-    String[] fragments = {"<|end|>", "<think>", "<|tool|>", "<|user|>", "\uD83D", "river ", "\n", ""};
+    String[] fragments = {
+      "<|end|>", "<think>", "<|tool|>", "<|user|>", "\uD83D", "river ", "\n", ""
+    };
     Random random = new Random(seed);
     try (Tokenizer opened = TextFolder.tokenizer(temporary)) {
       List<GuardedPrompt> prompts = new ArrayList<>();

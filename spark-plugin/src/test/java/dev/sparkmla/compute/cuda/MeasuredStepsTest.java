@@ -34,12 +34,13 @@ class MeasuredStepsTest {
   })
   void noStepWithinTheLimitsMakesTheArenaGrow(
       ModelShapes shapes, int tokens, int sequences, int positions) {
-    noStepMakesTheArenaGrow(shapes.config(2, positions), new StepLimits(tokens, sequences, positions));
+    noStepMakesTheArenaGrow(
+        shapes.config(2, positions), new StepLimits(tokens, sequences, positions));
   }
 
   /**
-   * A step that only decodes is padded to a bucket, and experts take memory for every padded row. In
-   * a model with many experts a token and few logits, no other step takes as much.
+   * A step that only decodes is padded to a bucket, and experts take memory for every padded row.
+   * In a model with many experts a token and few logits, no other step takes as much.
    */
   @ParameterizedTest
   @CsvSource({"66, 65", "18, 17", "260, 257"})
