@@ -3,8 +3,8 @@ package dev.sparkmla.kvcache;
 import java.util.Arrays;
 
 /**
- * The blocks of one paged cache: hands them out, counts their references, and keeps blocks
- * without references that the index knows until their room is needed.
+ * The blocks of one paged cache: hands them out, counts their references, and keeps blocks without
+ * references that the index knows until their room is needed.
  *
  * <p>Not thread-safe; see the package's description for the states of a block.
  */
