@@ -64,6 +64,8 @@ class MeasuredStepsTest {
             config.tiedEmbedding(),
             config.contextWindow(),
             config.rope(),
+            config.queryGrowth(),
+            config.scales(),
             Optional.of(
                 new ModelConfig.Experts(
                     new RouterPolicy(RouterPolicy.Method.SOFTMAX_GREEDY, 64, 32, 1, 1, false, 1),
