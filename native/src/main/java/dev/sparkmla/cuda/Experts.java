@@ -15,8 +15,10 @@ import java.util.Optional;
  * <p>Only the device knows how many tokens each expert gets: a call only enqueues work on its
  * stream, neither allocates nor waits, and may be captured into a {@link CudaGraph}. Dot products
  * accumulate in float32; the activation and each expert's result are rounded to bfloat16, the sum
- * over experts is float32 in the order of {@code ids}. The same input gives bit-identical output,
- * and a row's output does not depend on the other rows.
+ * over experts is float32 in the order of {@code ids}. With FP8 weights, x and the activation are
+ * quantized as {@link Float8Operations#quantize} does, the activation without rounding it to
+ * bfloat16 first, and dot products accumulate as {@link Float8Gemm}'s. The same input gives
+ * bit-identical output, and a row's output does not depend on the other rows.
  *
  * <p>Immutable and thread-safe; calls that share a workspace belong on one stream.
  */
@@ -75,19 +77,46 @@ public final class Experts extends DeviceKernels {
       DeviceBuffer workspace,
       DeviceTensor out,
       CudaStream stream) {
-    long[] fields = check(shape, x, validRows, ids, weights, gateUp, down, out);
+    add(check(shape, x, validRows, ids, weights, gateUp, down, out), shape, workspace, stream);
+  }
+
+  /**
+   * Enqueues the experts of one layer with FP8 weights; hidden and width are multiples of 16.
+   *
+   * @param gateUp float8_e4m3 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's.
+   *     In {@link Float8Scaling#BLOCK} up begins a new block: scales [experts, 2 · ceil(width /
+   *     128), ceil(hidden / 128)], the gate's first
+   * @param down float8_e4m3 [experts, hidden, width], contiguous, in the scaling of {@code gateUp}
+   * @see #add(ExpertsShape, DeviceTensor, Optional, DeviceTensor, DeviceTensor, DeviceTensor,
+   *     DeviceTensor, DeviceBuffer, DeviceTensor, CudaStream) the other parameters
+   */
+  public void add(
+      ExpertsShape shape,
+      DeviceTensor x,
+      Optional<DeviceTensor> validRows,
+      DeviceTensor ids,
+      DeviceTensor weights,
+      Float8Weights gateUp,
+      Float8Weights down,
+      DeviceBuffer workspace,
+      DeviceTensor out,
+      CudaStream stream) {
+    add(check(shape, x, validRows, ids, weights, gateUp, down, out), shape, workspace, stream);
+  }
+
+  private void add(long[] fields, ExpertsShape shape, DeviceBuffer workspace, CudaStream stream) {
     requireContext("workspace", workspace.context(), context);
     CudaArgumentException.require(
         workspace.address() % WORKSPACE_ALIGNMENT == 0,
         "workspace must start at a multiple of %d bytes, starts at 0x%x",
         WORKSPACE_ALIGNMENT,
         workspace.address());
-    long needed = workspaceBytes(shape, Math.toIntExact(x.dimension(0)));
+    long needed = workspaceBytes(shape, (int) fields[NativeExperts.ROWS]);
     CudaArgumentException.require(
         workspace.bytes() >= needed,
         "workspace must have %d bytes for %d rows, has %d",
         needed,
-        x.dimension(0),
+        fields[NativeExperts.ROWS],
         workspace.bytes());
     fields[NativeExperts.WORKSPACE] = workspace.address();
     fields[NativeExperts.WORKSPACE_BYTES] = workspace.bytes();
@@ -122,6 +151,47 @@ public final class Experts extends DeviceKernels {
       DeviceTensor gateUp,
       DeviceTensor down,
       DeviceTensor out) {
+    long[] fields = check(shape, x, validRows, ids, weights, out);
+    requireMatrices("gateUp", gateUp, shape.experts(), 2L * shape.width(), shape.hidden());
+    requireMatrices("down", down, shape.experts(), shape.hidden(), shape.width());
+    fields[NativeExperts.GATE_UP] = gateUp.address();
+    fields[NativeExperts.DOWN] = down.address();
+    return fields;
+  }
+
+  /** The same for FP8 weights. */
+  long[] check(
+      ExpertsShape shape,
+      DeviceTensor x,
+      Optional<DeviceTensor> validRows,
+      DeviceTensor ids,
+      DeviceTensor weights,
+      Float8Weights gateUp,
+      Float8Weights down,
+      DeviceTensor out) {
+    long[] fields = check(shape, x, validRows, ids, weights, out);
+    gateUp.requireExperts(context, "gateUp", shape.experts(), 2, shape.width(), shape.hidden());
+    down.requireExperts(context, "down", shape.experts(), 1, shape.hidden(), shape.width());
+    CudaArgumentException.require(
+        gateUp.scaling() == down.scaling(),
+        "gateUp and down must have the same scaling, have %s and %s",
+        gateUp.scaling(),
+        down.scaling());
+    fields[NativeExperts.SCALING] = NativeFloat8.code(gateUp.scaling());
+    fields[NativeExperts.GATE_UP] = gateUp.values().address();
+    fields[NativeExperts.GATE_UP_SCALES] = gateUp.scales().address();
+    fields[NativeExperts.DOWN] = down.values().address();
+    fields[NativeExperts.DOWN_SCALES] = down.scales().address();
+    return fields;
+  }
+
+  private long[] check(
+      ExpertsShape shape,
+      DeviceTensor x,
+      Optional<DeviceTensor> validRows,
+      DeviceTensor ids,
+      DeviceTensor weights,
+      DeviceTensor out) {
     long rows = x.dimension(0);
     shape.checkRows(rows);
     requireRows(context, "x", x, ElementType.BFLOAT16, rows, shape.hidden());
@@ -129,8 +199,6 @@ public final class Experts extends DeviceKernels {
     validRows.ifPresent(tensor -> requireArray(context, "validRows", tensor, ElementType.INT32, 1));
     requireArray(context, "ids", ids, ElementType.INT32, rows, shape.perToken());
     requireArray(context, "weights", weights, ElementType.FLOAT32, rows, shape.perToken());
-    requireMatrices("gateUp", gateUp, shape.experts(), 2L * shape.width(), shape.hidden());
-    requireMatrices("down", down, shape.experts(), shape.hidden(), shape.width());
 
     long[] fields = fields(shape, rows);
     fields[NativeExperts.VALID_ROWS] = validRows.map(DeviceTensor::address).orElse(0L);
@@ -138,8 +206,6 @@ public final class Experts extends DeviceKernels {
     fields[NativeExperts.X_STRIDE] = x.stride(0);
     fields[NativeExperts.IDS] = ids.address();
     fields[NativeExperts.WEIGHTS] = weights.address();
-    fields[NativeExperts.GATE_UP] = gateUp.address();
-    fields[NativeExperts.DOWN] = down.address();
     fields[NativeExperts.OUT] = out.address();
     fields[NativeExperts.OUT_STRIDE] = out.stride(0);
     return fields;

@@ -39,7 +39,10 @@ final class NativeExperts {
   static final int OUT_STRIDE = 22;
   static final int WORKSPACE = 23;
   static final int WORKSPACE_BYTES = 24;
-  static final int FIELD_COUNT = 25;
+  static final int SCALING = 25;
+  static final int GATE_UP_SCALES = 26;
+  static final int DOWN_SCALES = 27;
+  static final int FIELD_COUNT = 28;
 
   private NativeExperts() {}
 

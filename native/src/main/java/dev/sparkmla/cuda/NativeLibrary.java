@@ -7,8 +7,8 @@ import java.nio.file.Path;
 
 /**
  * The project's own shared library: loading it, and the meaning of its statuses. {@link
- * NativeDecode}, {@link NativePrefill}, {@link NativeExperts}, {@link NativeOperations} and {@link
- * NativeGemm} declare the functions in it.
+ * NativeDecode}, {@link NativePrefill}, {@link NativeExperts}, {@link NativeOperations}, {@link
+ * NativeFloat8} and {@link NativeGemm} declare the functions in it.
  *
  * <p>A function takes its arguments in one array of numbers, and its class names the place of each:
  * integers and addresses as they are, a float as its {@link Float#floatToRawIntBits}, a double as

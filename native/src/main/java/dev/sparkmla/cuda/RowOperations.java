@@ -207,8 +207,10 @@ public final class RowOperations extends DeviceKernels {
       case BFLOAT16 -> NativeOperations.BFLOAT16;
       case FLOAT32 -> NativeOperations.FLOAT32;
       case FLOAT16 -> NativeOperations.FLOAT16;
-      case INT32 ->
-          throw new CudaArgumentException("the operation is not built for int32, only for floats");
+      case FLOAT8_E4M3, INT32 ->
+          throw new CudaArgumentException(
+              "the operation is not built for %s, only for floats of 16 and 32 bits"
+                  .formatted(type));
     };
   }
 }

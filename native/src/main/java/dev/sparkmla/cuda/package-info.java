@@ -15,7 +15,9 @@
  *       dev.sparkmla.cuda.ElementOperations} (loading weights);
  *   <li>{@link dev.sparkmla.cuda.Router} and {@link dev.sparkmla.cuda.Experts} (mixtures of
  *       experts);
- *   <li>{@link dev.sparkmla.cuda.Gemm} (dense GEMMs through cuBLASLt).
+ *   <li>{@link dev.sparkmla.cuda.Gemm} (dense GEMMs through cuBLASLt);
+ *   <li>{@link dev.sparkmla.cuda.Float8Gemm} and {@link dev.sparkmla.cuda.Float8Operations} (GEMMs
+ *       with FP8 weights, and conversion from and to FP8).
  * </ul>
  *
  * Spark, models and scheduling do not belong here. Start with {@link dev.sparkmla.cuda.MlaDecode}.

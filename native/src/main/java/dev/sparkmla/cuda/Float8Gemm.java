@@ -1,0 +1,79 @@
+package dev.sparkmla.cuda;
+
+import static dev.sparkmla.cuda.TensorChecks.requireCount;
+import static dev.sparkmla.cuda.TensorChecks.requireRows;
+
+/**
+ * Dense GEMMs with FP8 weights: c = a · bᵀ, a quantized by {@link Float8Operations#quantize}. The
+ * tensor cores multiply e4m3 values; every 128 columns of k their sums are multiplied by the scales
+ * and added up in float32 (DeepSeek-V3, arXiv:2412.19437, section 3.3.2), in the order of k. Scales
+ * of {@link Float8Scaling#CHANNEL} multiply the whole sum.
+ *
+ * <p>A row's result is the same, bit for bit, whatever the other rows are and however many. A call
+ * only enqueues work on its stream, needs no workspace and may be captured into a graph.
+ *
+ * <p>Immutable and thread-safe.
+ */
+public final class Float8Gemm extends DeviceKernels {
+  Float8Gemm(CudaContext context) {
+    super(context);
+  }
+
+  /** The GEMM of a device that {@link CudaContext#requireKernels} accepts. */
+  public static Float8Gemm on(CudaContext context) {
+    return new Float8Gemm(context.requireKernels());
+  }
+
+  /**
+   * Enqueues c = a · bᵀ.
+   *
+   * @param a m rows of k columns
+   * @param b one matrix [n, k], n a multiple of 8
+   * @param c gets bfloat16 or float32 [m, n], rows contiguous and at multiples of 16 bytes
+   * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
+   */
+  public void multiply(Float8Rows a, Float8Weights b, DeviceTensor c, CudaStream stream) {
+    run(a, b, c, false, stream);
+  }
+
+  /** Enqueues c += a · bᵀ, c float32; else as {@link #multiply}. */
+  public void multiplyAdd(Float8Rows a, Float8Weights b, DeviceTensor c, CudaStream stream) {
+    CudaArgumentException.require(
+        c.type() == ElementType.FLOAT32, "c must be float32 to be added to, is %s", c);
+    run(a, b, c, true, stream);
+  }
+
+  private void run(Float8Rows a, Float8Weights b, DeviceTensor c, boolean add, CudaStream stream) {
+    CudaArgumentException.require(
+        c.type() == ElementType.BFLOAT16 || c.type() == ElementType.FLOAT32,
+        "c must be bfloat16 or float32, is %s",
+        c);
+    CudaArgumentException.require(
+        c.rank() == 2 && a.values().rank() == 2,
+        "a GEMM of %s gives %s, not of two matrices a third",
+        a.values(),
+        c);
+    long m = c.dimension(0);
+    long n = c.dimension(1);
+    long k = a.values().dimension(1);
+    CudaArgumentException.require(n % 8 == 0, "n must be a multiple of 8, is %d", n);
+    a.require(context, "a", m, k);
+    b.requireMatrix(context, "b", n, k);
+    requireRows(context, "c", c, c.type(), m, n);
+    long[] fields = new long[NativeFloat8.FIELD_COUNT];
+    fields[NativeFloat8.M] = requireCount("m", m);
+    fields[NativeFloat8.N] = requireCount("n", n);
+    fields[NativeFloat8.K] = requireCount("k", k);
+    fields[NativeFloat8.ADD] = add ? 1 : 0;
+    fields[NativeFloat8.IN] = a.values().address();
+    fields[NativeFloat8.IN_STRIDE] = a.values().stride(0);
+    fields[NativeFloat8.IN_SCALES] = a.scales().address();
+    fields[NativeFloat8.IN_SCALES_STRIDE] = a.scales().stride(0);
+    NativeFloat8.putWeights(fields, b);
+    fields[NativeFloat8.OUT_TYPE] = RowOperations.code(c.type());
+    fields[NativeFloat8.OUT] = c.address();
+    fields[NativeFloat8.OUT_STRIDE] = c.stride(0);
+    enqueue("spark_mla_float8_gemm", NativeFloat8::gemm, fields, stream);
+  }
+}
