@@ -1,7 +1,8 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// wgmma, Hopper's matrix multiply-accumulate of a warpgroup, for bf16 operands and float32 accumulators: m64nNk16
-// for each N that a kernel here uses, chosen by the size of the accumulator (N / 2 in a thread).
+// wgmma, Hopper's matrix multiply-accumulate of a warpgroup, for bf16 operands (m64nNk16) or e4m3 ones
+// (m64nNk32) and float32 accumulators, for each N that a kernel here uses, chosen by the size of the
+// accumulator (N / 2 in a thread).
 // A suffix says where the left operand lives (ss: shared memory, rs: registers), and t that the
 // right one is stored row by row along K (MN-major), as values are.
 #pragma once
@@ -112,6 +113,22 @@ SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 256, 128, 129, 130)
 SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 128, 64, 65, 66)
 SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
 
+// d = a b of e4m3 values, added to d unless `accumulate` is 0. The tensor cores keep about 14 bits of
+// such sums: callers add them up in float32 registers every 128 columns.
+#define SPARK_MLA_WGMMA_SS_E4M3(n, count, place_b, place_accumulate)                              \
+  __device__ __forceinline__ void wgmma_ss_e4m3(float (&d)[count], uint64_t a, uint64_t b,        \
+                                                int accumulate) {                                 \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #place_accumulate ", 0;\n"                  \
+                 "wgmma.mma_async.sync.aligned.m64n" #n "k32.f32.e4m3.e4m3 "                      \
+                 "{" SPARK_MLA_PLACES_##count "}, %" #count ", %" #place_b ", p, 1, 1;\n}\n"      \
+                 : SPARK_MLA_SUMS_##count                                                         \
+                 : "l"(a), "l"(b), "r"(accumulate));                                              \
+  }
+
+SPARK_MLA_WGMMA_SS_E4M3(16, 8, 9, 10)
+SPARK_MLA_WGMMA_SS_E4M3(64, 32, 33, 34)
+SPARK_MLA_WGMMA_SS_E4M3(128, 64, 65, 66)
+
 #define SPARK_MLA_WGMMA_RS_T(n, count, places_a, place_b, place_accumulate)                       \
   __device__ __forceinline__ void wgmma_rs_t(float (&d)[count], const uint32_t (&a)[4],           \
                                              uint64_t b, int accumulate = 1) {                    \
@@ -143,6 +160,7 @@ SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 #undef SPARK_MLA_PLACES_8
 #undef SPARK_MLA_SUMS_8
 #undef SPARK_MLA_WGMMA_SS
+#undef SPARK_MLA_WGMMA_SS_E4M3
 #undef SPARK_MLA_WGMMA_RS_T
 
 }  // namespace spark_mla
