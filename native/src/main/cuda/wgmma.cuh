@@ -44,8 +44,10 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
   ", %24, %25, %26, %27, %28, %29, %30, %31"
 #define SPARK_MLA_PLACES_40 SPARK_MLA_PLACES_32 \
   ", %32, %33, %34, %35, %36, %37, %38, %39"
-#define SPARK_MLA_PLACES_64 SPARK_MLA_PLACES_40 \
-  ", %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55" \
+#define SPARK_MLA_PLACES_48 SPARK_MLA_PLACES_40 \
+  ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define SPARK_MLA_PLACES_64 SPARK_MLA_PLACES_48 \
+  ", %48, %49, %50, %51, %52, %53, %54, %55" \
   ", %56, %57, %58, %59, %60, %61, %62, %63"
 #define SPARK_MLA_PLACES_80 SPARK_MLA_PLACES_64 \
   ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
@@ -67,9 +69,11 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
 #define SPARK_MLA_SUMS_40 SPARK_MLA_SUMS_32, \
   "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), \
   "+f"(d[38]), "+f"(d[39])
-#define SPARK_MLA_SUMS_64 SPARK_MLA_SUMS_40, \
+#define SPARK_MLA_SUMS_48 SPARK_MLA_SUMS_40, \
   "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), \
-  "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), \
+  "+f"(d[46]), "+f"(d[47])
+#define SPARK_MLA_SUMS_64 SPARK_MLA_SUMS_48, \
+  "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), \
   "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]), "+f"(d[57]), \
   "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
 #define SPARK_MLA_SUMS_80 SPARK_MLA_SUMS_64, \
@@ -127,6 +131,7 @@ SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
 
 SPARK_MLA_WGMMA_SS_E4M3(16, 8, 9, 10)
 SPARK_MLA_WGMMA_SS_E4M3(64, 32, 33, 34)
+SPARK_MLA_WGMMA_SS_E4M3(96, 48, 49, 50)
 SPARK_MLA_WGMMA_SS_E4M3(128, 64, 65, 66)
 
 #define SPARK_MLA_WGMMA_RS_T(n, count, places_a, place_b, place_accumulate)                       \
@@ -153,6 +158,8 @@ SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 #undef SPARK_MLA_SUMS_80
 #undef SPARK_MLA_PLACES_64
 #undef SPARK_MLA_SUMS_64
+#undef SPARK_MLA_PLACES_48
+#undef SPARK_MLA_SUMS_48
 #undef SPARK_MLA_PLACES_40
 #undef SPARK_MLA_SUMS_40
 #undef SPARK_MLA_PLACES_32

@@ -34,10 +34,10 @@ constexpr int kConsumers = 256;
 constexpr int kConsumerWarps = 8;
 constexpr int kSubtileRows = 64;  // wgmma's M
 constexpr int kRowBytes = 128;    // of a stage: one swizzle row, one scale
-constexpr int kStoredTokens = 64;  // that pass through shared memory at once as bf16
+constexpr int kStoredTokens = 64;  // that pass through shared memory at once as bf16, at most
 constexpr int kActivatedBytes = kScaleColumns + 16;  // of a stored token, without bank conflicts
 constexpr int kMaxGroups = 512;
-// Named barriers; consumer i of a matrix has kSideStored + i.
+// Named barriers; consumer i has kSideStored + i.
 constexpr int kSideStored = 1;
 constexpr int kLargestReady = 3;
 constexpr int kActivatedStored = 4;
@@ -55,7 +55,7 @@ struct Configuration {
   static constexpr int kStages = kStages_;
   static constexpr int kWeightRows = 2 * kSubtiles * kSubtileRows;
   static constexpr int kLoadedRows = kWeightRows / kCluster;
-  static constexpr int kStored = kTokens < kStoredTokens ? kTokens : kStoredTokens;
+  static constexpr int kStored = kTokens > kStoredTokens ? kTokens / 2 : kTokens;
   static constexpr int kStoredBytes = 2 * kStored * kSubtileRows * 2;
 };
 
@@ -65,6 +65,7 @@ using Tile16x256 = Configuration<16, 16, 2, 1, 6>;
 using Tile64x128 = Configuration<64, 16, 1, 1, 8>;
 using Tile64x256 = Configuration<64, 16, 2, 1, 5>;
 using Tile128x256 = Configuration<64, 64, 2, 2, 5>;
+using Tile192x256 = Configuration<96, 32, 2, 2, 4>;
 using Tile256x128 = Configuration<128, 64, 1, 2, 6>;
 
 template <class C>
@@ -75,7 +76,9 @@ struct alignas(1024) SharedStorage {
     uint8_t matrix[2][C::kStoredBytes / 2];
     uint8_t activated[C::kTokens * kActivatedBytes];
   } stored;
-  alignas(128) float scales[C::kStages][C::kTokens < 32 ? 32 : C::kTokens];
+  alignas(16) float token_scales[C::kStages][C::kTokens];
+  // kMatrix: of each consumer's rows; kActivated: of gate and up.
+  float weight_scales[C::kStages][2];
   alignas(16) float largest[2][C::kTokens];  // absolute activation of a token, for tiles by turns
   int first_row[kMaxGroups + 1];
   int first_tile[kMaxGroups + 1];
@@ -92,7 +95,8 @@ struct GemmArgs {
   int32_t scaling;
   int weight_rows;   // of a group; of gate alone in kActivated
   int weight_tiles;  // of a cluster
-  int column_blocks;
+  int column_blocks;  // that are computed: an even number with one subtile
+  int scale_blocks;   // of 128 columns that there are
   int groups;
   const int32_t* first_row;   // null: one group of all rows
   const int32_t* first_tile;
@@ -214,23 +218,39 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
   }
 }
 
-// The second warp of the loading warpgroup: scales of tokens, whose rows begin anywhere, while the copy
-// engine wants multiples of 16 bytes.
-template <class C>
-__device__ __forceinline__ void load_token_scales(const GemmArgs& p, SharedStorage<C>& shared) {
+// The second warp of the loading warpgroup: scales, one by one, since the copy engine wants multiples of
+// 16 bytes while a tile's tokens begin anywhere. By channel there are none of weights here: they are
+// applied to the whole sums.
+template <class C, Result kResult>
+__device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>& shared) {
   TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
   const int rank = rank_in_cluster<C>();
+  const int lane = threadIdx.x % 32;
+  const int row_blocks = float8_blocks(p.weight_rows);
   Stage<C::kStages> stage;
   Tile tile;
   while (walker.next(tile)) {
     take_share<C>(tile, rank);
-    for (int block = 0; block < p.column_blocks; ++block) {
+    // The row of blocks whose scales lane 0 or 1 copies.
+    const int64_t row_block =
+        kResult == Result::kActivated
+            ? (int64_t{2} * tile.group + lane) * row_blocks + tile.weight_tile
+            : int64_t{tile.group} * row_blocks +
+                  min((tile.weight_tile * C::kWeightRows + lane * C::kSubtiles * kSubtileRows) /
+                          kScaleRows,
+                      row_blocks - 1);
+    for (int i = 0; i < p.column_blocks; ++i) {
+      const int block = min(i, p.scale_blocks - 1);
       mbarrier_wait(shared_address(&shared.empty[stage.index]), stage.parity ^ 1);
+      // Tokens past the last are not written; they take any scale.
       const float* from = p.token_scales + block * p.token_scales_stride;
-      for (int i = threadIdx.x % 32; i < C::kTokens; i += 32) {
-        // Tokens past the last are not written; they take any scale.
-        copy_async_4(shared_address(&shared.scales[stage.index][i]),
-                     from + min(tile.first_row + i, p.rows - 1));
+      for (int token = lane; token < C::kTokens; token += 32) {
+        copy_async_4(shared_address(&shared.token_scales[stage.index][token]),
+                     from + min(tile.first_row + token, p.rows - 1));
+      }
+      if (lane < 2 && p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
+        copy_async_4(shared_address(&shared.weight_scales[stage.index][lane]),
+                     p.weight_scales + row_block * p.scale_blocks + block);
       }
       mbarrier_arrive_after_copies(shared_address(&shared.full[stage.index]));
       stage.advance();
@@ -245,130 +265,114 @@ __device__ __forceinline__ void load_token_scales(const GemmArgs& p, SharedStora
 template <class C>
 using Sums = float[C::kSubtiles][C::kTokens / 2];
 
-// The scales of a thread's weights: of its rows lane / 4 and of those 8 below, which are gate and up in
-// kActivated and in the same block in kMatrix. By channel they are applied to the whole sums instead.
+// The GEMM of a thread block's tile. Sums of 128 columns are made two at a time: while the tensor cores
+// work on the second, the first are scaled and added. They are of the two subtiles, or of two blocks of
+// columns.
 template <class C, Result kResult>
-class WeightScales {
+class Multiplication {
  public:
-  __device__ __forceinline__ WeightScales(const GemmArgs& p, const Tile& tile, int side)
-      : by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
-    const int blocks = float8_blocks(p.weight_rows);
-    if (kResult == Result::kActivated) {
-      const float* first = p.weight_scales + int64_t{2} * tile.group * blocks * p.column_blocks;
-      upper_ = first + tile.weight_tile * p.column_blocks;
-      lower_ = upper_ + blocks * p.column_blocks;
-    } else {
-      const int row = tile.weight_tile * C::kWeightRows + side * C::kSubtiles * kSubtileRows;
-      upper_ = p.weight_scales +
-               (int64_t{tile.group} * blocks + min(row / kScaleRows, blocks - 1)) * p.column_blocks;
-      lower_ = upper_;
+  __device__ __forceinline__ Multiplication(const GemmArgs& p, SharedStorage<C>& shared, int side)
+      : shared_(shared), side_(side), by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK),
+        pairs_(p.column_blocks * C::kSubtiles / 2) {}
+
+  __device__ __forceinline__ void run(Sums<C>& sums) {
+#pragma unroll
+    for (int s = 0; s < C::kSubtiles; ++s) {
+#pragma unroll
+      for (int i = 0; i < C::kTokens / 2; ++i) {
+        sums[s][i] = 0.f;
+      }
+    }
+    float first[C::kTokens / 2];
+    float second[C::kTokens / 2];
+    for (int pair = 0; pair < pairs_; ++pair) {
+      start<0>(first);
+      start<kSecond>(second);
+      wgmma_wait<1>();
+      finish<0>(first, sums[0]);
+      wgmma_wait<0>();
+      finish<kSecond>(second, sums[kSecond]);
     }
   }
 
-  __device__ __forceinline__ float upper(int block) const {
-    return by_block_ ? __ldg(upper_ + block) : 1.f;
-  }
-
-  __device__ __forceinline__ float lower(int block) const {
-    return kResult == Result::kMatrix ? upper(block) : by_block_ ? __ldg(lower_ + block) : 1.f;
+  // Goes through a tile's stages without computing: another thread block of the cluster does.
+  __device__ __forceinline__ void skip() {
+    for (int i = 0; i < pairs_ * 2 / C::kSubtiles; ++i) {
+      mbarrier_wait(shared_address(&shared_.full[started_.index]), started_.parity);
+      started_.advance();
+      release_finished();
+    }
   }
 
  private:
-  const bool by_block_;
-  const float* upper_;
-  const float* lower_;
-};
+  static constexpr int kSecond = C::kSubtiles - 1;  // subtile of the second sums
 
-// The GEMM of a tile of up to kTokens tokens, into the sums of the first kTokens.
-template <class C, Result kResult, int kTokens>
-__device__ __forceinline__ void multiply(const GemmArgs& p, SharedStorage<C>& shared,
-                                         const WeightScales<C, kResult>& scales, int side,
-                                         Stage<C::kStages>& stage, Sums<C>& sums) {
+  // Starts the tensor cores on 128 columns of a subtile.
+  template <int kSubtile>
+  __device__ __forceinline__ void start(float (&partial)[C::kTokens / 2]) {
+    const int stage = started_.index;
+    if (kSubtile == 0) {
+      mbarrier_wait(shared_address(&shared_.full[stage]), started_.parity);
+    }
+    const uint64_t tokens = wgmma_descriptor(shared_address(shared_.tokens[stage]), 0);
+    const uint64_t weights =
+        wgmma_descriptor(shared_address(shared_.weights[stage]) +
+                             (side_ * C::kSubtiles + kSubtile) * kSubtileRows * kRowBytes,
+                         0);
+    pin(partial);
+    wgmma_fence();
 #pragma unroll
-  for (int s = 0; s < C::kSubtiles; ++s) {
-#pragma unroll
-    for (int i = 0; i < kTokens / 2; ++i) {
-      sums[s][i] = 0.f;
+    for (int k = 0; k < 4; ++k) {
+      wgmma_ss_e4m3(partial, weights + 2 * k, tokens + 2 * k, k > 0);
+    }
+    wgmma_commit();
+    pin(partial);
+    if (kSubtile == kSecond) {
+      started_.advance();
     }
   }
-  float next_upper = scales.upper(0);
-  float next_lower = scales.lower(0);
-  for (int block = 0; block < p.column_blocks; ++block) {
-    const float upper = next_upper;
-    const float lower = next_lower;
-    if (block + 1 < p.column_blocks) {
-      next_upper = scales.upper(block + 1);
-      next_lower = scales.lower(block + 1);
-    }
-    mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
-    const uint64_t tokens = wgmma_descriptor(shared_address(shared.tokens[stage.index]), 0);
-    float partial[C::kSubtiles][kTokens / 2];
-#pragma unroll
-    for (int s = 0; s < C::kSubtiles; ++s) {
-      const uint64_t weights =
-          wgmma_descriptor(shared_address(shared.weights[stage.index]) +
-                               (side * C::kSubtiles + s) * kSubtileRows * kRowBytes,
-                           0);
-      pin(partial[s]);
-      wgmma_fence();
-#pragma unroll
-      for (int k = 0; k < 4; ++k) {
-        wgmma_ss_e4m3(partial[s], weights + 2 * k, tokens + 2 * k, k > 0);
-      }
-      wgmma_commit();
-      pin(partial[s]);
-    }
-    // Scales are read and multiplied while the tensor cores work.
-    float upper_scales[kTokens / 4];
-    float lower_scales[kTokens / 4];
+
+  // Scales and adds what the tensor cores have computed.
+  template <int kSubtile>
+  __device__ __forceinline__ void finish(float (&partial)[C::kTokens / 2],
+                                         float (&sums)[C::kTokens / 2]) {
+    pin(partial);
+    const int stage = finished_.index;
+    const float2 weight_scales =
+        by_block_ ? load_shared_float2(shared_address(shared_.weight_scales[stage]))
+                  : make_float2(1.f, 1.f);
+    const float upper =
+        kResult == Result::kActivated || side_ == 0 ? weight_scales.x : weight_scales.y;
+    const float lower = kResult == Result::kActivated ? weight_scales.y : upper;
     const uint32_t token_scales =
-        shared_address(shared.scales[stage.index]) + threadIdx.x % 4 * sizeof(float2);
+        shared_address(shared_.token_scales[stage]) + threadIdx.x % 4 * sizeof(float2);
 #pragma unroll
-    for (int i = 0; i < kTokens / 4; i += 2) {
-      const float2 scale = load_shared_float2(token_scales + i * 16);
-      upper_scales[i] = upper * scale.x;
-      upper_scales[i + 1] = upper * scale.y;
-      lower_scales[i] = lower * scale.x;
-      lower_scales[i + 1] = lower * scale.y;
+    for (int i = 0; i < C::kTokens / 2; i += 4) {
+      const float2 scale = load_shared_float2(token_scales + i * 8);
+      sums[i] = fmaf(partial[i], upper * scale.x, sums[i]);
+      sums[i + 1] = fmaf(partial[i + 1], upper * scale.y, sums[i + 1]);
+      sums[i + 2] = fmaf(partial[i + 2], lower * scale.x, sums[i + 2]);
+      sums[i + 3] = fmaf(partial[i + 3], lower * scale.y, sums[i + 3]);
     }
-    pin(upper_scales);
-    if constexpr (kResult == Result::kActivated) {
-      pin(lower_scales);
+    pin(sums);
+    if (kSubtile == kSecond) {
+      __syncwarp();
+      release_finished();
     }
-#pragma unroll
-    for (int s = 0; s < C::kSubtiles; ++s) {
-      if (s + 1 < C::kSubtiles) {
-        wgmma_wait<1>();
-      } else {
-        wgmma_wait<0>();
-        release<C::kCluster>(shared.empty[stage.index]);
-      }
-      pin(partial[s]);
-#pragma unroll
-      for (int i = 0; i < kTokens / 8; ++i) {
-        const float* lower_pair =
-            kResult == Result::kActivated ? &lower_scales[2 * i] : &upper_scales[2 * i];
-        float* sum = &sums[s][4 * i];
-        sum[0] = fmaf(partial[s][4 * i], upper_scales[2 * i], sum[0]);
-        sum[1] = fmaf(partial[s][4 * i + 1], upper_scales[2 * i + 1], sum[1]);
-        sum[2] = fmaf(partial[s][4 * i + 2], lower_pair[0], sum[2]);
-        sum[3] = fmaf(partial[s][4 * i + 3], lower_pair[1], sum[3]);
-      }
-    }
-    stage.advance();
   }
-}
 
-// Waits for and releases a tile's stages without computing: another block of the cluster does.
-template <class C>
-__device__ __forceinline__ void skip(const GemmArgs& p, SharedStorage<C>& shared,
-                                     Stage<C::kStages>& stage) {
-  for (int block = 0; block < p.column_blocks; ++block) {
-    mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
-    release<C::kCluster>(shared.empty[stage.index]);
-    stage.advance();
+  __device__ __forceinline__ void release_finished() {
+    release<C::kCluster>(shared_.empty[finished_.index]);
+    finished_.advance();
   }
-}
+
+  SharedStorage<C>& shared_;
+  const int side_;
+  const bool by_block_;
+  const int pairs_;
+  Stage<C::kStages> started_;
+  Stage<C::kStages> finished_;
+};
 
 // ---- Writing ------------------------------------------------------------------------------------
 
@@ -557,18 +561,17 @@ __device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& sha
   }
   TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
   const int rank = rank_in_cluster<C>();
-  Stage<C::kStages> stage;
+  Multiplication<C, kResult> multiplication(p, shared, side);
   int turn = 0;
   Tile tile;
   while (walker.next(tile)) {
     take_share<C>(tile, rank);
     if (C::kCluster > 1 && tile.rows == 0) {
-      skip<C>(p, shared, stage);
+      multiplication.skip();
       continue;
     }
-    const WeightScales<C, kResult> scales(p, tile, side);
     Sums<C> sums;
-    multiply<C, kResult, C::kTokens>(p, shared, scales, side, stage, sums);
+    multiplication.run(sums);
     if constexpr (kResult == Result::kMatrix) {
       write_matrix<C>(p, shared, tile, side, sums);
     } else {
@@ -621,7 +624,7 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     }
     __syncwarp();
     if (threadIdx.x / 32 == 1) {
-      load_token_scales<C>(p, shared);
+      load_scales<C, kResult>(p, shared);
     }
   } else {
     claim_registers<232>();
@@ -675,7 +678,8 @@ cudaError_t launch(Launch& wanted, int multiprocessors) {
   if (error != cudaSuccess) {
     return error;
   }
-  p.column_blocks = float8_blocks(wanted.columns);
+  p.scale_blocks = float8_blocks(wanted.columns);
+  p.column_blocks = C::kSubtiles == 1 ? (p.scale_blocks + 1) / 2 * 2 : p.scale_blocks;
   p.token_scales = wanted.tokens.scales;
   p.token_scales_stride = wanted.tokens.scales_stride;
   const int64_t tiled_rows = kResult == Result::kActivated ? 2 * rows : rows;
@@ -730,20 +734,27 @@ cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multi
   wanted.weights_stride = args.b_stride;
   wanted.columns = args.k;
   wanted.stream = static_cast<cudaStream_t>(args.stream);
-  // The widest tiles that still give most multiprocessors one.
-  const auto tiles = [&args](int tokens, int rows) {
-    return static_cast<int64_t>((args.m + tokens - 1) / tokens) * ((args.n + rows - 1) / rows);
+  // The largest tiles that still give most multiprocessors one; few tokens are read with many weights.
+  const auto enough = [&args, multiprocessors](int tokens, int rows, int cluster) {
+    const int64_t tiles = static_cast<int64_t>((args.m + tokens - 1) / tokens) *
+                          ((args.n + rows - 1) / rows) * cluster;
+    return tiles * 4 >= multiprocessors * 3;
   };
-  if (tiles(256, 128) * 2 * 4 >= multiprocessors * 3) {
+  if (args.m <= 16 && enough(16, 256, 1)) {
+    return launch<Tile16x256, Result::kMatrix>(wanted, multiprocessors);
+  }
+  if (args.m <= 64 && enough(64, 256, 1)) {
+    return launch<Tile64x256, Result::kMatrix>(wanted, multiprocessors);
+  }
+  if (enough(256, 128, 2)) {
     return launch<Tile256x128, Result::kMatrix>(wanted, multiprocessors);
   }
-  return tiles(64, 128) * 4 >= multiprocessors * 3
-             ? launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors)
-             : launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+  return enough(64, 128, 1) ? launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors)
+                            : launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
 }
 
 int float8_tile_tokens(int64_t mean_tokens) {
-  return mean_tokens <= 8 ? 16 : mean_tokens <= 64 ? 64 : 128;
+  return mean_tokens <= 8 ? 16 : mean_tokens <= 64 ? 64 : mean_tokens <= 128 ? 128 : 192;
 }
 
 cudaError_t launch_float8_gate_up(const Float8Experts& experts, const Float8Tokens& tokens,
@@ -759,8 +770,10 @@ cudaError_t launch_float8_gate_up(const Float8Experts& experts, const Float8Toke
       return launch<Tile16x256, Result::kActivated>(wanted, multiprocessors);
     case 64:
       return launch<Tile64x256, Result::kActivated>(wanted, multiprocessors);
-    default:
+    case 128:
       return launch<Tile128x256, Result::kActivated>(wanted, multiprocessors);
+    default:
+      return launch<Tile192x256, Result::kActivated>(wanted, multiprocessors);
   }
 }
 
@@ -776,8 +789,10 @@ cudaError_t launch_float8_down(const Float8Experts& experts, const Float8Tokens&
       return launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
     case 64:
       return launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors);
-    default:
+    case 128:
       return launch<Tile128x256, Result::kMatrix>(wanted, multiprocessors);
+    default:
+      return launch<Tile192x256, Result::kMatrix>(wanted, multiprocessors);
   }
 }
 
