@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "float8/float8.h"
 #include "status.h"
 
 namespace {
@@ -46,19 +47,22 @@ int32_t check_route(const spark_mla_route_args* a) {
   return SPARK_MLA_OK;
 }
 
-bool size_ok(int32_t size) { return size >= 8 && size % 8 == 0 && size <= 1 << 16; }
+bool size_ok(int32_t size, int32_t multiple) {
+  return size >= multiple && size % multiple == 0 && size <= 1 << 16;
+}
 
 int32_t check_expert_shapes(const spark_mla_experts_args* a) {
   if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
   }
-  if (a->flags != 0) {
+  if (a->flags != 0 || (a->scaling != 0 && !spark_mla::float8_scaling_ok(a->scaling))) {
     return SPARK_MLA_INVALID_OPTION;
   }
+  const int32_t multiple = a->scaling == 0 ? 8 : 16;
   if (a->rows < 1 || a->rows > 1 << 20 || a->experts < 1 || a->experts > spark_mla::kMaxExperts ||
       a->per_token < 1 || a->per_token > spark_mla::kMaxPerToken ||
-      static_cast<int64_t>(a->rows) * a->per_token > 1 << 24 || !size_ok(a->hidden) ||
-      !size_ok(a->width)) {
+      static_cast<int64_t>(a->rows) * a->per_token > 1 << 24 || !size_ok(a->hidden, multiple) ||
+      !size_ok(a->width, multiple)) {
     return SPARK_MLA_INVALID_SHAPE;
   }
   return SPARK_MLA_OK;
@@ -70,7 +74,9 @@ int32_t check_experts(const spark_mla_experts_args* a) {
     return shapes;
   }
   if (!aligned({a->x, a->gate_up, a->down, a->out}, 16) || !aligned({a->ids, a->weights}, 4) ||
-      !null_or_aligned(a->valid_rows, 4)) {
+      !null_or_aligned(a->valid_rows, 4) ||
+      (a->scaling == 0 ? a->gate_up_scales != nullptr || a->down_scales != nullptr
+                       : !aligned({a->gate_up_scales, a->down_scales}, 4))) {
     return SPARK_MLA_INVALID_POINTER;
   }
   return stride_ok(a->x_stride, a->hidden, a->rows) &&
@@ -123,6 +129,9 @@ int32_t spark_mla_experts_reference(const spark_mla_experts_args* args) {
   const int32_t checked = check_experts(args);
   if (checked != SPARK_MLA_OK) {
     return checked;
+  }
+  if (args->scaling != 0) {
+    return SPARK_MLA_INVALID_OPTION;
   }
   return spark_mla::experts_reference_supported(*args)
              ? status_of(spark_mla::launch_experts_reference(*args))

@@ -23,8 +23,9 @@ constexpr auto kExperts = LAYOUT(
     spark_mla_experts_args,
     FIELD(FLAGS, flags), FIELD(ROWS, rows), FIELD(EXPERTS, experts),
     FIELD(PER_TOKEN, per_token), FIELD(HIDDEN, hidden), FIELD(WIDTH, width),
-    FIELD(VALID_ROWS, valid_rows), FIELD(X, x), FIELD(X_STRIDE, x_stride), FIELD(IDS, ids),
-    FIELD(WEIGHTS, weights), FIELD(GATE_UP, gate_up), FIELD(DOWN, down), FIELD(OUT, out),
+    FIELD(SCALING, scaling), FIELD(VALID_ROWS, valid_rows), FIELD(X, x), FIELD(X_STRIDE, x_stride), FIELD(IDS, ids),
+    FIELD(WEIGHTS, weights), FIELD(GATE_UP, gate_up), FIELD(GATE_UP_SCALES, gate_up_scales),
+    FIELD(DOWN, down), FIELD(DOWN_SCALES, down_scales), FIELD(OUT, out),
     FIELD(OUT_STRIDE, out_stride), FIELD(WORKSPACE, workspace),
     FIELD(WORKSPACE_BYTES, workspace_bytes), FIELD(STREAM, stream));
 

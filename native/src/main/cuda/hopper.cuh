@@ -89,6 +89,26 @@ __device__ __forceinline__ void mbarrier_wait(uint32_t barrier, uint32_t parity)
 #endif
 }
 
+// Copies 4 bytes from global to shared memory, asynchronously.
+__device__ __forceinline__ void copy_async_4(uint32_t destination, const void* source) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(destination), "l"(source)
+               : "memory");
+}
+
+// Arrives at a barrier, whose count includes this arrival, once this thread's copies so far are done.
+__device__ __forceinline__ void mbarrier_arrive_after_copies(uint32_t barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
+}
+
+__device__ __forceinline__ float2 load_shared_float2(uint32_t address) {
+  float2 value;
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];"
+               : "=f"(value.x), "=f"(value.y)
+               : "r"(address)
+               : "memory");
+  return value;
+}
+
 // Copies a box from global to shared memory and counts its bytes at `barrier`.
 __device__ __forceinline__ void tma_load_3d(uint32_t destination, const CUtensorMap* map,
                                             uint32_t barrier, int c0, int c1, int c2,
@@ -158,6 +178,23 @@ __device__ __forceinline__ void stmatrix_x4(uint32_t address, const uint32_t (&v
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
                "r"(values[0]), "r"(values[1]), "r"(values[2]), "r"(values[3])
                : "memory");
+}
+
+// The same for two and four matrices, each of them transposed.
+__device__ __forceinline__ void stmatrix_x2_transposed(uint32_t address, uint32_t first,
+                                                       uint32_t second) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address),
+               "r"(first), "r"(second)
+               : "memory");
+}
+
+__device__ __forceinline__ void stmatrix_x4_transposed(uint32_t address, uint32_t first,
+                                                       uint32_t second, uint32_t third,
+                                                       uint32_t fourth) {
+  asm volatile(
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
+      "r"(first), "r"(second), "r"(third), "r"(fourth)
+      : "memory");
 }
 
 // Orders this thread's ordinary shared memory writes before later reads by wgmma and TMA, once a

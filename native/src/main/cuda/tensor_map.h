@@ -28,14 +28,24 @@ inline cudaError_t find_encoder(TensorMapEncoder* encoder) {
   return cudaSuccess;
 }
 
-// A bf16 tensor whose innermost dimension is contiguous; strides in elements, outer dimensions.
+// What a tensor's elements are.
+struct MapElements {
+  CUtensorMapDataType type;
+  int bytes;
+};
+
+constexpr MapElements kBf16{CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2};
+constexpr MapElements kFloat8{CU_TENSOR_MAP_DATA_TYPE_UINT8, 1};
+
+// A tensor whose innermost dimension is contiguous; strides in elements, outer dimensions.
 // `promotion` is how much a miss in L2 brings there at once: more than a box's 128-byte rows where
 // the neighbouring box is wanted soon.
 template <int kRank>
 cudaError_t encode_map(TensorMapEncoder encoder, CUtensorMap* map, const void* base,
                        const int64_t (&sizes)[kRank], const int64_t (&strides)[kRank - 1],
                        const int (&box)[kRank],
-                       CUtensorMapL2promotion promotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B) {
+                       CUtensorMapL2promotion promotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                       const MapElements& elements = kBf16) {
   cuuint64_t dimensions[kRank];
   cuuint64_t byte_strides[kRank - 1];
   cuuint32_t box_sizes[kRank];
@@ -46,13 +56,12 @@ cudaError_t encode_map(TensorMapEncoder encoder, CUtensorMap* map, const void* b
     steps[i] = 1;
     if (i > 0) {
       // The stride of a dimension of size one is never used, but must look right.
-      byte_strides[i - 1] = sizes[i] == 1 ? 16 : 2 * strides[i - 1];
+      byte_strides[i - 1] = sizes[i] == 1 ? 16 : elements.bytes * strides[i - 1];
     }
   }
   const CUresult result =
-      encoder(map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, kRank, const_cast<void*>(base), dimensions,
-              byte_strides, box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-              CU_TENSOR_MAP_SWIZZLE_128B, promotion,
+      encoder(map, elements.type, kRank, const_cast<void*>(base), dimensions, byte_strides,
+              box_sizes, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, promotion,
               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }

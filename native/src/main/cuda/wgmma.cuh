@@ -1,7 +1,8 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// wgmma, Hopper's matrix multiply-accumulate of a warpgroup, for bf16 operands and float32 accumulators: m64nNk16
-// for each N that a kernel here uses, chosen by the size of the accumulator (N / 2 in a thread).
+// wgmma, Hopper's matrix multiply-accumulate of a warpgroup, for bf16 operands (m64nNk16) or e4m3 ones
+// (m64nNk32) and float32 accumulators, for each N that a kernel here uses, chosen by the size of the
+// accumulator (N / 2 in a thread).
 // A suffix says where the left operand lives (ss: shared memory, rs: registers), and t that the
 // right one is stored row by row along K (MN-major), as values are.
 #pragma once
@@ -43,8 +44,10 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
   ", %24, %25, %26, %27, %28, %29, %30, %31"
 #define SPARK_MLA_PLACES_40 SPARK_MLA_PLACES_32 \
   ", %32, %33, %34, %35, %36, %37, %38, %39"
-#define SPARK_MLA_PLACES_64 SPARK_MLA_PLACES_40 \
-  ", %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55" \
+#define SPARK_MLA_PLACES_48 SPARK_MLA_PLACES_40 \
+  ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define SPARK_MLA_PLACES_64 SPARK_MLA_PLACES_48 \
+  ", %48, %49, %50, %51, %52, %53, %54, %55" \
   ", %56, %57, %58, %59, %60, %61, %62, %63"
 #define SPARK_MLA_PLACES_80 SPARK_MLA_PLACES_64 \
   ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
@@ -66,9 +69,11 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
 #define SPARK_MLA_SUMS_40 SPARK_MLA_SUMS_32, \
   "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), \
   "+f"(d[38]), "+f"(d[39])
-#define SPARK_MLA_SUMS_64 SPARK_MLA_SUMS_40, \
+#define SPARK_MLA_SUMS_48 SPARK_MLA_SUMS_40, \
   "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), \
-  "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), \
+  "+f"(d[46]), "+f"(d[47])
+#define SPARK_MLA_SUMS_64 SPARK_MLA_SUMS_48, \
+  "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), \
   "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]), "+f"(d[57]), \
   "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
 #define SPARK_MLA_SUMS_80 SPARK_MLA_SUMS_64, \
@@ -112,6 +117,23 @@ SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 256, 128, 129, 130)
 SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 128, 64, 65, 66)
 SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
 
+// d = a b of e4m3 values, added to d unless `accumulate` is 0. The tensor cores keep about 14 bits of
+// such sums: callers add them up in float32 registers every 128 columns.
+#define SPARK_MLA_WGMMA_SS_E4M3(n, count, place_b, place_accumulate)                              \
+  __device__ __forceinline__ void wgmma_ss_e4m3(float (&d)[count], uint64_t a, uint64_t b,        \
+                                                int accumulate) {                                 \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #place_accumulate ", 0;\n"                  \
+                 "wgmma.mma_async.sync.aligned.m64n" #n "k32.f32.e4m3.e4m3 "                      \
+                 "{" SPARK_MLA_PLACES_##count "}, %" #count ", %" #place_b ", p, 1, 1;\n}\n"      \
+                 : SPARK_MLA_SUMS_##count                                                         \
+                 : "l"(a), "l"(b), "r"(accumulate));                                              \
+  }
+
+SPARK_MLA_WGMMA_SS_E4M3(16, 8, 9, 10)
+SPARK_MLA_WGMMA_SS_E4M3(64, 32, 33, 34)
+SPARK_MLA_WGMMA_SS_E4M3(96, 48, 49, 50)
+SPARK_MLA_WGMMA_SS_E4M3(128, 64, 65, 66)
+
 #define SPARK_MLA_WGMMA_RS_T(n, count, places_a, place_b, place_accumulate)                       \
   __device__ __forceinline__ void wgmma_rs_t(float (&d)[count], const uint32_t (&a)[4],           \
                                              uint64_t b, int accumulate = 1) {                    \
@@ -136,6 +158,8 @@ SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 #undef SPARK_MLA_SUMS_80
 #undef SPARK_MLA_PLACES_64
 #undef SPARK_MLA_SUMS_64
+#undef SPARK_MLA_PLACES_48
+#undef SPARK_MLA_SUMS_48
 #undef SPARK_MLA_PLACES_40
 #undef SPARK_MLA_SUMS_40
 #undef SPARK_MLA_PLACES_32
@@ -143,6 +167,7 @@ SPARK_MLA_WGMMA_RS_T(256, 128, "%128, %129, %130, %131", 132, 133)
 #undef SPARK_MLA_PLACES_8
 #undef SPARK_MLA_SUMS_8
 #undef SPARK_MLA_WGMMA_SS
+#undef SPARK_MLA_WGMMA_SS_E4M3
 #undef SPARK_MLA_WGMMA_RS_T
 
 }  // namespace spark_mla

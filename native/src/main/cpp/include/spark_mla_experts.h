@@ -8,6 +8,7 @@
 #define SPARK_MLA_EXPERTS_H
 
 #include "spark_mla.h"
+#include "spark_mla_float8.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,9 +61,9 @@ typedef struct spark_mla_experts_args {
   int32_t rows;       /* of x: 1 to 2^20; rows * per_token is at most 2^24 */
   int32_t experts;    /* 1 to 512 */
   int32_t per_token;  /* 1 to 32 */
-  int32_t hidden;     /* a multiple of 8 */
-  int32_t width;      /* a multiple of 8 */
-  int32_t reserved;   /* 0 */
+  int32_t hidden;     /* a multiple of 8, of 16 with FP8 weights */
+  int32_t width;      /* the same */
+  int32_t scaling;    /* 0: gate_up and down are bf16; else e4m3, a spark_mla_float8_scaling */
   /* int32 on the device, or null: how many of the rows, from the first, are to be computed; the
      others are neither read nor written and cost next to nothing. Null means all. */
   const int32_t *valid_rows;
@@ -70,9 +71,13 @@ typedef struct spark_mla_experts_args {
   int64_t x_stride;
   const int32_t *ids;   /* int32 [rows, per_token], contiguous; outside 0..experts-1: no expert */
   const float *weights; /* float32 [rows, per_token], contiguous */
-  const void *gate_up;  /* bf16 [experts, 2 * width, hidden], contiguous, 16-byte aligned: gate rows,
-                           then up rows */
-  const void *down;     /* bf16 [experts, hidden, width], contiguous, 16-byte aligned */
+  const void *gate_up;  /* [experts, 2 * width, hidden], contiguous, 16-byte aligned: gate rows, then
+                           up rows */
+  const float *gate_up_scales; /* null with bf16. By block: [experts, 2 * ceil(width / 128),
+                           ceil(hidden / 128)], those of gate first; by channel: [experts, 2 * width] */
+  const void *down;     /* [experts, hidden, width], contiguous, 16-byte aligned */
+  const float *down_scales; /* null with bf16. By block: [experts, ceil(hidden / 128),
+                           ceil(width / 128)]; by channel: [experts, hidden] */
   float *out; /* float32 [rows, hidden], added to; 16-byte aligned, the stride a multiple of 4 */
   int64_t out_stride;
   void *workspace; /* 128-byte aligned; its contents need not survive from call to call */
@@ -92,11 +97,13 @@ SPARK_MLA_API int32_t spark_mla_experts_workspace_size(const spark_mla_experts_a
 /* out[i] += sum over j, in order, of weights[i, j] * down_e (silu(gate_e x_i) * (up_e x_i)) with
    e = ids[i, j]. Dot products accumulate in float32; silu(..) * (..) and an expert's result are rounded
    to bf16, the sum over experts is float32. The same input gives bit-identical output, and a row's
-   output does not depend on the other rows. */
+   output does not depend on the other rows.
+   With FP8 weights x and the activation are quantized as by spark_mla_float8_quantize, the activation
+   from float32, and dot products accumulate as in spark_mla_float8_gemm. */
 SPARK_MLA_API int32_t spark_mla_experts(const spark_mla_experts_args *args);
 
 /* The same function computed plainly, slowly, an expert's result not rounded: the oracle of tests.
-   Needs no workspace; 2 * hidden + width is at most 58112. */
+   For bf16 weights only. Needs no workspace; 2 * hidden + width is at most 58112. */
 SPARK_MLA_API int32_t spark_mla_experts_reference(const spark_mla_experts_args *args);
 
 #ifdef __cplusplus

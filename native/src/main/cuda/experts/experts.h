@@ -24,6 +24,10 @@ struct ExpertsWorkspace {
   size_t sorted_row;    // int32 [rows, per_token]: the sorted row of each choice, -1 if it has none
   size_t sorted;        // bf16 [choices, hidden]: the tokens in that order; later the results
   size_t activated;     // bf16 [choices, width]
+  // With FP8 weights the tokens in sorted and activated are e4m3, and these are their scales, float32
+  // [blocks of 128 columns, choices rounded up to a multiple of 4].
+  size_t sorted_scales;
+  size_t activated_scales;
   size_t bytes;
 };
 
@@ -32,14 +36,19 @@ ExpertsWorkspace experts_workspace(const spark_mla_experts_args& args);
 // Logits -> ids and weights: route.cu.
 cudaError_t launch_route(const spark_mla_route_args& args);
 
-// ids -> first_row, first_tile for tiles of tile_tokens, sorted_row; x -> sorted: sort.cu.
+// The stride of scales in the workspace.
+int64_t experts_scales_stride(const spark_mla_experts_args& args);
+
+// ids -> first_row, first_tile for tiles of tile_tokens, sorted_row; x -> sorted, quantized where
+// weights are FP8: sort.cu.
 cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens);
 
 // Tokens of a tile of the GEMMs, chosen by the mean number of choices of an expert.
 int experts_tile_tokens(const spark_mla_experts_args& args);
 
-// sorted -> activated -> sorted: gemm.cu.
+// sorted -> activated -> sorted: gemm.cu for bf16 weights, gemm_float8.cu for FP8 ones.
 cudaError_t launch_experts_gemm(const spark_mla_experts_args& args, int multiprocessors);
+cudaError_t launch_experts_gemm_float8(const spark_mla_experts_args& args, int multiprocessors);
 
 // Adds the weighted results to out: combine.cu.
 cudaError_t launch_experts_combine(const spark_mla_experts_args& args);
@@ -48,7 +57,8 @@ cudaError_t launch_experts_combine(const spark_mla_experts_args& args);
 inline cudaError_t launch_experts(const spark_mla_experts_args& args, int multiprocessors) {
   cudaError_t error = launch_experts_sort(args, experts_tile_tokens(args));
   if (error == cudaSuccess) {
-    error = launch_experts_gemm(args, multiprocessors);
+    error = args.scaling == 0 ? launch_experts_gemm(args, multiprocessors)
+                              : launch_experts_gemm_float8(args, multiprocessors);
   }
   return error == cudaSuccess ? launch_experts_combine(args) : error;
 }

@@ -15,7 +15,9 @@
 
 #include <cuda_bf16.h>
 
+#include "../float8/float8.h"
 #include "../fragments.cuh"
+#include "../grouped_gemm.cuh"
 #include "../hopper.cuh"
 #include "../launch.cuh"
 #include "../tensor_map.h"
@@ -33,7 +35,6 @@ constexpr int kBoxColumns = 64;                             // one 128-byte swiz
 constexpr int kRowBytes = kBoxColumns * 2;
 constexpr int kWeightBoxBytes = kWeightRows * kRowBytes;
 constexpr int kStoredTokens = 64;                           // that pass through shared memory at once
-constexpr int kRotation = 17;                               // see TileWalker
 
 enum class Projection { kGateUp, kDown };
 
@@ -78,91 +79,6 @@ struct GemmArgs {
   int column_boxes;
 };
 
-// A tile: some tokens of one expert, by the weight rows of a cluster.
-struct Tile {
-  int expert;
-  int weight_tile;
-  int first_row;
-  int rows;
-};
-
-// Walks the tiles of a thread block; every warp of a cluster walks the same ones. Neighbouring
-// clusters share their weights. From one round to the next clusters change places, or else some would
-// get all the full tiles and others all the remainders.
-template <class C>
-class TileWalker {
- public:
-  __device__ __forceinline__ TileWalker(const GemmArgs& p, const SharedStorage<C>& shared)
-      : p_(p), shared_(shared), clusters_(gridDim.x / C::kCluster),
-        place_(blockIdx.x / C::kCluster), count_(shared.first_tile[p.experts] * p.weight_tiles) {}
-
-  __device__ __forceinline__ bool next(Tile& tile) {
-    const int index = base_ + place_;
-    if (base_ >= count_) {
-      return false;
-    }
-    base_ += clusters_;
-    place_ = (place_ + kRotation) % clusters_;
-    if (index >= count_) {
-      return false;  // only in the last round, which may not be full
-    }
-    find(index, tile);
-    return true;
-  }
-
- private:
-  __device__ __forceinline__ void find(int index, Tile& tile) const {
-    const int wanted = index / p_.weight_tiles;
-    int low = 0;
-    int high = p_.experts;
-    while (high - low > 1) {
-      const int middle = (low + high) / 2;
-      if (shared_.first_tile[middle] <= wanted) {
-        low = middle;
-      } else {
-        high = middle;
-      }
-    }
-    const int first = shared_.first_tile[low];
-    const int tiles = shared_.first_tile[low + 1] - first;
-    const int inside = index - first * p_.weight_tiles;
-    const int token_tile = inside % tiles;
-    tile.expert = low;
-    tile.weight_tile = inside / tiles;
-    // Tiles of an expert are about equal, lest some clusters get full ones and others remainders.
-    const int first_row = shared_.first_row[low];
-    const int rows = shared_.first_row[low + 1] - first_row;
-    const int size = (rows + tiles - 1) / tiles;
-    tile.first_row = first_row + token_tile * size;
-    tile.rows = min(size, rows - token_tile * size);
-  }
-
-  const GemmArgs& p_;
-  const SharedStorage<C>& shared_;
-  const int clusters_;
-  int place_;  // in this round
-  const int count_;
-  int base_ = 0;  // the round's first tile
-};
-
-// A stage of the pipeline, and which phase of its barriers is next.
-template <class C>
-struct Stage {
-  int index = 0;
-  uint32_t parity = 0;
-
-  __device__ __forceinline__ int previous() const {
-    return index == 0 ? C::kStages - 1 : index - 1;
-  }
-
-  __device__ __forceinline__ void advance() {
-    if (++index == C::kStages) {
-      index = 0;
-      parity ^= 1;
-    }
-  }
-};
-
 // ---- Loading ------------------------------------------------------------------------------------
 
 template <class C, Projection kProjection>
@@ -172,7 +88,7 @@ class Loader {
       : p_(p), shared_(shared), rank_(C::kCluster > 1 ? cluster_rank() : 0) {}
 
   // Waits for the stage, announces what comes into it, asks for the weights.
-  __device__ __forceinline__ void weights(const Tile& tile, int box, const Stage<C>& stage) {
+  __device__ __forceinline__ void weights(const Tile& tile, int box, const Stage<C::kStages>& stage) {
     mbarrier_wait(shared_address(&shared_.empty[stage.index]), stage.parity ^ 1);
     const uint32_t full = shared_address(&shared_.full[stage.index]);
     const int token_boxes = (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
@@ -184,14 +100,14 @@ class Loader {
       const uint32_t to = shared_address(shared_.weights[stage.index][i]);
       const int column = (box + i) * kBoxColumns;
       if (kProjection == Projection::kGateUp) {
-        tma_load_4d(to, &p_.weights, full, column, 0, 2 * tile.expert, first / 16, kPolicy);
+        tma_load_4d(to, &p_.weights, full, column, 0, 2 * tile.group, first / 16, kPolicy);
       } else {
-        tma_load_4d(to, &p_.weights, full, column, first, tile.expert, 0, kPolicy);
+        tma_load_4d(to, &p_.weights, full, column, first, tile.group, 0, kPolicy);
       }
     }
   }
 
-  __device__ __forceinline__ void tokens(const Tile& tile, int box, const Stage<C>& stage) {
+  __device__ __forceinline__ void tokens(const Tile& tile, int box, const Stage<C::kStages>& stage) {
     const uint32_t full = shared_address(&shared_.full[stage.index]);
     const int token_boxes = (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
 #pragma unroll
@@ -222,14 +138,14 @@ class Loader {
 template <class C, Projection kProjection>
 __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared) {
   Loader<C, kProjection> loader(p, shared);
-  TileWalker<C> walker(p, shared);
-  Stage<C> stage;
+  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.experts, p.weight_tiles);
+  Stage<C::kStages> stage;
   Tile tile;
   bool more = walker.next(tile);
   int box = 0;
   if (kProjection == Projection::kDown) {
     // Weights do not wait for the kernel before; the activations do.
-    Stage<C> early;
+    Stage<C::kStages> early;
     int boxes = 0;
     for (; more && boxes < p.column_boxes && early.parity == 0; boxes += C::kBoxes) {
       loader.weights(tile, boxes, early);
@@ -251,34 +167,6 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
 }
 
 // ---- Computing ----------------------------------------------------------------------------------
-
-__device__ __forceinline__ void stmatrix_x2_transposed(uint32_t address, uint32_t first,
-                                                       uint32_t second) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address),
-               "r"(first), "r"(second)
-               : "memory");
-}
-
-__device__ __forceinline__ void stmatrix_x4_transposed(uint32_t address, uint32_t first,
-                                                       uint32_t second, uint32_t third,
-                                                       uint32_t fourth) {
-  asm volatile(
-      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
-      "r"(first), "r"(second), "r"(third), "r"(fourth)
-      : "memory");
-}
-
-__device__ __forceinline__ float activate(float gate, float up) {
-  return __fdividef(gate, 1.f + __expf(-gate)) * up;
-}
-
-// Byte of a 16-byte chunk in the stored tokens, swizzled so that neither writing nor reading them has
-// bank conflicts.
-template <int kBytesOfToken>
-__device__ __forceinline__ int stored_byte(int token, int chunk) {
-  return kBytesOfToken == 128 ? token * 128 + ((chunk ^ (token & 7)) << 4)
-                              : token * 64 + ((chunk ^ (token >> 1 & 3)) << 4);
-}
 
 // Writes a warpgroup's half of a tile: its columns of each of the tokens.
 template <class C, Projection kProjection>
@@ -329,24 +217,10 @@ __device__ __forceinline__ void store(const GemmArgs& p, SharedStorage<C>& share
   }
 }
 
-template <class C>
-__device__ __forceinline__ void release(SharedStorage<C>& shared, int stage) {
-  if (threadIdx.x % 32 == 0) {
-    const uint32_t empty = shared_address(&shared.empty[stage]);
-    if (C::kCluster == 1) {
-      mbarrier_arrive(empty);
-    } else {
-      for (int rank = 0; rank < C::kCluster; ++rank) {
-        mbarrier_arrive_remote(empty, rank);
-      }
-    }
-  }
-}
-
 // The GEMM of a tile of up to kTokens tokens, into the sums of the first kTokens.
 template <class C, int kTokens>
 __device__ __forceinline__ void multiply(const GemmArgs& p, SharedStorage<C>& shared, int side,
-                                         Stage<C>& stage, float (&sums)[C::kTokens / 2]) {
+                                         Stage<C::kStages>& stage, float (&sums)[C::kTokens / 2]) {
   auto& used = reinterpret_cast<float(&)[kTokens / 2]>(sums);
   for (int box = 0; box < p.column_boxes; box += C::kBoxes) {
     mbarrier_wait(shared_address(&shared.full[stage.index]), stage.parity);
@@ -366,20 +240,20 @@ __device__ __forceinline__ void multiply(const GemmArgs& p, SharedStorage<C>& sh
     pin(used);
     wgmma_wait<1>();
     if (box > 0) {
-      release(shared, stage.previous());
+      release<C::kCluster>(shared.empty[stage.previous()]);
     }
     stage.advance();
   }
   wgmma_wait<0>();
   pin(used);
-  release(shared, stage.previous());
+  release<C::kCluster>(shared.empty[stage.previous()]);
 }
 
 template <class C, Projection kProjection>
 __device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& shared, int side) {
   const int rank = C::kCluster > 1 ? cluster_rank() : 0;
-  TileWalker<C> walker(p, shared);
-  Stage<C> stage;
+  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.experts, p.weight_tiles);
+  Stage<C::kStages> stage;
   Tile tile;
   while (walker.next(tile)) {
     float sums[C::kTokens / 2];
@@ -529,6 +403,9 @@ cudaError_t launch(const spark_mla_experts_args& args, int multiprocessors) {
 int experts_tile_tokens(const spark_mla_experts_args& args) {
   const int64_t choices = static_cast<int64_t>(args.rows) * args.per_token;
   const int64_t mean = choices / args.experts;
+  if (args.scaling != 0) {
+    return float8_tile_tokens(mean);
+  }
   return mean <= 8 ? 16 : mean <= 48 ? 64 : mean <= 96 ? 128 : 256;
 }
 

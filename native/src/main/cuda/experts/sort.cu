@@ -2,12 +2,14 @@
 //
 // Sorts choices by expert (a counting sort). ids [rows, per_token] give first_row and first_tile
 // [experts + 1] and sorted_row [rows, per_token]; bf16 x [rows, hidden] is copied to sorted [choices,
-// hidden]. The order of rows within an expert is left to chance; results do not depend on it.
+// hidden], as e4m3 with scales where the weights are FP8. The order of rows within an expert is left to chance; results do not depend on it.
 //
 // Launch: count_kernel and assign_kernel have a thread block of 512 for each chunk of kSortChunk
-// choices, and count_kernel is left out where there is one chunk; copy_kernel has a thread block of 128
-// for each row of x.
+// choices, and count_kernel is left out where there is one chunk; copy_kernel and
+// quantize_kernel have a thread block of 128 for each row of x.
 
+#include "../float8/float8.h"
+#include "../float8/quantize.cuh"
 #include "../hopper.cuh"
 #include "../launch.cuh"
 #include "../warp.cuh"
@@ -30,7 +32,9 @@ struct SortArgs {
   int32_t* first_row;
   int32_t* first_tile;
   int32_t* sorted_row;
-  uint4* sorted;
+  void* sorted;
+  float* sorted_scales;
+  int64_t scales_stride;
   int rows;
   int experts;
   int per_token;
@@ -138,7 +142,38 @@ __global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
     for (int choice = 0; choice < p.per_token; ++choice) {
       const int64_t sorted = p.sorted_row[row * p.per_token + choice];
       if (sorted >= 0) {
-        p.sorted[sorted * p.row_size + i] = value;
+        static_cast<uint4*>(p.sorted)[sorted * p.row_size + i] = value;
+      }
+    }
+  }
+}
+
+// Quantizes a row of x, eight columns a thread at a time, into the sorted rows of its choices.
+__global__ void __launch_bounds__(kCopyThreads) quantize_kernel(const SortArgs p) {
+  constexpr int kGroupLanes = kScaleColumns / 8;
+  wait_for_previous_kernel();
+  launch_dependents();
+  const int64_t row = blockIdx.x;
+  if (row >= valid_rows(p)) {
+    return;
+  }
+  const int groups = (p.row_size + kGroupLanes - 1) / kGroupLanes;
+  for (int i = threadIdx.x; i < (groups + 1) / 2 * 2 * kGroupLanes; i += kCopyThreads) {
+    EightFloats values = {};
+    if (i < p.row_size) {
+      values = load8(reinterpret_cast<const __nv_bfloat16*>(p.x + row * p.x_stride + i));
+    }
+    const float largest = largest_of_group(largest_of(values));
+    if (i < p.row_size) {
+      const uint2 quantized = quantize8(values, float8_inverse_scale(largest));
+      for (int choice = 0; choice < p.per_token; ++choice) {
+        const int64_t sorted = p.sorted_row[row * p.per_token + choice];
+        if (sorted >= 0) {
+          static_cast<uint2*>(p.sorted)[sorted * p.row_size + i] = quantized;
+          if (i % kGroupLanes == 0) {
+            p.sorted_scales[i / kGroupLanes * p.scales_stride + sorted] = float8_scale(largest);
+          }
+        }
       }
     }
   }
@@ -165,8 +200,15 @@ ExpertsWorkspace experts_workspace(const spark_mla_experts_args& args) {
   workspace.sorted_row = take(choices, 4);
   workspace.sorted = take(choices * args.hidden, 2);
   workspace.activated = take(choices * args.width, 2);
+  const size_t stride = experts_scales_stride(args);
+  workspace.sorted_scales = take(stride * float8_blocks(args.hidden), 4);
+  workspace.activated_scales = take(stride * float8_blocks(args.width), 4);
   workspace.bytes = bytes;
   return workspace;
+}
+
+int64_t experts_scales_stride(const spark_mla_experts_args& args) {
+  return (static_cast<int64_t>(args.rows) * args.per_token + 3) / 4 * 4;
 }
 
 cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens) {
@@ -181,7 +223,9 @@ cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tok
   p.first_row = reinterpret_cast<int32_t*>(base + workspace.first_row);
   p.first_tile = reinterpret_cast<int32_t*>(base + workspace.first_tile);
   p.sorted_row = reinterpret_cast<int32_t*>(base + workspace.sorted_row);
-  p.sorted = reinterpret_cast<uint4*>(base + workspace.sorted);
+  p.sorted = base + workspace.sorted;
+  p.sorted_scales = reinterpret_cast<float*>(base + workspace.sorted_scales);
+  p.scales_stride = experts_scales_stride(args);
   p.rows = args.rows;
   p.experts = args.experts;
   p.per_token = args.per_token;
@@ -198,8 +242,8 @@ cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tok
     error = launch_dependent(assign_kernel, by_chunk, stream, p);
   }
   return error == cudaSuccess
-             ? launch_dependent(copy_kernel, LaunchShape{dim3(args.rows), dim3(kCopyThreads)},
-                                stream, p)
+             ? launch_dependent(args.scaling == 0 ? copy_kernel : quantize_kernel,
+                                LaunchShape{dim3(args.rows), dim3(kCopyThreads)}, stream, p)
              : error;
 }
 

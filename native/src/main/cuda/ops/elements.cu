@@ -12,7 +12,7 @@
 #include <cuda_fp16.h>
 
 #include "ops.h"
-#include "rows.cuh"
+#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {
@@ -44,8 +44,8 @@ __global__ void __launch_bounds__(kThreads) gate_kernel(const spark_mla_gate_arg
     const int at = static_cast<int>(i % columns) * 8;
     const __nv_bfloat16* from =
         static_cast<const __nv_bfloat16*>(p.gate_up) + row * p.gate_up_stride + at;
-    Float8 gate = load8(from);
-    const Float8 up = load8(from + p.width);
+    EightFloats gate = load8(from);
+    const EightFloats up = load8(from + p.width);
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       gate.value[j] = gate.value[j] / (1.f + __expf(-gate.value[j])) * up.value[j];
@@ -61,8 +61,8 @@ __global__ void __launch_bounds__(kThreads) add_bias_kernel(const spark_mla_add_
   const int64_t count = static_cast<int64_t>(p.rows) * columns;
   for (int64_t i = first_index(); i < count; i += all_threads()) {
     Out* at = static_cast<Out*>(p.out) + i / columns * p.out_stride + i % columns * 8;
-    Float8 values = load8(at);
-    const Float8 bias = load8(p.bias + i % columns * 8);
+    EightFloats values = load8(at);
+    const EightFloats bias = load8(p.bias + i % columns * 8);
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       values.value[j] += bias.value[j];

@@ -5,7 +5,7 @@
 // Launch: a thread block of 128 for each row, eight columns a thread and iteration.
 
 #include "ops.h"
-#include "rows.cuh"
+#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {

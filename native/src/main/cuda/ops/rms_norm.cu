@@ -8,7 +8,7 @@
 
 #include "../warp.cuh"
 #include "ops.h"
-#include "rows.cuh"
+#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
   __shared__ float sums[kThreads / 32];
   begin_dependent();
   const In* from = static_cast<const In*>(p.in) + blockIdx.x * p.in_stride;
-  Float8 chunks[kChunks];
+  EightFloats chunks[kChunks];
   float sum = 0.f;
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
   for (int c = 0; c < kChunks; ++c) {
     const int at = (c * kThreads + threadIdx.x) * 8;
     if (at < p.columns) {
-      const Float8 gain = load8(p.gain + at);
+      const EightFloats gain = load8(p.gain + at);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         chunks[c].value[i] *= factor * gain.value[i];

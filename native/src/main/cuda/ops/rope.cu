@@ -10,7 +10,7 @@
 
 #include "ops.h"
 #include "rotation.cuh"
-#include "rows.cuh"
+#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {

@@ -16,7 +16,7 @@
 
 #include "../warp.cuh"
 #include "ops.h"
-#include "rows.cuh"
+#include "../rows.cuh"
 #include "split_mix.cuh"
 
 namespace spark_mla {

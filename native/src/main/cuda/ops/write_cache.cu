@@ -10,7 +10,7 @@
 #include "../warp.cuh"
 #include "ops.h"
 #include "rotation.cuh"
-#include "rows.cuh"
+#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {
@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
   const In* from = static_cast<const In*>(p.in) + row * p.in_stride;
   __nv_bfloat16* to =
       static_cast<__nv_bfloat16*>(p.cache) + static_cast<int64_t>(slot) * (kLatent + kRope);
-  Float8 chunks[kChunks];
+  EightFloats chunks[kChunks];
   float sum = 0.f;
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int at = (c * 32 + lane) * 8;
-    const Float8 gain = load8(p.gain + at);
+    const EightFloats gain = load8(p.gain + at);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       chunks[c].value[i] *= factor * gain.value[i];

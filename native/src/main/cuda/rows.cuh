@@ -1,14 +1,14 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// What the kernels of this folder share: the start of a kernel that is launched dependent on the one
+// What kernels that work row by row share: the start of a kernel that is launched dependent on the one
 // before, and loads and stores of eight elements at a time, computed on in float32.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
 
-#include "../hopper.cuh"
-#include "../launch.cuh"
+#include "hopper.cuh"
+#include "launch.cuh"
 
 namespace spark_mla {
 
@@ -19,14 +19,14 @@ __device__ __forceinline__ void begin_dependent() {
   wait_for_previous_kernel();
 }
 
-struct Float8 {
+struct EightFloats {
   float value[8];
 };
 
-__device__ __forceinline__ Float8 load8(const __nv_bfloat16* from) {
+__device__ __forceinline__ EightFloats load8(const __nv_bfloat16* from) {
   const uint4 raw = *reinterpret_cast<const uint4*>(from);
   const __nv_bfloat162* pairs = reinterpret_cast<const __nv_bfloat162*>(&raw);
-  Float8 result;
+  EightFloats result;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const float2 pair = __bfloat1622float2(pairs[i]);
@@ -36,14 +36,14 @@ __device__ __forceinline__ Float8 load8(const __nv_bfloat16* from) {
   return result;
 }
 
-__device__ __forceinline__ Float8 load8(const float* from) {
-  Float8 result;
+__device__ __forceinline__ EightFloats load8(const float* from) {
+  EightFloats result;
   *reinterpret_cast<float4*>(result.value) = *reinterpret_cast<const float4*>(from);
   *reinterpret_cast<float4*>(result.value + 4) = *reinterpret_cast<const float4*>(from + 4);
   return result;
 }
 
-__device__ __forceinline__ void store8(__nv_bfloat16* to, const Float8& values) {
+__device__ __forceinline__ void store8(__nv_bfloat16* to, const EightFloats& values) {
   uint4 raw;
   __nv_bfloat162* pairs = reinterpret_cast<__nv_bfloat162*>(&raw);
 #pragma unroll
@@ -53,7 +53,7 @@ __device__ __forceinline__ void store8(__nv_bfloat16* to, const Float8& values) 
   *reinterpret_cast<uint4*>(to) = raw;
 }
 
-__device__ __forceinline__ void store8(float* to, const Float8& values) {
+__device__ __forceinline__ void store8(float* to, const EightFloats& values) {
   *reinterpret_cast<float4*>(to) = *reinterpret_cast<const float4*>(values.value);
   *reinterpret_cast<float4*>(to + 4) = *reinterpret_cast<const float4*>(values.value + 4);
 }

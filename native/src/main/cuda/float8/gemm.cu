@@ -1,0 +1,799 @@
+// Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
+//
+// GEMMs of e4m3 tokens [rows, columns] and e4m3 weights on tensor cores: dense ones, and the grouped
+// ones of experts, one persistent kernel for each kind of result:
+//   kMatrix     c = tokens weights^T, bf16 or float32, or added to float32 c
+//   kActivated  silu(gate) * up of weights that are gate and up, quantized again
+//
+// Weights are wgmma's A operand, tokens its B operand, so that few tokens cost few cycles. Sums of 128
+// columns of e4m3 values come from four wgmmas; times their scales they are added to sums in registers,
+// in the order of the columns in every configuration: a row's bits do not depend on its tile.
+//
+// Launch: 384 threads on every multiprocessor. One warpgroup loads, two compute, each kSubtiles times 64
+// of the weight rows by all tokens of a tile. A stage of the pipeline is 128 columns. In a cluster of
+// two, each thread block takes half of the tokens and loads half of the weights for both. kActivated
+// has rows of gate and up alternate by eights in shared memory, so that a thread holds both halves of
+// an activation, and the 128 activations of a thread block are those that share a scale.
+
+#include <cuda_bf16.h>
+
+#include "../fragments.cuh"
+#include "../grouped_gemm.cuh"
+#include "../tensor_map.h"
+#include "../wgmma.cuh"
+#include "float8.h"
+#include "quantize.cuh"
+#include "spark_mla_ops.h"
+
+namespace spark_mla {
+namespace {
+
+constexpr int kThreads = 384;
+constexpr int kWarpgroup = 128;
+constexpr int kConsumers = 256;
+constexpr int kConsumerWarps = 8;
+constexpr int kSubtileRows = 64;  // wgmma's M
+constexpr int kRowBytes = 128;    // of a stage: one swizzle row, one scale
+constexpr int kStoredTokens = 64;  // that pass through shared memory at once as bf16, at most
+constexpr int kActivatedBytes = kScaleColumns + 16;  // of a stored token, without bank conflicts
+constexpr int kMaxGroups = 512;
+// Named barriers; consumer i has kSideStored + i.
+constexpr int kSideStored = 1;
+constexpr int kLargestReady = 3;
+constexpr int kActivatedStored = 4;
+
+enum class Result { kMatrix, kActivated };
+
+// How a kernel is built: tokens of a thread block's tile, tokens of one TMA copy, 64-row subtiles of a
+// consumer, thread blocks of a cluster, stages of the pipeline.
+template <int kTokens_, int kBoxTokens_, int kSubtiles_, int kCluster_, int kStages_>
+struct Configuration {
+  static constexpr int kTokens = kTokens_;
+  static constexpr int kBoxTokens = kBoxTokens_;
+  static constexpr int kSubtiles = kSubtiles_;
+  static constexpr int kCluster = kCluster_;
+  static constexpr int kStages = kStages_;
+  static constexpr int kWeightRows = 2 * kSubtiles * kSubtileRows;
+  static constexpr int kLoadedRows = kWeightRows / kCluster;
+  static constexpr int kStored = kTokens > kStoredTokens ? kTokens / 2 : kTokens;
+  static constexpr int kStoredBytes = 2 * kStored * kSubtileRows * 2;
+};
+
+// A name says tokens and weight rows of a cluster.
+using Tile16x128 = Configuration<16, 16, 1, 1, 11>;
+using Tile16x256 = Configuration<16, 16, 2, 1, 6>;
+using Tile64x128 = Configuration<64, 16, 1, 1, 8>;
+using Tile64x256 = Configuration<64, 16, 2, 1, 5>;
+using Tile128x256 = Configuration<64, 64, 2, 2, 5>;
+using Tile192x256 = Configuration<96, 32, 2, 2, 4>;
+using Tile256x128 = Configuration<128, 64, 1, 2, 6>;
+
+template <class C>
+struct alignas(1024) SharedStorage {
+  uint8_t weights[C::kStages][C::kWeightRows * kRowBytes];
+  uint8_t tokens[C::kStages][C::kTokens * kRowBytes];
+  union {
+    uint8_t matrix[2][C::kStoredBytes / 2];
+    uint8_t activated[C::kTokens * kActivatedBytes];
+  } stored;
+  alignas(16) float token_scales[C::kStages][C::kTokens];
+  // kMatrix: of each consumer's rows; kActivated: of gate and up.
+  float weight_scales[C::kStages][2];
+  alignas(16) float largest[2][C::kTokens];  // absolute activation of a token, for tiles by turns
+  int first_row[kMaxGroups + 1];
+  int first_tile[kMaxGroups + 1];
+  uint64_t full[C::kStages];
+  uint64_t empty[C::kStages];
+};
+
+struct GemmArgs {
+  CUtensorMap weights;
+  CUtensorMap tokens;         // [rows, columns]
+  const float* token_scales;  // [column blocks, rows]
+  int64_t token_scales_stride;
+  const float* weight_scales;
+  int32_t scaling;
+  int weight_rows;   // of a group; of gate alone in kActivated
+  int weight_tiles;  // of a cluster
+  int column_blocks;  // that are computed: an even number with one subtile
+  int scale_blocks;   // of 128 columns that there are
+  int groups;
+  const int32_t* first_row;   // null: one group of all rows
+  const int32_t* first_tile;
+  int rows;
+  void* out;  // kMatrix: [rows, weight_rows]; kActivated: e4m3 [rows, weight_rows]
+  int64_t out_stride;
+  int32_t out_type;
+  int32_t add;
+  float* out_scales;
+  int64_t out_scales_stride;
+};
+
+// The part of a cluster's tile that this thread block computes; it may have no rows.
+template <class C>
+__device__ __forceinline__ void take_share(Tile& tile, int rank) {
+  if (C::kCluster > 1) {
+    const int share = (tile.rows + C::kCluster - 1) / C::kCluster;
+    tile.first_row += rank * share;
+    tile.rows = max(0, min(share, tile.rows - rank * share));
+  }
+}
+
+template <class C>
+__device__ __forceinline__ int rank_in_cluster() {
+  return C::kCluster > 1 ? cluster_rank() : 0;
+}
+
+// ---- Loading ------------------------------------------------------------------------------------
+
+template <class C, Result kResult>
+class Loader {
+ public:
+  __device__ __forceinline__ Loader(const GemmArgs& p, SharedStorage<C>& shared)
+      : p_(p), shared_(shared), rank_(rank_in_cluster<C>()) {}
+
+  // Waits for the stage, announces what comes into it, asks for the weights.
+  __device__ __forceinline__ void weights(const Tile& tile, int block,
+                                          const Stage<C::kStages>& stage) {
+    mbarrier_wait(shared_address(&shared_.empty[stage.index]), stage.parity ^ 1);
+    const uint32_t full = shared_address(&shared_.full[stage.index]);
+    mbarrier_arrive_expect(full, C::kWeightRows * kRowBytes +
+                                     token_boxes(tile) * C::kBoxTokens * kRowBytes);
+    const uint32_t to = shared_address(shared_.weights[stage.index]) +
+                        rank_ * C::kLoadedRows * kRowBytes;
+    const int column = block * kScaleColumns;
+    const int first = tile.weight_tile * C::kWeightRows + rank_ * C::kLoadedRows;
+    if (kResult == Result::kActivated) {
+      load_weights(to, full, column, 0, 2 * tile.group, first / 16);
+    } else {
+      load_weights(to, full, column, first, tile.group, 0);
+    }
+  }
+
+  __device__ __forceinline__ void tokens(const Tile& tile, int block,
+                                         const Stage<C::kStages>& stage) {
+    const uint32_t full = shared_address(&shared_.full[stage.index]);
+    const uint32_t to = shared_address(shared_.tokens[stage.index]);
+    for (int i = 0; i < token_boxes(tile); ++i) {
+      tma_load_3d(to + i * C::kBoxTokens * kRowBytes, &p_.tokens, full, block * kScaleColumns,
+                  tile.first_row + i * C::kBoxTokens, 0, kEvictNormal);
+    }
+  }
+
+ private:
+  // Where a group has few tokens its weights are read once.
+  static constexpr uint64_t kPolicy = C::kCluster == 1 ? kEvictFirst : kEvictNormal;
+
+  static __device__ __forceinline__ int token_boxes(const Tile& tile) {
+    return (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
+  }
+
+  __device__ __forceinline__ void load_weights(uint32_t to, uint32_t full, int c0, int c1, int c2,
+                                               int c3) {
+    if (C::kCluster == 1) {
+      tma_load_4d(to, &p_.weights, full, c0, c1, c2, c3, kPolicy);
+    } else {
+      tma_load_4d_multicast(to, &p_.weights, full, c0, c1, c2, c3, (1 << C::kCluster) - 1, kPolicy);
+    }
+  }
+
+  const GemmArgs& p_;
+  SharedStorage<C>& shared_;
+  const int rank_;
+};
+
+template <class C, Result kResult>
+__device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared) {
+  Loader<C, kResult> loader(p, shared);
+  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
+  const int rank = rank_in_cluster<C>();
+  Stage<C::kStages> stage;
+  Tile tile;
+  bool more = walker.next(tile);
+  take_share<C>(tile, rank);
+  int block = 0;
+  if (kResult == Result::kMatrix) {
+    // Weights do not wait for the kernel before; tokens do.
+    Stage<C::kStages> early;
+    int blocks = 0;
+    for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
+      loader.weights(tile, blocks, early);
+      early.advance();
+    }
+    wait_for_previous_kernel();
+    for (; block < blocks; ++block) {
+      loader.tokens(tile, block, stage);
+      stage.advance();
+    }
+  }
+  while (more) {
+    for (; block < p.column_blocks; ++block) {
+      loader.weights(tile, block, stage);
+      loader.tokens(tile, block, stage);
+      stage.advance();
+    }
+    more = walker.next(tile);
+    take_share<C>(tile, rank);
+    block = 0;
+  }
+}
+
+// The second warp of the loading warpgroup: scales, one by one, since the copy engine wants multiples of
+// 16 bytes while a tile's tokens begin anywhere. By channel there are none of weights here: they are
+// applied to the whole sums.
+template <class C, Result kResult>
+__device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>& shared) {
+  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
+  const int rank = rank_in_cluster<C>();
+  const int lane = threadIdx.x % 32;
+  const int row_blocks = float8_blocks(p.weight_rows);
+  Stage<C::kStages> stage;
+  Tile tile;
+  while (walker.next(tile)) {
+    take_share<C>(tile, rank);
+    // The row of blocks whose scales lane 0 or 1 copies.
+    const int64_t row_block =
+        kResult == Result::kActivated
+            ? (int64_t{2} * tile.group + lane) * row_blocks + tile.weight_tile
+            : int64_t{tile.group} * row_blocks +
+                  min((tile.weight_tile * C::kWeightRows + lane * C::kSubtiles * kSubtileRows) /
+                          kScaleRows,
+                      row_blocks - 1);
+    for (int i = 0; i < p.column_blocks; ++i) {
+      const int block = min(i, p.scale_blocks - 1);
+      mbarrier_wait(shared_address(&shared.empty[stage.index]), stage.parity ^ 1);
+      // Tokens past the last are not written; they take any scale.
+      const float* from = p.token_scales + block * p.token_scales_stride;
+      for (int token = lane; token < C::kTokens; token += 32) {
+        copy_async_4(shared_address(&shared.token_scales[stage.index][token]),
+                     from + min(tile.first_row + token, p.rows - 1));
+      }
+      if (lane < 2 && p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
+        copy_async_4(shared_address(&shared.weight_scales[stage.index][lane]),
+                     p.weight_scales + row_block * p.scale_blocks + block);
+      }
+      mbarrier_arrive_after_copies(shared_address(&shared.full[stage.index]));
+      stage.advance();
+    }
+  }
+}
+
+// ---- Computing ----------------------------------------------------------------------------------
+
+// A thread's sums: of each subtile, of every eight tokens, two tokens of row lane / 4 and the same two
+// of the row 8 below.
+template <class C>
+using Sums = float[C::kSubtiles][C::kTokens / 2];
+
+// The GEMM of a thread block's tile. Sums of 128 columns are made two at a time: while the tensor cores
+// work on the second, the first are scaled and added. They are of the two subtiles, or of two blocks of
+// columns.
+template <class C, Result kResult>
+class Multiplication {
+ public:
+  __device__ __forceinline__ Multiplication(const GemmArgs& p, SharedStorage<C>& shared, int side)
+      : shared_(shared), side_(side), by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK),
+        pairs_(p.column_blocks * C::kSubtiles / 2) {}
+
+  __device__ __forceinline__ void run(Sums<C>& sums) {
+#pragma unroll
+    for (int s = 0; s < C::kSubtiles; ++s) {
+#pragma unroll
+      for (int i = 0; i < C::kTokens / 2; ++i) {
+        sums[s][i] = 0.f;
+      }
+    }
+    float first[C::kTokens / 2];
+    float second[C::kTokens / 2];
+    for (int pair = 0; pair < pairs_; ++pair) {
+      start<0>(first);
+      start<kSecond>(second);
+      wgmma_wait<1>();
+      finish<0>(first, sums[0]);
+      wgmma_wait<0>();
+      finish<kSecond>(second, sums[kSecond]);
+    }
+  }
+
+  // Goes through a tile's stages without computing: another thread block of the cluster does.
+  __device__ __forceinline__ void skip() {
+    for (int i = 0; i < pairs_ * 2 / C::kSubtiles; ++i) {
+      mbarrier_wait(shared_address(&shared_.full[started_.index]), started_.parity);
+      started_.advance();
+      release_finished();
+    }
+  }
+
+ private:
+  static constexpr int kSecond = C::kSubtiles - 1;  // subtile of the second sums
+
+  // Starts the tensor cores on 128 columns of a subtile.
+  template <int kSubtile>
+  __device__ __forceinline__ void start(float (&partial)[C::kTokens / 2]) {
+    const int stage = started_.index;
+    if (kSubtile == 0) {
+      mbarrier_wait(shared_address(&shared_.full[stage]), started_.parity);
+    }
+    const uint64_t tokens = wgmma_descriptor(shared_address(shared_.tokens[stage]), 0);
+    const uint64_t weights =
+        wgmma_descriptor(shared_address(shared_.weights[stage]) +
+                             (side_ * C::kSubtiles + kSubtile) * kSubtileRows * kRowBytes,
+                         0);
+    pin(partial);
+    wgmma_fence();
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      wgmma_ss_e4m3(partial, weights + 2 * k, tokens + 2 * k, k > 0);
+    }
+    wgmma_commit();
+    pin(partial);
+    if (kSubtile == kSecond) {
+      started_.advance();
+    }
+  }
+
+  // Scales and adds what the tensor cores have computed.
+  template <int kSubtile>
+  __device__ __forceinline__ void finish(float (&partial)[C::kTokens / 2],
+                                         float (&sums)[C::kTokens / 2]) {
+    pin(partial);
+    const int stage = finished_.index;
+    const float2 weight_scales =
+        by_block_ ? load_shared_float2(shared_address(shared_.weight_scales[stage]))
+                  : make_float2(1.f, 1.f);
+    const float upper =
+        kResult == Result::kActivated || side_ == 0 ? weight_scales.x : weight_scales.y;
+    const float lower = kResult == Result::kActivated ? weight_scales.y : upper;
+    const uint32_t token_scales =
+        shared_address(shared_.token_scales[stage]) + threadIdx.x % 4 * sizeof(float2);
+#pragma unroll
+    for (int i = 0; i < C::kTokens / 2; i += 4) {
+      const float2 scale = load_shared_float2(token_scales + i * 8);
+      sums[i] = fmaf(partial[i], upper * scale.x, sums[i]);
+      sums[i + 1] = fmaf(partial[i + 1], upper * scale.y, sums[i + 1]);
+      sums[i + 2] = fmaf(partial[i + 2], lower * scale.x, sums[i + 2]);
+      sums[i + 3] = fmaf(partial[i + 3], lower * scale.y, sums[i + 3]);
+    }
+    pin(sums);
+    if (kSubtile == kSecond) {
+      __syncwarp();
+      release_finished();
+    }
+  }
+
+  __device__ __forceinline__ void release_finished() {
+    release<C::kCluster>(shared_.empty[finished_.index]);
+    finished_.advance();
+  }
+
+  SharedStorage<C>& shared_;
+  const int side_;
+  const bool by_block_;
+  const int pairs_;
+  Stage<C::kStages> started_;
+  Stage<C::kStages> finished_;
+};
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+// A channel's scale, of a row of weights that may be past the end.
+__device__ __forceinline__ float channel_scale(const float* scales, int row, int rows) {
+  return row < rows ? __ldg(scales + row) : 0.f;
+}
+
+template <int kCount>
+__device__ __forceinline__ void scale_channels(float (&sums)[kCount], float upper, float lower) {
+#pragma unroll
+  for (int i = 0; i < kCount; i += 4) {
+    sums[i] *= upper;
+    sums[i + 1] *= upper;
+    sums[i + 2] *= lower;
+    sums[i + 3] *= lower;
+  }
+}
+
+// Writes 64 columns of each token as bf16, through shared memory.
+template <class C>
+__device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& shared,
+                                           const Tile& tile, int side, int first_column,
+                                           const float (&sums)[C::kTokens / 2]) {
+  constexpr int kBytes = 2 * kSubtileRows;  // of a token
+  constexpr int kChunks = kBytes / 16;
+  const int thread = threadIdx.x % kWarpgroup;
+  const int warp = thread / 32;
+  const int lane = thread % 32;
+  uint8_t* stored = shared.stored.matrix[side];
+  const uint32_t base = shared_address(stored);
+#pragma unroll
+  for (int first = 0; first < C::kTokens; first += C::kStored) {
+    if (first >= tile.rows) {
+      break;
+    }
+#pragma unroll
+    for (int token = 0; token < C::kStored; token += 16) {
+      const float* s = &sums[(first + token) / 2];
+      const int mine = token + (lane & 7) + (lane & 16) / 2;
+      stmatrix_x4_transposed(base + stored_byte<kBytes>(mine, 2 * warp + (lane >> 3 & 1)),
+                             pack_bf16(s[0], s[1]), pack_bf16(s[2], s[3]), pack_bf16(s[4], s[5]),
+                             pack_bf16(s[6], s[7]));
+    }
+    named_barrier_sync(kSideStored + side, kWarpgroup);
+    for (int i = thread; i < C::kStored * kChunks; i += kWarpgroup) {
+      const int token = i / kChunks;
+      const int column = first_column + i % kChunks * 8;
+      if (first + token < tile.rows && column < p.weight_rows) {
+        const int64_t row = tile.first_row + first + token;
+        *reinterpret_cast<uint4*>(static_cast<__nv_bfloat16*>(p.out) + row * p.out_stride +
+                                  column) =
+            *reinterpret_cast<const uint4*>(stored + stored_byte<kBytes>(token, i % kChunks));
+      }
+    }
+    named_barrier_sync(kSideStored + side, kWarpgroup);
+  }
+}
+
+// Writes or adds 64 columns of each token as float32: eight lanes write 32 bytes.
+template <class C>
+__device__ __forceinline__ void write_float32(const GemmArgs& p, const Tile& tile,
+                                              int first_column,
+                                              const float (&sums)[C::kTokens / 2]) {
+  const int lane = threadIdx.x % 32;
+  const int column = first_column + threadIdx.x % kWarpgroup / 32 * 16 + lane / 4;
+  float* out = static_cast<float*>(p.out) + tile.first_row * p.out_stride + column;
+#pragma unroll
+  for (int i = 0; i < C::kTokens / 2; ++i) {
+    const int token = i / 4 * 8 + lane % 4 * 2 + i % 2;
+    const int below = i % 4 / 2 * 8;
+    if (token < tile.rows && column + below < p.weight_rows) {
+      float* at = out + token * p.out_stride + below;
+      *at = p.add != 0 ? *at + sums[i] : sums[i];
+    }
+  }
+}
+
+template <class C>
+__device__ __forceinline__ void write_matrix(const GemmArgs& p, SharedStorage<C>& shared,
+                                             const Tile& tile, int side, Sums<C>& sums) {
+#pragma unroll
+  for (int s = 0; s < C::kSubtiles; ++s) {
+    const int first_column =
+        tile.weight_tile * C::kWeightRows + (side * C::kSubtiles + s) * kSubtileRows;
+    if (p.scaling == SPARK_MLA_FLOAT8_CHANNEL) {
+      const float* scales = p.weight_scales + int64_t{tile.group} * p.weight_rows;
+      const int row = first_column + threadIdx.x % kWarpgroup / 32 * 16 + threadIdx.x % 32 / 4;
+      scale_channels(sums[s], channel_scale(scales, row, p.weight_rows),
+                     channel_scale(scales, row + 8, p.weight_rows));
+    }
+    if (p.out_type == SPARK_MLA_BFLOAT16) {
+      write_bf16<C>(p, shared, tile, side, first_column, sums[s]);
+    } else {
+      write_float32<C>(p, tile, first_column, sums[s]);
+    }
+  }
+}
+
+// Activates, finds each token's largest activation over both consumers, quantizes and writes.
+template <class C>
+__device__ __forceinline__ void write_activated(const GemmArgs& p, SharedStorage<C>& shared,
+                                                const Tile& tile, int side, int turn,
+                                                Sums<C>& sums) {
+  const int thread = threadIdx.x - kWarpgroup;  // of the consumers
+  const int lane = threadIdx.x % 32;
+  const int first_column = tile.weight_tile * kScaleColumns;
+  // Of this thread's activations in a block of 128; those of the next subtile are 32 further.
+  const int column = side * kSubtileRows + threadIdx.x % kWarpgroup / 32 * 8 + lane / 4;
+#pragma unroll
+  for (int s = 0; s < C::kSubtiles; ++s) {
+    if (p.scaling == SPARK_MLA_FLOAT8_CHANNEL) {
+      const float* gate = p.weight_scales + int64_t{2} * tile.group * p.weight_rows;
+      const int row = first_column + column + 32 * s;
+      scale_channels(sums[s], channel_scale(gate, row, p.weight_rows),
+                     channel_scale(gate + p.weight_rows, row, p.weight_rows));
+    }
+#pragma unroll
+    for (int i = 0; i < C::kTokens / 2; i += 4) {
+      sums[s][i] = activate(sums[s][i], sums[s][i + 2]);
+      sums[s][i + 1] = activate(sums[s][i + 1], sums[s][i + 3]);
+    }
+  }
+  float* largest = shared.largest[turn];
+#pragma unroll
+  for (int i = 0; i < C::kTokens / 2; i += 4) {
+#pragma unroll
+    for (int j = i; j < i + 2; ++j) {
+      float mine = 0.f;
+#pragma unroll
+      for (int s = 0; s < C::kSubtiles; ++s) {
+        mine = fmaxf(mine, fabsf(sums[s][j]));
+      }
+#pragma unroll
+      for (int offset = 4; offset < 32; offset *= 2) {
+        mine = fmaxf(mine, __shfl_xor_sync(kAllLanes, mine, offset));
+      }
+      if (lane < 4) {
+        // Floats that are not negative are in the order of their bits.
+        atomicMax(reinterpret_cast<int*>(largest) + i * 2 + lane * 2 + j - i,
+                  __float_as_int(mine));
+      }
+    }
+  }
+  named_barrier_sync(kLargestReady, kConsumers);
+  for (int i = thread; i < C::kTokens; i += kConsumers) {
+    shared.largest[turn ^ 1][i] = 0.f;
+    if (i < tile.rows) {
+      p.out_scales[tile.weight_tile * p.out_scales_stride + tile.first_row + i] =
+          float8_scale(largest[i]);
+    }
+  }
+  uint8_t* stored = shared.stored.activated;
+#pragma unroll
+  for (int i = 0; i < C::kTokens / 2; i += 4) {
+    const int token = i * 2 + lane % 4 * 2;
+    const float2 both = *reinterpret_cast<const float2*>(largest + token);
+    const float first = float8_inverse_scale(both.x);
+    const float second = float8_inverse_scale(both.y);
+#pragma unroll
+    for (int s = 0; s < C::kSubtiles; ++s) {
+      const uint32_t values = pack_e4m3(sums[s][i] * first, sums[s][i + 1] * second);
+      uint8_t* at = stored + token * kActivatedBytes + column + 32 * s;
+      at[0] = static_cast<uint8_t>(values);
+      at[kActivatedBytes] = static_cast<uint8_t>(values >> 8);
+    }
+  }
+  named_barrier_sync(kActivatedStored, kConsumers);
+  constexpr int kChunks = kScaleColumns / 16;
+  for (int i = thread; i < tile.rows * kChunks; i += kConsumers) {
+    const int token = i / kChunks;
+    const int chunk_column = i % kChunks * 16;
+    if (first_column + chunk_column < p.weight_rows) {
+      const int64_t row = tile.first_row + token;
+      *reinterpret_cast<uint4*>(static_cast<uint8_t*>(p.out) + row * p.out_stride + first_column +
+                                chunk_column) =
+          *reinterpret_cast<const uint4*>(stored + token * kActivatedBytes + chunk_column);
+    }
+  }
+}
+
+template <class C, Result kResult>
+__device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& shared, int side) {
+  if (kResult == Result::kMatrix) {
+    wait_for_previous_kernel();  // it may read or write out
+  }
+  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
+  const int rank = rank_in_cluster<C>();
+  Multiplication<C, kResult> multiplication(p, shared, side);
+  int turn = 0;
+  Tile tile;
+  while (walker.next(tile)) {
+    take_share<C>(tile, rank);
+    if (C::kCluster > 1 && tile.rows == 0) {
+      multiplication.skip();
+      continue;
+    }
+    Sums<C> sums;
+    multiplication.run(sums);
+    if constexpr (kResult == Result::kMatrix) {
+      write_matrix<C>(p, shared, tile, side, sums);
+    } else {
+      write_activated<C>(p, shared, tile, side, turn, sums);
+      turn ^= 1;
+    }
+  }
+}
+
+template <class C, Result kResult>
+__global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
+    const __grid_constant__ GemmArgs p) {
+  extern __shared__ uint8_t dynamic_shared[];
+  auto& shared = *reinterpret_cast<SharedStorage<C>*>(
+      (reinterpret_cast<uintptr_t>(dynamic_shared) + 1023) & ~static_cast<uintptr_t>(1023));
+  if (threadIdx.x == 0) {
+    prefetch_tensor_map(&p.weights);
+    prefetch_tensor_map(&p.tokens);
+    for (int stage = 0; stage < C::kStages; ++stage) {
+      mbarrier_init(shared_address(&shared.full[stage]), 1 + 32);
+      mbarrier_init(shared_address(&shared.empty[stage]), kConsumerWarps * C::kCluster);
+    }
+    fence_mbarrier_init();
+  }
+  if (kResult == Result::kActivated) {
+    wait_for_previous_kernel();
+    // The next kernel relies on this order: when it starts, the sort is over.
+    launch_dependents();
+    for (int i = threadIdx.x; i < 2 * C::kTokens; i += kThreads) {
+      shared.largest[i / C::kTokens][i % C::kTokens] = 0.f;
+    }
+  }
+  for (int i = threadIdx.x; i <= p.groups; i += kThreads) {
+    constexpr int kTileTokens = C::kTokens * C::kCluster;
+    shared.first_row[i] = p.first_row != nullptr ? p.first_row[i] : i * p.rows;
+    shared.first_tile[i] = p.first_row != nullptr ? p.first_tile[i]
+                                                  : i * ((p.rows + kTileTokens - 1) / kTileTokens);
+  }
+  __syncthreads();
+  if (C::kCluster > 1) {
+    cluster_sync();
+  }
+  const int warpgroup = threadIdx.x / kWarpgroup;
+  if (warpgroup == 0) {
+    release_registers<40>();
+    if (threadIdx.x == 0) {
+      load<C, kResult>(p, shared);
+    } else if (kResult == Result::kMatrix) {
+      wait_for_previous_kernel();
+    }
+    __syncwarp();
+    if (threadIdx.x / 32 == 1) {
+      load_scales<C, kResult>(p, shared);
+    }
+  } else {
+    claim_registers<232>();
+    compute<C, kResult>(p, shared, warpgroup - 1);
+  }
+  if (kResult == Result::kMatrix) {
+    launch_dependents();
+  }
+  if (C::kCluster > 1) {
+    cluster_sync();
+  }
+}
+
+// ---- Host ---------------------------------------------------------------------------------------
+
+// What a launch is for: the arguments but their tensor maps, and what these describe.
+struct Launch {
+  GemmArgs args = {};
+  Float8Tokens tokens;
+  const void* weights;
+  int64_t weights_stride;
+  int columns;
+  cudaStream_t stream;
+};
+
+template <class C, Result kResult>
+cudaError_t launch(Launch& wanted, int multiprocessors) {
+  GemmArgs& p = wanted.args;
+  TensorMapEncoder encoder;
+  cudaError_t error = find_encoder(&encoder);
+  const int64_t columns = wanted.columns;
+  const int64_t rows = p.weight_rows;
+  const int64_t stride = wanted.weights_stride;
+  constexpr auto kPromotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
+  if (error == cudaSuccess && kResult == Result::kMatrix) {
+    error = encode_map<4>(encoder, &p.weights, wanted.weights, {columns, rows, p.groups, 1},
+                          {stride, rows * stride, 0}, {kScaleColumns, C::kLoadedRows, 1, 1},
+                          kPromotion, kFloat8);
+  } else if (error == cudaSuccess) {
+    // [groups of 8 rows, gate and up of each expert, 8 rows, columns]: a box takes groups of gate and
+    // of up by turns.
+    error = encode_map<4>(encoder, &p.weights, wanted.weights,
+                          {columns, 8, 2 * p.groups, rows / 8}, {stride, rows * stride, 8 * stride},
+                          {kScaleColumns, 8, 2, C::kLoadedRows / 16}, kPromotion, kFloat8);
+  }
+  if (error == cudaSuccess) {
+    error = encode_map<3>(encoder, &p.tokens, wanted.tokens.values, {columns, p.rows, 1},
+                          {wanted.tokens.stride, 0}, {kScaleColumns, C::kBoxTokens, 1}, kPromotion,
+                          kFloat8);
+  }
+  if (error != cudaSuccess) {
+    return error;
+  }
+  p.scale_blocks = float8_blocks(wanted.columns);
+  p.column_blocks = C::kSubtiles == 1 ? (p.scale_blocks + 1) / 2 * 2 : p.scale_blocks;
+  p.token_scales = wanted.tokens.scales;
+  p.token_scales_stride = wanted.tokens.scales_stride;
+  const int64_t tiled_rows = kResult == Result::kActivated ? 2 * rows : rows;
+  p.weight_tiles = static_cast<int>((tiled_rows + C::kWeightRows - 1) / C::kWeightRows);
+  int blocks = multiprocessors / C::kCluster * C::kCluster;
+  if (p.first_row == nullptr) {
+    constexpr int kTileTokens = C::kTokens * C::kCluster;
+    const int64_t tiles =
+        static_cast<int64_t>((p.rows + kTileTokens - 1) / kTileTokens) * p.weight_tiles;
+    blocks = static_cast<int>(tiles * C::kCluster < blocks ? tiles * C::kCluster : blocks);
+  }
+  constexpr size_t kShared = sizeof(SharedStorage<C>) + 1024;
+  static_assert(kShared <= 227 * 1024);
+  const LaunchShape shape{dim3(blocks), dim3(kThreads), kShared, C::kCluster};
+  return launch_dependent(gemm_kernel<C, kResult>, shape, wanted.stream, p);
+}
+
+Launch launch_of(const Float8Experts& experts, const Float8Tokens& tokens,
+                 const Float8ExpertWeights& weights, int weight_rows, int columns) {
+  Launch launch;
+  launch.args.weight_scales = weights.scales;
+  launch.args.scaling = weights.scaling;
+  launch.args.weight_rows = weight_rows;
+  launch.args.groups = experts.experts;
+  launch.args.first_row = experts.first_row;
+  launch.args.first_tile = experts.first_tile;
+  launch.args.rows = static_cast<int>(experts.choices);
+  launch.tokens = tokens;
+  launch.weights = weights.values;
+  launch.weights_stride = columns;
+  launch.columns = columns;
+  launch.stream = experts.stream;
+  return launch;
+}
+
+}  // namespace
+
+cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multiprocessors) {
+  Launch wanted;
+  wanted.args.weight_scales = args.b_scales;
+  wanted.args.scaling = args.scaling;
+  wanted.args.weight_rows = args.n;
+  wanted.args.groups = 1;
+  wanted.args.rows = args.m;
+  wanted.args.out = args.c;
+  wanted.args.out_stride = args.c_stride;
+  wanted.args.out_type = args.c_type;
+  wanted.args.add = args.add;
+  wanted.tokens = {const_cast<void*>(args.a), args.a_stride, const_cast<float*>(args.a_scales),
+                   args.a_scales_stride};
+  wanted.weights = args.b;
+  wanted.weights_stride = args.b_stride;
+  wanted.columns = args.k;
+  wanted.stream = static_cast<cudaStream_t>(args.stream);
+  // The largest tiles that still give most multiprocessors one; few tokens are read with many weights.
+  const auto enough = [&args, multiprocessors](int tokens, int rows, int cluster) {
+    const int64_t tiles = static_cast<int64_t>((args.m + tokens - 1) / tokens) *
+                          ((args.n + rows - 1) / rows) * cluster;
+    return tiles * 4 >= multiprocessors * 3;
+  };
+  if (args.m <= 16 && enough(16, 256, 1)) {
+    return launch<Tile16x256, Result::kMatrix>(wanted, multiprocessors);
+  }
+  if (args.m <= 64 && enough(64, 256, 1)) {
+    return launch<Tile64x256, Result::kMatrix>(wanted, multiprocessors);
+  }
+  if (enough(256, 128, 2)) {
+    return launch<Tile256x128, Result::kMatrix>(wanted, multiprocessors);
+  }
+  return enough(64, 128, 1) ? launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors)
+                            : launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+}
+
+int float8_tile_tokens(int64_t mean_tokens) {
+  return mean_tokens <= 8 ? 16 : mean_tokens <= 64 ? 64 : mean_tokens <= 128 ? 128 : 192;
+}
+
+cudaError_t launch_float8_gate_up(const Float8Experts& experts, const Float8Tokens& tokens,
+                                  const Float8ExpertWeights& gate_up, const Float8Tokens& activated,
+                                  int multiprocessors) {
+  Launch wanted = launch_of(experts, tokens, gate_up, experts.width, experts.hidden);
+  wanted.args.out = activated.values;
+  wanted.args.out_stride = activated.stride;
+  wanted.args.out_scales = activated.scales;
+  wanted.args.out_scales_stride = activated.scales_stride;
+  switch (experts.tile_tokens) {
+    case 16:
+      return launch<Tile16x256, Result::kActivated>(wanted, multiprocessors);
+    case 64:
+      return launch<Tile64x256, Result::kActivated>(wanted, multiprocessors);
+    case 128:
+      return launch<Tile128x256, Result::kActivated>(wanted, multiprocessors);
+    default:
+      return launch<Tile192x256, Result::kActivated>(wanted, multiprocessors);
+  }
+}
+
+cudaError_t launch_float8_down(const Float8Experts& experts, const Float8Tokens& activated,
+                               const Float8ExpertWeights& down, void* results,
+                               int multiprocessors) {
+  Launch wanted = launch_of(experts, activated, down, experts.hidden, experts.width);
+  wanted.args.out = results;
+  wanted.args.out_stride = experts.hidden;
+  wanted.args.out_type = SPARK_MLA_BFLOAT16;
+  switch (experts.tile_tokens) {
+    case 16:
+      return launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+    case 64:
+      return launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors);
+    case 128:
+      return launch<Tile128x256, Result::kMatrix>(wanted, multiprocessors);
+    default:
+      return launch<Tile192x256, Result::kMatrix>(wanted, multiprocessors);
+  }
+}
+
+}  // namespace spark_mla

@@ -1,0 +1,331 @@
+package dev.sparkmla.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** FP8 GEMMs, experts and conversions against double precision on the same quantized values. */
+class Float8GpuTest extends GpuFixture {
+  private Float8Operations operations;
+  private Float8Gemm gemm;
+  private final List<DeviceBuffer> buffers = new ArrayList<>();
+
+  @BeforeAll
+  void open() {
+    operations = Float8Operations.on(context);
+    gemm = Float8Gemm.on(context);
+  }
+
+  @AfterEach
+  void closeBuffers() {
+    stream.synchronize();
+    buffers.forEach(DeviceBuffer::close);
+    buffers.clear();
+  }
+
+  private DeviceBuffer allocate(long bytes) {
+    DeviceBuffer buffer = context.allocate(bytes);
+    buffers.add(buffer);
+    return buffer;
+  }
+
+  /** A buffer of random bfloat16 values as a matrix. */
+  private DeviceTensor activations(int m, int k, Random random) {
+    DeviceBuffer buffer = allocate(2L * m * k);
+    pool.fill(buffer, 0, buffer.bytes(), random, stream);
+    return buffer.tensor(ElementType.BFLOAT16, m, k);
+  }
+
+  /** Random weights and what they stand for, by row. */
+  private final class Weights {
+    final Float8Weights onDevice;
+    final double[][] rows;
+
+    /** Matrices of parts times n rows, each part with blocks of its own, one after the other. */
+    Weights(int matrices, int parts, int n, int k, Float8Scaling scaling, Random random) {
+      int all = matrices * parts * n;
+      int columnBlocks = (int) Float8Weights.blocks(k);
+      int rowBlocks = (int) Float8Weights.blocks(n);
+      int scaleCount =
+          switch (scaling) {
+            case BLOCK -> matrices * parts * rowBlocks * columnBlocks;
+            case CHANNEL -> all;
+          };
+      ByteBuffer values = ByteBuffer.allocateDirect(all * k);
+      ByteBuffer scales = ByteBuffer.allocateDirect(4 * scaleCount).order(ByteOrder.nativeOrder());
+      for (int i = 0; i < scaleCount; i++) {
+        scales.putFloat(4 * i, 1e-4f + 1e-3f * random.nextFloat());
+      }
+      rows = new double[all][k];
+      for (int row = 0; row < all; row++) {
+        int part = row / n;
+        for (int column = 0; column < k; column++) {
+          byte bits = (byte) random.nextInt(256);
+          if ((bits & 127) == 127) {
+            bits = 0;
+          }
+          values.put(row * k + column, bits);
+          int scale =
+              switch (scaling) {
+                case BLOCK ->
+                    (part * rowBlocks + row % n / 128) * columnBlocks + column / 128;
+                case CHANNEL -> row;
+              };
+          rows[row][column] = (double) Float8Values.decode(bits) * scales.getFloat(4 * scale);
+        }
+      }
+      DeviceBuffer valueBuffer = allocate(values.capacity());
+      DeviceBuffer scaleBuffer = allocate(scales.capacity());
+      valueBuffer.copyFromHost(0, values, stream);
+      scaleBuffer.copyFromHost(0, scales, stream);
+      boolean one = matrices == 1 && parts == 1;
+      long allRows = (long) parts * n;
+      DeviceTensor valueTensor =
+          one
+              ? valueBuffer.tensor(ElementType.FLOAT8_E4M3, n, k)
+              : valueBuffer.tensor(ElementType.FLOAT8_E4M3, matrices, allRows, k);
+      long blockRows = (long) parts * rowBlocks;
+      DeviceTensor scaleTensor =
+          switch (scaling) {
+            case BLOCK ->
+                one
+                    ? scaleBuffer.tensor(ElementType.FLOAT32, rowBlocks, columnBlocks)
+                    : scaleBuffer.tensor(ElementType.FLOAT32, matrices, blockRows, columnBlocks);
+            case CHANNEL ->
+                one
+                    ? scaleBuffer.tensor(ElementType.FLOAT32, n)
+                    : scaleBuffer.tensor(ElementType.FLOAT32, matrices, allRows);
+          };
+      onDevice = new Float8Weights(valueTensor, scaleTensor, scaling);
+      stream.synchronize();
+    }
+  }
+
+  private Float8Rows quantized(DeviceTensor in) {
+    long m = in.dimension(0);
+    long k = in.dimension(1);
+    Float8Rows rows = Float8Rows.in(allocate(Float8Rows.bytes(m, k)), 0, m, k);
+    operations.quantize(in, rows, stream);
+    return rows;
+  }
+
+  /** What quantized rows stand for. */
+  private double[][] read(Float8Rows rows) {
+    int m = (int) rows.values().dimension(0);
+    int k = (int) rows.values().dimension(1);
+    ByteBuffer memory = DecodeProblem.read(rows.values().buffer(), stream);
+    int scalesAt = (int) (rows.scales().address() - rows.values().address());
+    double[][] result = new double[m][k];
+    for (int i = 0; i < m; i++) {
+      for (int j = 0; j < k; j++) {
+        long scale = j / Float8Weights.BLOCK * rows.scales().stride(0) + i;
+        result[i][j] =
+            (double) Float8Values.decode(memory.get(i * k + j))
+                * memory.getFloat(scalesAt + 4 * (int) scale);
+      }
+    }
+    return result;
+  }
+
+  private static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
+  }
+
+  /** Requires that the norm of the difference is a small part of the norm. */
+  private static void assertClose(FloatBuffer actual, double[][] expected, double part) {
+    double difference = 0;
+    double squares = 0;
+    int at = 0;
+    for (double[] row : expected) {
+      for (double value : row) {
+        double delta = actual.get(at++) - value;
+        difference += delta * delta;
+        squares += value * value;
+      }
+    }
+    assertThat(Math.sqrt(difference)).isLessThanOrEqualTo(part * Math.sqrt(squares));
+  }
+
+  @ParameterizedTest(name = "[{0}, {1}]")
+  @CsvSource({"1, 16", "5, 144", "33, 2048", "7, 1408"})
+  void quantizesToTheNearestValues(int m, int k) {
+    DeviceTensor in = activations(m, k, new Random(k));
+    in.buffer().fill(0, 2L * Math.min(k, 128), (byte) 0, stream);
+    double[][] actual = read(quantized(in));
+    ByteBuffer given = DecodeProblem.read(in.buffer(), stream);
+    for (int i = 0; i < m; i++) {
+      double[] row = new double[k];
+      for (int j = 0; j < k; j++) {
+        row[j] = RandomPool.fromBfloat16(given.getShort(2 * (i * k + j)));
+      }
+      double[] exact = row.clone();
+      Float8Values.quantize(row);
+      for (int j = 0; j < k; j++) {
+        // The device multiplies by a reciprocal: a tie may fall on the other side.
+        double allowed = Math.abs(row[j] - exact[j]) * 1.001 + 1e-7;
+        assertThat(Math.abs(actual[i][j] - exact[j])).isLessThanOrEqualTo(allowed);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "[{0}, {1}] by {2}")
+  @CsvSource({"8, 16, BLOCK", "200, 272, BLOCK", "136, 128, CHANNEL"})
+  void dequantizes(int n, int k, Float8Scaling scaling) {
+    Weights weights = new Weights(1, 1, n, k, scaling, new Random(n));
+    DeviceBuffer out = allocate(2L * n * k);
+    operations.dequantize(weights.onDevice, out.tensor(ElementType.BFLOAT16, n, k), stream);
+    ByteBuffer actual = DecodeProblem.read(out, stream);
+    for (int i = 0; i < n * k; i++) {
+      double expected = weights.rows[i / k][i % k];
+      assertThat(Math.abs(RandomPool.fromBfloat16(actual.getShort(2 * i)) - expected))
+          .isLessThanOrEqualTo(Math.abs(expected) / 256);
+    }
+  }
+
+  @ParameterizedTest(name = "[{0}, {2}] x [{1}, {2}]^T by {3}")
+  @CsvSource({
+    "1, 8, 16, BLOCK",
+    "17, 72, 144, BLOCK",
+    "33, 576, 1408, BLOCK",
+    "300, 200, 272, BLOCK",
+    "64, 136, 640, CHANNEL",
+    "700, 576, 384, CHANNEL"
+  })
+  void multiplies(int m, int n, int k, Float8Scaling scaling) {
+    Random random = new Random(m + n);
+    Float8Rows a = quantized(activations(m, k, random));
+    Weights b = new Weights(1, 1, n, k, scaling, random);
+    DeviceTensor c = allocate(4L * m * n).tensor(ElementType.FLOAT32, m, n);
+    c.buffer().fill(0, c.buffer().bytes(), (byte) 0xFF, stream);
+    gemm.multiply(a, b.onDevice, c, stream);
+    double[][] left = read(a);
+    double[][] expected = new double[m][n];
+    for (int i = 0; i < m; i++) {
+      for (int j = 0; j < n; j++) {
+        expected[i][j] = dot(left[i], b.rows[j]);
+      }
+    }
+    FloatBuffer once = DecodeProblem.read(c.buffer(), stream).asFloatBuffer();
+    // Tensor cores keep about 14 bits of a sum of 128 columns.
+    assertClose(once, expected, 1e-3);
+    DeviceTensor rounded = allocate(2L * m * n).tensor(ElementType.BFLOAT16, m, n);
+    gemm.multiply(a, b.onDevice, rounded, stream);
+    gemm.multiplyAdd(a, b.onDevice, c, stream);
+    ByteBuffer bits = DecodeProblem.read(rounded.buffer(), stream);
+    FloatBuffer twice = DecodeProblem.read(c.buffer(), stream).asFloatBuffer();
+    for (int i = 0; i < m * n; i++) {
+      assertThat(bits.getShort(2 * i)).isEqualTo(RandomPool.toBfloat16(once.get(i)));
+      assertThat(twice.get(i)).isEqualTo(2 * once.get(i));
+    }
+  }
+
+  @ParameterizedTest(name = "[m, {1}] x [{0}, {1}]^T")
+  @CsvSource({"3648, 2048", "2048, 1408", "64, 2048", "576, 640", "36864, 512"})
+  void aRowsResultDoesNotDependOnTheNumberOfRows(int n, int k) {
+    int most = 3000;
+    Random random = new Random(n);
+    DeviceTensor rows = activations(most, k, random);
+    DeviceBuffer values = allocate((long) n * k);
+    pool.fill(values, 0, values.bytes(), random, stream);
+    DeviceBuffer scales = allocate(4L * n);
+    scales.fill(0, scales.bytes(), (byte) 0x3B, stream);
+    Float8Weights weights =
+        new Float8Weights(
+            values.tensor(ElementType.FLOAT8_E4M3, n, k),
+            scales.tensor(ElementType.FLOAT32, Float8Weights.blocks(n), Float8Weights.blocks(k)),
+            Float8Scaling.BLOCK);
+    DeviceBuffer c = allocate(4L * most * n);
+    ByteBuffer alone = null;
+    for (int m : new int[] {1, 2, 16, 17, 64, 100, 500, 1000, most}) {
+      DeviceTensor some = DeviceTensor.of(rows.buffer(), 0, ElementType.BFLOAT16, m, k);
+      gemm.multiply(quantized(some), weights, c.tensor(ElementType.FLOAT32, m, n), stream);
+      ByteBuffer first = ByteBuffer.allocateDirect(4 * n);
+      c.copyToHost(0, first, stream);
+      if (alone == null) {
+        alone = first;
+      }
+      assertThat(first).as("the first of %d rows", m).isEqualTo(alone);
+    }
+  }
+
+  @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3} by {5}")
+  @CsvSource({
+    "8, 2, 64, 32, 1, BLOCK",
+    "5, 3, 144, 80, 77, BLOCK",
+    "4, 2, 272, 144, 300, BLOCK",
+    "4, 2, 272, 144, 1000, BLOCK",
+    "5, 3, 144, 80, 77, CHANNEL",
+    "4, 2, 272, 144, 1000, CHANNEL"
+  })
+  void expertsAgreeWithTheHost(
+      int count, int perToken, int hidden, int width, int rows, Float8Scaling scaling) {
+    ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
+    Experts experts = Experts.on(context);
+    Random random = new Random(rows);
+    DeviceTensor x = activations(rows, hidden, random);
+    Weights gateUp = new Weights(count, 2, width, hidden, scaling, random);
+    Weights down = new Weights(count, 1, hidden, width, scaling, random);
+    int[] ids = new int[rows * perToken];
+    ByteBuffer weights = ByteBuffer.allocateDirect(4 * ids.length).order(ByteOrder.nativeOrder());
+    for (int i = 0; i < ids.length; i++) {
+      // One expert gets nothing.
+      ids[i] = (random.nextInt(count - 1) + 1) % count;
+      weights.putFloat(4 * i, 0.1f + random.nextFloat());
+    }
+    DeviceBuffer idBuffer = allocate(4L * ids.length);
+    DecodeProblem.write(idBuffer, ids, stream);
+    DeviceBuffer weightBuffer = allocate(4L * ids.length);
+    weightBuffer.copyFromHost(0, weights, stream);
+    DeviceBuffer workspace = allocate(experts.workspaceBytes(shape, rows));
+    workspace.fill(0, workspace.bytes(), (byte) 0xFF, stream);
+    DeviceBuffer out = allocate(4L * rows * hidden);
+    DeviceBuffer first = allocate(4L * hidden);
+    for (int m : new int[] {1, rows}) {
+      DeviceBuffer to = m == 1 ? first : out;
+      to.fill(0, to.bytes(), (byte) 0, stream);
+      experts.add(
+          shape,
+          DeviceTensor.of(x.buffer(), 0, ElementType.BFLOAT16, m, hidden),
+          Optional.empty(),
+          idBuffer.tensor(ElementType.INT32, m, perToken),
+          weightBuffer.tensor(ElementType.FLOAT32, m, perToken),
+          gateUp.onDevice,
+          down.onDevice,
+          workspace,
+          to.tensor(ElementType.FLOAT32, m, hidden),
+          stream);
+    }
+    double[][] tokens = read(quantized(x));
+    double[][] expected = new double[rows][hidden];
+    for (int i = 0; i < ids.length; i++) {
+      double[] activated = new double[width];
+      for (int j = 0; j < width; j++) {
+        double gate = dot(tokens[i / perToken], gateUp.rows[2 * ids[i] * width + j]);
+        double up = dot(tokens[i / perToken], gateUp.rows[(2 * ids[i] + 1) * width + j]);
+        activated[j] = gate / (1 + Math.exp(-gate)) * up;
+      }
+      Float8Values.quantize(activated);
+      for (int j = 0; j < hidden; j++) {
+        expected[i / perToken][j] +=
+            weights.getFloat(4 * i) * dot(activated, down.rows[ids[i] * hidden + j]);
+      }
+    }
+    ByteBuffer together = DecodeProblem.read(out, stream);
+    assertClose(together.asFloatBuffer(), expected, 1e-2);
+    assertThat(DecodeProblem.read(first, stream)).isEqualTo(together.slice(0, 4 * hidden));
+  }
+}
