@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads) embed_kernel(const spark_mla_embed_a
       static_cast<const __nv_bfloat16*>(p.table) + static_cast<int64_t>(token) * p.columns;
   float* to = p.out + static_cast<int64_t>(blockIdx.x) * p.columns;
   for (int i = threadIdx.x * 8; i < p.columns; i += kThreads * 8) {
-    Float8 values = load8(from + i);
+    EightFloats values = load8(from + i);
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       values.value[j] *= p.scale;

@@ -169,6 +169,59 @@ class CInterfaceTest {
     assertThat(NativeExperts.reference(fields)).isEqualTo(UNSUPPORTED_DIMENSIONS);
   }
 
+  @ParameterizedTest(name = "field {0} is {1}: status {2}")
+  @CsvSource({
+    "M, -1, 2",
+    "N, 12, 2",
+    "K, 24, 2",
+    "SCALING, 0, 6",
+    "SCALING, 3, 6",
+    "OUT_TYPE, 0, 6",
+    "ADD, 2, 6",
+    "IN, 8, 3",
+    "WEIGHT_SCALES, 0, 3",
+    "IN_SCALES_STRIDE, 6, 4",
+    "IN_SCALES_STRIDE, 0, 4",
+    "WEIGHTS_STRIDE, 40, 4",
+    "OUT_STRIDE, 12, 4",
+    "M, 0, 0"
+  })
+  void float8GemmRefusesWhatItsKernelsCannotTake(String field, long value, int status) {
+    long[] fields = new long[NativeFloat8.FIELD_COUNT];
+    fields[NativeFloat8.M] = 3;
+    fields[NativeFloat8.N] = 16;
+    fields[NativeFloat8.K] = 160;
+    fields[NativeFloat8.ADD] = 1;
+    fields[NativeFloat8.SCALING] = NativeFloat8.BLOCK;
+    fields[NativeFloat8.IN] = ADDRESS;
+    fields[NativeFloat8.IN_STRIDE] = 160;
+    fields[NativeFloat8.IN_SCALES] = ADDRESS;
+    fields[NativeFloat8.IN_SCALES_STRIDE] = 4;
+    fields[NativeFloat8.WEIGHTS] = ADDRESS;
+    fields[NativeFloat8.WEIGHTS_STRIDE] = 160;
+    fields[NativeFloat8.WEIGHT_SCALES] = ADDRESS;
+    fields[NativeFloat8.OUT] = ADDRESS;
+    fields[NativeFloat8.OUT_TYPE] = NativeOperations.FLOAT32;
+    fields[NativeFloat8.OUT_STRIDE] = 16;
+    int place =
+        switch (field) {
+          case "M" -> NativeFloat8.M;
+          case "N" -> NativeFloat8.N;
+          case "K" -> NativeFloat8.K;
+          case "SCALING" -> NativeFloat8.SCALING;
+          case "OUT_TYPE" -> NativeFloat8.OUT_TYPE;
+          case "ADD" -> NativeFloat8.ADD;
+          case "IN" -> NativeFloat8.IN;
+          case "WEIGHT_SCALES" -> NativeFloat8.WEIGHT_SCALES;
+          case "IN_SCALES_STRIDE" -> NativeFloat8.IN_SCALES_STRIDE;
+          case "WEIGHTS_STRIDE" -> NativeFloat8.WEIGHTS_STRIDE;
+          case "OUT_STRIDE" -> NativeFloat8.OUT_STRIDE;
+          default -> throw new IllegalArgumentException(field);
+        };
+    fields[place] = value;
+    assertThat(NativeFloat8.gemm(fields)).isEqualTo(status);
+  }
+
   /** A call that would be right but for the change. */
   private static int operation(ToIntFunction<long[]> function, Consumer<long[]> change) {
     long[] fields = new long[NativeOperations.FIELD_COUNT];

@@ -159,7 +159,8 @@ class Float8Test {
   @ParameterizedTest(name = "0x{0} is {1}")
   @CsvSource({"00, 0", "01, 0.001953125", "38, 1", "7E, 448", "B8, -1", "FF, NaN"})
   void valuesOfTheHostAreE4m3(String bits, float value) {
-    assertThat(Float8Values.decode((byte) Integer.parseInt(bits, 16))).isEqualTo(value);
-    assertThat(Float8Values.round(value)).isEqualTo(value);
+    Float expected = value;
+    assertThat(Float8Values.decode((byte) Integer.parseInt(bits, 16))).isEqualTo(expected);
+    assertThat(Float8Values.round(value)).isEqualTo(expected);
   }
 }
