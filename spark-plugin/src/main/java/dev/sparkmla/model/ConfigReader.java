@@ -32,6 +32,7 @@ final class ConfigReader {
   static ModelConfig read(Path folder) {
     JsonFields file = JsonFields.read(folder.resolve("config.json"));
     Architecture architecture = architecture(file);
+    file.object("quantization_config").ifPresent(Quantization::refuseUnsupported);
     JsonFields fields = architecture.has(Trait.NESTED) ? textModel(file) : file;
     return new ConfigReader(fields, architecture).read(GenerationDefaults.read(folder, fields));
   }
@@ -97,7 +98,6 @@ final class ConfigReader {
     if (fields.flag("mlp_bias", false)) {
       throw fields.wrong("mlp_bias", true, "false");
     }
-    fields.object("quantization_config").ifPresent(Quantization::refuseUnsupported);
   }
 
   private int size(String key) {

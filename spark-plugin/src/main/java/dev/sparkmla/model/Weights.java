@@ -43,7 +43,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
 
   /** Scales of activations, which are not used: every backend finds them from the activations. */
   private static final List<String> ACTIVATION_SCALES =
-      List.of(".input_scale", ".activation_scale");
+      List.of(".input_scale", ".activation_scale", "_proj_activation_scale");
 
   private final Path folder;
 
@@ -127,34 +127,46 @@ public final class Weights implements ParameterSource, AutoCloseable {
    */
   @Override
   public MatrixSource matrix(String name, int rows, int columns) {
-    Optional<Tensor> packed =
-        files.containsKey(name) ? Optional.empty() : expert(name, rows, columns);
+    Optional<PackedExpert> packed =
+        PackedExpert.of(name, rows).filter(expert -> files.containsKey(expert.tensor()));
     if (packed.isPresent()) {
-      return MatrixSource.of(packed.get());
+      return expert(packed.get(), rows, columns);
     }
     Tensor values = require(name, List.of(rows, columns));
     return values.type() == DataType.F8_E4M3 ? quantized(values) : MatrixSource.of(values);
   }
 
-  /** A matrix of an expert where those of all experts are one tensor. */
-  private Optional<Tensor> expert(String name, int rows, int columns) {
-    refuseClosed();
-    return PackedExpert.of(name, rows)
-        .filter(expert -> files.containsKey(expert.tensor()))
-        .map(
-            expert -> {
-              SafetensorsFile file = files.get(expert.tensor());
-              Tensor matrix =
-                  expert.take(file.path(), file.tensors().get(expert.tensor()), rows, columns);
-              if (matrix.type() == DataType.F8_E4M3) {
-                throw new ModelFormatException(
-                    file.path(),
-                    matrix + " is quantized; experts in one tensor are read as F32, F16 or BF16");
-              }
-              unread.remove(expert.tensor());
-              NonFinite.refuse(file.path(), matrix);
-              return matrix;
-            });
+  /** A matrix of an expert where those of all experts are one tensor, with one scale for each. */
+  private MatrixSource expert(PackedExpert expert, int rows, int columns) {
+    SafetensorsFile file = files.get(expert.tensor());
+    Tensor packed = file.tensors().get(expert.tensor());
+    Tensor values = expert.take(file.path(), packed, rows, columns);
+    unread.remove(expert.tensor());
+    NonFinite.refuse(file.path(), values);
+    if (values.type() != DataType.F8_E4M3) {
+      return MatrixSource.of(values);
+    }
+    Tensor scales = scales(scaleName(packed), List.of(packed.shape().get(0), 1, 1));
+    Tensor scale =
+        new Tensor(
+            scales.name(),
+            scales.type(),
+            List.of(1),
+            scales.slices((long) expert.expert() * scales.type().bytes(), scales.type().bytes()));
+    return new MatrixSource(values, WeightFormat.FLOAT8_ROWS, Optional.of(repeated(scale, rows)));
+  }
+
+  /** The scales beside a tensor in 8 bits. */
+  private String scaleName(Tensor values) {
+    return SCALES.stream()
+        .map(suffix -> values.name() + suffix)
+        .filter(files::containsKey)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new ModelFormatException(
+                    files.get(values.name()).path(),
+                    values + " has no scales; expected a tensor of its name and one of " + SCALES));
   }
 
   private MatrixSource quantized(Tensor values) {
@@ -162,18 +174,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
     int columns = values.shape().get(1);
     List<Integer> ofBlocks = MatrixSource.scaleShape(WeightFormat.FLOAT8_BLOCKS, rows, columns);
     List<Integer> ofRows = MatrixSource.scaleShape(WeightFormat.FLOAT8_ROWS, rows, columns);
-    String name =
-        SCALES.stream()
-            .map(suffix -> values.name() + suffix)
-            .filter(files::containsKey)
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new ModelFormatException(
-                        files.get(values.name()).path(),
-                        values
-                            + " has no scales; expected a tensor of its name and one of "
-                            + SCALES));
+    String name = scaleName(values);
     List<Integer> found = files.get(name).tensors().get(name).shape();
     if (found.equals(ofBlocks)) {
       return new MatrixSource(

@@ -185,6 +185,29 @@ class WeightsTest {
     }
   }
 
+  @Test
+  void anExpertsMatrixInEightBitsHasTheScaleOfItsExpert() throws IOException {
+    write(
+        "model.safetensors",
+        "{"
+            + entry("x.experts.gate_up_proj", "F8_E4M3", "[3,4,5]", 0, 60)
+            + ","
+            + entry("x.experts.gate_up_proj_scale_inv", "BF16", "[3,1,1]", 60, 66)
+            + "}",
+        66);
+
+    try (Weights weights = Weights.open(folder)) {
+      MatrixSource up = weights.matrix("x.experts.1.up_proj.weight", 2, 5);
+      Tensor scales = up.scales().orElseThrow();
+
+      assertThat(up.format()).isEqualTo(WeightFormat.FLOAT8_ROWS);
+      assertThat(bytes(up.values()).get(0)).isEqualTo((byte) 30);
+      assertThat(scales.shape()).containsExactly(2, 1);
+      assertThat(element(scales, 0)).isEqualTo((short) 0x3f3e);
+      assertThat(element(scales, 2)).isEqualTo((short) 0x3f3e);
+    }
+  }
+
   /** num_hidden_layers below what the tensors hold is another model's, whatever it answers. */
   @Test
   void refusesLayersPastTheLastOneThatAreNotForPrediction() throws IOException {
