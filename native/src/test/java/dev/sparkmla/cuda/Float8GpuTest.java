@@ -77,8 +77,7 @@ class Float8GpuTest extends GpuFixture {
           values.put(row * k + column, bits);
           int scale =
               switch (scaling) {
-                case BLOCK ->
-                    (part * rowBlocks + row % n / 128) * columnBlocks + column / 128;
+                case BLOCK -> (part * rowBlocks + row % n / 128) * columnBlocks + column / 128;
                 case CHANNEL -> row;
               };
           rows[row][column] = (double) Float8Values.decode(bits) * scales.getFloat(4 * scale);

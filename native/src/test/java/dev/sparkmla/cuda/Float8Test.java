@@ -79,7 +79,8 @@ class Float8Test {
                 null),
         "scales of b must have the shape [136]");
     assertRefused(
-        () -> gemm.multiply(a, byBlock(136, 240, 2, 2), c, null), "b must have the shape [136, 256]");
+        () -> gemm.multiply(a, byBlock(136, 240, 2, 2), c, null),
+        "b must have the shape [136, 256]");
   }
 
   @Test
