@@ -221,7 +221,7 @@ def attend(q, k, v, backends: list[SDPBackend]) -> torch.Tensor:
 
 
 class MlaModel(nn.Module):
-    """The whole model. Products are in `dtype`, the residual and the weights in float32."""
+    """The whole model. GEMMs are in `dtype`, the residual and the weights in float32."""
 
     def __init__(self, config: DeepseekV3Config, dtype: torch.dtype = torch.bfloat16):
         super().__init__()
