@@ -293,8 +293,8 @@ class Float8GpuTest extends GpuFixture {
     workspace.fill(0, workspace.bytes(), (byte) 0xFF, stream);
     DeviceBuffer out = allocate(4L * rows * hidden);
     DeviceBuffer first = allocate(4L * hidden);
-    for (int m : new int[] {1, rows}) {
-      DeviceBuffer to = m == 1 ? first : out;
+    for (DeviceBuffer to : List.of(first, out)) {
+      int m = to == first ? 1 : rows;
       to.fill(0, to.bytes(), (byte) 0, stream);
       experts.add(
           shape,

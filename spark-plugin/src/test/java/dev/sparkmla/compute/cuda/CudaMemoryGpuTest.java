@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.model.CacheSize;
@@ -20,14 +21,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 class CudaMemoryGpuTest {
   private static final int POSITIONS = 40_000;
 
-  @ParameterizedTest(name = "{0} tokens, {1} sequences")
-  @CsvSource({"1, 1", "100, 100", "300, 7", "2048, 256", "8192, 1000"})
-  void noStepTakesMemoryOnceItIsGivenAway(int tokens, int sequences) {
+  @ParameterizedTest(name = "{0} tokens, {1} sequences, {2}")
+  @CsvSource({
+    "1, 1, BFLOAT16",
+    "100, 100, BFLOAT16",
+    "300, 7, FLOAT8_BLOCKS",
+    "2048, 256, BFLOAT16",
+    "2048, 256, FLOAT8_BLOCKS",
+    "8192, 1000, BFLOAT16"
+  })
+  void noStepTakesMemoryOnceItIsGivenAway(int tokens, int sequences, WeightFormat format) {
     try (CudaBackend backend = new CudaBackend(GpuDevice.at(0))) {
       try (MlaTransformer model =
           MlaTransformer.load(
               ModelShapes.DEEPSEEK_V2_LITE.config(2, POSITIONS),
-              new RandomParameters(1),
+              new RandomParameters(1, format),
               backend,
               new CacheSize.MemoryFraction(1, tokens, sequences))) {
         CudaContext context = backend.device().context;

@@ -113,7 +113,7 @@ class CudaWeightGpuTest {
             difference = Math.max(difference, Math.abs(expected[row][i] - found[row][i]));
           }
         }
-        assertThat(difference / largest).as("%d tokens", tokens).isLessThan(3e-2);
+        assertThat(difference / largest).as("%d tokens", tokens).isLessThan(6e-2);
       }
     }
   }

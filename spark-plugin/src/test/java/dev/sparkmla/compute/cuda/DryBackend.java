@@ -20,6 +20,7 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.FakeMemory;
+import dev.sparkmla.cuda.Float8Rows;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
@@ -62,10 +63,10 @@ final class DryBackend implements ComputeBackend {
     }
   }
 
-  private record DryWeight(int rows, int columns) implements Weight {
+  private record DryWeight(int rows, int columns, WeightFormat format) implements Weight {
     @Override
     public List<RowRange> ranges() {
-      return List.of(new RowRange(0, rows, WeightFormat.BFLOAT16));
+      return List.of(new RowRange(0, rows, format));
     }
 
     @Override
@@ -118,7 +119,8 @@ final class DryBackend implements ComputeBackend {
 
   @Override
   public Weight uploadLinear(List<MatrixSource> parts) {
-    return new DryWeight(MatrixSource.stackedRows(parts), parts.get(0).columns());
+    return new DryWeight(
+        MatrixSource.stackedRows(parts), parts.get(0).columns(), parts.get(0).format());
   }
 
   @Override
@@ -128,7 +130,7 @@ final class DryBackend implements ComputeBackend {
 
   @Override
   public Weight uploadMatrix(MatrixSource source) {
-    return new DryWeight(source.rows(), source.columns());
+    return new DryWeight(source.rows(), source.columns(), WeightFormat.BFLOAT16);
   }
 
   @Override
@@ -181,12 +183,18 @@ final class DryBackend implements ComputeBackend {
 
   @Override
   public void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    // It takes no memory.
+    switch (((DryWeight) weight).format()) {
+      case FLOAT32, BFLOAT16 -> {
+        // It takes no memory.
+      }
+      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+          arena.take(Float8Rows.bytes(in.rows(), in.columns())).close();
+    }
   }
 
   @Override
   public void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out) {
-    // It takes no memory.
+    linear(in, weight, bias, out);
   }
 
   @Override

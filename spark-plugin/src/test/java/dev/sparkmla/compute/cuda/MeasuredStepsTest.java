@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
+import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
@@ -78,11 +79,17 @@ class MeasuredStepsTest {
   }
 
   private static void noStepMakesTheArenaGrow(ModelConfig config, StepLimits limits) {
+    noStepMakesTheArenaGrow(config, limits, WeightFormat.BFLOAT16);
+    noStepMakesTheArenaGrow(config, limits, WeightFormat.FLOAT8_BLOCKS);
+  }
+
+  private static void noStepMakesTheArenaGrow(
+      ModelConfig config, StepLimits limits, WeightFormat format) {
     try (DryBackend backend = new DryBackend();
         MlaTransformer model =
             MlaTransformer.load(
                 config,
-                new RandomParameters(1),
+                new RandomParameters(1, format),
                 backend,
                 new CacheSize.MemoryFraction(0.1, limits.tokens(), limits.sequences()))) {
       assertThat(backend.arena.live()).isZero();
