@@ -23,13 +23,18 @@ final class QuantizedInput implements AutoCloseable {
     this.input = input;
   }
 
+  /** Takes the memory of so many rows, or of the next bucket's, as for an activation. */
+  static Arena.Block take(Arena arena, long rows, long columns) {
+    return arena.take(Float8Rows.bytes(Buckets.above(Math.toIntExact(rows)), columns));
+  }
+
   /** The rows and their scales. */
   Float8Rows rows() {
     long rows = input.dimension(0);
     long columns = input.dimension(1);
     boolean first = block.isEmpty();
     if (first) {
-      block = Optional.of(device.arena.take(Float8Rows.bytes(rows, columns)));
+      block = Optional.of(take(device.arena, rows, columns));
     }
     Arena.Block memory = block.get();
     Float8Rows quantized = Float8Rows.in(memory.buffer(), memory.offset(), rows, columns);

@@ -20,7 +20,6 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.FakeMemory;
-import dev.sparkmla.cuda.Float8Rows;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
@@ -188,7 +187,7 @@ final class DryBackend implements ComputeBackend {
         // It takes no memory.
       }
       case FLOAT8_BLOCKS, FLOAT8_ROWS ->
-          arena.take(Float8Rows.bytes(in.rows(), in.columns())).close();
+          QuantizedInput.take(arena, in.rows(), in.columns()).close();
     }
   }
 
