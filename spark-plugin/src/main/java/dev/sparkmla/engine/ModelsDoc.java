@@ -83,6 +83,6 @@ public final class ModelsDoc {
     if (!sizes.hasKernels()) {
       return "no";
     }
-    return architecture.queriesGrow() ? "within its original context" : "yes";
+    return architecture.queriesGrow() ? "with `max_position_embeddings` lowered" : "yes";
   }
 }

@@ -11,8 +11,8 @@ import java.util.Set;
  */
 final class Quantization {
   private static final String SUPPORTED =
-      "fp8 (blocks of 128 x 128) or compressed-tensors with 8-bit floats; convert the checkpoint to"
-          + " bf16, or take one of these";
+      "fp8 or compressed-tensors with 8-bit floats; take a checkpoint of these or in bf16, and where"
+          + " all tensors are bf16 already, delete quantization_config";
 
   /** Weights' scales that compressed-tensors may have. */
   private static final Set<String> STRATEGIES = Set.of("channel", "tensor", "block");

@@ -29,7 +29,7 @@ public final class ConfigurationDoc {
 
         This page is generated from `MlaConf`; a test fails when it is stale.
 
-        Three settings of Spark bring Spark MLA into an application:
+        These settings of Spark bring Spark MLA into an application:
 
         | Setting | Value |
         |---|---|
