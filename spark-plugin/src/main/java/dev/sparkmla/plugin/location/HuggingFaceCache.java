@@ -6,6 +6,7 @@ import dev.sparkmla.plugin.location.ModelLocation.HuggingFaceId;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
@@ -63,7 +64,7 @@ final class HuggingFaceCache {
       Path snapshot = snapshot(model, id);
       requireWhole(snapshot, id);
       return snapshot;
-    } catch (IOException e) {
+    } catch (IOException | InvalidPathException e) { // A file may hold what is no path.
       throw new ModelUnavailableException(
           id + " cannot be read in the Hugging Face cache " + root + ": " + e, e);
     }
@@ -74,7 +75,7 @@ final class HuggingFaceCache {
     Path reference = model.resolve("refs").resolve(revision);
     String commit = Files.isRegularFile(reference) ? Files.readString(reference).strip() : revision;
     Path snapshot = model.resolve("snapshots").resolve(commit);
-    if (!Files.isDirectory(snapshot)) {
+    if (commit.isEmpty() || !Files.isDirectory(snapshot)) {
       throw new ModelUnavailableException(
           id
               + ": the Hugging Face cache "

@@ -16,6 +16,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,9 @@ final class ModelCopies {
   private static final Logger LOGGER = LoggerFactory.getLogger(ModelCopies.class);
   private static final String LOCK = ".lock";
   private static final String UNFINISHED = ".unfinished";
+
+  /** How {@link #name} names a copy: the folder may hold what is somebody else's. */
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._-]*-[0-9a-f]{16}");
 
   private final Path cache;
 
@@ -114,7 +118,7 @@ final class ModelCopies {
         String name = file.substring(0, file.length() - UNFINISHED.length());
         if (name.equals(locked)) {
           delete(folder);
-        } else {
+        } else if (NAME.matcher(name).matches()) {
           deleteAbandoned(folder, name);
         }
       }

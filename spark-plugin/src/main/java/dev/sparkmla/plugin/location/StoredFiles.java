@@ -5,6 +5,8 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -59,6 +61,9 @@ final class StoredFiles implements AutoCloseable {
     try {
       Path folder = new Path(location.uri());
       system = FileSystem.newInstance(folder.toUri(), hadoop);
+      if (system.getScheme().equals("file")) {
+        refuseDanglingLinks(location, java.nio.file.Path.of(folder.toUri().getPath()));
+      }
       List<StoredFile> files = new ArrayList<>();
       for (FileStatus file : system.listStatus(folder)) {
         String name = file.getPath().getName();
@@ -88,6 +93,25 @@ final class StoredFiles implements AutoCloseable {
               + "; expected a folder in a file system of Hadoop whose jars and credentials this"
               + " process has",
           e);
+    }
+  }
+
+  /** Hadoop's list of a local folder leaves them out, as if the files need not be there. */
+  private static void refuseDanglingLinks(StoredFolder location, java.nio.file.Path folder)
+      throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (DirectoryStream<java.nio.file.Path> entries = Files.newDirectoryStream(folder)) {
+      for (java.nio.file.Path entry : entries) {
+        if (!Files.exists(entry)) {
+          throw new ModelUnavailableException(
+              location
+                  + " holds the link "
+                  + entry.getFileName()
+                  + " to a file that is not there; download the model again, all of it");
+        }
+      }
     }
   }
 

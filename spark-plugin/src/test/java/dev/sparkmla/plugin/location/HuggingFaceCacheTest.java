@@ -64,6 +64,20 @@ class HuggingFaceCacheTest {
     assertThat(find("org/name@" + OLDER)).isEqualTo(snapshot(OLDER));
   }
 
+  /** As a computer leaves it that lost its power. */
+  @Test
+  void aReferenceThatIsNoCommitIsRefused() throws IOException {
+    Path reference = model.resolve("refs").resolve("main");
+    Files.writeString(reference, "");
+    assertThatThrownBy(() -> find("org/name"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContaining("no snapshot of the revision main");
+    Files.writeString(reference, "\0\0\0");
+    assertThatThrownBy(() -> find("org/name"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContaining("org/name cannot be read in the Hugging Face cache");
+  }
+
   @Test
   void theCacheIsWhereTheEnvironmentSays() {
     Path hub = home.resolve("hub");

@@ -224,14 +224,16 @@ class ModelCopiesTest {
     Files.delete(copy.resolve("config.json"));
     Path own = Files.createDirectories(cache.resolve(copy.getFileName() + ".unfinished"));
     Files.writeString(own.resolve("half"), "a half");
-    Path abandoned = Files.createDirectories(cache.resolve("other-1.unfinished").resolve("deep"));
-    Path busy = Files.createDirectories(cache.resolve("other-2.unfinished"));
+    Path abandoned =
+        Files.createDirectories(cache.resolve("other-0123456789abcdef.unfinished").resolve("deep"));
+    Path busy = Files.createDirectories(cache.resolve("other-fedcba9876543210.unfinished"));
+    Path foreign = Files.createDirectories(cache.resolve("precious.unfinished"));
     try (JavaProcess other =
         new JavaProcess(
             Map.of(),
             List.of(),
             Copying.class.getName(),
-            cache.resolve("other-2.lock").toString())) {
+            cache.resolve("other-fedcba9876543210.lock").toString())) {
       assertThat(other.line("has locked")).endsWith("true");
       assertThat(locate("file://")).isEqualTo(copy);
       assertThat(own).doesNotExist();
@@ -241,6 +243,8 @@ class ModelCopiesTest {
     Files.delete(copy.resolve("config.json"));
     assertThat(locate("file://")).isEqualTo(copy);
     assertThat(busy).as("whose process was killed").doesNotExist();
+    assertThat(foreign).as("what is not named as a copy").exists();
+    assertThat(cache.resolve("precious.lock")).doesNotExist();
   }
 
   @Test
@@ -277,6 +281,15 @@ class ModelCopiesTest {
     assertThatThrownBy(() -> locate("faulty://"))
         .isInstanceOf(ModelUnavailableException.class)
         .hasMessageContaining("its CRC-32C is 00000001 and that of the copy 00000000");
+  }
+
+  /** Hadoop does not list it, and a template or the sampling would be lost without a word. */
+  @Test
+  void aDanglingLinkOfALocalFolderIsRefused() throws IOException {
+    Files.createSymbolicLink(source.resolve("special_tokens_map.json"), Path.of("nowhere"));
+    assertThatThrownBy(() -> locate("file://"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContaining("holds the link special_tokens_map.json to a file that is not there");
   }
 
   @Test
