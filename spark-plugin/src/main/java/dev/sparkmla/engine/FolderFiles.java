@@ -15,7 +15,7 @@ import java.nio.file.Path;
  * Git LFS pointers. A file behind such a link would count as one that a model need not have, and
  * its template or its sampling would be lost without a word.
  */
-final class FolderFiles {
+public final class FolderFiles {
   private static final String POINTER = "version https://git-lfs.github.com/spec/";
 
   /** Pointers have some 130 bytes. */
@@ -28,7 +28,7 @@ final class FolderFiles {
    *
    * @throws ModelFormatException naming the first, or the folder where it cannot be read
    */
-  static void check(Path folder) {
+  public static void check(Path folder) {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       for (Path file : files) {
         checkFile(file);

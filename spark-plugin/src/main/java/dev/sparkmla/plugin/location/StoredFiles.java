@@ -1,12 +1,12 @@
 package dev.sparkmla.plugin.location;
 
+import dev.sparkmla.engine.FolderFiles;
+import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.location.ModelLocation.StoredFolder;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -52,6 +52,7 @@ final class StoredFiles implements AutoCloseable {
    * Lists a folder.
    *
    * @throws ModelUnavailableException when it cannot be listed, or holds no config.json
+   * @throws ModelFormatException when it is local and holds links to nothing, or pointers to files
    */
   static StoredFiles open(StoredFolder location, Configuration settings, FolderPart part) {
     Configuration hadoop = new Configuration(settings);
@@ -61,8 +62,9 @@ final class StoredFiles implements AutoCloseable {
     try {
       Path folder = new Path(location.uri());
       system = FileSystem.newInstance(folder.toUri(), hadoop);
-      if (system.getScheme().equals("file")) {
-        refuseDanglingLinks(location, java.nio.file.Path.of(folder.toUri().getPath()));
+      if (system.getScheme().equals("file") && system.getFileStatus(folder).isDirectory()) {
+        // Hadoop's list leaves links to nothing out, as if the files need not be there.
+        FolderFiles.check(java.nio.file.Path.of(folder.toUri().getPath()));
       }
       List<StoredFile> files = new ArrayList<>();
       for (FileStatus file : system.listStatus(folder)) {
@@ -81,7 +83,7 @@ final class StoredFiles implements AutoCloseable {
       close(system);
       throw new ModelUnavailableException(
           location + " is not there; expected the URI of a Hugging Face folder", e);
-    } catch (ModelUnavailableException e) {
+    } catch (ModelUnavailableException | ModelFormatException e) {
       close(system);
       throw e;
     } catch (IOException | RuntimeException e) { // Such as of a class that is not there.
@@ -93,25 +95,6 @@ final class StoredFiles implements AutoCloseable {
               + "; expected a folder in a file system of Hadoop whose jars and credentials this"
               + " process has",
           e);
-    }
-  }
-
-  /** Hadoop's list of a local folder leaves them out, as if the files need not be there. */
-  private static void refuseDanglingLinks(StoredFolder location, java.nio.file.Path folder)
-      throws IOException {
-    if (!Files.isDirectory(folder)) {
-      return;
-    }
-    try (DirectoryStream<java.nio.file.Path> entries = Files.newDirectoryStream(folder)) {
-      for (java.nio.file.Path entry : entries) {
-        if (!Files.exists(entry)) {
-          throw new ModelUnavailableException(
-              location
-                  + " holds the link "
-                  + entry.getFileName()
-                  + " to a file that is not there; download the model again, all of it");
-        }
-      }
     }
   }
 

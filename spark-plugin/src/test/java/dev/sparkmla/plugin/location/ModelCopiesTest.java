@@ -3,6 +3,7 @@ package dev.sparkmla.plugin.location;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.JavaProcess;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -288,8 +289,8 @@ class ModelCopiesTest {
   void aDanglingLinkOfALocalFolderIsRefused() throws IOException {
     Files.createSymbolicLink(source.resolve("special_tokens_map.json"), Path.of("nowhere"));
     assertThatThrownBy(() -> locate("file://"))
-        .isInstanceOf(ModelUnavailableException.class)
-        .hasMessageContaining("holds the link special_tokens_map.json to a file that is not there");
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("special_tokens_map.json: is a link to nowhere, which is not there");
   }
 
   @Test
