@@ -142,41 +142,6 @@ public record ModelConfig(
         cacheShape);
   }
 
-  /** Number of parameters, without norms and biases. */
-  public long parameters() {
-    long routed = experts.map(mixture -> mixture.router().experts()).orElse(0);
-    return matrices(routed) + (tiedEmbedding ? 1L : 2L) * vocabularySize * hiddenSize;
-  }
-
-  /** Number of parameters that take part in computing one token, without the embedding. */
-  public long activeParameters() {
-    long chosen = experts.map(mixture -> mixture.router().perToken()).orElse(0);
-    return matrices(chosen) + (long) vocabularySize * hiddenSize;
-  }
-
-  /** Parameters of all layers, with so many routed experts in each. */
-  private long matrices(long routed) {
-    long queries = (long) heads * (nopeSize + cacheShape.rope());
-    long attention =
-        (queryRank.isPresent()
-                ? queryRank.getAsInt() * (hiddenSize + queries)
-                : hiddenSize * queries)
-            + (long) hiddenSize * cacheShape.width()
-            + (long) cacheShape.latent() * heads * (nopeSize + valueSize)
-            + (long) heads * valueSize * hiddenSize;
-    long sum = layers * attention;
-    for (int layer = 0; layer < layers; layer++) {
-      long width = intermediateSize;
-      if (isSparse(layer)) {
-        Experts mixture = experts.orElseThrow();
-        width = (routed + mixture.shared()) * mixture.intermediateSize();
-        sum += (long) mixture.router().experts() * hiddenSize;
-      }
-      sum += 3 * width * hiddenSize;
-    }
-    return sum;
-  }
-
   /** Whether a layer's feed-forward part is a mixture of experts. */
   public boolean isSparse(int layer) {
     return experts.isPresent() && layer >= experts.get().firstDenseLayers();

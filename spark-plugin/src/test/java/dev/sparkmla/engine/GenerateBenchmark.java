@@ -22,6 +22,7 @@ import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelShapes;
+import dev.sparkmla.model.ParameterCount;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.RandomParameters;
 import dev.sparkmla.model.Weights;
@@ -446,7 +447,7 @@ public final class GenerateBenchmark {
   /** Bytes that a decode step reads at least: weights of the experts that are chosen, and cache. */
   private double decodeBytes(Size size) {
     ModelConfig config = model.config();
-    double weights = config.activeParameters();
+    double weights = new ParameterCount(config).active();
     if (config.experts().isPresent()) {
       ModelConfig.Experts experts = config.experts().get();
       double chosen = (double) experts.router().perToken() / experts.router().experts();
@@ -481,7 +482,9 @@ public final class GenerateBenchmark {
     Run run = schedule(size);
     ModelConfig config = model.config();
     double matrices =
-        2.0 * (config.activeParameters() - (double) config.vocabularySize() * config.hiddenSize());
+        2.0
+            * (new ParameterCount(config).active()
+                - (double) config.vocabularySize() * config.hiddenSize());
     double attention =
         (double) config.layers()
             * config.heads()
