@@ -57,7 +57,11 @@ public final class Float8Gemm extends DeviceKernels {
     long m = c.dimension(0);
     long n = c.dimension(1);
     long k = a.values().dimension(1);
-    CudaArgumentException.require(n % 8 == 0, "n must be a multiple of 8, is %d", n);
+    CudaArgumentException.require(
+        n % Float8Weights.ROW_MULTIPLE == 0,
+        "n must be a multiple of %d, is %d",
+        Float8Weights.ROW_MULTIPLE,
+        n);
     a.require(context, "a", m, k);
     b.requireMatrix(context, "b", n, k);
     requireRows(context, "c", c, c.type(), m, n);

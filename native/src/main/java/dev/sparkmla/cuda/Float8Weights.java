@@ -17,7 +17,11 @@ public record Float8Weights(DeviceTensor values, DeviceTensor scales, Float8Scal
   /** Rows, and columns, of a block that shares a scale. */
   public static final int BLOCK = 128;
 
-  static final int COLUMN_MULTIPLE = 16;
+  /** Rows of a matrix that a GEMM takes are a multiple of this. */
+  public static final int ROW_MULTIPLE = 8;
+
+  /** Columns of every matrix are a multiple of this. */
+  public static final int COLUMN_MULTIPLE = 16;
 
   /** How many blocks so many rows or columns have. */
   public static long blocks(long size) {

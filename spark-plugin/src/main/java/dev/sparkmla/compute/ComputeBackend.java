@@ -163,7 +163,8 @@ public interface ComputeBackend extends AutoCloseable {
   void normalize(Activation in, WeightVector gain, float epsilon, Activation out);
 
   /**
-   * {@code out = in · weightᵀ + bias}.
+   * {@code out = in · weightᵀ + bias}. With rows in 8 bits a backend may quantize {@code in} too,
+   * each of its rows by itself; so may {@link #linearAdd} and {@link #experts}.
    *
    * @param in bf16 {@code [n, k]}
    * @param weight {@code [m, k]}

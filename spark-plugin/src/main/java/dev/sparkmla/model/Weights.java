@@ -180,7 +180,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
       return new MatrixSource(
           values, WeightFormat.FLOAT8_BLOCKS, Optional.of(scales(name, ofBlocks)));
     }
-    boolean ofAll = found.isEmpty() || found.equals(List.of(1)) || found.equals(List.of(1, 1));
+    boolean ofAll = found.isEmpty() || found.equals(List.of(1));
     Tensor scales =
         ofAll
             ? repeated(scales(name, found), rows)

@@ -15,7 +15,7 @@ import java.util.Map;
  * all neighbours in a text those are merged first whose token has the lowest rank. A file holds the
  * ranks alone; the tokenizers library wants the pairs that are merged, in order. These are all ways
  * to cut a token into two tokens, in the order of the ranks, since tiktoken merges any two
- * neighbours that make a token. A whole piece of text that is a token is taken as it is by both.
+ * neighbours that make a token. A pre-token that is a token as a whole is taken as it is by both.
  *
  * <p>For one thread.
  */
@@ -79,7 +79,7 @@ final class BytePairRanks {
   /**
    * The same encoding as a tokenizer.json.
    *
-   * @param pattern the regular expression that cuts a text into the pieces that are encoded
+   * @param pattern the regular expression that cuts a text into the pre-tokens that are encoded
    * @param firstId the id of rank 0; the others follow
    * @param markers tokens with ids below the first, or after the last without a gap
    * @throws TextFormatException when a byte has no token, or the tokens can be cut in too many ways

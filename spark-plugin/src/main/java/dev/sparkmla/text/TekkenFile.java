@@ -47,8 +47,8 @@ final class TekkenFile {
   private static final String END = "</s>";
 
   /**
-   * Letters between other characters. The pattern cuts those apart, so no text that spells one is a
-   * single piece, which would be taken for it.
+   * Letters between other characters. The pattern cuts those apart, so no text that spells one is
+   * encoded as a whole, which would be taken for it.
    */
   private static final Pattern MARKER =
       Pattern.compile("[^\\p{L}\\p{N}\\s]+[\\p{L}\\p{N}].*[^\\p{L}\\p{N}\\s]");
@@ -156,13 +156,13 @@ final class TekkenFile {
     }
     ObjectNode template = tokenizer.putObject("post_processor").put("type", "TemplateProcessing");
     for (String sequences : new String[] {"single", "pair"}) {
-      ObjectNode piece = template.putArray(sequences).addObject();
-      piece.putObject("SpecialToken").put("id", BEGIN).put("type_id", 0);
+      ObjectNode element = template.putArray(sequences).addObject();
+      element.putObject("SpecialToken").put("id", BEGIN).put("type_id", 0);
     }
     template.withArray("single").addObject().putObject("Sequence").put("id", "A").put("type_id", 0);
     for (String sequence : new String[] {"A", "B"}) {
-      ObjectNode piece = template.withArray("pair").addObject();
-      piece.putObject("Sequence").put("id", sequence).put("type_id", 0);
+      ObjectNode element = template.withArray("pair").addObject();
+      element.putObject("Sequence").put("id", sequence).put("type_id", 0);
     }
     ObjectNode token = template.putObject("special_tokens").putObject(BEGIN).put("id", BEGIN);
     token.putArray("ids").add(begin.intValue());

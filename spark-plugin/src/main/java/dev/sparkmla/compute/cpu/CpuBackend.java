@@ -27,8 +27,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Computes on the processor: float32, over bf16 weights and cache. Operations share their work
- * among a fixed number of threads; OpenBLAS runs in each of them alone.
+ * Computes on the processor: float32, over weights in their own formats and a bf16 cache.
+ * Operations share their work among a fixed number of threads; OpenBLAS runs in each of them alone.
  */
 public final class CpuBackend implements ComputeBackend {
   /** Rows of a task of an operation that goes row by row. */

@@ -84,7 +84,18 @@ final class CpuRows {
 
   /** Copies one of the weight's rows into {@code to[0 ..]}. */
   void read(int row, float[] to) {
-    widen(row - first, 1, FloatBuffer.wrap(to), 0);
+    int at = (row - first) * columns;
+    switch (format) {
+      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+          scales.orElseThrow().dequantize(buffer.view(), row - first, 1, FloatBuffer.wrap(to), 0);
+      case BFLOAT16 -> {
+        ShortBuffer shorts = buffer.shorts();
+        for (int i = 0; i < columns; i++) {
+          to[i] = Float.intBitsToFloat(shorts.get(at + i) << 16);
+        }
+      }
+      case FLOAT32 -> buffer.floats().get(at, to, 0, columns);
+    }
   }
 
   boolean isFloat32() {
@@ -106,28 +117,13 @@ final class CpuRows {
     if (rows <= 0) {
       return;
     }
+    int source = (from - first) * columns;
     int target = (from - begin) * columns;
-    if (format == WeightFormat.BFLOAT16) {
-      // The hot loop of most models, in the form that is fastest over memory outside the heap.
-      BFloat16.widen(buffer.view(), (from - first) * columns, to.view(), target, rows * columns);
-    } else {
-      widen(from - first, rows, to.floats(), target);
-    }
-  }
-
-  /** Writes rows from the {@code row}-th of these on as float32 to {@code to[target ..]}. */
-  private void widen(int row, int rows, FloatBuffer to, int target) {
-    int source = row * columns;
     switch (format) {
       case FLOAT8_BLOCKS, FLOAT8_ROWS ->
-          scales.orElseThrow().dequantize(buffer.view(), row, rows, to, target);
-      case BFLOAT16 -> {
-        ShortBuffer shorts = buffer.shorts();
-        for (int i = 0; i < rows * columns; i++) {
-          to.put(target + i, Float.intBitsToFloat(shorts.get(source + i) << 16));
-        }
-      }
-      case FLOAT32 -> to.put(target, buffer.floats(), source, rows * columns);
+          scales.orElseThrow().dequantize(buffer.view(), from - first, rows, to.floats(), target);
+      case BFLOAT16 -> BFloat16.widen(buffer.view(), source, to.view(), target, rows * columns);
+      case FLOAT32 -> to.floats().put(target, buffer.floats(), source, rows * columns);
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * The CPU backend: float32 arithmetic over bf16 weights and cache, GEMMs through OpenBLAS.
+ * The CPU backend: float32 arithmetic over weights in their own formats and a bf16 cache, GEMMs
+ * through OpenBLAS.
  *
  * <p>Everything that knows about host memory and threads lives here. Arrays that OpenBLAS reads or
  * writes lie outside the heap; loops the compiler should vectorize run over small heap arrays that

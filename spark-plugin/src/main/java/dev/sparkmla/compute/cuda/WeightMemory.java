@@ -88,47 +88,39 @@ final class WeightMemory implements AutoCloseable {
 
   /** All of a matrix {@code [rows, columns]} of a format with scales. */
   Float8Weights float8(long rows, long columns) {
-    DeviceTensor elements = values.tensor(ElementType.FLOAT8_E4M3, rows, columns);
     return switch (format) {
       case FLOAT8_BLOCKS ->
-          new Float8Weights(
-              elements,
-              scales()
-                  .tensor(
-                      ElementType.FLOAT32,
-                      Float8Weights.blocks(rows),
-                      Float8Weights.blocks(columns)),
-              Float8Scaling.BLOCK);
-      case FLOAT8_ROWS ->
-          new Float8Weights(
-              elements, scales().tensor(ElementType.FLOAT32, rows), Float8Scaling.CHANNEL);
+          float8(
+              new long[] {rows, columns},
+              Float8Scaling.BLOCK,
+              Float8Weights.blocks(rows),
+              Float8Weights.blocks(columns));
+      case FLOAT8_ROWS -> float8(new long[] {rows, columns}, Float8Scaling.CHANNEL, rows);
       case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
     };
   }
 
-  /**
-   * All of experts' matrices, each of {@code parts} parts of so many rows, in a format with scales.
-   */
+  /** All of experts' matrices, each of {@code parts} parts of so many rows, with scales. */
   Float8Weights float8(long experts, int parts, long rows, long columns) {
-    DeviceTensor elements = values.tensor(ElementType.FLOAT8_E4M3, experts, parts * rows, columns);
+    long[] shape = {experts, parts * rows, columns};
     return switch (format) {
       case FLOAT8_BLOCKS ->
-          new Float8Weights(
-              elements,
-              scales()
-                  .tensor(
-                      ElementType.FLOAT32,
-                      experts,
-                      parts * Float8Weights.blocks(rows),
-                      Float8Weights.blocks(columns)),
-              Float8Scaling.BLOCK);
-      case FLOAT8_ROWS ->
-          new Float8Weights(
-              elements,
-              scales().tensor(ElementType.FLOAT32, experts, parts * rows),
-              Float8Scaling.CHANNEL);
+          float8(
+              shape,
+              Float8Scaling.BLOCK,
+              experts,
+              parts * Float8Weights.blocks(rows),
+              Float8Weights.blocks(columns));
+      case FLOAT8_ROWS -> float8(shape, Float8Scaling.CHANNEL, experts, parts * rows);
       case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
     };
+  }
+
+  private Float8Weights float8(long[] shape, Float8Scaling scaling, long... scaleShape) {
+    return new Float8Weights(
+        values.tensor(ElementType.FLOAT8_E4M3, shape),
+        scales().tensor(ElementType.FLOAT32, scaleShape),
+        scaling);
   }
 
   @Override

@@ -23,11 +23,6 @@ import java.util.stream.Stream;
  * GEMMs of bf16 and of 8 bits, everything else of bf16, vectors of float32.
  */
 final class WeightUpload {
-  /** Rows and columns of a matrix of 8 bits are multiples of these. */
-  private static final int FLOAT8_ROWS = 8;
-
-  private static final int FLOAT8_COLUMNS = 16;
-
   private final CudaDevice device;
 
   WeightUpload(CudaDevice device) {
@@ -130,12 +125,14 @@ final class WeightUpload {
           case FLOAT32, BFLOAT16 -> false;
           case FLOAT8_BLOCKS, FLOAT8_ROWS -> true;
         };
-    if (float8 && (source.rows() % FLOAT8_ROWS != 0 || source.columns() % FLOAT8_COLUMNS != 0)) {
+    if (float8
+        && (source.rows() % Float8Weights.ROW_MULTIPLE != 0
+            || source.columns() % Float8Weights.COLUMN_MULTIPLE != 0)) {
       throw new ComputeException(
           "%s has a size that the GPU's kernels for 8 bits are not built for: rows have to be a"
                   .formatted(source.values())
               + " multiple of %d, columns of %d; use a checkpoint in bf16 or the CPU backend"
-                  .formatted(FLOAT8_ROWS, FLOAT8_COLUMNS));
+                  .formatted(Float8Weights.ROW_MULTIPLE, Float8Weights.COLUMN_MULTIPLE));
     }
   }
 

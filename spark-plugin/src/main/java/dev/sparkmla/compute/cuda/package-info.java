@@ -7,9 +7,10 @@
  * dev.sparkmla.compute.cuda.PlanLayout}, {@link dev.sparkmla.compute.cuda.PlanMemory}), steps
  * recorded as graphs ({@link dev.sparkmla.compute.cuda.StepGraphs}), the steps that a device's
  * memory is measured by ({@link dev.sparkmla.compute.cuda.MeasuredSteps}), weights on their way in
- * ({@link dev.sparkmla.compute.cuda.WeightLoader}). Kernels and the checks of their arguments are
- * in {@link dev.sparkmla.cuda}. Everything is enqueued on one stream, so that the order of calls is
- * the order of the work. Start at {@link dev.sparkmla.compute.cuda.CudaBackend}; {@link
- * dev.sparkmla.compute.cuda.CudaDevice} owns what there is once for a GPU.
+ * ({@link dev.sparkmla.compute.cuda.WeightUpload}, {@link dev.sparkmla.compute.cuda.WeightLoader}).
+ * Kernels and the checks of their arguments are in {@link dev.sparkmla.cuda}. Everything is
+ * enqueued on one stream, so that the order of calls is the order of the work. Start at {@link
+ * dev.sparkmla.compute.cuda.CudaBackend}; {@link dev.sparkmla.compute.cuda.CudaDevice} owns what
+ * there is once for a GPU.
  */
 package dev.sparkmla.compute.cuda;
