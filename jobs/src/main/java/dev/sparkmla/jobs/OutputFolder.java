@@ -164,7 +164,7 @@ final class OutputFolder implements AutoCloseable {
   }
 
   private static boolean isLocal(FileSystem system) {
-    return system.getScheme().equals("file");
+    return "file".equals(system.getUri().getScheme());
   }
 
   private static java.nio.file.Path local(Path path) {

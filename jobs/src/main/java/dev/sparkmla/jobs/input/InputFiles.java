@@ -274,7 +274,7 @@ public final class InputFiles {
 
   private static void requireReadable(FileSystem system, FileStatus file) {
     String name = file.getPath().getName();
-    if (system.getScheme().equals("file") && name.contains(":")) {
+    if ("file".equals(system.getUri().getScheme()) && name.contains(":")) {
       throw withColon(spelled(file.getPath()));
     }
     if (InputFormat.isUnread(name)) {

@@ -62,7 +62,8 @@ final class StoredFiles implements AutoCloseable {
     try {
       Path folder = new Path(location.uri());
       system = FileSystem.newInstance(folder.toUri(), hadoop);
-      if (system.getScheme().equals("file") && system.getFileStatus(folder).isDirectory()) {
+      if ("file".equals(system.getUri().getScheme())
+          && system.getFileStatus(folder).isDirectory()) {
         // Hadoop's list leaves links to nothing out, as if the files need not be there.
         FolderFiles.check(java.nio.file.Path.of(folder.toUri().getPath()));
       }
