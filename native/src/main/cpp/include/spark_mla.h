@@ -251,7 +251,7 @@ typedef struct spark_mla_gather_cache_args {
   int32_t cache_blocks; /* pages in the cache, at least 1 */
   int32_t reserved;     /* 0 */
 
-  /* bf16 [cache_blocks, 64, latent_dim + rope_dim]; 16-byte aligned, strides multiples of 8. */
+  /* As k_cache of spark_mla_decode_args, with one head. */
   const void *cache;
   int64_t cache_stride_block;
   int64_t cache_stride_token;

@@ -104,7 +104,7 @@ typedef struct spark_mla_write_cache_args {
   const float *angles;     /* [positions, rope_dim], as spark_mla_rope_table writes them */
   const int32_t *position; /* [rows] */
   const int32_t *slot;     /* [rows]: block * SPARK_MLA_PAGE_TOKENS + token within the block */
-  void *cache; /* bf16 [blocks, SPARK_MLA_PAGE_TOKENS, latent_dim + rope_dim], contiguous */
+  void *cache; /* as k_cache of spark_mla.h, with one head, contiguous */
   void *stream;
 } spark_mla_write_cache_args;
 SPARK_MLA_API int32_t spark_mla_write_cache(const spark_mla_write_cache_args *args);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "../cached_token.cuh"
 #include "../hopper.cuh"
 #include "../launch.cuh"
 #include "mla_prefill.h"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kRows = kThreads / 32;
-constexpr int kChunk = 8;  // bf16 elements of one 16-byte access
 
 __global__ void __launch_bounds__(kThreads) gather_kernel(const spark_mla_gather_cache_args a) {
   wait_for_previous_kernel();
@@ -37,12 +37,13 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(const spark_mla_gather
   const int position = a.first_key[segment] + row - a.cu_k[segment];
   const int page =
       a.block_table[segment * a.block_table_stride + position / SPARK_MLA_PAGE_TOKENS];
-  const uint16_t* source = static_cast<const uint16_t*>(a.cache) + page * a.cache_stride_block +
-                           position % SPARK_MLA_PAGE_TOKENS * a.cache_stride_token;
+  const CachedToken source(static_cast<const uint16_t*>(a.cache) + page * a.cache_stride_block +
+                           position % SPARK_MLA_PAGE_TOKENS * a.cache_stride_token);
   uint16_t* latent = static_cast<uint16_t*>(a.latents) + row * a.latents_stride;
   uint16_t* rope = static_cast<uint16_t*>(a.rope) + row * a.rope_stride;
+  constexpr int kChunk = CachedToken::kChunk;
   for (int i = lane * kChunk; i < a.latent_dim + a.rope_dim; i += 32 * kChunk) {
-    const uint4 values = *reinterpret_cast<const uint4*>(source + i);
+    const uint4 values = source.load8(i);
     uint16_t* target = i < a.latent_dim ? latent + i : rope + (i - a.latent_dim);
     *reinterpret_cast<uint4*>(target) = values;
   }

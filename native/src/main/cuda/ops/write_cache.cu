@@ -7,6 +7,7 @@
 // Launch: a warp for each token, four warps a thread block. A lane holds latent / 32 elements of the
 // latent, and one pair of the rope key.
 
+#include "../cached_token.cuh"
 #include "../warp.cuh"
 #include "ops.h"
 #include "rotation.cuh"
@@ -34,8 +35,8 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
     return;
   }
   const In* from = static_cast<const In*>(p.in) + row * p.in_stride;
-  __nv_bfloat16* to =
-      static_cast<__nv_bfloat16*>(p.cache) + static_cast<int64_t>(slot) * (kLatent + kRope);
+  CachedToken to(static_cast<__nv_bfloat16*>(p.cache) +
+                 static_cast<int64_t>(slot) * (kLatent + kRope));
   EightFloats chunks[kChunks];
   float sum = 0.f;
 #pragma unroll
@@ -55,15 +56,15 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
     for (int i = 0; i < 8; ++i) {
       chunks[c].value[i] *= factor * gain.value[i];
     }
-    store8(to + at, chunks[c]);
+    to.store8(at, chunks[c]);
   }
   if (lane < kPairs) {
     const RotaryPair<kPairs> pair(lane, p.interleaved != 0);
     const Rotation<kPairs> rotate(p.angles, p.position[row], p.positions, lane);
     const float2 rotated = rotate(static_cast<float>(from[kLatent + pair.first]),
                                   static_cast<float>(from[kLatent + pair.second]));
-    to[kLatent + pair.first] = __float2bfloat16_rn(rotated.x);
-    to[kLatent + pair.second] = __float2bfloat16_rn(rotated.y);
+    to.store(kLatent + pair.first, rotated.x);
+    to.store(kLatent + pair.second, rotated.y);
   }
 }
 

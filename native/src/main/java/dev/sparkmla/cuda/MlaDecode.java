@@ -49,18 +49,6 @@ public final class MlaDecode extends DeviceKernels {
   }
 
   /**
-   * Whether kernels are built for a cache of these sizes. Needs the native library, but no device.
-   *
-   * @param latentDim elements of a token's latent part
-   * @param ropeDim elements of its rope part
-   * @throws CudaUnavailableException where this build has no native library
-   */
-  public static boolean supports(int latentDim, int ropeDim) {
-    NativeLibrary.load();
-    return NativeDecode.supports(latentDim, ropeDim);
-  }
-
-  /**
    * Allocates what a step of these sizes needs on the device. {@link MlaMetadata#withShape} uses
    * the same memory for smaller steps.
    *
@@ -76,8 +64,8 @@ public final class MlaDecode extends DeviceKernels {
    * its address a multiple of 16 bytes, its strides multiples of 8 elements.
    *
    * @param q bfloat16 [batch, s_q, h_q, latentDim + ropeDim]
-   * @param kCache bfloat16 [blocks, {@link #PAGE_TOKENS}, h_kv, latentDim + ropeDim]; tokens past a
-   *     sequence's end may hold anything, NaN too
+   * @param cache with h_kv heads of latentDim + ropeDim elements; tokens past a sequence's end may
+   *     hold anything, NaN too
    * @param blockTable int32 [batch, maxBlocks]: the pages of each sequence; entries past its last
    *     page are never looked at, those before must be less than the number of blocks
    * @param cacheSeqlens int32 [batch]: the lengths that {@code metadata} was updated with
@@ -95,7 +83,7 @@ public final class MlaDecode extends DeviceKernels {
    */
   public void withKvCache(
       DeviceTensor q,
-      DeviceTensor kCache,
+      PagedCache cache,
       DeviceTensor blockTable,
       DeviceTensor cacheSeqlens,
       int headDimV,
@@ -111,7 +99,7 @@ public final class MlaDecode extends DeviceKernels {
             metadata.shape(),
             ElementType.BFLOAT16,
             q,
-            kCache,
+            cache,
             blockTable,
             cacheSeqlens,
             headDimV,
@@ -130,7 +118,7 @@ public final class MlaDecode extends DeviceKernels {
   void reference(
       MlaShape shape,
       DeviceTensor q,
-      DeviceTensor kCache,
+      PagedCache cache,
       DeviceTensor blockTable,
       DeviceTensor cacheSeqlens,
       float softmaxScale,
@@ -143,7 +131,7 @@ public final class MlaDecode extends DeviceKernels {
             shape,
             ElementType.FLOAT32,
             q,
-            kCache,
+            cache,
             blockTable,
             cacheSeqlens,
             shape.latentDim(),
@@ -159,7 +147,7 @@ public final class MlaDecode extends DeviceKernels {
       MlaShape shape,
       ElementType outType,
       DeviceTensor q,
-      DeviceTensor kCache,
+      PagedCache cache,
       DeviceTensor blockTable,
       DeviceTensor cacheSeqlens,
       int headDimV,
@@ -182,20 +170,9 @@ public final class MlaDecode extends DeviceKernels {
         shape.queryTokens(),
         shape.queryHeads(),
         shape.keyDim());
-    requireRows(
-        context,
-        "kCache",
-        kCache,
-        ElementType.BFLOAT16,
-        kCache.dimension(0),
-        PAGE_TOKENS,
-        shape.kvHeads(),
-        shape.keyDim());
-    CudaArgumentException.require(
-        kCache.dimension(0) <= Integer.MAX_VALUE,
-        "kCache must have at most %d blocks, has %d",
-        Integer.MAX_VALUE,
-        kCache.dimension(0));
+    cache.requireContext(context);
+    DeviceTensor keys = cache.elements();
+    requireShape("cache", keys, cache.blocks(), PAGE_TOKENS, shape.kvHeads(), shape.keyDim());
     requireRows(
         context,
         "out",
@@ -215,16 +192,16 @@ public final class MlaDecode extends DeviceKernels {
 
     long[] fields = MlaMetadata.fields(shape);
     fields[NativeDecode.FLAGS] = causal ? NativeDecode.CAUSAL : 0;
-    fields[NativeDecode.CACHE_BLOCKS] = kCache.dimension(0);
+    fields[NativeDecode.CACHE_BLOCKS] = cache.blocks();
     fields[NativeDecode.SOFTMAX_SCALE] = Float.floatToRawIntBits(softmaxScale);
     fields[NativeDecode.Q] = q.address();
     fields[NativeDecode.Q_STRIDE_BATCH] = q.stride(0);
     fields[NativeDecode.Q_STRIDE_TOKEN] = q.stride(1);
     fields[NativeDecode.Q_STRIDE_HEAD] = q.stride(2);
-    fields[NativeDecode.K_CACHE] = kCache.address();
-    fields[NativeDecode.K_CACHE_STRIDE_BLOCK] = kCache.stride(0);
-    fields[NativeDecode.K_CACHE_STRIDE_TOKEN] = kCache.stride(1);
-    fields[NativeDecode.K_CACHE_STRIDE_HEAD] = kCache.stride(2);
+    fields[NativeDecode.K_CACHE] = keys.address();
+    fields[NativeDecode.K_CACHE_STRIDE_BLOCK] = keys.stride(0);
+    fields[NativeDecode.K_CACHE_STRIDE_TOKEN] = keys.stride(1);
+    fields[NativeDecode.K_CACHE_STRIDE_HEAD] = keys.stride(2);
     fields[NativeDecode.BLOCK_TABLE] = blockTable.address();
     fields[NativeDecode.BLOCK_TABLE_STRIDE] = blockTable.stride(0);
     fields[NativeDecode.CACHE_SEQLENS] = cacheSeqlens.address();

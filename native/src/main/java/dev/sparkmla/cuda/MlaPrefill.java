@@ -161,8 +161,7 @@ public final class MlaPrefill extends DeviceKernels {
    * Enqueues copying rows out of the paged cache: of each segment, those from position {@code
    * firstKeys} of its sequence on, as many as {@code keyStarts} gives it.
    *
-   * @param cache bfloat16 [blocks, {@link MlaDecode#PAGE_TOKENS}, 1, latentDim + ropeDim]; both
-   *     multiples of 8
+   * @param cache with one head of latentDim + ropeDim elements, both multiples of 8
    * @param blockTable int32 [segments, columns]: the pages of each sequence; entries of pages that
    *     no row comes from are never looked at
    * @param keyStarts int32 [segments + 1], from 0, not falling: segment s gets the rows
@@ -176,7 +175,7 @@ public final class MlaPrefill extends DeviceKernels {
    * @throws CudaException where the launch fails
    */
   public void gatherCache(
-      DeviceTensor cache,
+      PagedCache cache,
       DeviceTensor blockTable,
       DeviceTensor keyStarts,
       DeviceTensor firstKeys,
@@ -257,33 +256,25 @@ public final class MlaPrefill extends DeviceKernels {
 
   /** The same for the gather. */
   long[] checkGather(
-      DeviceTensor cache,
+      PagedCache cache,
       DeviceTensor blockTable,
       DeviceTensor keyStarts,
       DeviceTensor firstKeys,
       DeviceTensor latents,
       DeviceTensor rope) {
-    requireRank("cache", cache, 4);
     requireRank("blockTable", blockTable, 2);
     requireRank("firstKeys", firstKeys, 1);
     requireRank("latents", latents, 2);
     requireRank("rope", rope, 2);
     long rows = requireCount("rows", latents.dimension(0), Integer.MAX_VALUE);
     long segments = requireCount("segments", firstKeys.dimension(0), Integer.MAX_VALUE - 1);
-    long blocks = requireCount("blocks", cache.dimension(0), Integer.MAX_VALUE);
     long columns =
         requireCount("columns", blockTable.dimension(1), Integer.MAX_VALUE / MlaDecode.PAGE_TOKENS);
     long latentDim = requireVector("latents", latents.dimension(1));
     long ropeDim = requireVector("rope", rope.dimension(1));
-    requireRows(
-        context,
-        "cache",
-        cache,
-        ElementType.BFLOAT16,
-        blocks,
-        MlaDecode.PAGE_TOKENS,
-        1,
-        latentDim + ropeDim);
+    cache.requireContext(context);
+    DeviceTensor elements = cache.elements();
+    requireShape("cache", elements, cache.blocks(), MlaDecode.PAGE_TOKENS, 1, latentDim + ropeDim);
     requireTable(context, "blockTable", blockTable, segments, columns);
     requireIntegers(context, "keyStarts", keyStarts, segments + 1);
     requireIntegers(context, "firstKeys", firstKeys, segments);
@@ -296,10 +287,10 @@ public final class MlaPrefill extends DeviceKernels {
     fields[NativePrefill.LATENT_DIM] = latentDim;
     fields[NativePrefill.ROPE_DIM] = ropeDim;
     fields[NativePrefill.MAX_BLOCKS] = columns;
-    fields[NativePrefill.CACHE_BLOCKS] = blocks;
-    fields[NativePrefill.CACHE] = cache.address();
-    fields[NativePrefill.CACHE_STRIDE_BLOCK] = cache.stride(0);
-    fields[NativePrefill.CACHE_STRIDE_TOKEN] = cache.stride(1);
+    fields[NativePrefill.CACHE_BLOCKS] = cache.blocks();
+    fields[NativePrefill.CACHE] = elements.address();
+    fields[NativePrefill.CACHE_STRIDE_BLOCK] = elements.stride(0);
+    fields[NativePrefill.CACHE_STRIDE_TOKEN] = elements.stride(1);
     fields[NativePrefill.BLOCK_TABLE] = blockTable.address();
     fields[NativePrefill.BLOCK_TABLE_STRIDE] = blockTable.stride(0);
     fields[NativePrefill.CU_K] = keyStarts.address();

@@ -4,6 +4,7 @@ import static dev.sparkmla.cuda.TensorChecks.requireContiguous;
 import static dev.sparkmla.cuda.TensorChecks.requireCount;
 import static dev.sparkmla.cuda.TensorChecks.requireIntegers;
 import static dev.sparkmla.cuda.TensorChecks.requireRows;
+import static dev.sparkmla.cuda.TensorChecks.requireShape;
 
 import dev.sparkmla.kvcache.CacheShape;
 import java.nio.ByteBuffer;
@@ -34,19 +35,6 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
     this.size = size;
     this.interleaved = interleaved;
     this.positions = positions;
-  }
-
-  /**
-   * Whether {@link #writeCache} and {@link #rotate} are built for tokens of this shape.
-   *
-   * @throws CudaUnavailableException where this build has no native library
-   */
-  public static boolean supports(CacheShape shape) {
-    NativeLibrary.load();
-    return shape.page() == NativeOperations.PAGE_TOKENS
-        && switch (shape.format()) {
-          case BFLOAT16 -> NativeOperations.cacheSupports(shape.latent(), shape.rope());
-        };
   }
 
   /**
@@ -146,15 +134,17 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
    * Enqueues writing tokens into a layer of the paged cache: the latent after its RMS norm, then
    * the rope key rotated by the token's position.
    *
-   * @param in bfloat16 or float32 [rows, shape.width()]: a token's latent, then its rope key
-   * @param gain float32 [shape.latent()], of the norm
+   * @param in bfloat16 or float32 [rows, cache.shape().width()]: a token's latent, then its rope
+   *     key
+   * @param gain float32 [cache.shape().latent()], of the norm
    * @param epsilon of the norm
    * @param position int32 [rows]
-   * @param slot int32 [rows]: block × shape.page() + the token's place within the block. A row
+   * @param slot int32 [rows]: block × tokens of a page + the token's place within the block. A row
    *     whose slot the cache does not have, a negative one for instance, is left out
-   * @param shape of the cache; its rope size is {@link #size}
-   * @param cache bfloat16 [blocks, shape.page(), 1, shape.width()], contiguous
-   * @throws CudaArgumentException where this does not hold, or no kernel is built for the shape
+   * @param cache contiguous, with one head; its rope keys have twice as many elements as this
+   *     embedding has frequencies
+   * @throws CudaArgumentException where this does not hold, or no kernel is built for the cache's
+   *     shape
    * @throws CudaException where the launch fails
    */
   public void writeCache(
@@ -163,14 +153,13 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
       float epsilon,
       DeviceTensor position,
       DeviceTensor slot,
-      CacheShape shape,
-      DeviceTensor cache,
+      PagedCache cache,
       CudaStream stream) {
-    long[] fields = checkWrite(in, gain, epsilon, position, slot, shape, cache);
+    long[] fields = checkWrite(in, gain, epsilon, position, slot, cache);
     CudaArgumentException.require(
-        supports(shape),
+        PagedCache.supports(cache.shape()),
         "no kernel writes the cache of %s; docs/kernels.md names the sizes that are built",
-        shape);
+        cache.shape());
     enqueue("spark_mla_write_cache", NativeOperations::writeCache, fields, stream);
   }
 
@@ -181,8 +170,8 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
       float epsilon,
       DeviceTensor position,
       DeviceTensor slot,
-      CacheShape shape,
-      DeviceTensor cache) {
+      PagedCache cache) {
+    CacheShape shape = cache.shape();
     CudaArgumentException.require(
         shape.rope() == size,
         "the cache's rope keys have %d elements, this embedding rotates %d",
@@ -192,10 +181,9 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
     requireRows(context, "in", in, in.type(), rows, shape.width());
     requireRows(context, "gain", gain, ElementType.FLOAT32, shape.latent());
     requireIntegers(context, "slot", slot, rows);
-    long blocks = cache.dimension(0);
-    requireRows(
-        context, "cache", cache, ElementType.BFLOAT16, blocks, shape.page(), 1, shape.width());
-    requireContiguous("cache", cache);
+    cache.requireContext(context);
+    requireShape("cache", cache.elements(), cache.blocks(), shape.page(), 1, shape.width());
+    requireContiguous("cache", cache.elements());
     long[] fields = fields(rows, position);
     fields[NativeOperations.IN_TYPE] = RowOperations.code(in.type());
     fields[NativeOperations.IN] = in.address();
@@ -204,8 +192,8 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
     fields[NativeOperations.EPSILON] = Float.floatToRawIntBits(epsilon);
     fields[NativeOperations.SLOT] = slot.address();
     fields[NativeOperations.LATENT_DIM] = shape.latent();
-    fields[NativeOperations.BLOCKS] = requireCount("blocks", blocks);
-    fields[NativeOperations.CACHE] = cache.address();
+    fields[NativeOperations.BLOCKS] = cache.blocks();
+    fields[NativeOperations.CACHE] = cache.elements().address();
     return fields;
   }
 

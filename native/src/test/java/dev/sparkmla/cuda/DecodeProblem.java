@@ -1,5 +1,6 @@
 package dev.sparkmla.cuda;
 
+import dev.sparkmla.kvcache.CacheShape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -38,7 +39,7 @@ final class DecodeProblem implements AutoCloseable {
   final int[][] pages;
   final float scale;
   final DeviceTensor q;
-  final DeviceTensor kCache;
+  final PagedCache cache;
   final DeviceTensor blockTable;
   final DeviceTensor out;
   final DeviceTensor logSumExp;
@@ -78,8 +79,10 @@ final class DecodeProblem implements AutoCloseable {
     logSumExp =
         tensor(
             context, ElementType.FLOAT32, shape.batch(), shape.queryHeads(), shape.queryTokens());
-    kCache = tensor(context, ElementType.BFLOAT16, total, 64, shape.kvHeads(), shape.keyDim());
-    pool.fill(kCache.buffer(), 0, kCache.buffer().bytes(), random, stream);
+    DeviceTensor keys =
+        tensor(context, ElementType.BFLOAT16, total, 64, shape.kvHeads(), shape.keyDim());
+    pool.fill(keys.buffer(), 0, keys.buffer().bytes(), random, stream);
+    cache = new PagedCache(keys, CacheShape.of(shape.latentDim(), shape.ropeDim()));
 
     List<Integer> shuffled = new ArrayList<>(IntStream.range(0, total).boxed().toList());
     Collections.shuffle(shuffled, random);
@@ -96,13 +99,12 @@ final class DecodeProblem implements AutoCloseable {
       int used = lengths[sequence] % 64;
       if (used > 0) {
         long last = pages[sequence][counts[sequence] - 1];
-        kCache
-            .buffer()
+        keys.buffer()
             .fill((last * 64 + used) * tokenBytes, (64 - used) * tokenBytes, NAN_BYTE, stream);
       }
     }
     for (int page : shuffled.subList(next, total)) {
-      kCache.buffer().fill(page * 64L * tokenBytes, 64 * tokenBytes, NAN_BYTE, stream);
+      keys.buffer().fill(page * 64L * tokenBytes, 64 * tokenBytes, NAN_BYTE, stream);
     }
     blockTable = tensor(context, ElementType.INT32, shape.batch(), shape.maxBlocks());
     write(blockTable.buffer(), table, stream);
@@ -155,7 +157,7 @@ final class DecodeProblem implements AutoCloseable {
   void run() {
     decode.withKvCache(
         q,
-        kCache,
+        cache,
         blockTable,
         metadata.cacheSeqlens(),
         shape.latentDim(),
@@ -190,7 +192,7 @@ final class DecodeProblem implements AutoCloseable {
       decode.reference(
           shape,
           q,
-          kCache,
+          cache,
           blockTable,
           metadata.cacheSeqlens(),
           scale,

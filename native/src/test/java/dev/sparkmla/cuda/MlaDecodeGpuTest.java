@@ -175,7 +175,8 @@ class MlaDecodeGpuTest extends GpuFixture {
       ShortBuffer out = problem.outBytes().asShortBuffer();
       FloatBuffer logSumExp = problem.logSumExpBytes().asFloatBuffer();
       ShortBuffer q = DecodeProblem.read(problem.q.buffer(), stream).asShortBuffer();
-      ShortBuffer cache = DecodeProblem.read(problem.kCache.buffer(), stream).asShortBuffer();
+      ShortBuffer cache =
+          DecodeProblem.read(problem.cache.elements().buffer(), stream).asShortBuffer();
       for (int sequence = 0; sequence < 4; sequence++) {
         for (int token = 0; token < queryTokens; token++) {
           int keys = causal ? lengths[sequence] - queryTokens + token + 1 : lengths[sequence];
@@ -212,7 +213,7 @@ class MlaDecodeGpuTest extends GpuFixture {
       problem.run();
       ByteBuffer out = problem.outBytes();
       ByteBuffer logSumExp = problem.logSumExpBytes();
-      multiply(problem.kCache.buffer(), exponent);
+      multiply(problem.cache.elements().buffer(), exponent);
       multiply(problem.q.buffer(), -exponent);
       problem.poison();
       problem.run();
@@ -353,7 +354,7 @@ class MlaDecodeGpuTest extends GpuFixture {
       metadata.update(lengths, stream);
       decode.withKvCache(
           q.tensor(ElementType.BFLOAT16, rows, tokens, heads, shape.keyDim()),
-          together.kCache,
+          together.cache,
           tables.tensor(ElementType.INT32, rows, columns),
           metadata.cacheSeqlens(),
           shape.latentDim(),

@@ -2,9 +2,9 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
+import dev.sparkmla.kvcache.CacheShape;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,7 +21,7 @@ class MlaDecodeTest {
   // Batch 3, s_q 2, h_q 16, block table of 7 columns.
   private final MlaShape shape = DecodeProblem.deepSeek(3, 2, 16, 7);
   private DeviceTensor q = memory.tensor(ElementType.BFLOAT16, 3, 2, 16, 576);
-  private DeviceTensor kCache = memory.tensor(ElementType.BFLOAT16, BLOCKS, 64, 1, 576);
+  private PagedCache cache = PagedCache.of(memory, 0, CacheShape.of(512, 64), BLOCKS);
   private DeviceTensor blockTable = memory.tensor(ElementType.INT32, 3, 7);
   private DeviceTensor cacheSeqlens = memory.tensor(ElementType.INT32, 3);
   private int headDimV = 512;
@@ -35,7 +35,7 @@ class MlaDecodeTest {
         shape,
         ElementType.BFLOAT16,
         q,
-        kCache,
+        cache,
         blockTable,
         cacheSeqlens,
         headDimV,
@@ -49,17 +49,6 @@ class MlaDecodeTest {
     assertThatThrownBy(this::check)
         .isInstanceOf(CudaArgumentException.class)
         .hasMessageContainingAll(said);
-  }
-
-  @Test
-  void saysWhatItIsBuiltFor() {
-    assumeTrue(NativeLibrary.class.getResource(NativeLibrary.RESOURCE) != null);
-    assertThat(MlaDecode.supports(512, 64)).isTrue();
-    assertThat(MlaDecode.supports(256, 64)).isTrue();
-    assertThat(MlaDecode.supports(256, 32)).isTrue();
-    assertThat(MlaDecode.supports(512, 32)).isFalse();
-    assertThat(MlaDecode.supports(384, 64)).isFalse();
-    assertThat(MlaDecode.supports(0, -1)).isFalse();
   }
 
   @Test
@@ -139,8 +128,8 @@ class MlaDecodeTest {
 
   @Test
   void refusesPagesOfAnotherSize() {
-    kCache = memory.tensor(ElementType.BFLOAT16, BLOCKS, 32, 1, 576);
-    refuses("kCache must have the shape [50, 64, 1, 576]", "[50, 32, 1, 576]");
+    cache = PagedCache.of(memory, 0, CacheShape.of(256, 64), BLOCKS);
+    refuses("cache must have the shape [50, 64, 1, 576]", "[50, 64, 1, 320]");
   }
 
   @Test
@@ -225,8 +214,8 @@ class MlaDecodeTest {
   @Test
   void refusesMemoryOfAnotherContext() {
     CudaContext other = FakeDevice.context();
-    kCache = FakeDevice.buffer(other).tensor(ElementType.BFLOAT16, BLOCKS, 64, 1, 576);
-    refuses("kCache belongs to another context");
+    cache = PagedCache.of(FakeDevice.buffer(other), 0, CacheShape.of(512, 64), BLOCKS);
+    refuses("cache belongs to another context");
   }
 
   @Test

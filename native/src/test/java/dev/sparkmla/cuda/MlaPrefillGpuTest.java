@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.cuda.PrefillProblem.Shape;
 import dev.sparkmla.cuda.PrefillProblem.Sizes;
+import dev.sparkmla.kvcache.CacheShape;
 import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
@@ -246,7 +247,7 @@ class MlaPrefillGpuTest extends GpuFixture {
       latents.fill(0, latents.bytes(), (byte) 0x7A, stream);
       rope.fill(0, rope.bytes(), (byte) 0x7A, stream);
       prefill.gatherCache(
-          cache.tensor(ElementType.BFLOAT16, 10, 64, 1, width),
+          PagedCache.of(cache, 0, CacheShape.of(latentDim, ropeDim), 10),
           blockTable.tensor(ElementType.INT32, 4, 3),
           starts.tensor(ElementType.INT32, 5),
           firstKeys.tensor(ElementType.INT32, 4),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
+import dev.sparkmla.kvcache.CacheShape;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,7 +33,7 @@ class MlaPrefillTest {
   private DeviceTensor logSumExp = memory.tensor(ElementType.FLOAT32, 16, 50);
 
   // 40 pages, 3 segments of at most 5 pages, 70 rows.
-  private DeviceTensor cache = memory.tensor(ElementType.BFLOAT16, 40, 64, 1, 576);
+  private PagedCache cache = PagedCache.of(memory, 0, CacheShape.of(512, 64), 40);
   private DeviceTensor blockTable = memory.tensor(ElementType.INT32, 3, 5);
   private DeviceTensor firstKeys = memory.tensor(ElementType.INT32, 3);
   private DeviceTensor latents = memory.tensor(ElementType.BFLOAT16, 70, 512);
@@ -251,10 +252,8 @@ class MlaPrefillTest {
 
   @Test
   void refusesAGatherFromAnotherCache() {
-    cache = memory.tensor(ElementType.BFLOAT16, 40, 64, 1, 320);
+    cache = PagedCache.of(memory, 0, CacheShape.of(256, 64), 40);
     refuses(this::checkGather, "cache must have the shape [40, 64, 1, 576]", "[40, 64, 1, 320]");
-    cache = memory.tensor(ElementType.BFLOAT16, 40, 32, 1, 576);
-    refuses(this::checkGather, "cache must have the shape [40, 64, 1, 576]", "[40, 32, 1, 576]");
   }
 
   @Test

@@ -161,8 +161,7 @@ class RotaryEmbeddingGpuTest extends GpuFixture {
           EPSILON,
           position.tensor(ElementType.INT32, rows),
           slot.tensor(ElementType.INT32, rows),
-          shape,
-          memory.tensor(ElementType.BFLOAT16, blocks, shape.page(), 1, width),
+          PagedCache.of(memory, 0, shape, blocks),
           stream);
       ShortBuffer actual = DecodeProblem.read(memory, stream).asShortBuffer();
       boolean[] written = new boolean[4 * shape.page()];
@@ -210,8 +209,7 @@ class RotaryEmbeddingGpuTest extends GpuFixture {
                       EPSILON,
                       rows,
                       rows,
-                      shape,
-                      memory.tensor(ElementType.BFLOAT16, 2, 64, 1, 192),
+                      PagedCache.of(memory, 0, shape, 2),
                       stream))
           .isInstanceOf(CudaArgumentException.class)
           .hasMessageContaining("no kernel writes the cache of CacheShape[latent=128, rope=64");

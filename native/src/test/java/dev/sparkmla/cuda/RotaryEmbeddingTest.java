@@ -43,8 +43,7 @@ class RotaryEmbeddingTest {
                 1e-5f,
                 rows,
                 rows,
-                shape,
-                tensor(ElementType.BFLOAT16, 20, 64, 1, latent + rope));
+                PagedCache.of(memory, 0, shape, 20));
 
     assertThat(fields[NativeOperations.ROWS]).isEqualTo(7);
     assertThat(fields[NativeOperations.LATENT_DIM]).isEqualTo(latent);
@@ -63,27 +62,30 @@ class RotaryEmbeddingTest {
     DeviceTensor in = tensor(ElementType.BFLOAT16, 3, 288);
     DeviceTensor gain = tensor(ElementType.FLOAT32, 256);
     DeviceTensor rows = tensor(ElementType.INT32, 3);
-    DeviceTensor cache = tensor(ElementType.BFLOAT16, 9, 64, 1, 288);
+    PagedCache cache = PagedCache.of(memory, 0, shape, 9);
     RotaryEmbedding embedding = embedding(32);
     assertRefused(
-        () -> embedding(64).checkWrite(in, gain, 0, rows, rows, shape, cache),
+        () -> embedding(64).checkWrite(in, gain, 0, rows, rows, cache),
         "the cache's rope keys have 32 elements, this embedding rotates 64");
     assertRefused(
         () ->
-            embedding.checkWrite(
-                tensor(ElementType.BFLOAT16, 3, 576), gain, 0, rows, rows, shape, cache),
+            embedding.checkWrite(tensor(ElementType.BFLOAT16, 3, 576), gain, 0, rows, rows, cache),
         "in must have the shape [3, 288]");
     assertRefused(
-        () ->
-            embedding.checkWrite(in, tensor(ElementType.FLOAT32, 512), 0, rows, rows, shape, cache),
+        () -> embedding.checkWrite(in, tensor(ElementType.FLOAT32, 512), 0, rows, rows, cache),
         "gain must have the shape [256]");
     assertRefused(
-        () -> embedding.checkWrite(in, gain, 0, rows, tensor(ElementType.INT32, 4), shape, cache),
+        () -> embedding.checkWrite(in, gain, 0, rows, tensor(ElementType.INT32, 4), cache),
         "slot must have the shape [3]");
     assertRefused(
         () ->
             embedding.checkWrite(
-                in, gain, 0, rows, rows, shape, tensor(ElementType.BFLOAT16, 9, 64, 1, 576)),
+                in,
+                gain,
+                0,
+                rows,
+                rows,
+                new PagedCache(tensor(ElementType.BFLOAT16, 9, 64, 2, 288), shape)),
         "cache must have the shape [9, 64, 1, 288]");
     assertRefused(
         () ->
@@ -93,13 +95,14 @@ class RotaryEmbeddingTest {
                 0,
                 rows,
                 rows,
-                shape,
-                DeviceTensor.strided(
-                    memory,
-                    0,
-                    ElementType.BFLOAT16,
-                    new long[] {9, 64, 1, 288},
-                    new long[] {64 * 288, 296, 288, 1})),
+                new PagedCache(
+                    DeviceTensor.strided(
+                        memory,
+                        0,
+                        ElementType.BFLOAT16,
+                        new long[] {9, 64, 1, 288},
+                        new long[] {64 * 288, 296, 288, 1}),
+                    shape)),
         "cache must be contiguous");
   }
 

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.sparkmla.cuda.CudaUnavailableException;
-import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaPrefill;
+import dev.sparkmla.cuda.PagedCache;
 import dev.sparkmla.model.Architecture;
 import dev.sparkmla.model.Architecture.Published;
 import dev.sparkmla.model.Architecture.Sizes;
@@ -53,7 +53,7 @@ class ModelsDocTest {
       Sizes sizes = models.sizes();
       try {
         boolean built =
-            MlaDecode.supports(sizes.cache().latent(), sizes.cache().rope())
+            PagedCache.supports(sizes.cache())
                 && MlaPrefill.supports(sizes.nope(), sizes.cache().rope(), sizes.value());
         assertThat(sizes.hasKernels()).as(models.names()).isEqualTo(built);
       } catch (CudaUnavailableException e) {

@@ -11,8 +11,10 @@ import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaMetadata;
 import dev.sparkmla.cuda.MlaShape;
+import dev.sparkmla.cuda.PagedCache;
 import dev.sparkmla.cuda.RandomPool;
 import dev.sparkmla.cuda.SplitPolicy;
+import dev.sparkmla.kvcache.CacheShape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -84,13 +86,17 @@ public final class DecodeBenchmark {
       List<DecodeResult> results = new ArrayList<>();
       try (DeviceBuffer cache = context.allocate(pages * PAGE_BYTES)) {
         pool.fill(cache, 0, cache.bytes(), new Random(2), stream);
-        DeviceTensor kCache =
-            cache.tensor(ElementType.BFLOAT16, pages, MlaDecode.PAGE_TOKENS, 1, DecodeRow.KEY_DIM);
+        PagedCache paged =
+            PagedCache.of(
+                cache,
+                0,
+                CacheShape.of(DecodeRow.LATENT_DIM, DecodeRow.KEY_DIM - DecodeRow.LATENT_DIM),
+                Math.toIntExact(pages));
         for (DecodeRow row : rows) {
           Times balanced =
-              time(row, SplitPolicy.BALANCED, decode, context, stream, pool, kCache, timer);
+              time(row, SplitPolicy.BALANCED, decode, context, stream, pool, paged, timer);
           Times byLength =
-              time(row, SplitPolicy.BY_LENGTH, decode, context, stream, pool, kCache, timer);
+              time(row, SplitPolicy.BY_LENGTH, decode, context, stream, pool, paged, timer);
           DecodeResult result =
               new DecodeResult(
                   row,
@@ -126,7 +132,7 @@ public final class DecodeBenchmark {
       CudaContext context,
       CudaStream stream,
       RandomPool pool,
-      DeviceTensor kCache,
+      PagedCache cache,
       Timer timer) {
     int[] lengths = row.lengths();
     int maxBlocks = (Arrays.stream(lengths).max().orElseThrow() + 63) / 64;
@@ -148,7 +154,7 @@ public final class DecodeBenchmark {
         DeviceBuffer out = context.allocate(2 * rows * DecodeRow.LATENT_DIM);
         DeviceBuffer logSumExp = context.allocate(4 * rows)) {
       pool.fill(q, 0, q.bytes(), new Random(3), stream);
-      tables.copyFromHost(0, tables(lengths, maxBlocks, sets, kCache.dimension(0)), stream);
+      tables.copyFromHost(0, tables(lengths, maxBlocks, sets, cache.blocks()), stream);
       metadata.update(lengths, stream);
       DeviceTensor[] queries = new DeviceTensor[sets];
       DeviceTensor[] table = new DeviceTensor[sets];
@@ -184,7 +190,7 @@ public final class DecodeBenchmark {
           run ->
               decode.withKvCache(
                   queries[run % sets],
-                  kCache,
+                  cache,
                   table[run % sets],
                   metadata.cacheSeqlens(),
                   DecodeRow.LATENT_DIM,
@@ -199,8 +205,8 @@ public final class DecodeBenchmark {
   }
 
   /** Block tables for each set: pages drawn without repetition from the whole cache. */
-  private static ByteBuffer tables(int[] lengths, int maxBlocks, int sets, long cachePages) {
-    int[] shuffled = IntStream.range(0, Math.toIntExact(cachePages)).toArray();
+  private static ByteBuffer tables(int[] lengths, int maxBlocks, int sets, int cachePages) {
+    int[] shuffled = IntStream.range(0, cachePages).toArray();
     Random random = new Random(4);
     for (int i = shuffled.length - 1; i > 0; i--) {
       int other = random.nextInt(i + 1);

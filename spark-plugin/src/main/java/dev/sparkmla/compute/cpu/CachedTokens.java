@@ -3,9 +3,23 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
 
-/** Reads a sequence's tokens out of the paged cache. */
+/** Writes a sequence's tokens into a layer of the paged cache, and reads them. */
 final class CachedTokens {
   private CachedTokens() {}
+
+  /**
+   * Rounds the token at a position.
+   *
+   * @param values float32 {@code [latent + rope]}
+   */
+  static void store(
+      HostBuffer cache, CacheShape shape, Segment segment, int position, float[] values) {
+    int width = shape.width();
+    int at = shape.slot(segment.blocks(), position) * width;
+    for (int i = 0; i < width; i++) {
+      cache.shorts().put(at + i, BFloat16.round(values[i]));
+    }
+  }
 
   /**
    * Widens {@code count} tokens from a position on to float32 {@code [count, latent + rope]} at

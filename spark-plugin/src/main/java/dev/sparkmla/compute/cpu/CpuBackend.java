@@ -330,10 +330,7 @@ public final class CpuBackend implements ComputeBackend {
           Vectors.normalize(values, gains, epsilon);
           turns.angles(token.position(), angles);
           turns.turn(values, shape.latent(), angles);
-          int slot = shape.slot(token.segment().blocks(), token.position()) * shape.width();
-          for (int i = 0; i < shape.width(); i++) {
-            target.layer(layer).shorts().put(slot + i, BFloat16.round(values[i]));
-          }
+          CachedTokens.store(target.layer(layer), shape, token.segment(), token.position(), values);
         });
   }
 

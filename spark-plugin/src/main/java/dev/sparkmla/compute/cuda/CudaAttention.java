@@ -9,6 +9,7 @@ import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaPrefill;
+import dev.sparkmla.cuda.PagedCache;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.kvcache.CacheShape;
 import java.util.HashMap;
@@ -58,9 +59,8 @@ final class CudaAttention implements AutoCloseable {
             });
     CacheShape cache = shape.cache();
     boolean built =
-        MlaDecode.supports(cache.latent(), cache.rope())
-            && MlaPrefill.supports(shape.nope(), cache.rope(), shape.value())
-            && RotaryEmbedding.supports(cache);
+        PagedCache.supports(cache)
+            && MlaPrefill.supports(shape.nope(), cache.rope(), shape.value());
     if (!built) {
       throw new ComputeException(
           "no CUDA kernels are built for a latent of %d + %d elements and heads of %d + %d and %d"
@@ -98,7 +98,7 @@ final class CudaAttention implements AutoCloseable {
       CudaActivation absorbed,
       AttentionShape shape,
       CudaPlan plan,
-      DeviceTensor cache,
+      PagedCache cache,
       CudaActivation out) {
     // Rows past the plan's lie in the same memory; their length is 0.
     int rows = plan.layout().decodeSlots();
@@ -162,7 +162,7 @@ final class CudaAttention implements AutoCloseable {
       AttentionShape shape,
       RotaryEmbedding rotation,
       CudaPlan plan,
-      DeviceTensor cache,
+      PagedCache cache,
       CudaActivation out) {
     int first = plan.decodeRows();
     int rows = plan.rows() - first;
@@ -185,7 +185,7 @@ final class CudaAttention implements AutoCloseable {
       AttentionShape shape,
       CudaPlan plan,
       PrefillRun run,
-      DeviceTensor cache,
+      PagedCache cache,
       PrefillBuffers buffers,
       CudaActivation out) {
     int heads = shape.heads();

@@ -251,7 +251,6 @@ public final class CudaBackend implements ComputeBackend {
             epsilon,
             step.positions(0, step.rows()),
             step.slots(),
-            cache.shape(),
             CudaCache.of(cache).layer(layer),
             device.stream);
   }

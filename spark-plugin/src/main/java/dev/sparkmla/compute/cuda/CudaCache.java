@@ -2,8 +2,7 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.cuda.DeviceBuffer;
-import dev.sparkmla.cuda.DeviceTensor;
-import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.PagedCache;
 import dev.sparkmla.kvcache.CacheShape;
 
 /** The paged cache, one buffer for all layers. */
@@ -28,18 +27,8 @@ final class CudaCache implements LatentCache {
     return (long) layers * blocks * shape.bytesPerBlock();
   }
 
-  /** A layer, bf16 {@code [blocks, page, 1, latent + rope]}. */
-  DeviceTensor layer(int layer) {
-    return DeviceTensor.of(
-        buffer,
-        layer * bytes(shape, 1, blocks),
-        switch (shape.format()) {
-          case BFLOAT16 -> ElementType.BFLOAT16;
-        },
-        blocks,
-        shape.page(),
-        1,
-        shape.width());
+  PagedCache layer(int layer) {
+    return PagedCache.of(buffer, layer * bytes(shape, 1, blocks), shape, blocks);
   }
 
   @Override
