@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.json.JsonProblem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -65,7 +66,7 @@ final class JsonFields {
     } catch (NoSuchFileException e) {
       throw new ModelFormatException(file, "is missing", e);
     } catch (JsonProcessingException e) {
-      throw new ModelFormatException(file, "is not JSON: " + e.getOriginalMessage(), e);
+      throw new ModelFormatException(file, "is not JSON: " + JsonProblem.of(e), e);
     } catch (IOException e) {
       throw new ModelFormatException(file, "cannot be read: " + e, e);
     }

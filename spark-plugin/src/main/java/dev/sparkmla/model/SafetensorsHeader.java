@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.Tensor;
+import dev.sparkmla.json.JsonProblem;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -106,7 +107,7 @@ final class SafetensorsHeader {
       expect(parser.nextToken() == null, "the header", "nothing after its JSON object");
     } catch (JsonProcessingException e) {
       throw new ModelFormatException(
-          file, "has a header that is not JSON: " + e.getOriginalMessage(), e);
+          file, "has a header that is not JSON: " + JsonProblem.of(e), e);
     }
     checkLayout(placed);
     return placed.stream().map(Placed::tensor).toList();

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.json.JsonProblem;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -54,7 +55,7 @@ final class TextFiles {
       }
       return object;
     } catch (JsonProcessingException e) {
-      throw new TextFormatException(file, "is not JSON: " + e.getOriginalMessage(), e);
+      throw new TextFormatException(file, "is not JSON: " + JsonProblem.of(e), e);
     }
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.json.JsonProblem;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -169,7 +170,7 @@ final class Json {
     try {
       return value(READER.readTree(text), budget);
     } catch (JsonProcessingException e) {
-      throw TemplateException.fault("a text is not JSON: " + e.getOriginalMessage());
+      throw TemplateException.fault("a text is not JSON: " + JsonProblem.of(e));
     }
   }
 
