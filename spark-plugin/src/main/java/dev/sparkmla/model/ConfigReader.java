@@ -32,7 +32,7 @@ final class ConfigReader {
   static ModelConfig read(Path folder) {
     JsonFields file = JsonFields.read(folder.resolve("config.json"));
     Architecture architecture = architecture(file);
-    file.object("quantization_config").ifPresent(Quantization::refuseUnsupported);
+    file.object("quantization_config").ifPresent(config -> Quantization.check(config, folder));
     JsonFields fields = architecture.has(Trait.NESTED) ? textModel(file) : file;
     return new ConfigReader(fields, architecture).read(GenerationDefaults.read(folder, fields));
   }

@@ -1,18 +1,22 @@
 package dev.sparkmla.model;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Which quantized checkpoints can be read, by their {@code quantization_config}. Only schemes are
- * refused here: which matrices are quantized, the tensors say ({@link Weights#matrix}), so that a
- * configuration left over from before a checkpoint was converted does no harm. Activations are
- * quantized with scales of their own, for each row and 128 columns, whatever a scheme says of them.
+ * refused here: which matrices are quantized, the tensors say ({@link Weights#matrix}). So a
+ * configuration that was left over when a checkpoint was converted to bf16 does no harm, whatever
+ * its scheme. Activations are quantized with scales of their own, for each row and 128 columns,
+ * whatever a scheme says of them.
  */
 final class Quantization {
+  private static final Logger LOGGER = LoggerFactory.getLogger(Quantization.class);
   private static final String SUPPORTED =
-      "fp8 or compressed-tensors with 8-bit floats; take a checkpoint of these or in bf16, and where"
-          + " all tensors are bf16 already, delete quantization_config";
+      "fp8 or compressed-tensors with 8-bit floats; take a checkpoint of these, or in bf16";
 
   /** Weights' scales that compressed-tensors may have. */
   private static final Set<String> STRATEGIES = Set.of("channel", "tensor", "block");
@@ -20,12 +24,26 @@ final class Quantization {
   private Quantization() {}
 
   /**
-   * Refuses what is not supported.
+   * Refuses what is not supported, unless no tensor is quantized; then a warning says so.
    *
    * @param config the object {@code quantization_config}
+   * @param folder its model folder
    * @throws ModelFormatException naming the key, its value and what is supported
    */
-  static void refuseUnsupported(JsonFields config) {
+  static void check(JsonFields config, Path folder) {
+    try {
+      refuseUnsupported(config);
+    } catch (ModelFormatException unsupported) {
+      if (!Weights.areUnquantized(folder)) {
+        throw unsupported;
+      }
+      LOGGER.warn(
+          "{}: quantization_config is passed over, since no tensor is quantized; delete it",
+          config.file());
+    }
+  }
+
+  private static void refuseUnsupported(JsonFields config) {
     String method = config.string("quant_method", "");
     switch (method) {
       case "fp8" -> refuseUnsupportedBlocks(config);

@@ -77,6 +77,19 @@ public final class Weights implements ParameterSource, AutoCloseable {
     return weights;
   }
 
+  /**
+   * Whether a folder's tensors are all whole and of 16 or 32 bits, so that nothing is quantized.
+   */
+  static boolean areUnquantized(Path folder) {
+    try (Weights weights = open(folder)) {
+      return weights.files.values().stream()
+          .flatMap(file -> file.tensors().values().stream())
+          .noneMatch(tensor -> tensor.type() == DataType.F8_E4M3);
+    } catch (ModelFormatException otherTypes) { // Such as the integers that hold 4-bit numbers.
+      return false;
+    }
+  }
+
   private void mapIndexed(JsonFields index) {
     JsonFields files =
         index
@@ -189,11 +202,8 @@ public final class Weights implements ParameterSource, AutoCloseable {
   }
 
   private Tensor scales(String name, List<Integer> shape) {
-    Tensor scales = require(name, shape);
-    if (scales.type() == DataType.F8_E4M3) {
-      throw new ModelFormatException(
-          files.get(name).path(), scales + " are scales; expected F32, F16 or BF16");
-    }
+    Tensor scales = take(name, shape);
+    WeightScales.check(files.get(name).path(), scales);
     return scales;
   }
 
@@ -226,6 +236,13 @@ public final class Weights implements ParameterSource, AutoCloseable {
   }
 
   private Tensor require(String name, List<Integer> shape) {
+    Tensor tensor = take(name, shape);
+    NonFinite.refuse(files.get(name).path(), tensor);
+    return tensor;
+  }
+
+  /** A tensor, whatever its elements are. */
+  private Tensor take(String name, List<Integer> shape) {
     refuseClosed();
     SafetensorsFile file = files.get(name);
     if (file == null) {
@@ -237,7 +254,6 @@ public final class Weights implements ParameterSource, AutoCloseable {
           file.path(), "tensor " + name + " has shape " + tensor.shape() + "; expected " + shape);
     }
     unread.remove(name);
-    NonFinite.refuse(file.path(), tensor);
     return tensor;
   }
 

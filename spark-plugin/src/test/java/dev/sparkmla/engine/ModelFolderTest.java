@@ -161,14 +161,16 @@ class ModelFolderTest {
     }
   }
 
-  /** What a script that casts fp8 weights to bf16 leaves: the tensors' types decide. */
-  @Test
-  void aQuantizationThatIsOnlySaidIsNoReasonToRefuse() throws IOException {
+  /** What a script that casts weights to bf16 leaves: the tensors' types decide. */
+  @ParameterizedTest
+  @ValueSource(strings = {"fp8", "awq", "gptq", "bitsandbytes"})
+  void aQuantizationThatIsOnlySaidIsNoReasonToRefuse(String method) throws IOException {
     Path config = path.resolve("config.json");
     Files.writeString(
         config,
         Files.readString(config)
-            .replaceFirst("\\{", "{\"quantization_config\": {\"quant_method\": \"fp8\"},"));
+            .replaceFirst(
+                "\\{", "{\"quantization_config\": {\"quant_method\": \"" + method + "\"},"));
     try (ModelFolder folder = new ModelFolder(path)) {
       assertThat(folder.config()).isEqualTo(ModelConfig.read(DemoText.FOLDER));
     }

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -13,6 +17,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class QuantizationTest {
   @TempDir Path folder;
+
+  /** As gptq and awq store them. */
+  @BeforeEach
+  void writeTensorsOfIntegers() throws IOException {
+    byte[] header =
+        "{\"a.qweight\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
+            .getBytes(StandardCharsets.UTF_8);
+    Files.write(
+        folder.resolve("model.safetensors"),
+        ByteBuffer.allocate(Long.BYTES + header.length + 4)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(header.length)
+            .put(header)
+            .array());
+  }
 
   private JsonFields config(String json) throws IOException {
     return JsonFields.read(Files.writeString(folder.resolve("config.json"), json));
@@ -40,7 +59,7 @@ class QuantizationTest {
       })
   void publishedFormsAreTaken(String json) throws IOException {
     JsonFields fields = config(json.replace('\'', '"'));
-    assertThatCode(() -> Quantization.refuseUnsupported(fields)).doesNotThrowAnyException();
+    assertThatCode(() -> Quantization.check(fields, folder)).doesNotThrowAnyException();
   }
 
   @ParameterizedTest
@@ -67,9 +86,10 @@ class QuantizationTest {
         "{'quant_method': 'compressed-tensors', 'config_groups': {'g': {'weights': {'type':"
             + " 'float', 'strategy': 'group'}}}} | config_groups.g.weights.strategy is group"
       })
-  void othersAreRefusedByName(String json, String message) throws IOException {
+  void othersAreRefusedByNameWhereATensorIsQuantized(String json, String message)
+      throws IOException {
     JsonFields fields = config(json.replace('\'', '"'));
-    assertThatThrownBy(() -> Quantization.refuseUnsupported(fields))
+    assertThatThrownBy(() -> Quantization.check(fields, folder))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("config.json")
         .hasMessageContaining(message);

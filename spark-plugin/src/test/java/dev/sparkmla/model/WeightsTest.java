@@ -352,6 +352,33 @@ class WeightsTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(floats = {0, -0f, -1, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void aScaleThatIsNoneIsNamed(float broken) throws IOException {
+    for (int place : new int[] {0, 299}) {
+      ByteBuffer data = ByteBuffer.allocate(300 + 300 * 4).order(ByteOrder.LITTLE_ENDIAN);
+      for (int row = 0; row < 300; row++) {
+        data.putFloat(300 + 4 * row, row == place ? broken : Float.MIN_VALUE);
+      }
+      write(
+          "model.safetensors",
+          "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[300,1],\"data_offsets\":[0,300]},"
+              + "\"a_scale\":{\"dtype\":\"F32\",\"shape\":[300,1],\"data_offsets\":[300,1500]}}",
+          data.array());
+
+      try (Weights weights = Weights.open(folder)) {
+        assertThatThrownBy(() -> weights.matrix("a", 300, 1))
+            .isInstanceOf(ModelFormatException.class)
+            .hasMessageContaining(
+                "model.safetensors: tensor a_scale holds the scale "
+                    + broken
+                    + " at element "
+                    + place
+                    + "; expected finite numbers above 0");
+      }
+    }
+  }
+
   @Test
   void aVectorOfEightBitsIsRefused() throws IOException {
     writeTensors(new Entry("a", DataType.F8_E4M3, List.of(16)));
