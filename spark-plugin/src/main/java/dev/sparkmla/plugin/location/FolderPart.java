@@ -8,7 +8,8 @@ public enum FolderPart {
   TEXT {
     @Override
     boolean has(String file) {
-      return TEXT_ENDINGS.stream().anyMatch(file::endsWith);
+      // Hadoop opens no local file with a colon in its name, and no file of a model has one.
+      return !file.contains(":") && TEXT_ENDINGS.stream().anyMatch(file::endsWith);
     }
   },
   /** The weights too. */
@@ -16,7 +17,8 @@ public enum FolderPart {
     @Override
     boolean has(String file) {
       // Mistral publishes the same weights a second time under this name.
-      boolean weights = file.endsWith(".safetensors") && !file.startsWith("consolidated");
+      boolean secondSet = file.startsWith("consolidated");
+      boolean weights = !file.contains(":") && file.endsWith(".safetensors") && !secondSet;
       return weights || TEXT.has(file);
     }
   };

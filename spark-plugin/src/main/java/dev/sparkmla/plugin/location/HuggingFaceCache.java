@@ -1,13 +1,16 @@
 package dev.sparkmla.plugin.location;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.json.JsonProblem;
 import dev.sparkmla.plugin.location.ModelLocation.HuggingFaceId;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -20,7 +23,14 @@ import java.util.TreeSet;
  */
 final class HuggingFaceCache {
   private static final String DEFAULT_REVISION = "main";
+  private static final String CONFIGURATION = "config.json";
+  private static final String WEIGHTS = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
+
+  /** Files that hold a tokenizer; the last alone is refused by what reads it, which says why. */
+  private static final List<String> TOKENIZERS =
+      List.of("tokenizer.json", "tiktoken.model", "tekken.json", "tokenizer.model");
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path root;
@@ -47,9 +57,10 @@ final class HuggingFaceCache {
   /**
    * The folder of a model's snapshot.
    *
+   * @param part what of it has to be there
    * @throws ModelUnavailableException when there is none, or its download has not ended
    */
-  Path find(HuggingFaceId id) {
+  Path find(HuggingFaceId id, FolderPart part) {
     Path model = root.resolve("models--" + id.repository().replace("/", "--"));
     if (!Files.isDirectory(model)) {
       throw new ModelUnavailableException(
@@ -62,8 +73,19 @@ final class HuggingFaceCache {
     }
     try {
       Path snapshot = snapshot(model, id);
-      requireWhole(snapshot, id);
+      requireWhole(snapshot, id, part);
       return snapshot;
+    } catch (JsonProcessingException e) {
+      throw new ModelUnavailableException(
+          id
+              + ": the snapshot's "
+              + INDEX
+              + " is not JSON: "
+              + JsonProblem.of(e)
+              + "; delete the file that it is a link to, and run '"
+              + download(id)
+              + "'",
+          e);
     } catch (IOException | InvalidPathException e) { // A file may hold what is no path.
       throw new ModelUnavailableException(
           id + " cannot be read in the Hugging Face cache " + root + ": " + e, e);
@@ -101,21 +123,14 @@ final class HuggingFaceCache {
     return names;
   }
 
-  /** A file is linked when it is there whole, so what is missing are dangling links and shards. */
-  private static void requireWhole(Path snapshot, HuggingFaceId id) throws IOException {
-    Set<String> missing = new TreeSet<>();
-    for (String name : names(snapshot)) {
-      if (!Files.exists(snapshot.resolve(name))) {
-        missing.add(name);
-      }
-    }
-    Path index = snapshot.resolve(INDEX);
-    if (Files.exists(index)) {
-      for (JsonNode shard : JSON.readTree(index.toFile()).path("weight_map")) {
-        if (!Files.exists(snapshot.resolve(shard.asText()))) {
-          missing.add(shard.asText());
-        }
-      }
+  private static void requireWhole(Path snapshot, HuggingFaceId id, FolderPart part)
+      throws IOException {
+    Set<String> missing = danglingLinks(snapshot);
+    require(snapshot, List.of(CONFIGURATION), missing);
+    require(snapshot, TOKENIZERS, missing);
+    if (part == FolderPart.ALL) {
+      require(snapshot, List.of(WEIGHTS, INDEX), missing);
+      missing.addAll(missingShards(snapshot));
     }
     if (!missing.isEmpty()) {
       throw new ModelUnavailableException(
@@ -127,8 +142,43 @@ final class HuggingFaceCache {
               + (missing.size() == 1 ? " is" : " are")
               + " missing; run '"
               + download(id)
-              + "' to its end");
+              + "' to its end; a file that the model is published without is written by"
+              + " transformers' save_pretrained");
     }
+  }
+
+  /** Adds the first of some files where none of them is there, not even as a dangling link. */
+  private static void require(Path snapshot, List<String> oneOf, Set<String> missing) {
+    boolean isThere =
+        oneOf.stream()
+            .anyMatch(name -> missing.contains(name) || Files.exists(snapshot.resolve(name)));
+    if (!isThere) {
+      missing.add(oneOf.get(0));
+    }
+  }
+
+  /** Links of a snapshot to files that are not there, as after a download that did not end. */
+  private static Set<String> danglingLinks(Path snapshot) throws IOException {
+    Set<String> dangling = new TreeSet<>();
+    for (String name : names(snapshot)) {
+      if (!Files.exists(snapshot.resolve(name))) {
+        dangling.add(name);
+      }
+    }
+    return dangling;
+  }
+
+  private static Set<String> missingShards(Path snapshot) throws IOException {
+    Set<String> missing = new TreeSet<>();
+    Path index = snapshot.resolve(INDEX);
+    if (Files.exists(index)) {
+      for (JsonNode shard : JSON.readTree(index.toFile()).path("weight_map")) {
+        if (!Files.exists(snapshot.resolve(shard.asText()))) {
+          missing.add(shard.asText());
+        }
+      }
+    }
+    return missing;
   }
 
   private static String download(HuggingFaceId id) {

@@ -44,7 +44,7 @@ public final class ModelLocator {
 
   Path snapshot(HuggingFaceId id) {
     Path folder = Path.of(id.toString());
-    return Files.isDirectory(folder) ? folder : snapshots.find(id);
+    return Files.isDirectory(folder) ? folder : snapshots.find(id, part);
   }
 
   Path copy(StoredFolder stored) {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileChecksum;
 import org.apache.hadoop.fs.FileStatus;
@@ -26,6 +27,9 @@ import org.slf4j.LoggerFactory;
 final class StoredFiles implements AutoCloseable {
   private static final Logger LOGGER = LoggerFactory.getLogger(StoredFiles.class);
   private static final String REQUIRED = "config.json";
+
+  /** A character as RFC 3986 encodes it. */
+  private static final Pattern ENCODED = Pattern.compile("%[0-9A-Fa-f]{2}");
 
   /** The file system's connection, of which the folder has its own. */
   private final FileSystem system;
@@ -83,7 +87,19 @@ final class StoredFiles implements AutoCloseable {
     } catch (FileNotFoundException e) {
       close(system);
       throw new ModelUnavailableException(
-          location + " is not there; expected the URI of a Hugging Face folder", e);
+          location
+              + " is not there; expected the URI of a Hugging Face folder"
+              + (ENCODED.matcher(location.uri()).find()
+                  ? ", in which Hadoop takes percent signs as they are: write a blank for %20"
+                  : ""),
+          e);
+    } catch (UnsupportedOperationException e) { // Of http and https, of which files can be read.
+      close(system);
+      throw new ModelUnavailableException(
+          location
+              + " cannot be listed, as no folder of a web server; download the model to a folder,"
+              + " or with 'hf download' to the Hugging Face cache",
+          e);
     } catch (ModelUnavailableException | ModelFormatException e) {
       close(system);
       throw e;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,8 +27,11 @@ class HuggingFaceCacheTest {
     Files.createDirectories(model.resolve("refs"));
     Files.createDirectories(model.resolve("blobs"));
     Files.writeString(model.resolve("refs").resolve("main"), COMMIT);
-    link(COMMIT, "config.json", "{}");
-    link(OLDER, "config.json", "{ }");
+    for (String commit : List.of(COMMIT, OLDER)) {
+      link(commit, "config.json", "{ \"of\": \"" + commit + "\"}");
+      link(commit, "model.safetensors", "weights of " + commit);
+      link(commit, "tokenizer.json", "{}");
+    }
   }
 
   private void link(String commit, String name, String content) throws IOException {
@@ -42,8 +46,12 @@ class HuggingFaceCacheTest {
   }
 
   private static Path find(String location, Map<String, String> environment) {
+    return find(location, environment, FolderPart.ALL);
+  }
+
+  private static Path find(String location, Map<String, String> environment, FolderPart part) {
     Path unused = Path.of("unused");
-    return new ModelLocator(unused, new Configuration(false), environment, FolderPart.ALL)
+    return new ModelLocator(unused, new Configuration(false), environment, part)
         .locate(ModelLocation.parse(location));
   }
 
@@ -121,6 +129,7 @@ class HuggingFaceCacheTest {
   @Test
   void aDownloadThatDidNotEndNamesWhatIsMissing() throws IOException {
     link(COMMIT, "model-1.safetensors", "one");
+    Files.delete(snapshot(COMMIT).resolve("tokenizer.json"));
     Files.createSymbolicLink(
         snapshot(COMMIT).resolve("tokenizer.json"), Path.of("..", "..", "blobs", "gone"));
     link(
@@ -134,5 +143,31 @@ class HuggingFaceCacheTest {
             snapshot(COMMIT) + " is not whole, model-2.safetensors, tokenizer.json are missing;")
         .hasMessageContaining("'hf download org/name'");
     assertThat(find("org/name@" + OLDER)).isEqualTo(snapshot(OLDER));
+  }
+
+  @Test
+  void aSnapshotWithoutWeightsOrTokenizerSaysSo() throws IOException {
+    Files.delete(snapshot(COMMIT).resolve("model.safetensors"));
+    assertThatThrownBy(() -> find("org/name"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContaining(snapshot(COMMIT) + " is not whole, model.safetensors is missing;")
+        .hasMessageContainingAll("'hf download org/name'", "save_pretrained");
+    Map<String, String> environment = Map.of("HF_HOME", home.toString());
+    assertThat(find("org/name", environment, FolderPart.TEXT)).isEqualTo(snapshot(COMMIT));
+
+    Files.delete(snapshot(COMMIT).resolve("tokenizer.json"));
+    assertThatThrownBy(() -> find("org/name", environment, FolderPart.TEXT))
+        .hasMessageContaining("is not whole, tokenizer.json is missing;");
+    link(COMMIT, "tiktoken.model", "ranks");
+    assertThat(find("org/name", environment, FolderPart.TEXT)).isEqualTo(snapshot(COMMIT));
+  }
+
+  @Test
+  void anIndexThatIsNoJsonSaysSo() throws IOException {
+    link(COMMIT, "model.safetensors.index.json", "{\"weight_map\": {");
+    assertThatThrownBy(() -> find("org/name"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContaining("model.safetensors.index.json is not JSON: ")
+        .hasMessageNotContaining("Source:");
   }
 }

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -313,6 +314,42 @@ class ModelCopiesTest {
     assertThatThrownBy(() -> locate("unknown://"))
         .isInstanceOf(ModelUnavailableException.class)
         .hasMessageContaining("Class no.such.FileSystem not found; expected a folder in a file");
+  }
+
+  @Test
+  void whatIsNoFolderOfHadoopsSaysWhatToDo() {
+    assertThatThrownBy(() -> locate("http://localhost:1"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContainingAll("http://localhost:1", "web server", "hf download");
+    source = Path.of(source.toString().replace(" ", "%20"));
+    assertThatThrownBy(() -> locate("file://"))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessageContainingAll("Some%20Model is not there", "write a blank for %20");
+  }
+
+  /** With a colon in its name, Hadoop opens no local file. */
+  @Test
+  void aFileThatNoModelHasIsNotCopied() throws IOException {
+    Files.writeString(source.resolve("a:b.json"), "{}");
+    Files.writeString(source.resolve("a:b.safetensors"), "");
+    assertThat(names(locate("file://"))).contains("config.json", WEIGHTS).noneMatch(hasColon());
+  }
+
+  private static Predicate<String> hasColon() {
+    return name -> name.contains(":");
+  }
+
+  @Test
+  void aLinkToNothingInACopysPlaceIsReplaced() throws IOException {
+    Path copy = locate("file://");
+    Path elsewhere = Files.move(copy, temporary.resolve("elsewhere"));
+    for (Path place : List.of(copy, cache.resolve(copy.getFileName() + ".unfinished"))) {
+      Files.createSymbolicLink(place, Path.of("nowhere"));
+    }
+    assertThat(locate("file://")).isEqualTo(copy);
+    assertThat(copy).isDirectory();
+    assertThat(Files.isSymbolicLink(copy)).isFalse();
+    assertThat(elsewhere.resolve("config.json")).exists();
   }
 
   @Test
