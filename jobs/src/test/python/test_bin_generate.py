@@ -79,8 +79,12 @@ def test_says_what_is_wrong(tmp_path):
     resume = generate(tmp_path, "--resume")
     no_spark = generate(tmp_path, "--help", SPARK_HOME=str(tmp_path))
     no_java = generate(tmp_path, "--help", JAVA_HOME=str(tmp_path))
+    no_master = generate(tmp_path, "--master", "nowhere")
 
     assert (resume.returncode, no_spark.returncode, no_java.returncode) == (2, 1, 1)
+    assert no_master.returncode == 1
+    assert no_master.stderr.startswith("generate: there can be no master nowhere: expected local[N]")
+    assert len(no_master.stderr.splitlines()) == 1
     assert "--resume is not there yet" in resume.stderr
     assert "bin/spark-submit" in no_spark.stderr
     assert "JAVA_HOME" in no_java.stderr

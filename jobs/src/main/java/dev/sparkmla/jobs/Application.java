@@ -6,6 +6,8 @@ import dev.sparkmla.sql.MlaExtensions;
 import java.util.Arrays;
 import java.util.Locale;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkException;
+import org.apache.spark.sql.SparkSession;
 
 /** The settings of the job's Spark application: spark-submit's, the command line's, and its own. */
 final class Application {
@@ -58,6 +60,28 @@ final class Application {
       conf.set(MlaConf.MODEL_PATH.key(), embedded.model().toString());
     }
     return conf;
+  }
+
+  /**
+   * Starts the application.
+   *
+   * @throws JobException when Spark knows no such master
+   */
+  static SparkSession start(SparkConf conf) {
+    try {
+      return SparkSession.builder().config(conf).getOrCreate();
+    } catch (Exception problem) { // Scala does not declare what it throws.
+      if (problem instanceof SparkException && problem.getCause() == null) {
+        throw new JobException(
+            "Spark does not start with the master "
+                + conf.get(MASTER)
+                + ": "
+                + problem.getMessage()
+                + "; expected local[N], local[*], spark://HOST:PORT, yarn or k8s://URL",
+            problem);
+      }
+      throw problem;
+    }
   }
 
   private static boolean isLocal(SparkConf conf) {

@@ -41,7 +41,6 @@ import picocli.CommandLine.Spec;
 public final class GenerateJob implements Callable<Integer> {
   private static final int ROWS_OF_A_TASK = 2048;
   private static final int SHOWN_ERRORS = 5;
-  private static final String USUAL_KEY = "id";
 
   private final PrintStream out;
   private final PrintStream err;
@@ -117,10 +116,11 @@ public final class GenerateJob implements Callable<Integer> {
     String output = options.output.orElse(Demo.OUTPUT);
     try (OutputFolder folder = OutputFolder.open(output, overwrites(), input, files)) {
       err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
-      SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+      SparkSession spark = Application.start(conf);
       try {
-        Documents documents = Documents.open(spark, input, format, options.reading());
         Results results = new Results(options.outputPrefix);
+        Documents documents =
+            Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
         Summary summary = write(spark, documents, results, folder.unfinished());
@@ -173,7 +173,9 @@ public final class GenerateJob implements Callable<Integer> {
     return options
         .keyColumn
         .map(name -> Documents.column(documents.columns(), name, input))
-        .or(() -> documents.columns().stream().filter(USUAL_KEY::equals).findFirst());
+        .or(
+            () ->
+                documents.columns().stream().filter(GenerateOptions.USUAL_KEY::equals).findFirst());
   }
 
   private void showErrors(

@@ -9,14 +9,19 @@ import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** The command line. Picocli fills it; nobody writes to it afterwards. */
 final class GenerateOptions {
+  /** The column that names rows in messages, where there is one and no other is said. */
+  static final String USUAL_KEY = "id";
+
   @Option(
       names = "--input",
       paramLabel = "PATH",
@@ -186,9 +191,17 @@ final class GenerateOptions {
     return params;
   }
 
-  /** How the input is read. */
-  ReadOptions reading() {
-    return new ReadOptions(promptColumn, promptAsText, outputFormat == OutputFormat.PARQUET);
+  /**
+   * How the input is read.
+   *
+   * @param generated names of the generated columns
+   */
+  ReadOptions reading(List<String> generated) {
+    Set<String> named = new HashSet<>(generated);
+    named.add(promptColumn);
+    named.add(keyColumn.orElse(USUAL_KEY));
+    boolean withColumns = outputFormat == OutputFormat.PARQUET;
+    return new ReadOptions(promptColumn, promptAsText, withColumns, named);
   }
 
   /** The call's options. */

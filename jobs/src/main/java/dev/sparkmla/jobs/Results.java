@@ -15,6 +15,7 @@ import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.MlaFunctions;
 import dev.sparkmla.sql.OnError;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.Column;
@@ -53,6 +54,11 @@ record Results(String prefix) {
     return prefix + column;
   }
 
+  /** The generated columns' names in the output. */
+  List<String> names() {
+    return Arrays.stream(COLUMNS.fieldNames()).map(this::name).toList();
+  }
+
   /**
    * Refuses an input with columns of the names of generated ones.
    *
@@ -60,10 +66,8 @@ record Results(String prefix) {
    */
   void refuseCollisions(List<String> columns) {
     List<String> taken = new ArrayList<>();
-    for (String generated : COLUMNS.fieldNames()) {
-      columns.stream()
-          .filter(column -> column.equalsIgnoreCase(name(generated)))
-          .forEach(taken::add);
+    for (String generated : names()) {
+      columns.stream().filter(generated::equalsIgnoreCase).forEach(taken::add);
     }
     if (!taken.isEmpty()) {
       throw new JobException(

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GenerateJobTest {
   @TempDir Path folder;
@@ -172,6 +173,92 @@ class GenerateJobTest {
   }
 
   @Test
+  void takesALineOfAnArrayForItsObject() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\":\"one\"},\n{\"prompt\":\"two\"} , \r\n,\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("text").asText(), row -> row.get("error_code").asText())
+        .containsExactlyInAnyOrder(
+            tuple("<one>", "null"), tuple("<two>", "null"), tuple("null", "BROKEN_ROW"));
+  }
+
+  @Test
+  void writesNumbersThatAreNoJsonAsTheyCame() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\":\"one\",\"a\":NaN,\"b\":[-Infinity,1]}\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(JobRun.lines(folder.resolve("out")))
+        .singleElement()
+        .asString()
+        .startsWith("{\"prompt\":\"one\",\"a\":NaN,\"b\":[-Infinity,1],\"text\":\"<one>\"");
+  }
+
+  @Test
+  void saysWhatIsNoJsonWithoutWordsOfItsParser() throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\":\"one\"}\n{\"prompt\":[1\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(row -> row.get("error_message").asText())
+        .anyMatch(message -> message.contains("(start marker at line: 1, column: 11)"))
+        .noneMatch(message -> message.contains("Source"));
+  }
+
+  @Test
+  void keepsAnyNumberOfKeys() throws IOException {
+    int count = 12_000;
+    String lines =
+        IntStream.range(0, count)
+            .mapToObj(row -> "{\"k" + row + "\":[" + row + ", \"é\"],\"prompt\":\"" + row + "\"}\n")
+            .collect(Collectors.joining());
+    Path input =
+        file("in.jsonl", lines + "{\"prompt\":\"x\",\"K1\":1,\"k11999\":1,\"K11999\":2}\n");
+
+    JobRun run = echo(input, "--output-format", "json");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    List<JsonNode> rows = rows();
+    assertThat(rows).hasSize(count + 1);
+    assertThat(rows)
+        .filteredOn(row -> row.get("error_code").isNull())
+        .hasSize(count)
+        .allSatisfy(
+            row -> {
+              int number = row.get("prompt").asInt();
+              assertThat(row.get("k" + number).get(0).asInt()).isEqualTo(number);
+              assertThat(row.get("text").asText()).isEqualTo("<" + number + ">");
+            });
+    assertThat(rows)
+        .extracting(row -> row.get("error_message").asText())
+        .anyMatch(message -> message.contains("line 12001"))
+        .anyMatch(message -> message.contains("the key K11999 is there twice"));
+  }
+
+  @Test
+  void refusesAKeyNamedAsAGeneratedColumnHoweverManyThereAre() throws IOException {
+    String lines =
+        IntStream.range(0, 10_001)
+            .mapToObj(row -> "{\"k" + row + "\":1}\n")
+            .collect(Collectors.joining());
+
+    JobRun run =
+        echo(
+            file("in.jsonl", lines + "{\"prompt\":\"x\",\"Text\":\"y\"}\n"),
+            "--output-format",
+            "json");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("named as generated ones: Text;");
+  }
+
+  @Test
   void readsTheParquetItWrites() throws IOException {
     Path input =
         file(
@@ -260,6 +347,7 @@ class GenerateJobTest {
                 + "2,plain\n"
                 + "3,\n"
                 + "4,\"\"\n"
+                + "6,\0\n"
                 + "5,too,many,cells\n");
 
     JobRun run = echo(input, "--output-format", "json");
@@ -270,8 +358,11 @@ class GenerateJobTest {
             row -> row.get("id").asText(),
             row -> row.get("text").asText(),
             row -> row.get("error_code").asText())
-        .contains(tuple("1", "<two\nlines, \"quoted\">", "null"), tuple("2", "<plain>", "null"))
-        .hasSize(5);
+        .contains(
+            tuple("1", "<two\nlines, \"quoted\">", "null"),
+            tuple("2", "<plain>", "null"),
+            tuple("6", "<\0>", "null"))
+        .hasSize(6);
     assertThat(row(rows(), "3").get("error_code").asText()).isEqualTo("NULL_PROMPT");
     assertThat(row(rows(), "4").get("error_code").asText()).isEqualTo("EMPTY_PROMPT");
     assertThat(row(rows(), "5").get("error_code").asText()).isEqualTo("BROKEN_ROW");
@@ -495,6 +586,36 @@ class GenerateJobTest {
         .singleElement()
         .asString()
         .startsWith("generate: the input s3a://bucket/in.jsonl cannot be read: ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "http://localhost:1/in.jsonl | cannot be read: Hadoop lists no files of web servers",
+        "ftp://localhost:1/in.jsonl | cannot be read: ",
+        "file:///in%20put.jsonl | there is no file at the input file:///in%20put.jsonl, in which",
+      })
+  void saysInOneLineWhatIsWrongWithAUri(String input, String message) {
+    JobRun run = JobRun.echo("--input", input, "--output", output());
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err().lines()).singleElement().asString().contains(message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"local[abc]", "local[0]"})
+  void saysInOneLineThatThereIsNoSuchMaster(String master) throws IOException {
+    Path input = file("in.jsonl", "{\"prompt\": \"one\"}\n");
+
+    JobRun run = echo(input, "--master", master);
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err().lines().filter(line -> !line.startsWith("loading ")))
+        .singleElement()
+        .asString()
+        .startsWith("generate: Spark does not start with the master " + master + ": ")
+        .contains("expected local[N]");
   }
 
   @Test

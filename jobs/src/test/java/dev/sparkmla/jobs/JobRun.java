@@ -52,13 +52,20 @@ record JobRun(int code, String out, String err) {
   /** The objects of every JSON file in a folder. */
   static List<JsonNode> rows(Path folder) throws IOException {
     List<JsonNode> rows = new ArrayList<>();
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.filter(path -> path.toString().endsWith(".json")).toList()) {
-        for (String line : Files.readAllLines(file)) {
-          rows.add(JSON.readTree(line));
-        }
-      }
+    for (String line : lines(folder)) {
+      rows.add(JSON.readTree(line));
     }
     return rows;
+  }
+
+  /** The lines of every JSON file in a folder. */
+  static List<String> lines(Path folder) throws IOException {
+    List<String> lines = new ArrayList<>();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.filter(path -> path.toString().endsWith(".json")).toList()) {
+        lines.addAll(Files.readAllLines(file));
+      }
+    }
+    return lines;
   }
 }

@@ -169,7 +169,8 @@ final class CsvDocuments {
         .option("mode", "PERMISSIVE")
         .option("multiLine", true)
         .option("escape", "\"")
-        // A cell of "" is an empty text; one with nothing in it is NULL.
-        .option("nullValue", "\u0000");
+        // A cell of "" is an empty text; one with nothing in it is NULL, for which Spark wants a
+        // text that no cell has: UTF-8 holds no lone surrogates.
+        .option("nullValue", "\uD800");
   }
 }

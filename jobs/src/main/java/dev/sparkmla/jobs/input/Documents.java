@@ -68,6 +68,8 @@ public record Documents(
   static final StructType REFUSAL_TYPE =
       new StructType().add("code", DataTypes.StringType).add("message", DataTypes.StringType);
 
+  private static final int LISTED = 100;
+
   /** Copies the lists. */
   public Documents {
     columns = List.copyOf(columns);
@@ -111,7 +113,13 @@ public record Documents(
                         + " has no column "
                         + name
                         + "; it has "
-                        + (columns.isEmpty() ? "none" : String.join(", ", columns))));
+                        + (columns.isEmpty() ? "none" : listed(columns))));
+  }
+
+  private static String listed(List<String> columns) {
+    String first = String.join(", ", columns.subList(0, Math.min(LISTED, columns.size())));
+    int more = columns.size() - LISTED;
+    return more > 0 ? first + " and " + more + " more" : first;
   }
 
   /**

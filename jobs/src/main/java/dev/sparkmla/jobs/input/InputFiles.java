@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -25,6 +26,12 @@ import org.apache.spark.util.HadoopFSUtils;
  */
 public final class InputFiles {
   private static final int DEEPEST = 64;
+
+  /** Schemes whose files Hadoop opens, but neither lists nor writes. */
+  private static final Set<String> WEB = Set.of("http", "https");
+
+  /** A character as RFC 3986 encodes it. */
+  private static final Pattern ENCODED = Pattern.compile("%[0-9A-Fa-f]{2}");
 
   private final String input;
   private final List<Root> roots;
@@ -87,14 +94,21 @@ public final class InputFiles {
   }
 
   /**
-   * The file system of a path.
+   * The file system of a path, which answers requests.
    *
    * @throws IOException also where Hadoop throws an unchecked exception: for a host that is
    *     unknown, or a class that is not on the class path
    */
   public static FileSystem fileSystem(Path path, Configuration configuration) throws IOException {
+    if (WEB.contains(String.valueOf(path.toUri().getScheme()))) {
+      throw new IOException(
+          "Hadoop lists no files of web servers; copy it to a file system, or name a store such as"
+              + " s3a:");
+    }
     try {
-      return path.getFileSystem(configuration);
+      FileSystem system = path.getFileSystem(configuration);
+      system.getWorkingDirectory(); // That of ftp: logs in, and throws what is unchecked.
+      return system;
     } catch (RuntimeException problem) {
       throw new IOException(problem.getMessage(), problem);
     }
@@ -304,7 +318,11 @@ public final class InputFiles {
                     + " link to it")
         .orElse(
             named.isEmpty()
-                ? "there is no file at the input " + input
+                ? "there is no file at the input "
+                    + input
+                    + (ENCODED.matcher(input).find()
+                        ? ", in which Hadoop takes percent signs as they are: write a blank for %20"
+                        : "")
                 : "there is no file in "
                     + input
                     + " that Spark reads; it passes over names that begin with an underscore or a"

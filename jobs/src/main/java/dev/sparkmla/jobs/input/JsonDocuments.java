@@ -9,11 +9,13 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /** Opens JSON lines. */
 final class JsonDocuments {
   private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
+  private static final String OTHER_KEYS = "other_keys";
   private static final int INSPECTED_FILES = 10;
 
   private JsonDocuments() {}
@@ -29,15 +31,16 @@ final class JsonDocuments {
       spark.conf().set(MIN_PARTITIONS, spark.sparkContext().defaultParallelism());
     }
     Lines lines = Lines.open(spark, files);
-    JsonScan scan = JsonScan.of(lines, options.promptColumn(), options.withColumns());
+    JsonScan scan = JsonScan.of(lines, options);
     requireObjects(files, lines, scan);
     KeyIndex columns = scan.columns();
     requireNames(files, columns.names(), options.withColumns());
     String promptColumn = Documents.column(columns.names(), options.promptColumn(), files);
-    StructType types = options.withColumns() ? scan.schema() : new StructType();
+    StructType types = options.withColumns() ? columns(scan, lines.keys()) : new StructType();
     JsonRows rows =
         new JsonRows(
             columns,
+            scan.hasMore(),
             types,
             columns.find(promptColumn),
             options.promptAsText(),
@@ -50,6 +53,20 @@ final class JsonDocuments {
         !options.withColumns(),
         promptColumn,
         scan.rows());
+  }
+
+  /** The columns of rows: those of the scan, and one for the keys beside them where there are. */
+  private static StructType columns(JsonScan scan, List<String> keys) {
+    StructType columns = scan.schema();
+    if (!scan.hasMore()) {
+      return columns;
+    }
+    KeyIndex taken = new KeyIndex(concatenated(scan.columns().names(), keys));
+    String name = OTHER_KEYS;
+    while (taken.find(name) >= 0) {
+      name = "_" + name;
+    }
+    return columns.add(name, DataTypes.StringType);
   }
 
   /** What prompts there are; texts, where there are none. */
@@ -70,14 +87,6 @@ final class JsonDocuments {
 
   private static void requireNames(InputFiles files, List<String> names, boolean asColumns) {
     files.requireNoKeyAmong(names);
-    if (names.size() > LineReader.MOST_KEYS) {
-      throw new InputException(
-          "the objects of "
-              + files
-              + " have more than "
-              + LineReader.MOST_KEYS
-              + " different keys; put keys that are data into a list of objects");
-    }
     if (asColumns && names.contains("")) {
       throw new InputException(
           "an object of "

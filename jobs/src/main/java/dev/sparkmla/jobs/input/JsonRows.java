@@ -23,9 +23,11 @@ import org.apache.spark.sql.types.StructType;
  * Makes the rows of {@link Documents} of JSON lines, a row for each object and for each thing that
  * is none. Immutable; tasks work with copies.
  *
- * @param columns all keys that objects have
- * @param schema types of the columns, if rows are to have them; else rows have {@link
- *     Documents#MEMBERS}, and this is empty
+ * @param columns keys that objects have
+ * @param hasMore whether objects have other keys too
+ * @param schema types of the columns, if rows are to have them, and one more, STRING, for a JSON
+ *     object of the other keys where there are; else rows have {@link Documents#MEMBERS}, and this
+ *     is empty
  * @param prompt number of the column that holds prompts
  * @param asText whether a prompt that is no text is to be taken as one
  * @param kinds which of {@link Documents#TEXT} and {@link Documents#CONVERSATION} rows have
@@ -33,6 +35,7 @@ import org.apache.spark.sql.types.StructType;
  */
 record JsonRows(
     KeyIndex columns,
+    boolean hasMore,
     StructType schema,
     int prompt,
     boolean asText,
@@ -71,6 +74,7 @@ record JsonRows(
   private final class Rows implements Iterator<Row>, LineReader.Handler {
     private final Iterator<Row> lines;
     private final ValueReader values = new ValueReader(schema);
+    private final OtherMembers others = new OtherMembers();
     private final Queue<Row> made = new ArrayDeque<>();
 
     /** For each column, the last object that had it. */
@@ -116,22 +120,23 @@ record JsonRows(
     @Override
     public void object(JsonParser parser, byte[] text) throws IOException {
       values.begin(text);
+      others.begin(text);
       objects++;
       int start = offset(parser.currentLocation());
       Object[] read = new Object[schema.size()];
       JsonPrompt asked = JsonPrompt.NULL;
       int keys = 0;
-      int unknown = 0;
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         String key = parser.currentName();
-        JsonToken first = parser.nextToken();
         int column = columns.find(key);
         keys++;
         if (column < 0) {
-          unknown++;
-          parser.skipChildren();
+          if (!others.add(parser)) {
+            values.repeats(key);
+          }
           continue;
         }
+        JsonToken first = parser.nextToken();
         if (lastObject[column] == objects) {
           values.repeats(key);
         }
@@ -144,11 +149,14 @@ record JsonRows(
       }
       if (keys > LineReader.MOST_KEYS) {
         broken("an object has " + keys + " keys; it may have " + LineReader.MOST_KEYS);
-      } else if (unknown > 0) {
+      } else if (!hasMore && !others.isEmpty()) {
         broken("the file has changed since its columns were read");
       } else if (values.repeatedKey().isPresent()) {
         broken("the key " + values.repeatedKey().get() + " is there twice");
       } else {
+        if (read.length > columns.size() && !others.isEmpty()) {
+          read[columns.size()] = others.toString();
+        }
         Row refusal =
             asked.problem() == null
                 ? null

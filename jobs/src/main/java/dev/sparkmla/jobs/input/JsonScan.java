@@ -15,53 +15,59 @@ import org.apache.spark.sql.types.StructType;
  * What a scan of all lines finds out, before anything is generated: the columns of the objects and
  * their types, and how many lines and rows each block of a file has. Each task makes one of the
  * lines that it reads; the driver merges them. Not thread-safe.
+ *
+ * <p>Where keys are data, such as names of users, there may be millions. So only the first ones
+ * become columns, and those that the job asks for by name.
  */
 final class JsonScan implements LineReader.Handler, Serializable {
   private static final long serialVersionUID = 1L;
 
-  private final String promptColumn;
-  private final boolean wantsTypes;
+  /** Keys that become columns, beside those that are asked for. */
+  static final int MOST_COLUMNS = 10_000;
+
+  private final ReadOptions options;
+  private final KeyIndex named;
   private final KeyIndex columns = new KeyIndex();
   private final List<InferredType> types = new ArrayList<>();
   private final List<FileBlock> blocks = new ArrayList<>();
+  private boolean hasMore;
   private boolean hasTexts;
   private boolean hasLists;
 
   private transient byte[] line;
 
-  private JsonScan(String promptColumn, boolean wantsTypes) {
-    this.promptColumn = promptColumn;
-    this.wantsTypes = wantsTypes;
+  private JsonScan(ReadOptions options) {
+    this.options = options;
+    this.named = new KeyIndex(options.named());
   }
 
-  /**
-   * Reads all lines once.
-   *
-   * @param promptColumn the column that holds prompts, in any case
-   * @param wantsTypes whether columns' types are asked for, too
-   */
-  static JsonScan of(Lines lines, String promptColumn, boolean wantsTypes) {
+  /** Reads all lines once. */
+  static JsonScan of(Lines lines, ReadOptions options) {
     List<JsonScan> parts =
         new ArrayList<>(
             lines
                 .rows()
                 .javaRDD()
-                .mapPartitions(
-                    rows -> List.of(new JsonScan(promptColumn, wantsTypes).read(rows)).iterator())
+                .mapPartitions(rows -> List.of(new JsonScan(options).read(rows)).iterator())
                 .collect());
     parts.removeIf(part -> part.blocks.isEmpty());
     // Tasks come in no order of the files, and columns are to.
     parts.sort(
         Comparator.comparing((JsonScan part) -> part.blocks.get(0).file())
             .thenComparing(part -> part.blocks.get(0).start()));
-    JsonScan whole = new JsonScan(promptColumn, wantsTypes);
+    JsonScan whole = new JsonScan(options);
     parts.forEach(whole::add);
     return whole;
   }
 
-  /** All columns, in the order in which they were met. */
+  /** The columns, in the order in which they were met. */
   KeyIndex columns() {
     return columns;
+  }
+
+  /** Whether there are keys that are no columns. */
+  boolean hasMore() {
+    return hasMore;
   }
 
   /** The columns and their types; a column's is STRING where types were not asked for. */
@@ -115,6 +121,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
   @Override
   public void object(JsonParser parser, byte[] text) throws IOException {
     int known = columns.size();
+    boolean hadMore = hasMore;
     boolean isTaken = false;
     try {
       int keys = 0;
@@ -126,6 +133,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
       lastBlock().addObject();
     } finally {
       if (!isTaken) {
+        hasMore = hadMore;
         columns.shrink(known);
         types.subList(known, types.size()).clear();
       }
@@ -134,20 +142,29 @@ final class JsonScan implements LineReader.Handler, Serializable {
 
   private void value(String name, JsonParser parser) throws IOException {
     JsonToken token = parser.nextToken();
-    if (name.equalsIgnoreCase(promptColumn)) {
+    if (name.equalsIgnoreCase(options.promptColumn())) {
       hasTexts |= token == JsonToken.VALUE_STRING;
       hasLists |= token == JsonToken.START_ARRAY;
     }
     int column = columns.find(name);
     if (column < 0) {
+      if (!mayAdd(name)) {
+        hasMore = true;
+        parser.skipChildren();
+        return;
+      }
       column = columns.add(name);
       types.add(new InferredType());
     }
-    if (wantsTypes) {
+    if (options.withColumns()) {
       types.get(column).add(parser);
     } else {
       parser.skipChildren();
     }
+  }
+
+  private boolean mayAdd(String name) {
+    return columns.size() < MOST_COLUMNS || named.find(name) >= 0;
   }
 
   @Override
@@ -159,13 +176,16 @@ final class JsonScan implements LineReader.Handler, Serializable {
     for (int i = 0; i < other.columns.size(); i++) {
       String name = other.columns.names().get(i);
       int column = columns.find(name);
-      if (column < 0) {
+      if (column >= 0) {
+        types.get(column).add(other.types.get(i));
+      } else if (mayAdd(name)) {
         columns.add(name);
         types.add(other.types.get(i));
       } else {
-        types.get(column).add(other.types.get(i));
+        hasMore = true;
       }
     }
+    hasMore |= other.hasMore;
     blocks.addAll(other.blocks);
     hasTexts |= other.hasTexts;
     hasLists |= other.hasLists;

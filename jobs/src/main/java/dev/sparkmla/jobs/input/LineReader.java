@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import dev.sparkmla.json.JsonProblem;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
@@ -38,6 +39,7 @@ final class LineReader {
                   .build())
           .build();
 
+  private static final String WHITE_SPACE = " \t\r\n";
   private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
 
   private LineReader() {}
@@ -68,7 +70,7 @@ final class LineReader {
       return;
     }
     String problem = null;
-    byte[] text = withoutMark(line);
+    byte[] text = json(line);
     try (JsonParser parser = FACTORY.createParser(text)) {
       boolean inArray = false;
       for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
@@ -95,8 +97,7 @@ final class LineReader {
 
   private static String problem(JsonProcessingException notJson) {
     JsonLocation place = notJson.getLocation();
-    return notJson.getOriginalMessage()
-        + (place == null ? "" : " (column " + place.getColumnNr() + ")");
+    return JsonProblem.of(notJson) + (place == null ? "" : " (column " + place.getColumnNr() + ")");
   }
 
   /** What a value is, as a person says it. */
@@ -113,10 +114,28 @@ final class LineReader {
     };
   }
 
-  private static byte[] withoutMark(byte[] line) {
+  /**
+   * A line without a byte order mark before it and without a comma after its last object, as lines
+   * have it that were taken out of an array.
+   */
+  private static byte[] json(byte[] line) {
     int length = BYTE_ORDER_MARK.length;
-    return line.length >= length && Arrays.equals(line, 0, length, BYTE_ORDER_MARK, 0, length)
-        ? Arrays.copyOfRange(line, length, line.length)
+    boolean isMarked =
+        line.length >= length && Arrays.equals(line, 0, length, BYTE_ORDER_MARK, 0, length);
+    int comma = lastNonBlank(line, line.length);
+    int end = comma >= 0 && line[comma] == ',' ? lastNonBlank(line, comma) + 1 : 0;
+    boolean isFollowed = end > 0 && line[end - 1] == '}';
+    return isMarked || isFollowed
+        ? Arrays.copyOfRange(line, isMarked ? length : 0, isFollowed ? end : line.length)
         : line;
+  }
+
+  /** The place of the last character before {@code end} that is not white space, or -1. */
+  private static int lastNonBlank(byte[] line, int end) {
+    int at = end - 1;
+    while (at >= 0 && WHITE_SPACE.indexOf(line[at]) >= 0) {
+      at--;
+    }
+    return at;
   }
 }

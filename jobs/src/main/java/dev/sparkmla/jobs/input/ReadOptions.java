@@ -1,10 +1,22 @@
 package dev.sparkmla.jobs.input;
 
+import java.io.Serializable;
+import java.util.Set;
+
 /**
  * How an input is read.
  *
  * @param promptColumn the column that holds prompts, in any case
  * @param promptAsText whether a prompt that is no text is taken as one
  * @param withColumns whether JSON objects are to become columns; else they stay as they are written
+ * @param named names of columns, in any case, that are to be found however many there are
  */
-public record ReadOptions(String promptColumn, boolean promptAsText, boolean withColumns) {}
+public record ReadOptions(
+    String promptColumn, boolean promptAsText, boolean withColumns, Set<String> named)
+    implements Serializable {
+
+  /** Copies the set. */
+  public ReadOptions {
+    named = Set.copyOf(named);
+  }
+}

@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -147,7 +148,7 @@ public final class ReaderBenchmark {
             spark,
             InputFiles.find(file.toString(), new Configuration()),
             InputFormat.JSON,
-            new ReadOptions("prompt", false, withColumns));
+            new ReadOptions("prompt", false, withColumns, Set.of()));
     drop(documents.rows());
     return documents.count();
   }
