@@ -27,6 +27,12 @@ require_java() {
   [ "${version:-0}" -ge 17 ] || fail "$java is Java ${version:-unknown}: Java 17 or newer is needed"
 }
 
+# Hadoop asks the system for the user's name, and Java for the user's home.
+require_user_name() {
+  id -un >/dev/null 2>&1 ||
+    fail "the user $(id -u) has no name, which Hadoop needs: run as another user, or add this one to /etc/passwd"
+}
+
 require_maven() {
   command -v mvn >/dev/null || fail "no mvn: install Maven 3.8 or newer"
 }

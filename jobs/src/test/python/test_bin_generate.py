@@ -80,9 +80,14 @@ def test_says_what_is_wrong(tmp_path):
     no_spark = generate(tmp_path, "--help", SPARK_HOME=str(tmp_path))
     no_java = generate(tmp_path, "--help", JAVA_HOME=str(tmp_path))
     no_master = generate(tmp_path, "--master", "nowhere")
+    nameless = tmp_path / "id"
+    nameless.write_text("#!/bin/sh\n[ $1 = -u ] && echo 12345\n", "utf-8")
+    nameless.chmod(0o755)
+    no_name = generate(tmp_path, "--help", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     assert (resume.returncode, no_spark.returncode, no_java.returncode) == (2, 1, 1)
-    assert no_master.returncode == 1
+    assert (no_master.returncode, no_name.returncode) == (1, 1)
+    assert no_name.stderr.startswith("generate: the user 12345 has no name")
     assert no_master.stderr.startswith("generate: there can be no master nowhere: expected local[N]")
     assert len(no_master.stderr.splitlines()) == 1
     assert "--resume is not there yet" in resume.stderr
