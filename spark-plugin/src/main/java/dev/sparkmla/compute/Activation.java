@@ -23,7 +23,7 @@ public interface Activation extends AutoCloseable {
    */
   Activation columns(int first, int count);
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

@@ -27,7 +27,7 @@ import java.util.OptionalLong;
  * library chooses other kernels.
  *
  * <p>Operations called outside {@link #run} are computed as they come and never recorded. What is
- * closed is given back when no step uses it any more. Closing a backend ends its threads or its
+ * closed is freed when no step uses it any more. Closing a backend ends its threads or its
  * device context; everything it handed out must be closed before.
  */
 public interface ComputeBackend extends AutoCloseable {
@@ -106,7 +106,7 @@ public interface ComputeBackend extends AutoCloseable {
   LatentCache allocateCache(CacheShape shape, int layers, int blocks);
 
   /**
-   * The angles of rotary embedding: pair i of a token at position p turns by {@code p *
+   * The angles of rotary embedding: pair i of a token at position p is rotated by {@code p *
    * inverseFrequencies[i]} (Su et al. 2021, arXiv:2104.09864).
    *
    * @param inverseFrequencies {@code [n]}, n pairs of the rope's 2n elements
@@ -153,7 +153,7 @@ public interface ComputeBackend extends AutoCloseable {
   void embed(Weight table, float scale, StepPlan plan, Activation out);
 
   /**
-   * {@code out = in / sqrt(mean(in²) + epsilon) * gain}, by row (Zhang and Sennrich 2019,
+   * RMSNorm: {@code out = in / sqrt(mean(in²) + epsilon) * gain}, by row (Zhang and Sennrich 2019,
    * arXiv:1910.07467).
    *
    * @param in {@code [n, columns]}, of either precision
@@ -177,7 +177,7 @@ public interface ComputeBackend extends AutoCloseable {
   void linearAdd(Activation in, Weight weight, Optional<WeightVector> bias, Activation out);
 
   /**
-   * {@code out = silu(gate) * up} (Shazeer 2020, arXiv:2002.05202).
+   * {@code out = silu(gate) * up}, of SwiGLU (Shazeer 2020, arXiv:2002.05202).
    *
    * @param gateUp bf16 {@code [n, 2 * width]}: gate, then up
    * @param out bf16 {@code [n, width]}; not {@code gateUp}
@@ -185,7 +185,7 @@ public interface ComputeBackend extends AutoCloseable {
   void gatedActivation(Activation gateUp, Activation out);
 
   /**
-   * Normalizes each row's latent as {@link #normalize} does, turns its rope key, rounds both to
+   * Normalizes each row's latent as {@link #normalize} does, rotates its rope key, rounds both to
    * bf16 and writes them to the row's slot of the cache.
    *
    * @param latents bf16 {@code [plan.rows(), latent + rope]}; may be replaced
@@ -202,7 +202,7 @@ public interface ComputeBackend extends AutoCloseable {
 
   /**
    * Moves the decoding rows' queries into the latent space: {@code out[h] = [q_nope[h] · W_UK[h],
-   * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope turned by the row's position and both
+   * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope rotated by the row's position and both
    * multiplied by {@link AttentionShape#growth}'s factor at it.
    *
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
@@ -251,7 +251,7 @@ public interface ComputeBackend extends AutoCloseable {
    * bit for bit, however a prompt was cut into steps.
    *
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}; the last elements of every
-   *     head are to be turned by the row's position, and may be replaced; all of them grow with it
+   *     head are to be rotated by the row's position, and may be replaced; all of them grow with it
    *     where the shape says so
    * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the decoding rows are left alone
@@ -283,7 +283,7 @@ public interface ComputeBackend extends AutoCloseable {
   void experts(Activation in, Routing routing, ExpertWeights experts, Activation out);
 
   /**
-   * Takes the rows that tokens are sampled from.
+   * Copies the rows that tokens are sampled from.
    *
    * @param in float32 {@code [plan.rows(), columns]}
    * @param out float32 {@code [plan.sampledRows(), columns]}

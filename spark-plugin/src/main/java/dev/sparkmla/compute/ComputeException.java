@@ -1,6 +1,9 @@
 package dev.sparkmla.compute;
 
-/** A backend that cannot be had, cannot get memory, or computed what is not a number. */
+/**
+ * Something that a backend cannot compute, for the lack of memory mostly, or for sizes that it has no
+ * kernels for. The device goes on; where it does not, that is a {@link DeviceLostException}.
+ */
 public final class ComputeException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

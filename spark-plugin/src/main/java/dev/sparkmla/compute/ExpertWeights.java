@@ -8,7 +8,7 @@ public interface ExpertWeights extends AutoCloseable {
   /** Number of experts. */
   int experts();
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

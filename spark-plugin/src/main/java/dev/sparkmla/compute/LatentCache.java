@@ -16,7 +16,7 @@ public interface LatentCache extends AutoCloseable {
   /** Number of blocks of every layer. */
   int blocks();
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

@@ -2,7 +2,7 @@ package dev.sparkmla.compute;
 
 /** The angles of a rotary embedding in a backend's memory. Immutable. Its owner is who made it. */
 public interface Rotation extends AutoCloseable {
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

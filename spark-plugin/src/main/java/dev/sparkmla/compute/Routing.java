@@ -2,7 +2,7 @@ package dev.sparkmla.compute;
 
 /** The experts chosen for every token and their weights. Its owner is who asked for it. */
 public interface Routing extends AutoCloseable {
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

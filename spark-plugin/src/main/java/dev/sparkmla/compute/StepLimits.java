@@ -4,8 +4,8 @@ package dev.sparkmla.compute;
  * The largest steps that a backend is asked for.
  *
  * @param tokens tokens of a step at most, ≥ 1
- * @param sequences of a step at most so many segments that prefill, rows that decode, and rows that
- *     a token is sampled from; 1 to {@value #MOST_SEQUENCES}
+ * @param sequences segments that prefill in a step at most, as many rows that decode, and as many
+ *     rows that a token is sampled from; 1 to {@value #MOST_SEQUENCES}
  * @param positions tokens of a sequence at most, ≥ 1
  */
 public record StepLimits(int tokens, int sequences, int positions) {

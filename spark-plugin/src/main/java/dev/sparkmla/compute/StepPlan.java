@@ -26,7 +26,7 @@ public interface StepPlan extends AutoCloseable {
    */
   int sampledRow(int sample);
 
-  /** Gives the memory back. The step need not be done, but its tokens can no longer be had. */
+  /** Frees the memory. The step need not be done, but its tokens can no longer be had. */
   @Override
   void close();
 }

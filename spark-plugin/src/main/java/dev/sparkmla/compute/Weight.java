@@ -29,7 +29,7 @@ public interface Weight extends AutoCloseable {
    */
   List<RowRange> ranges();
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

@@ -8,7 +8,7 @@ public interface WeightVector extends AutoCloseable {
   /** Number of elements. */
   int size();
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

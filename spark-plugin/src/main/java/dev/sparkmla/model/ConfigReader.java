@@ -104,7 +104,7 @@ final class ConfigReader {
     return fields.integer(key, 1, LARGEST_SIZE);
   }
 
-  /** Rotary embedding turns pairs of elements. */
+  /** Rotary embedding rotates pairs of elements. */
   private int ropeSize() {
     int size = size("qk_rope_head_dim");
     if (size % 2 != 0) {

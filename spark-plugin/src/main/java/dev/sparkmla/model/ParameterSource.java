@@ -12,14 +12,15 @@ public interface ParameterSource {
    * A matrix that must be there, with every tensor that belongs to it.
    *
    * @param name the name of its values
-   * @throws ModelFormatException when a tensor of it is missing or has another shape
+   * @throws ModelFormatException when a tensor of it is missing, has another shape, or holds what
+   *     no weight or scale may be
    */
   MatrixSource matrix(String name, int rows, int columns);
 
   /**
    * A vector that must be there.
    *
-   * @throws ModelFormatException when it is missing or has another shape
+   * @throws ModelFormatException when it is missing, has another shape, or holds NaN or infinity
    */
   Tensor vector(String name, int size);
 
@@ -27,7 +28,7 @@ public interface ParameterSource {
   long bytes();
 
   /**
-   * Refuses tensors nothing has asked for.
+   * Refuses tensors that nothing has asked for.
    *
    * @throws ModelFormatException when there are some
    */

@@ -20,7 +20,7 @@ final class RopeReader {
   /**
    * Reads the text model's keys.
    *
-   * @param ropeSize elements of a head's query that are turned, even
+   * @param ropeSize elements of a head's query that are rotated, even
    * @param headSize elements of a head's query
    */
   RopeReader(

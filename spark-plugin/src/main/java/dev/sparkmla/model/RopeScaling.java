@@ -5,10 +5,10 @@ import java.util.List;
 /** How rotary embedding is stretched to a longer context ({@code rope_type}). Immutable. */
 public sealed interface RopeScaling {
   /**
-   * By how much a pair turns from one position to the next.
+   * The angle, in radians, by which a pair is rotated from one position to the next.
    *
    * @param base {@code rope_theta}
-   * @param size elements that are turned, two a pair
+   * @param size elements that are rotated, two a pair
    * @param pair from 0 to {@code size / 2 - 1}
    */
   double inverseFrequency(double base, int size, int pair);
@@ -27,7 +27,7 @@ public sealed interface RopeScaling {
     return Math.pow(base, -2.0 * pair / size);
   }
 
-  /** {@code default}: pair i turns by {@code base^(-2i/n)} with n the rope size. */
+  /** {@code default}: pair i is rotated by {@code base^(-2i/n)} with n the rope size. */
   record None() implements RopeScaling {
     @Override
     public double inverseFrequency(double base, int size, int pair) {
@@ -36,7 +36,7 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * {@code linear}: every pair turns more slowly by the same factor (Chen et al. 2023,
+   * {@code linear}: every pair is rotated more slowly, by the same factor (Chen et al. 2023,
    * arXiv:2306.15595).
    *
    * @param factor extension factor
@@ -49,7 +49,7 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * {@code longrope}: every pair turns more slowly by a factor of its own (Ding et al. 2024,
+   * {@code longrope}: every pair is rotated more slowly, by a factor of its own (Ding et al. 2024,
    * arXiv:2402.13753).
    *
    * @param factors one for each pair
@@ -69,7 +69,7 @@ public sealed interface RopeScaling {
 
   /**
    * {@code yarn} (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's models use it. With n the rope
-   * size, pair i turns by {@code interpolated * ramp + extrapolated * (1 - ramp)}, where {@code
+   * size, pair i is rotated by {@code interpolated * ramp + extrapolated * (1 - ramp)}, where {@code
    * extrapolated = base^(-2i/n)}, {@code interpolated = extrapolated / factor}, {@code ramp =
    * clamp((i - low) / (high - low), 0, 1)}, {@code low = max(dimension(betaFast), 0)}, {@code high
    * = min(dimension(betaSlow), n - 1)} (0.001 more where they are equal) and {@code dimension(r) =

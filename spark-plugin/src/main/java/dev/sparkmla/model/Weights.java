@@ -258,7 +258,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
   }
 
   /**
-   * Refuses tensors nothing has asked for, since a model that ignores a part of its checkpoint is
+   * Refuses tensors that nothing has asked for, since a model that ignores a part of its checkpoint is
    * the wrong model. What the published implementations leave aside does not count: stored rotary
    * frequencies, scales of activations, layers past the last one (multi-token prediction), an
    * output projection beside a tied embedding, the vision tower beside a text model, and tensors

@@ -18,7 +18,7 @@ final class CpuRotation implements Rotation {
     return (CpuRotation) rotation;
   }
 
-  /** Elements that are turned: two a pair. */
+  /** Elements that are rotated: two a pair. */
   int size() {
     return 2 * inverseFrequencies.length;
   }
