@@ -152,6 +152,22 @@ def test_refuses_a_model_in_one_line(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_keeps_the_old_output_and_says_one_line_of_what_failed(tmp_path):
+    prompts = [{"prompt": "one"}, {"prompt": ""}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, prompts)), "utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.json").write_text("{}", "utf-8")
+
+    done = generate(
+        tmp_path,
+        *("--input", "in.jsonl", "--output", "out", "--overwrite", "--on-error", "fail", *SHORT),
+    )
+
+    assert done.returncode == 1
+    assert said(done) == ["generate: EMPTY_PROMPT: The prompt is an empty text."]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["old.json"]
+
+
 def test_says_once_what_a_models_sampling_asks_for_in_vain(tmp_path):
     model = shutil.copytree(MODEL, tmp_path / "model")
     config = json.loads((model / "generation_config.json").read_text("utf-8"))

@@ -153,7 +153,8 @@ class GenerateJobTest {
                 + "]".repeat(5000)
                 + "}\r\n"
                 + "\0\0\r\n"
-                + "{\"id\":10,\"prompt\":\"ten\",\"meta\":{},\"n\":1.10}\r\n");
+                + "{\"id\":10,\"prompt\":\"ten\",\"meta\":{},\"n\":1.10}\r\n"
+                + "{\"id\":11,\"prompt\":\"x\",\"\\ud800\":1}\r\n");
 
     JobRun run = echo(input, "--output-format", "json");
 
@@ -168,7 +169,7 @@ class GenerateJobTest {
         .filteredOn(row -> !row.get("error_code").isNull())
         .allSatisfy(row -> assertThat(row.get("error_code").asText()).isEqualTo("BROKEN_ROW"))
         .extracting(row -> row.get("error_message").asText().replaceAll(" of .*", ""))
-        .containsExactlyInAnyOrder("line 6", "line 8", "line 9");
+        .containsExactlyInAnyOrder("line 6", "line 8", "line 9", "line 11");
     assertThat(row(rows, 10).get("meta")).isEmpty();
   }
 

@@ -13,7 +13,7 @@ final class TextRuns {
   private static final int LONGEST = 1 << 19;
 
   /**
-   * Where the attempts grow with the square: half a thousand million, which take a second or so.
+   * Where the attempts grow with the square: half a billion, which take about a second.
    */
   private static final int LONGEST_SQUARED = 1 << 15;
 

@@ -45,7 +45,7 @@ public final class Tokenizer implements AutoCloseable {
   /** What the guarded tokenizer calls tokens, where it is not their id. */
   private final Map<Integer, Integer> guardedIds;
 
-  /** Stands-in for the first characters of spellings that must not be parsed. */
+  /** Stand-ins for the first characters of spellings that must not be parsed. */
   private final Map<String, String> hidden;
 
   private final ControlTokens allMarkers;
