@@ -12,6 +12,10 @@ import org.apache.spark.sql.SparkSession;
 /** The settings of the job's Spark application: spark-submit's, the command line's, and its own. */
 final class Application {
   private static final String MASTER = "spark.master";
+
+  /** How Spark says that a cluster gave the application up while it started. */
+  private static final String STOPPED = "Cannot call methods on a stopped SparkContext";
+
   private static final String PLUGINS = "spark.plugins";
   private static final String EXTENSIONS = "spark.sql.extensions";
 
@@ -65,12 +69,20 @@ final class Application {
   /**
    * Starts the application.
    *
-   * @throws JobException when Spark knows no such master
+   * @throws JobException when Spark knows no such master, or cannot reach it
    */
   static SparkSession start(SparkConf conf) {
     try {
       return SparkSession.builder().config(conf).getOrCreate();
     } catch (Exception problem) { // Scala does not declare what it throws.
+      if (problem.getMessage() != null && problem.getMessage().startsWith(STOPPED)) {
+        throw new JobException(
+            "the master "
+                + conf.get(MASTER)
+                + " cannot be reached, or ended the application as it started; see that it runs,"
+                + " and its log",
+            problem);
+      }
       if (problem instanceof SparkException && problem.getCause() == null) {
         throw new JobException(
             "Spark does not start with the master "

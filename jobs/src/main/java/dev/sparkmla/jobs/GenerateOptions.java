@@ -22,6 +22,8 @@ final class GenerateOptions {
   /** The column that names rows in messages, where there is one and no other is said. */
   static final String USUAL_KEY = "id";
 
+  private static final int MOST_COLUMNS = 10_000;
+
   @Option(
       names = "--input",
       paramLabel = "PATH",
@@ -201,7 +203,7 @@ final class GenerateOptions {
     named.add(promptColumn);
     named.add(keyColumn.orElse(USUAL_KEY));
     boolean withColumns = outputFormat == OutputFormat.PARQUET;
-    return new ReadOptions(promptColumn, promptAsText, withColumns, named);
+    return new ReadOptions(promptColumn, promptAsText, withColumns, MOST_COLUMNS, named);
   }
 
   /** The call's options. */

@@ -22,9 +22,6 @@ import org.apache.spark.sql.types.StructType;
 final class JsonScan implements LineReader.Handler, Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Keys that become columns, beside those that are asked for. */
-  static final int MOST_COLUMNS = 10_000;
-
   private final ReadOptions options;
   private final KeyIndex named;
   private final KeyIndex columns = new KeyIndex();
@@ -164,7 +161,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
   }
 
   private boolean mayAdd(String name) {
-    return columns.size() < MOST_COLUMNS || named.find(name) >= 0;
+    return columns.size() < options.mostColumns() || named.find(name) >= 0;
   }
 
   @Override

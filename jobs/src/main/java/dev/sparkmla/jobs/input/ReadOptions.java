@@ -9,10 +9,15 @@ import java.util.Set;
  * @param promptColumn the column that holds prompts, in any case
  * @param promptAsText whether a prompt that is no text is taken as one
  * @param withColumns whether JSON objects are to become columns; else they stay as they are written
- * @param named names of columns, in any case, that are to be found however many there are
+ * @param mostColumns how many keys of JSON objects become columns; the first ones do
+ * @param named names of columns, in any case, that keys beyond those become too
  */
 public record ReadOptions(
-    String promptColumn, boolean promptAsText, boolean withColumns, Set<String> named)
+    String promptColumn,
+    boolean promptAsText,
+    boolean withColumns,
+    int mostColumns,
+    Set<String> named)
     implements Serializable {
 
   /** Copies the set. */

@@ -148,7 +148,7 @@ public final class ReaderBenchmark {
             spark,
             InputFiles.find(file.toString(), new Configuration()),
             InputFormat.JSON,
-            new ReadOptions("prompt", false, withColumns, Set.of()));
+            new ReadOptions("prompt", false, withColumns, 10_000, Set.of()));
     drop(documents.rows());
     return documents.count();
   }
