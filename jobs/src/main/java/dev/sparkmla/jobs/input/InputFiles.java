@@ -102,8 +102,7 @@ public final class InputFiles {
   public static FileSystem fileSystem(Path path, Configuration configuration) throws IOException {
     if (WEB.contains(String.valueOf(path.toUri().getScheme()))) {
       throw new IOException(
-          "Hadoop lists no files of web servers; copy it to a file system, or name a store such as"
-              + " s3a:");
+          "Hadoop lists no files of web servers; use a local path, or a store such as s3a:");
     }
     try {
       FileSystem system = path.getFileSystem(configuration);
