@@ -27,8 +27,8 @@ import java.util.OptionalLong;
  * library chooses other kernels.
  *
  * <p>Operations called outside {@link #run} are computed as they come and never recorded. What is
- * closed is freed when no step uses it any more. Closing a backend ends its threads or its
- * device context; everything it handed out must be closed before.
+ * closed is freed when no step uses it any more. Closing a backend ends its threads or its device
+ * context; everything it handed out must be closed before.
  */
 public interface ComputeBackend extends AutoCloseable {
   /** {@code cpu} or {@code cuda}. */

@@ -1,8 +1,8 @@
 package dev.sparkmla.compute;
 
 /**
- * Something that a backend cannot compute, for the lack of memory mostly, or for sizes that it has no
- * kernels for. The device goes on; where it does not, that is a {@link DeviceLostException}.
+ * Something that a backend cannot compute, for the lack of memory mostly, or for sizes that it has
+ * no kernels for. The device goes on; where it does not, that is a {@link DeviceLostException}.
  */
 public final class ComputeException extends RuntimeException {
   private static final long serialVersionUID = 1L;

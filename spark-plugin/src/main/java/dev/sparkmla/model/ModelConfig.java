@@ -20,8 +20,8 @@ import java.util.stream.IntStream;
  * @param heads query heads
  * @param queryRank {@code q_lora_rank}; empty when queries are projected directly
  * @param cacheShape what the cache holds of a token: a latent of {@code kv_lora_rank} elements and
- *     a rope key of {@code qk_rope_head_dim}, which is also how much of a head's query is rotated by
- *     its position
+ *     a rope key of {@code qk_rope_head_dim}, which is also how much of a head's query is rotated
+ *     by its position
  * @param nopeSize per-head query and key width without position
  * @param valueSize per-head value width
  * @param attentionBias whether {@code q_a_proj}, {@code kv_a_proj_with_mqa} and {@code o_proj}
@@ -69,7 +69,10 @@ public record ModelConfig(
    * @param scaling context extension
    */
   public record Rope(double base, boolean interleaved, RopeScaling scaling) {
-    /** The angle, in radians, by which each of {@code size / 2} pairs is rotated from one position to the next. */
+    /**
+     * The angle, in radians, by which each of {@code size / 2} pairs is rotated from one position
+     * to the next.
+     */
     double[] inverseFrequencies(int size) {
       return IntStream.range(0, size / 2)
           .mapToDouble(pair -> scaling.inverseFrequency(base, size, pair))

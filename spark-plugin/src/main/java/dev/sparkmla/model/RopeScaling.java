@@ -69,11 +69,11 @@ public sealed interface RopeScaling {
 
   /**
    * {@code yarn} (Peng et al. 2023, arXiv:2309.00071) as DeepSeek's models use it. With n the rope
-   * size, pair i is rotated by {@code interpolated * ramp + extrapolated * (1 - ramp)}, where {@code
-   * extrapolated = base^(-2i/n)}, {@code interpolated = extrapolated / factor}, {@code ramp =
-   * clamp((i - low) / (high - low), 0, 1)}, {@code low = max(dimension(betaFast), 0)}, {@code high
-   * = min(dimension(betaSlow), n - 1)} (0.001 more where they are equal) and {@code dimension(r) =
-   * n ln(originalContext / (2 pi r)) / (2 ln base)}.
+   * size, pair i is rotated by {@code interpolated * ramp + extrapolated * (1 - ramp)}, where
+   * {@code extrapolated = base^(-2i/n)}, {@code interpolated = extrapolated / factor}, {@code ramp
+   * = clamp((i - low) / (high - low), 0, 1)}, {@code low = max(dimension(betaFast), 0)}, {@code
+   * high = min(dimension(betaSlow), n - 1)} (0.001 more where they are equal) and {@code
+   * dimension(r) = n ln(originalContext / (2 pi r)) / (2 ln base)}.
    *
    * @param factor extension factor
    * @param originalContext context window before the extension

@@ -258,10 +258,10 @@ public final class Weights implements ParameterSource, AutoCloseable {
   }
 
   /**
-   * Refuses tensors that nothing has asked for, since a model that ignores a part of its checkpoint is
-   * the wrong model. What the published implementations leave aside does not count: stored rotary
-   * frequencies, scales of activations, layers past the last one (multi-token prediction), an
-   * output projection beside a tied embedding, the vision tower beside a text model, and tensors
+   * Refuses tensors that nothing has asked for, since a model that ignores a part of its checkpoint
+   * is the wrong model. What the published implementations leave aside does not count: stored
+   * rotary frequencies, scales of activations, layers past the last one (multi-token prediction),
+   * an output projection beside a tied embedding, the vision tower beside a text model, and tensors
    * without elements.
    *
    * @throws ModelFormatException naming the first such tensor in alphabetical order

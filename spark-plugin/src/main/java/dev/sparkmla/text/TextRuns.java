@@ -12,9 +12,7 @@ final class TextRuns {
   /** Far from the engine's limit, and far from texts that fit a model's window. */
   private static final int LONGEST = 1 << 19;
 
-  /**
-   * Where the attempts grow with the square: half a billion, which take about a second.
-   */
+  /** Where the attempts grow with the square: half a billion, which take about a second. */
   private static final int LONGEST_SQUARED = 1 << 15;
 
   private final int longestSpace;
