@@ -10,20 +10,22 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** FP8 GEMMs, experts and conversions against double precision on the same quantized values. */
 class Float8GpuTest extends GpuFixture {
   private Float8Operations operations;
+  private Gemm library;
   private Float8Gemm gemm;
   private final List<DeviceBuffer> buffers = new ArrayList<>();
 
-  @BeforeAll
+  @BeforeEach
   void open() {
     operations = Float8Operations.on(context);
-    gemm = Float8Gemm.on(context);
+    library = Gemm.open(context);
+    gemm = Float8Gemm.on(context, library);
   }
 
   @AfterEach
@@ -31,6 +33,7 @@ class Float8GpuTest extends GpuFixture {
     stream.synchronize();
     buffers.forEach(DeviceBuffer::close);
     buffers.clear();
+    library.close();
   }
 
   private DeviceBuffer allocate(long bytes) {
@@ -259,6 +262,71 @@ class Float8GpuTest extends GpuFixture {
       }
       assertThat(first).as("the first of %d rows", m).isEqualTo(alone);
     }
+  }
+
+  /** Which of the two computes a row depends on the other rows: no bit may. */
+  @ParameterizedTest(name = "[{2}, {1}] x [{0}, {1}]^T")
+  @CsvSource({
+    "3648, 2048, 1024",
+    "3648, 2048, 8192",
+    "2048, 2048, 1028",
+    "5632, 2048, 4096",
+    "21888, 2048, 3000",
+    "2048, 5120, 4096",
+    "576, 2048, 2048",
+    "2112, 7168, 2052",
+    "24576, 1536, 1024",
+    "7168, 16384, 1024",
+    "4096, 512, 16384"
+  })
+  void theLibraryRoundsAsTheKernelDoes(int n, int k, int m) {
+    Random random = new Random(n + k);
+    Float8Rows rows = quantized(activations(m, k, random));
+    Float8Weights weights = randomWeights(n, k, random);
+    Float8Gemm own = Float8Gemm.withoutLibrary(context);
+    for (ElementType type : List.of(ElementType.FLOAT32, ElementType.BFLOAT16)) {
+      DeviceTensor expected = allocate((long) m * n * type.bytes()).tensor(type, m, n);
+      DeviceTensor found = allocate((long) m * n * type.bytes()).tensor(type, m, n);
+      own.multiply(rows, weights, expected, stream);
+      assertThat(library.multiplyFloat8(rows, weights, found, false, stream)).isTrue();
+      assertSameBits(found, expected);
+      if (type == ElementType.FLOAT32) {
+        own.multiplyAdd(rows, weights, expected, stream);
+        assertThat(library.multiplyFloat8(rows, weights, found, true, stream)).isTrue();
+        assertSameBits(found, expected);
+      }
+    }
+  }
+
+  private void assertSameBits(DeviceTensor found, DeviceTensor expected) {
+    long bytes = found.dimension(0) * found.dimension(1) * found.type().bytes();
+    ByteBuffer first = ByteBuffer.allocateDirect((int) bytes);
+    ByteBuffer second = ByteBuffer.allocateDirect((int) bytes);
+    found.buffer().copyToHost(0, first, stream);
+    expected.buffer().copyToHost(0, second, stream);
+    assertThat(first.mismatch(second)).as("the first byte that differs of %s", found).isEqualTo(-1);
+  }
+
+  /** Numbers of all sizes, and scales that differ by up to three times. */
+  private Float8Weights randomWeights(int n, int k, Random random) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(n * k);
+    while (bytes.hasRemaining()) {
+      int bits = random.nextInt(256);
+      bytes.put((byte) ((bits & 0x7f) == 0x7f ? 0 : bits));
+    }
+    int count = (int) (Float8Weights.blocks(n) * Float8Weights.blocks(k));
+    ByteBuffer factors = ByteBuffer.allocateDirect(4 * count).order(ByteOrder.nativeOrder());
+    for (int i = 0; i < count; i++) {
+      factors.putFloat(4 * i, 1e-3f * (0.5f + random.nextFloat()));
+    }
+    DeviceBuffer values = allocate(bytes.capacity());
+    values.copyFromHost(0, bytes.flip(), stream);
+    DeviceBuffer scales = allocate(factors.capacity());
+    scales.copyFromHost(0, factors, stream);
+    return new Float8Weights(
+        values.tensor(ElementType.FLOAT8_E4M3, n, k),
+        scales.tensor(ElementType.FLOAT32, Float8Weights.blocks(n), Float8Weights.blocks(k)),
+        Float8Scaling.BLOCK);
   }
 
   @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3} by {5}")

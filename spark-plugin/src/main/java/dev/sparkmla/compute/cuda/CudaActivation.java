@@ -53,6 +53,14 @@ final class CudaActivation implements Activation {
     return tensor(0, rows);
   }
 
+  /**
+   * All of it and up to 3 undefined rows after the last, so that there are a multiple of 4 of them
+   * where there are more than 2.
+   */
+  DeviceTensor padded() {
+    return tensor(0, Math.min(Buckets.above(rows), (rows + 3) / 4 * 4));
+  }
+
   /** {@code count} rows from {@code row} on. */
   DeviceTensor tensor(int row, int count) {
     return DeviceTensor.strided(

@@ -193,22 +193,25 @@ public final class CudaBackend implements ComputeBackend {
   private void multiply(Activation in, Weight weight, boolean add, Activation out) {
     List<CudaRows> parts = CudaWeight.of(weight).parts();
     DeviceTensor input = CudaActivation.of(in).tensor();
-    try (QuantizedInput quantized = new QuantizedInput(device, input)) {
+    try (QuantizedInput quantized = new QuantizedInput(device, CudaActivation.of(in).padded())) {
       for (CudaRows part : parts) {
-        DeviceTensor result = outputs(part, out);
+        CudaActivation result = outputs(part, out);
         switch (part.range().format()) {
           case FLOAT32, BFLOAT16 -> {
             if (add) {
-              device.gemm.multiplyAdd(input, part.matrix(), result, device.stream);
+              device.gemm.multiplyAdd(input, part.matrix(), result.tensor(), device.stream);
             } else {
-              device.gemm.multiply(input, part.matrix(), result, device.stream);
+              device.gemm.multiply(input, part.matrix(), result.tensor(), device.stream);
             }
           }
+          // Rows past the last are computed too: cuBLASLt takes a multiple of 4.
           case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
             if (add) {
-              device.float8Gemm.multiplyAdd(quantized.rows(), part.float8(), result, device.stream);
+              device.float8Gemm.multiplyAdd(
+                  quantized.rows(), part.float8(), result.padded(), device.stream);
             } else {
-              device.float8Gemm.multiply(quantized.rows(), part.float8(), result, device.stream);
+              device.float8Gemm.multiply(
+                  quantized.rows(), part.float8(), result.padded(), device.stream);
             }
           }
         }
@@ -217,8 +220,8 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   /** The columns of a result that a weight's rows give. */
-  private static DeviceTensor outputs(CudaRows part, Activation out) {
-    return CudaActivation.of(out.columns(part.range().first(), part.range().count())).tensor();
+  private static CudaActivation outputs(CudaRows part, Activation out) {
+    return CudaActivation.of(out.columns(part.range().first(), part.range().count()));
   }
 
   private void addBias(Optional<WeightVector> bias, Activation out) {
