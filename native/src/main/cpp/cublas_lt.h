@@ -13,8 +13,9 @@ namespace spark_mla {
 // with all three pointers moved on by their batch strides. Strides count elements; the others are from
 // row to row.
 //
-// Or a and b e4m3 with float32 scales: of a [k / 128, m], of b [ceil(n / 128), k / 128], without gaps; m has
-// to be a multiple of 4, k of 512 (cuBLASLt pads other scales), and batch 1. From cuBLASLt 12.9 on.
+// Or a and b e4m3 with float32 scales: of a [ceil(k / 128), m] without gaps, of b [ceil(n / 128),
+// ceil(k / 128)] with a stride of the next multiple of 4; m has to be a multiple of 4 and batch 1. From
+// cuBLASLt 12.9 on.
 struct GemmShape {
   void* handle;       // of cublas_lt_create
   int64_t typical_m;  // the algorithm is chosen for so many rows

@@ -17,6 +17,9 @@
 
 #include <cuda_bf16.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "../fragments.cuh"
 #include "../grouped_gemm.cuh"
 #include "../tensor_map.h"
@@ -97,6 +100,7 @@ struct GemmArgs {
   int weight_tiles;  // of a cluster
   int column_blocks;  // that are computed: an even number with one subtile
   int scale_blocks;   // of 128 columns that there are
+  int weight_scales_stride;
   int groups;
   const int32_t* first_row;   // null: one group of all rows
   const int32_t* first_tile;
@@ -250,7 +254,7 @@ __device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>&
       }
       if (lane < 2 && p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
         copy_async_4(shared_address(&shared.weight_scales[stage.index][lane]),
-                     p.weight_scales + row_block * p.scale_blocks + block);
+                     p.weight_scales + row_block * p.weight_scales_stride + block);
       }
       mbarrier_arrive_after_copies(shared_address(&shared.full[stage.index]));
       stage.advance();
@@ -679,6 +683,7 @@ cudaError_t launch(Launch& wanted, int multiprocessors) {
     return error;
   }
   p.scale_blocks = float8_blocks(wanted.columns);
+  p.weight_scales_stride = float8_scales_stride(wanted.columns);
   p.column_blocks = C::kSubtiles == 1 ? (p.scale_blocks + 1) / 2 * 2 : p.scale_blocks;
   p.token_scales = wanted.tokens.scales;
   p.token_scales_stride = wanted.tokens.scales_stride;
@@ -715,6 +720,17 @@ Launch launch_of(const Float8Experts& experts, const Float8Tokens& tokens,
   return launch;
 }
 
+// Rows of weights and of tokens that the busiest thread block of a dense GEMM reads, which is about what
+// the GEMM takes.
+template <class C>
+int64_t rows_read(const spark_mla_float8_gemm_args& args, int multiprocessors) {
+  const auto parts = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
+  const int64_t tiles =
+      parts(args.m, C::kTokens * C::kCluster) * parts(args.n, C::kWeightRows);
+  const int64_t tokens = std::min<int64_t>(C::kTokens, parts(args.m, C::kCluster));
+  return parts(tiles, multiprocessors / C::kCluster) * (C::kWeightRows + tokens);
+}
+
 }  // namespace
 
 cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multiprocessors) {
@@ -734,23 +750,21 @@ cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multi
   wanted.weights_stride = args.b_stride;
   wanted.columns = args.k;
   wanted.stream = static_cast<cudaStream_t>(args.stream);
-  // The largest tiles that still give most multiprocessors one; few tokens are read with many weights.
-  const auto enough = [&args, multiprocessors](int tokens, int rows, int cluster) {
-    const int64_t tiles = static_cast<int64_t>((args.m + tokens - 1) / tokens) *
-                          ((args.n + rows - 1) / rows) * cluster;
-    return tiles * 4 >= multiprocessors * 3;
+  cudaError_t (*chosen)(Launch&, int) = nullptr;
+  int64_t least = INT64_MAX;
+  const auto offer = [&](int64_t rows_read, auto* launch_tile) {
+    if (rows_read < least) {
+      least = rows_read;
+      chosen = launch_tile;
+    }
   };
-  if (args.m <= 16 && enough(16, 256, 1)) {
-    return launch<Tile16x256, Result::kMatrix>(wanted, multiprocessors);
-  }
-  if (args.m <= 64 && enough(64, 256, 1)) {
-    return launch<Tile64x256, Result::kMatrix>(wanted, multiprocessors);
-  }
-  if (enough(256, 128, 2)) {
-    return launch<Tile256x128, Result::kMatrix>(wanted, multiprocessors);
-  }
-  return enough(64, 128, 1) ? launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors)
-                            : launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+  const int n = multiprocessors;
+  offer(rows_read<Tile16x128>(args, n), launch<Tile16x128, Result::kMatrix>);
+  offer(rows_read<Tile16x256>(args, n), launch<Tile16x256, Result::kMatrix>);
+  offer(rows_read<Tile64x128>(args, n), launch<Tile64x128, Result::kMatrix>);
+  offer(rows_read<Tile64x256>(args, n), launch<Tile64x256, Result::kMatrix>);
+  offer(rows_read<Tile256x128>(args, n), launch<Tile256x128, Result::kMatrix>);
+  return chosen(wanted, multiprocessors);
 }
 
 int float8_tile_tokens(int64_t mean_tokens) {

@@ -14,15 +14,15 @@ import java.util.Optional;
  * <p>A row's result is the same, bit for bit, whatever the other rows are and however many. A call
  * only enqueues work on its stream, needs no workspace and may be captured into a graph.
  *
- * <p>From {@value #LIBRARY_ROWS} rows on, and where m is a multiple of 4, k of 512 and weights have
- * block scales, cuBLASLt computes it, which is faster there and rounds alike: {@code Float8GpuTest}
- * compares bit by bit.
+ * <p>From {@value #LIBRARY_ROWS} rows on, where m is a multiple of 4 and weights have block scales,
+ * cuBLASLt computes it, which is faster there and rounds alike: {@code Float8GpuTest} compares bit
+ * by bit.
  *
  * <p>Thread-safe; the library's GEMM is closed after the last call.
  */
 public final class Float8Gemm extends DeviceKernels {
   /** Below, the own kernel is as fast or faster. */
-  private static final int LIBRARY_ROWS = 1024;
+  private static final int LIBRARY_ROWS = 256;
 
   private final Optional<Gemm> library;
 

@@ -27,10 +27,8 @@ public final class Gemm extends ContextResource {
   private static final int FEWEST_ROWS = 16;
   private static final int MOST_ROWS = 8192;
 
-  /** cuBLASLt pads scales to multiples of 16 bytes; others than these have none to be padded. */
+  /** cuBLASLt wants scales at multiples of 16 bytes. */
   private static final int FLOAT8_ROW_MULTIPLE = 4;
-
-  private static final int FLOAT8_COLUMN_MULTIPLE = 512;
 
   /** The first that knows scales of blocks. */
   private static final long FLOAT8_VERSION = 120_900;
@@ -197,8 +195,8 @@ public final class Gemm extends ContextResource {
 
   /**
    * Enqueues c = a · bᵀ or c += a · bᵀ for {@link Float8Gemm}, which has checked the tensors, where
-   * cuBLASLt has such a GEMM: with block-scaled weights, m a multiple of 4 and k of {@value
-   * #FLOAT8_COLUMN_MULTIPLE}, from version 12.9 on.
+   * cuBLASLt has such a GEMM: with block-scaled weights and m a multiple of 4, from version 12.9
+   * on.
    *
    * @return false where it has none, and nothing was enqueued
    */
@@ -209,7 +207,6 @@ public final class Gemm extends ContextResource {
     long k = a.values().dimension(1);
     if (b.scaling() != Float8Scaling.BLOCK
         || m % FLOAT8_ROW_MULTIPLE != 0
-        || k % FLOAT8_COLUMN_MULTIPLE != 0
         || a.scales().stride(0) != m
         || NativeGemm.version() < FLOAT8_VERSION) {
       return false;

@@ -32,6 +32,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * Computes on one Hopper GPU. Weights are bf16 or 8 bits with scales (vectors float32), GEMMs take
@@ -109,10 +110,10 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public Activation allocate(int rowCount, int columns, Precision precision) {
+  public Activation allocate(int rowCount, int columns, Set<Precision> precisions) {
     return device.guarded(
         "allocating activations",
-        () -> new CudaActivation(device.arena, rowCount, columns, precision));
+        () -> new CudaActivation(device.arena, rowCount, columns, precisions));
   }
 
   @Override
@@ -173,7 +174,7 @@ public final class CudaBackend implements ComputeBackend {
         CudaActivation.of(in).tensor(),
         CudaVector.of(gain),
         epsilon,
-        CudaActivation.of(out).tensor(),
+        CudaActivation.of(out).gemmRows(),
         device.stream);
   }
 
@@ -191,13 +192,13 @@ public final class CudaBackend implements ComputeBackend {
 
   /** The GEMMs of a weight's ranges; the input is quantized once for all that take it so. */
   private void multiply(Activation in, Weight weight, boolean add, Activation out) {
-    List<CudaRows> parts = CudaWeight.of(weight).parts();
-    DeviceTensor input = CudaActivation.of(in).tensor();
-    try (QuantizedInput quantized = new QuantizedInput(device, CudaActivation.of(in).padded())) {
-      for (CudaRows part : parts) {
+    CudaActivation given = CudaActivation.of(in);
+    try (QuantizedInput quantized = new QuantizedInput(device, given)) {
+      for (CudaRows part : CudaWeight.of(weight).parts()) {
         CudaActivation result = outputs(part, out);
         switch (part.range().format()) {
           case FLOAT32, BFLOAT16 -> {
+            DeviceTensor input = given.tensor();
             if (add) {
               device.gemm.multiplyAdd(input, part.matrix(), result.tensor(), device.stream);
             } else {
@@ -234,7 +235,7 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void gatedActivation(Activation gateUp, Activation out) {
     device.rows.gate(
-        CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).tensor(), device.stream);
+        CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).gemmRows(), device.stream);
   }
 
   @Override
