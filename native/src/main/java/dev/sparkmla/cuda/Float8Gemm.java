@@ -21,14 +21,16 @@ import java.util.Optional;
  * <p>Thread-safe; the library's GEMM is closed after the last call.
  */
 public final class Float8Gemm extends DeviceKernels {
-  /** Below, the own kernel is as fast or faster. */
-  private static final int LIBRARY_ROWS = 256;
+  /** The fewest rows of a GEMM that is left to cuBLASLt: below, the own kernel is faster. */
+  public static final int LIBRARY_ROWS = 256;
 
   private final Optional<Gemm> library;
+  private final int libraryRows;
 
-  Float8Gemm(CudaContext context, Optional<Gemm> library) {
+  Float8Gemm(CudaContext context, Optional<Gemm> library, int libraryRows) {
     super(context);
     this.library = library;
+    this.libraryRows = libraryRows;
   }
 
   /**
@@ -37,12 +39,16 @@ public final class Float8Gemm extends DeviceKernels {
    * @param library cuBLASLt on that device, which stays the caller's
    */
   public static Float8Gemm on(CudaContext context, Gemm library) {
-    return new Float8Gemm(context.requireKernels(), Optional.of(library));
+    return on(context, library, LIBRARY_ROWS);
   }
 
-  /** The same with the own kernel alone, for tests and benchmarks. */
-  static Float8Gemm withoutLibrary(CudaContext context) {
-    return new Float8Gemm(context.requireKernels(), Optional.empty());
+  /**
+   * The same with another border than {@link #LIBRARY_ROWS}, for tests and benchmarks.
+   *
+   * @param libraryRows the fewest rows that cuBLASLt computes
+   */
+  public static Float8Gemm on(CudaContext context, Gemm library, int libraryRows) {
+    return new Float8Gemm(context.requireKernels(), Optional.of(library), libraryRows);
   }
 
   /**
@@ -86,7 +92,7 @@ public final class Float8Gemm extends DeviceKernels {
     a.require(context, "a", m, k);
     b.requireMatrix(context, "b", n, k);
     requireRows(context, "c", c, c.type(), m, n);
-    if (m >= LIBRARY_ROWS
+    if (m >= libraryRows
         && library.isPresent()
         && library.get().multiplyFloat8(a, b, c, add, stream)) {
       return;

@@ -13,7 +13,8 @@ class Float8Test {
   private final CudaContext context = FakeDevice.context();
   private final DeviceBuffer memory = FakeDevice.buffer(context);
   private final Float8Operations operations = new Float8Operations(context);
-  private final Float8Gemm gemm = new Float8Gemm(context, Optional.empty());
+  private final Float8Gemm gemm =
+      new Float8Gemm(context, Optional.empty(), Float8Gemm.LIBRARY_ROWS);
 
   private static void assertRefused(Runnable call, String message) {
     assertThatThrownBy(call::run)
