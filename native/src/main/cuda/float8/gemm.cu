@@ -195,20 +195,18 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
   Tile tile;
   bool more = walker.next(tile);
   take_share<C>(tile, rank);
+  // Weights do not wait for the kernel before; tokens do.
+  Stage<C::kStages> early;
+  int blocks = 0;
+  for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
+    loader.weights(tile, blocks, early);
+    early.advance();
+  }
+  wait_for_previous_kernel();
   int block = 0;
-  if (kResult == Result::kMatrix) {
-    // Weights do not wait for the kernel before; tokens do.
-    Stage<C::kStages> early;
-    int blocks = 0;
-    for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
-      loader.weights(tile, blocks, early);
-      early.advance();
-    }
-    wait_for_previous_kernel();
-    for (; block < blocks; ++block) {
-      loader.tokens(tile, block, stage);
-      stage.advance();
-    }
+  for (; block < blocks; ++block) {
+    loader.tokens(tile, block, stage);
+    stage.advance();
   }
   while (more) {
     for (; block < p.column_blocks; ++block) {
@@ -601,8 +599,8 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     fence_mbarrier_init();
   }
   if (kResult == Result::kActivated) {
-    wait_for_previous_kernel();
-    // The next kernel relies on this order: when it starts, the sort is over.
+    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
+    // sort when the next kernel starts.
     launch_dependents();
     for (int i = threadIdx.x; i < 2 * C::kTokens; i += kThreads) {
       shared.largest[i / C::kTokens][i % C::kTokens] = 0.f;
@@ -623,7 +621,7 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     release_registers<40>();
     if (threadIdx.x == 0) {
       load<C, kResult>(p, shared);
-    } else if (kResult == Result::kMatrix) {
+    } else {
       wait_for_previous_kernel();
     }
     __syncwarp();
