@@ -33,7 +33,8 @@ __device__ __forceinline__ uint64_t key_of(float value, int index) {
 __device__ __forceinline__ uint64_t largest_key(uint64_t key) {
   const uint32_t value = static_cast<uint32_t>(key >> 32);
   const uint32_t largest = __reduce_max_sync(kAllLanes, value);
-  const uint32_t index = __reduce_max_sync(kAllLanes, value == largest ? static_cast<uint32_t>(key) : 0);
+  const uint32_t index =
+      __reduce_max_sync(kAllLanes, value == largest ? static_cast<uint32_t>(key) : 0);
   return static_cast<uint64_t>(largest) << 32 | index;
 }
 
