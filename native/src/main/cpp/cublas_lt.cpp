@@ -21,9 +21,16 @@ constexpr Status kNotSupported = 15;
 
 constexpr int kReal32Float = 0;      // CUDA_R_32F
 constexpr int kReal16Bfloat = 14;    // CUDA_R_16BF
+constexpr int kReal8E4m3 = 28;       // CUDA_R_8F_E4M3
 constexpr int kComputeFloat = 68;    // CUBLAS_COMPUTE_32F
 constexpr int kTransposeA = 3;       // CUBLASLT_MATMUL_DESC_TRANSA
 constexpr int kTranspose = 1;        // CUBLAS_OP_T
+constexpr int kScalesOfA = 17;       // CUBLASLT_MATMUL_DESC_A_SCALE_POINTER
+constexpr int kScalesOfB = 18;       // CUBLASLT_MATMUL_DESC_B_SCALE_POINTER
+constexpr int kScaleModeOfA = 31;    // CUBLASLT_MATMUL_DESC_A_SCALE_MODE
+constexpr int kScaleModeOfB = 32;    // CUBLASLT_MATMUL_DESC_B_SCALE_MODE
+constexpr int32_t kEach128 = 4;      // CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F
+constexpr int32_t kEach128x128 = 5;  // CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F
 constexpr int kColumns = 3;          // CUBLASLT_MATRIX_LAYOUT_COLS
 constexpr int kBatchCount = 5;       // CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT
 constexpr int kBatchOffset = 6;      // CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET
@@ -116,6 +123,7 @@ struct GemmPlan {
   void* result = nullptr;
   int64_t rows = 0;
   float beta = 0.f;
+  bool float8 = false;
   Algorithm algorithm;
 };
 
@@ -143,6 +151,23 @@ Status set_rows(GemmPlan* p, int64_t m) {
   }
   p->rows = status == kSuccess ? m : 0;
   return status;
+}
+
+// For cuBLASLt b is the first matrix.
+Status set_scale_modes(GemmPlan* p) {
+  const Functions& f = functions();
+  const Status status = f.matmul_set(p->description, kScaleModeOfA, &kEach128x128, sizeof(int32_t));
+  return status != kSuccess
+             ? status
+             : f.matmul_set(p->description, kScaleModeOfB, &kEach128, sizeof(int32_t));
+}
+
+Status set_scales(GemmPlan* p, const void* a_scales, const void* b_scales) {
+  const Functions& f = functions();
+  const Status status = f.matmul_set(p->description, kScalesOfA, &b_scales, sizeof(b_scales));
+  return status != kSuccess
+             ? status
+             : f.matmul_set(p->description, kScalesOfB, &a_scales, sizeof(a_scales));
 }
 
 // The first of the heuristic's proposals that does not split k and needs no workspace.
@@ -188,18 +213,26 @@ int cublas_lt_plan(const GemmShape* wanted, GemmPlan** plan) {
   }
   p->rows = shape.typical_m;
   p->beta = shape.add != 0 ? 1.f : 0.f;
+  p->float8 = shape.float8 != 0;
+  const int type = p->float8 ? kReal8E4m3 : kReal16Bfloat;
   const bool transpose = shape.b_transposed == 0;
   const int32_t operation = kTranspose;
   Status status = f.matmul_create(&p->description, kComputeFloat, kReal32Float);
   if (status == kSuccess && transpose) {
     status = f.matmul_set(p->description, kTransposeA, &operation, sizeof(operation));
   }
+  if (status == kSuccess && p->float8) {
+    status = set_scale_modes(p);
+  }
+  if (status == kSuccess && p->float8) {
+    status = set_scales(p, shape.a_scales, shape.b_scales);
+  }
   if (status == kSuccess) {
-    status = make_layout(&p->left, kReal16Bfloat, transpose ? shape.k : shape.n,
+    status = make_layout(&p->left, type, transpose ? shape.k : shape.n,
                          transpose ? shape.n : shape.k, shape.b_stride, shape.batch, shape.b_batch);
   }
   if (status == kSuccess) {
-    status = make_layout(&p->right, kReal16Bfloat, shape.k, shape.typical_m, shape.a_stride,
+    status = make_layout(&p->right, type, shape.k, shape.typical_m, shape.a_stride,
                          shape.batch, shape.a_batch);
   }
   if (status == kSuccess) {
@@ -234,7 +267,10 @@ int cublas_lt_plan(const GemmShape* wanted, GemmPlan** plan) {
 
 int cublas_lt_run(const GemmCall* call) {
   GemmPlan* p = call->plan;
-  const Status status = p->rows == call->m ? kSuccess : set_rows(p, call->m);
+  Status status = p->rows == call->m ? kSuccess : set_rows(p, call->m);
+  if (status == kSuccess && p->float8) {
+    status = set_scales(p, call->a_scales, call->b_scales);
+  }
   const float one = 1.f;
   return status != kSuccess
              ? status

@@ -12,6 +12,10 @@ namespace spark_mla {
 // Row-major c[m, n] = a[m, k] b^T (+ c), a and b bf16, sums in float32, c float32 or bf16, `batch` times
 // with all three pointers moved on by their batch strides. Strides count elements; the others are from
 // row to row.
+//
+// Or a and b e4m3 with float32 scales: of a [ceil(k / 128), m] without gaps, of b [ceil(n / 128),
+// ceil(k / 128)] with a stride of the next multiple of 4; m has to be a multiple of 4 and batch 1. From
+// cuBLASLt 12.9 on.
 struct GemmShape {
   void* handle;       // of cublas_lt_create
   int64_t typical_m;  // the algorithm is chosen for so many rows
@@ -21,6 +25,10 @@ struct GemmShape {
   int32_t b_transposed;  // 1: b lies as [k, n] instead of [n, k]
   int32_t float_result;  // 1: c is float32
   int32_t add;           // 1: to c
+  int32_t float8;        // 1: a and b are e4m3 with scales
+  int32_t reserved;
+  const void* a_scales;  // of the first call: the choice depends on how they are aligned
+  const void* b_scales;
   int64_t a_stride;
   int64_t a_batch;
   int64_t b_stride;
@@ -37,7 +45,9 @@ struct GemmCall {
   GemmPlan* plan;
   int64_t m;
   const void* a;
+  const void* a_scales;  // null for bf16, as b's
   const void* b;
+  const void* b_scales;
   void* c;
   void* stream;
 };

@@ -16,13 +16,14 @@ constexpr auto kPlan = LAYOUT(
     spark_mla::GemmShape,
     FIELD(HANDLE, handle), FIELD(M, typical_m), FIELD(N, n), FIELD(K, k), FIELD(BATCH, batch),
     FIELD(B_TRANSPOSED, b_transposed), FIELD(FLOAT_RESULT, float_result), FIELD(ADD, add),
+    FIELD(FLOAT8, float8), FIELD(A_SCALES, a_scales), FIELD(B_SCALES, b_scales),
     FIELD(A_STRIDE, a_stride), FIELD(A_BATCH, a_batch), FIELD(B_STRIDE, b_stride),
     FIELD(B_BATCH, b_batch), FIELD(C_STRIDE, c_stride), FIELD(C_BATCH, c_batch));
 
 constexpr auto kRun = LAYOUT(
     spark_mla::GemmCall,
-    FIELD(HANDLE, handle), FIELD(PLAN, plan), FIELD(M, m), FIELD(A, a), FIELD(B, b),
-    FIELD(C, c), FIELD(STREAM, stream));
+    FIELD(HANDLE, handle), FIELD(PLAN, plan), FIELD(M, m), FIELD(A, a),
+    FIELD(A_SCALES, a_scales), FIELD(B, b), FIELD(B_SCALES, b_scales), FIELD(C, c), FIELD(STREAM, stream));
 
 }  // namespace
 

@@ -12,6 +12,9 @@
 
 #define FIELD(NAME, member) \
   spark_mla::field(dev_sparkmla_cuda_NativeOperations_##NAME, &Args::member)
+#define FLOAT8_OUTPUT                                                \
+  FIELD(FLOAT8_OUT, float8_out), FIELD(FLOAT8_STRIDE, float8_stride), \
+      FIELD(FLOAT8_SCALES, float8_scales), FIELD(FLOAT8_SCALES_STRIDE, float8_scales_stride)
 #define LAYOUT(args, ...) \
   SPARK_MLA_LAYOUT(dev_sparkmla_cuda_NativeOperations_FIELD_COUNT, args, __VA_ARGS__)
 
@@ -44,7 +47,7 @@ constexpr auto kRmsNorm = LAYOUT(
     spark_mla_rms_norm_args,
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(IN_TYPE, in_type),
     FIELD(EPSILON, epsilon), FIELD(IN, in), FIELD(IN_STRIDE, in_stride), FIELD(GAIN, gain),
-    FIELD(OUT, out), FIELD(OUT_STRIDE, out_stride), FIELD(STREAM, stream));
+    FIELD(OUT, out), FIELD(OUT_STRIDE, out_stride), FLOAT8_OUTPUT, FIELD(STREAM, stream));
 
 constexpr auto kRopeTable = LAYOUT(
     spark_mla_rope_table_args,
@@ -71,7 +74,7 @@ constexpr auto kGate = LAYOUT(
     spark_mla_gate_args,
     FIELD(ROWS, rows), FIELD(COLUMNS, width), FIELD(IN, gate_up),
     FIELD(IN_STRIDE, gate_up_stride), FIELD(OUT, out), FIELD(OUT_STRIDE, out_stride),
-    FIELD(STREAM, stream));
+    FLOAT8_OUTPUT, FIELD(STREAM, stream));
 
 constexpr auto kGatherRows = LAYOUT(
     spark_mla_gather_rows_args,

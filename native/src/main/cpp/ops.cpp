@@ -4,6 +4,7 @@
 
 #include "ops/ops.h"
 
+#include "float8/float8.h"
 #include "status.h"
 
 namespace {
@@ -22,6 +23,9 @@ bool columns_ok(int32_t columns, int32_t multiple = 8) {
   return columns > 0 && columns % multiple == 0;
 }
 
+constexpr int32_t kFloat8Columns = 16;
+constexpr int32_t kScaleMultiple = 4;
+
 // The status of the first check that does not hold.
 int32_t check(bool shape, bool option, bool pointers, bool strides) {
   return !shape      ? SPARK_MLA_INVALID_SHAPE
@@ -36,6 +40,28 @@ template <typename Args>
 int32_t launch(const Args* args, int32_t checked, int64_t count,
                cudaError_t (*kernel)(const Args&)) {
   return checked != SPARK_MLA_OK || count == 0 ? checked : spark_mla::status_of(kernel(*args));
+}
+
+// Whether an operation's output for GEMMs is there, as bf16, as e4m3 or as both.
+template <typename Args>
+bool outputs_there(const Args* a) {
+  return (a->out != nullptr || a->float8_out != nullptr) && null_or_aligned(a->out, 16) &&
+         null_or_aligned(a->float8_out, 16) &&
+         (a->float8_out == nullptr || aligned(a->float8_scales, 16));
+}
+
+template <typename Args>
+bool output_strides_ok(const Args* a, int32_t columns) {
+  return (a->out == nullptr || stride_ok(a->out_stride, columns, a->rows)) &&
+         (a->float8_out == nullptr ||
+          (stride_ok(a->float8_stride, columns, a->rows, kFloat8Columns) &&
+           stride_ok(a->float8_scales_stride, a->rows, spark_mla::float8_blocks(columns),
+                     kScaleMultiple)));
+}
+
+template <typename Args>
+bool output_columns_ok(const Args* a, int32_t columns) {
+  return columns_ok(columns, a->float8_out == nullptr ? 8 : kFloat8Columns);
 }
 
 }  // namespace
@@ -62,12 +88,12 @@ int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && columns_ok(a->columns) &&
+                check(a->rows >= 0 && output_columns_ok(a, a->columns) &&
                           a->columns <= spark_mla::kMaxNormColumns,
                       real(a->in_type) && a->epsilon >= 0.f,
-                      aligned({a->in, a->gain, a->out}, 16),
+                      aligned({a->in, a->gain}, 16) && outputs_there(a),
                       stride_ok(a->in_stride, a->columns, a->rows) &&
-                          stride_ok(a->out_stride, a->columns, a->rows)),
+                          output_strides_ok(a, a->columns)),
                 a->rows, spark_mla::launch_rms_norm);
 }
 
@@ -126,10 +152,10 @@ int32_t spark_mla_gate(const spark_mla_gate_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && columns_ok(a->width), true,
-                      aligned({a->gate_up, a->out}, 16),
+                check(a->rows >= 0 && output_columns_ok(a, a->width), true,
+                      aligned(a->gate_up, 16) && outputs_there(a),
                       stride_ok(a->gate_up_stride, 2ll * a->width, a->rows) &&
-                          stride_ok(a->out_stride, a->width, a->rows)),
+                          output_strides_ok(a, a->width)),
                 a->rows, spark_mla::launch_gate);
 }
 

@@ -23,8 +23,7 @@ struct EightFloats {
   float value[8];
 };
 
-__device__ __forceinline__ EightFloats load8(const __nv_bfloat16* from) {
-  const uint4 raw = *reinterpret_cast<const uint4*>(from);
+__device__ __forceinline__ EightFloats unpack8(const uint4& raw) {
   const __nv_bfloat162* pairs = reinterpret_cast<const __nv_bfloat162*>(&raw);
   EightFloats result;
 #pragma unroll
@@ -36,6 +35,10 @@ __device__ __forceinline__ EightFloats load8(const __nv_bfloat16* from) {
   return result;
 }
 
+__device__ __forceinline__ EightFloats load8(const __nv_bfloat16* from) {
+  return unpack8(*reinterpret_cast<const uint4*>(from));
+}
+
 __device__ __forceinline__ EightFloats load8(const float* from) {
   EightFloats result;
   *reinterpret_cast<float4*>(result.value) = *reinterpret_cast<const float4*>(from);
@@ -43,14 +46,19 @@ __device__ __forceinline__ EightFloats load8(const float* from) {
   return result;
 }
 
-__device__ __forceinline__ void store8(__nv_bfloat16* to, const EightFloats& values) {
+// Eight bf16 values, the first in the low half of x.
+__device__ __forceinline__ uint4 pack8(const EightFloats& values) {
   uint4 raw;
   __nv_bfloat162* pairs = reinterpret_cast<__nv_bfloat162*>(&raw);
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     pairs[i] = __floats2bfloat162_rn(values.value[2 * i], values.value[2 * i + 1]);
   }
-  *reinterpret_cast<uint4*>(to) = raw;
+  return raw;
+}
+
+__device__ __forceinline__ void store8(__nv_bfloat16* to, const EightFloats& values) {
+  *reinterpret_cast<uint4*>(to) = pack8(values);
 }
 
 __device__ __forceinline__ void store8(float* to, const EightFloats& values) {

@@ -39,9 +39,10 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
 // operands themselves.
 #define SPARK_MLA_PLACES_8 \
   "%0, %1, %2, %3, %4, %5, %6, %7"
-#define SPARK_MLA_PLACES_32 SPARK_MLA_PLACES_8 \
-  ", %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23" \
-  ", %24, %25, %26, %27, %28, %29, %30, %31"
+#define SPARK_MLA_PLACES_16 SPARK_MLA_PLACES_8 \
+  ", %8, %9, %10, %11, %12, %13, %14, %15"
+#define SPARK_MLA_PLACES_32 SPARK_MLA_PLACES_16 \
+  ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define SPARK_MLA_PLACES_40 SPARK_MLA_PLACES_32 \
   ", %32, %33, %34, %35, %36, %37, %38, %39"
 #define SPARK_MLA_PLACES_48 SPARK_MLA_PLACES_40 \
@@ -61,9 +62,11 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
 #define SPARK_MLA_SUMS_8 \
   "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), \
   "+f"(d[6]), "+f"(d[7])
-#define SPARK_MLA_SUMS_32 SPARK_MLA_SUMS_8, \
+#define SPARK_MLA_SUMS_16 SPARK_MLA_SUMS_8, \
   "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), \
-  "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), \
+  "+f"(d[14]), "+f"(d[15])
+#define SPARK_MLA_SUMS_32 SPARK_MLA_SUMS_16, \
+  "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), \
   "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), \
   "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
 #define SPARK_MLA_SUMS_40 SPARK_MLA_SUMS_32, \
@@ -130,6 +133,7 @@ SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
   }
 
 SPARK_MLA_WGMMA_SS_E4M3(16, 8, 9, 10)
+SPARK_MLA_WGMMA_SS_E4M3(32, 16, 17, 18)
 SPARK_MLA_WGMMA_SS_E4M3(64, 32, 33, 34)
 SPARK_MLA_WGMMA_SS_E4M3(96, 48, 49, 50)
 SPARK_MLA_WGMMA_SS_E4M3(128, 64, 65, 66)

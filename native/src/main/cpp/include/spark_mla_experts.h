@@ -74,10 +74,11 @@ typedef struct spark_mla_experts_args {
   const void *gate_up;  /* [experts, 2 * width, hidden], contiguous, 16-byte aligned: gate rows, then
                            up rows */
   const float *gate_up_scales; /* null with bf16. By block: [experts, 2 * ceil(width / 128),
-                           ceil(hidden / 128)], those of gate first; by channel: [experts, 2 * width] */
+                           ceil(hidden / 128)], those of gate first, the last stride as
+                           SPARK_MLA_FLOAT8_BLOCK says; by channel: [experts, 2 * width] */
   const void *down;     /* [experts, hidden, width], contiguous, 16-byte aligned */
   const float *down_scales; /* null with bf16. By block: [experts, ceil(hidden / 128),
-                           ceil(width / 128)]; by channel: [experts, hidden] */
+                           ceil(width / 128)], likewise; by channel: [experts, hidden] */
   float *out; /* float32 [rows, hidden], added to; 16-byte aligned, the stride a multiple of 4 */
   int64_t out_stride;
   void *workspace; /* 128-byte aligned; its contents need not survive from call to call */

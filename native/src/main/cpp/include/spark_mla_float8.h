@@ -19,7 +19,8 @@ extern "C" {
 
 /* Which weights of a matrix [n, k] share a scale. */
 typedef enum spark_mla_float8_scaling {
-  SPARK_MLA_FLOAT8_BLOCK = 1,  /* scales are [ceil(n / 128), ceil(k / 128)], contiguous */
+  SPARK_MLA_FLOAT8_BLOCK = 1,  /* scales are [ceil(n / 128), ceil(k / 128)], their stride the next
+                                  multiple of 4, as cuBLASLt has them */
   SPARK_MLA_FLOAT8_CHANNEL = 2 /* scales are [n] */
 } spark_mla_float8_scaling;
 

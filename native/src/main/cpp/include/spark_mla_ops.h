@@ -49,6 +49,9 @@ typedef struct spark_mla_embed_args {
 } spark_mla_embed_args;
 SPARK_MLA_API int32_t spark_mla_embed(const spark_mla_embed_args *args);
 
+/* What a GEMM reads is written as bf16, quantized as spark_mla_float8_quantize does it (spark_mla_float8.h)
+   after it was rounded to bf16, or both: one of out and float8_out may be null. */
+
 /* out = in / sqrt(mean(in^2) + epsilon) * gain by row, summed in float32. */
 typedef struct spark_mla_rms_norm_args {
   uint32_t struct_size;
@@ -62,6 +65,10 @@ typedef struct spark_mla_rms_norm_args {
   const float *gain; /* [columns] */
   void *out;         /* bf16 [rows, columns]; may be in where types and strides agree */
   int64_t out_stride;
+  void *float8_out; /* e4m3 [rows, columns], columns a multiple of 16 */
+  int64_t float8_stride;       /* a multiple of 16, at least columns */
+  float *float8_scales;        /* [ceil(columns / 128), rows] */
+  int64_t float8_scales_stride; /* a multiple of 4, at least rows */
   void *stream;
 } spark_mla_rms_norm_args;
 SPARK_MLA_API int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args *args);
@@ -139,6 +146,10 @@ typedef struct spark_mla_gate_args {
   int64_t gate_up_stride; /* a multiple of 8, at least 2 * width */
   void *out;              /* bf16 [rows, width] */
   int64_t out_stride;     /* a multiple of 8, at least width */
+  void *float8_out;       /* as in spark_mla_rms_norm_args */
+  int64_t float8_stride;
+  float *float8_scales;
+  int64_t float8_scales_stride;
   void *stream;
 } spark_mla_gate_args;
 SPARK_MLA_API int32_t spark_mla_gate(const spark_mla_gate_args *args);

@@ -142,20 +142,18 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
   Stage<C::kStages> stage;
   Tile tile;
   bool more = walker.next(tile);
+  // Weights do not wait for the kernel before; tokens and activations do.
+  Stage<C::kStages> early;
+  int boxes = 0;
+  for (; more && boxes < p.column_boxes && early.parity == 0; boxes += C::kBoxes) {
+    loader.weights(tile, boxes, early);
+    early.advance();
+  }
+  wait_for_previous_kernel();
   int box = 0;
-  if (kProjection == Projection::kDown) {
-    // Weights do not wait for the kernel before; the activations do.
-    Stage<C::kStages> early;
-    int boxes = 0;
-    for (; more && boxes < p.column_boxes && early.parity == 0; boxes += C::kBoxes) {
-      loader.weights(tile, boxes, early);
-      early.advance();
-    }
-    wait_for_previous_kernel();
-    for (; box < boxes; box += C::kBoxes) {
-      loader.tokens(tile, box, stage);
-      stage.advance();
-    }
+  for (; box < boxes; box += C::kBoxes) {
+    loader.tokens(tile, box, stage);
+    stage.advance();
   }
   for (; more; more = walker.next(tile), box = 0) {
     for (; box < p.column_boxes; box += C::kBoxes) {
@@ -293,8 +291,8 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     fence_mbarrier_init();
   }
   if (kProjection == Projection::kGateUp) {
-    wait_for_previous_kernel();
-    // The next kernel relies on this order: when it starts, the sort is over.
+    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
+    // sort when the next kernel starts.
     launch_dependents();
   }
   for (int i = threadIdx.x; i <= p.experts; i += kThreads) {
@@ -314,7 +312,7 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     release_registers<kLoaderRegisters>();
     if (threadIdx.x == 0) {
       load<C, kProjection>(p, shared);
-    } else if (kProjection == Projection::kDown) {
+    } else {
       wait_for_previous_kernel();
     }
     __syncwarp();

@@ -29,6 +29,15 @@ __device__ __forceinline__ uint64_t key_of(float value, int index) {
   return (static_cast<uint64_t>(ordered) << 32) | (0xffffffffu - static_cast<uint32_t>(index));
 }
 
+// The largest key of the warp's lanes.
+__device__ __forceinline__ uint64_t largest_key(uint64_t key) {
+  const uint32_t value = static_cast<uint32_t>(key >> 32);
+  const uint32_t largest = __reduce_max_sync(kAllLanes, value);
+  const uint32_t index =
+      __reduce_max_sync(kAllLanes, value == largest ? static_cast<uint32_t>(key) : 0);
+  return static_cast<uint64_t>(largest) << 32 | index;
+}
+
 __device__ __forceinline__ int index_of(uint64_t key) {
   return static_cast<int>(0xffffffffu - static_cast<uint32_t>(key));
 }
@@ -52,7 +61,7 @@ __device__ __forceinline__ uint32_t best_groups(const spark_mla_route_args& a, c
   uint64_t mine = lane < a.groups ? key_of(score, lane) : 0;
   uint32_t open = 0;
   for (int i = 0; i < a.groups_per_token; ++i) {
-    const int best = index_of(warp_max(mine));
+    const int best = index_of(largest_key(mine));
     open |= 1u << best;
     if (lane == best) {
       mine = 0;
@@ -113,21 +122,29 @@ __global__ void __launch_bounds__(kWarps * 32) route_kernel(const spark_mla_rout
       a.method != SPARK_MLA_SOFTMAX_GREEDY && a.groups_per_token < a.groups;
   const uint32_t open = limited ? best_groups(a, ranks, lane) : ~0u;
   const int group_size = a.experts / a.groups;
-  uint32_t taken = 0;  // bit j: of expert lane + 32 * j
+  uint64_t keys[kPerLane];  // of expert lane + 32 * j; 0: it cannot be chosen
+#pragma unroll
+  for (int j = 0; j < kPerLane; ++j) {
+    const int i = lane + 32 * j;
+    keys[j] = i < a.experts && (!limited || (open >> (i / group_size) & 1) != 0)
+                  ? key_of(ranks[i], i)
+                  : 0;
+  }
   float chosen_score = 0.f;
   int chosen = 0;
   for (int choice = 0; choice < a.per_token; ++choice) {
     uint64_t best = 0;
-    for (int j = 0; lane + 32 * j < a.experts; ++j) {
-      const int i = lane + 32 * j;
-      if ((taken >> j & 1) == 0 && (open >> (i / group_size) & 1) != 0) {
-        const uint64_t key = key_of(ranks[i], i);
-        best = key > best ? key : best;
+#pragma unroll
+    for (int j = 0; j < kPerLane; ++j) {
+      if (32 * j < a.experts) {
+        best = keys[j] > best ? keys[j] : best;
       }
     }
-    const int expert = index_of(warp_max(best));
-    if (expert % 32 == lane) {
-      taken |= 1u << (expert / 32);
+    const uint64_t key = largest_key(best);
+    const int expert = index_of(key);
+#pragma unroll
+    for (int j = 0; j < kPerLane; ++j) {
+      keys[j] = keys[j] == key ? 0 : keys[j];
     }
     if (lane == choice) {
       chosen = expert;

@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kThreads) dequantize_kernel(
     const int column = static_cast<int>(i % chunks) * 8;
     const float scale = p.scaling == SPARK_MLA_FLOAT8_CHANNEL
                             ? p.weight_scales[row]
-                            : p.weight_scales[row / kScaleRows * float8_blocks(p.columns) +
+                            : p.weight_scales[row / kScaleRows * float8_scales_stride(p.columns) +
                                               column / kScaleColumns];
     const uint2 raw = *reinterpret_cast<const uint2*>(static_cast<const uint8_t*>(p.weights) +
                                                       row * p.weights_stride + column);

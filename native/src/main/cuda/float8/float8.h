@@ -15,6 +15,11 @@ constexpr int kScaleRows = 128;  // of a matrix of weights that share a scale
 // Blocks of 128 rows or columns.
 __host__ __device__ constexpr int float8_blocks(int size) { return (size + 127) / 128; }
 
+// From the scales of one row of blocks of weights to those of the next.
+__host__ __device__ constexpr int float8_scales_stride(int columns) {
+  return (float8_blocks(columns) + 3) / 4 * 4;
+}
+
 constexpr bool float8_scaling_ok(int32_t scaling) {
   return scaling == SPARK_MLA_FLOAT8_BLOCK || scaling == SPARK_MLA_FLOAT8_CHANNEL;
 }

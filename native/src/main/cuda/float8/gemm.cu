@@ -10,12 +10,16 @@
 // in the order of the columns in every configuration: a row's bits do not depend on its tile.
 //
 // Launch: 384 threads on every multiprocessor. One warpgroup loads, two compute, each kSubtiles times 64
-// of the weight rows by all tokens of a tile. A stage of the pipeline is 128 columns. In a cluster of
+// of the weight rows by all tokens of a tile, or all weight rows by half of the tokens: so few tokens
+// are spread over more multiprocessors. A stage of the pipeline is 128 columns. In a cluster of
 // two, each thread block takes half of the tokens and loads half of the weights for both. kActivated
 // has rows of gate and up alternate by eights in shared memory, so that a thread holds both halves of
 // an activation, and the 128 activations of a thread block are those that share a scale.
 
 #include <cuda_bf16.h>
+
+#include <algorithm>
+#include <cstdint>
 
 #include "../fragments.cuh"
 #include "../grouped_gemm.cuh"
@@ -44,22 +48,30 @@ constexpr int kActivatedStored = 4;
 
 enum class Result { kMatrix, kActivated };
 
+// What the two consumers of a thread block divide.
+enum class Divided { kWeightRows, kTokens };
+
 // How a kernel is built: tokens of a thread block's tile, tokens of one TMA copy, 64-row subtiles of a
-// consumer, thread blocks of a cluster, stages of the pipeline.
-template <int kTokens_, int kBoxTokens_, int kSubtiles_, int kCluster_, int kStages_>
+// consumer, thread blocks of a cluster, stages of the pipeline, what consumers divide.
+template <int kTokens_, int kBoxTokens_, int kSubtiles_, int kCluster_, int kStages_,
+          Divided kDivided = Divided::kWeightRows>
 struct Configuration {
   static constexpr int kTokens = kTokens_;
   static constexpr int kBoxTokens = kBoxTokens_;
   static constexpr int kSubtiles = kSubtiles_;
   static constexpr int kCluster = kCluster_;
   static constexpr int kStages = kStages_;
-  static constexpr int kWeightRows = 2 * kSubtiles * kSubtileRows;
+  static constexpr bool kTokensDivided = kDivided == Divided::kTokens;
+  static constexpr int kSideTokens = kTokensDivided ? kTokens / 2 : kTokens;  // of a consumer
+  static constexpr int kWeightRows = (kTokensDivided ? 1 : 2) * kSubtiles * kSubtileRows;
   static constexpr int kLoadedRows = kWeightRows / kCluster;
-  static constexpr int kStored = kTokens > kStoredTokens ? kTokens / 2 : kTokens;
+  static constexpr int kStored = kSideTokens > kStoredTokens ? kSideTokens / 2 : kSideTokens;
   static constexpr int kStoredBytes = 2 * kStored * kSubtileRows * 2;
 };
 
 // A name says tokens and weight rows of a cluster.
+using Tile32x64 = Configuration<32, 16, 1, 1, 15, Divided::kTokens>;
+using Tile64x64 = Configuration<64, 16, 1, 1, 11, Divided::kTokens>;
 using Tile16x128 = Configuration<16, 16, 1, 1, 11>;
 using Tile16x256 = Configuration<16, 16, 2, 1, 6>;
 using Tile64x128 = Configuration<64, 16, 1, 1, 8>;
@@ -97,6 +109,7 @@ struct GemmArgs {
   int weight_tiles;  // of a cluster
   int column_blocks;  // that are computed: an even number with one subtile
   int scale_blocks;   // of 128 columns that there are
+  int weight_scales_stride;
   int groups;
   const int32_t* first_row;   // null: one group of all rows
   const int32_t* first_tile;
@@ -191,20 +204,18 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
   Tile tile;
   bool more = walker.next(tile);
   take_share<C>(tile, rank);
+  // Weights do not wait for the kernel before; tokens do.
+  Stage<C::kStages> early;
+  int blocks = 0;
+  for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
+    loader.weights(tile, blocks, early);
+    early.advance();
+  }
+  wait_for_previous_kernel();
   int block = 0;
-  if (kResult == Result::kMatrix) {
-    // Weights do not wait for the kernel before; tokens do.
-    Stage<C::kStages> early;
-    int blocks = 0;
-    for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
-      loader.weights(tile, blocks, early);
-      early.advance();
-    }
-    wait_for_previous_kernel();
-    for (; block < blocks; ++block) {
-      loader.tokens(tile, block, stage);
-      stage.advance();
-    }
+  for (; block < blocks; ++block) {
+    loader.tokens(tile, block, stage);
+    stage.advance();
   }
   while (more) {
     for (; block < p.column_blocks; ++block) {
@@ -250,7 +261,7 @@ __device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>&
       }
       if (lane < 2 && p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
         copy_async_4(shared_address(&shared.weight_scales[stage.index][lane]),
-                     p.weight_scales + row_block * p.scale_blocks + block);
+                     p.weight_scales + row_block * p.weight_scales_stride + block);
       }
       mbarrier_arrive_after_copies(shared_address(&shared.full[stage.index]));
       stage.advance();
@@ -263,7 +274,7 @@ __device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>&
 // A thread's sums: of each subtile, of every eight tokens, two tokens of row lane / 4 and the same two
 // of the row 8 below.
 template <class C>
-using Sums = float[C::kSubtiles][C::kTokens / 2];
+using Sums = float[C::kSubtiles][C::kSideTokens / 2];
 
 // The GEMM of a thread block's tile. Sums of 128 columns are made two at a time: while the tensor cores
 // work on the second, the first are scaled and added. They are of the two subtiles, or of two blocks of
@@ -272,19 +283,20 @@ template <class C, Result kResult>
 class Multiplication {
  public:
   __device__ __forceinline__ Multiplication(const GemmArgs& p, SharedStorage<C>& shared, int side)
-      : shared_(shared), side_(side), by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK),
+      : shared_(shared), rows_side_(C::kTokensDivided ? 0 : side),
+        tokens_side_(C::kTokensDivided ? side : 0), by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK),
         pairs_(p.column_blocks * C::kSubtiles / 2) {}
 
   __device__ __forceinline__ void run(Sums<C>& sums) {
 #pragma unroll
     for (int s = 0; s < C::kSubtiles; ++s) {
 #pragma unroll
-      for (int i = 0; i < C::kTokens / 2; ++i) {
+      for (int i = 0; i < C::kSideTokens / 2; ++i) {
         sums[s][i] = 0.f;
       }
     }
-    float first[C::kTokens / 2];
-    float second[C::kTokens / 2];
+    float first[C::kSideTokens / 2];
+    float second[C::kSideTokens / 2];
     for (int pair = 0; pair < pairs_; ++pair) {
       start<0>(first);
       start<kSecond>(second);
@@ -309,15 +321,18 @@ class Multiplication {
 
   // Starts the tensor cores on 128 columns of a subtile.
   template <int kSubtile>
-  __device__ __forceinline__ void start(float (&partial)[C::kTokens / 2]) {
+  __device__ __forceinline__ void start(float (&partial)[C::kSideTokens / 2]) {
     const int stage = started_.index;
     if (kSubtile == 0) {
       mbarrier_wait(shared_address(&shared_.full[stage]), started_.parity);
     }
-    const uint64_t tokens = wgmma_descriptor(shared_address(shared_.tokens[stage]), 0);
+    const uint64_t tokens =
+        wgmma_descriptor(shared_address(shared_.tokens[stage]) +
+                             tokens_side_ * C::kSideTokens * kRowBytes,
+                         0);
     const uint64_t weights =
         wgmma_descriptor(shared_address(shared_.weights[stage]) +
-                             (side_ * C::kSubtiles + kSubtile) * kSubtileRows * kRowBytes,
+                             (rows_side_ * C::kSubtiles + kSubtile) * kSubtileRows * kRowBytes,
                          0);
     pin(partial);
     wgmma_fence();
@@ -334,20 +349,21 @@ class Multiplication {
 
   // Scales and adds what the tensor cores have computed.
   template <int kSubtile>
-  __device__ __forceinline__ void finish(float (&partial)[C::kTokens / 2],
-                                         float (&sums)[C::kTokens / 2]) {
+  __device__ __forceinline__ void finish(float (&partial)[C::kSideTokens / 2],
+                                         float (&sums)[C::kSideTokens / 2]) {
     pin(partial);
     const int stage = finished_.index;
     const float2 weight_scales =
         by_block_ ? load_shared_float2(shared_address(shared_.weight_scales[stage]))
                   : make_float2(1.f, 1.f);
     const float upper =
-        kResult == Result::kActivated || side_ == 0 ? weight_scales.x : weight_scales.y;
+        kResult == Result::kActivated || rows_side_ == 0 ? weight_scales.x : weight_scales.y;
     const float lower = kResult == Result::kActivated ? weight_scales.y : upper;
     const uint32_t token_scales =
-        shared_address(shared_.token_scales[stage]) + threadIdx.x % 4 * sizeof(float2);
+        shared_address(&shared_.token_scales[stage][tokens_side_ * C::kSideTokens]) +
+        threadIdx.x % 4 * sizeof(float2);
 #pragma unroll
-    for (int i = 0; i < C::kTokens / 2; i += 4) {
+    for (int i = 0; i < C::kSideTokens / 2; i += 4) {
       const float2 scale = load_shared_float2(token_scales + i * 8);
       sums[i] = fmaf(partial[i], upper * scale.x, sums[i]);
       sums[i + 1] = fmaf(partial[i + 1], upper * scale.y, sums[i + 1]);
@@ -367,7 +383,8 @@ class Multiplication {
   }
 
   SharedStorage<C>& shared_;
-  const int side_;
+  const int rows_side_;    // which of the divided rows or tokens; 0 where they are not divided
+  const int tokens_side_;
   const bool by_block_;
   const int pairs_;
   Stage<C::kStages> started_;
@@ -396,7 +413,7 @@ __device__ __forceinline__ void scale_channels(float (&sums)[kCount], float uppe
 template <class C>
 __device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& shared,
                                            const Tile& tile, int side, int first_column,
-                                           const float (&sums)[C::kTokens / 2]) {
+                                           const float (&sums)[C::kSideTokens / 2]) {
   constexpr int kBytes = 2 * kSubtileRows;  // of a token
   constexpr int kChunks = kBytes / 16;
   const int thread = threadIdx.x % kWarpgroup;
@@ -405,7 +422,7 @@ __device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& 
   uint8_t* stored = shared.stored.matrix[side];
   const uint32_t base = shared_address(stored);
 #pragma unroll
-  for (int first = 0; first < C::kTokens; first += C::kStored) {
+  for (int first = 0; first < C::kSideTokens; first += C::kStored) {
     if (first >= tile.rows) {
       break;
     }
@@ -436,12 +453,12 @@ __device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& 
 template <class C>
 __device__ __forceinline__ void write_float32(const GemmArgs& p, const Tile& tile,
                                               int first_column,
-                                              const float (&sums)[C::kTokens / 2]) {
+                                              const float (&sums)[C::kSideTokens / 2]) {
   const int lane = threadIdx.x % 32;
   const int column = first_column + threadIdx.x % kWarpgroup / 32 * 16 + lane / 4;
   float* out = static_cast<float*>(p.out) + tile.first_row * p.out_stride + column;
 #pragma unroll
-  for (int i = 0; i < C::kTokens / 2; ++i) {
+  for (int i = 0; i < C::kSideTokens / 2; ++i) {
     const int token = i / 4 * 8 + lane % 4 * 2 + i % 2;
     const int below = i % 4 / 2 * 8;
     if (token < tile.rows && column + below < p.weight_rows) {
@@ -453,11 +470,16 @@ __device__ __forceinline__ void write_float32(const GemmArgs& p, const Tile& til
 
 template <class C>
 __device__ __forceinline__ void write_matrix(const GemmArgs& p, SharedStorage<C>& shared,
-                                             const Tile& tile, int side, Sums<C>& sums) {
+                                             Tile tile, int side, Sums<C>& sums) {
+  if (C::kTokensDivided) {
+    tile.first_row += side * C::kSideTokens;
+    tile.rows -= side * C::kSideTokens;  // none are left where this is not positive
+  }
 #pragma unroll
   for (int s = 0; s < C::kSubtiles; ++s) {
     const int first_column =
-        tile.weight_tile * C::kWeightRows + (side * C::kSubtiles + s) * kSubtileRows;
+        tile.weight_tile * C::kWeightRows +
+        ((C::kTokensDivided ? 0 : side) * C::kSubtiles + s) * kSubtileRows;
     if (p.scaling == SPARK_MLA_FLOAT8_CHANNEL) {
       const float* scales = p.weight_scales + int64_t{tile.group} * p.weight_rows;
       const int row = first_column + threadIdx.x % kWarpgroup / 32 * 16 + threadIdx.x % 32 / 4;
@@ -597,8 +619,8 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     fence_mbarrier_init();
   }
   if (kResult == Result::kActivated) {
-    wait_for_previous_kernel();
-    // The next kernel relies on this order: when it starts, the sort is over.
+    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
+    // sort when the next kernel starts.
     launch_dependents();
     for (int i = threadIdx.x; i < 2 * C::kTokens; i += kThreads) {
       shared.largest[i / C::kTokens][i % C::kTokens] = 0.f;
@@ -619,7 +641,7 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     release_registers<40>();
     if (threadIdx.x == 0) {
       load<C, kResult>(p, shared);
-    } else if (kResult == Result::kMatrix) {
+    } else {
       wait_for_previous_kernel();
     }
     __syncwarp();
@@ -679,6 +701,7 @@ cudaError_t launch(Launch& wanted, int multiprocessors) {
     return error;
   }
   p.scale_blocks = float8_blocks(wanted.columns);
+  p.weight_scales_stride = float8_scales_stride(wanted.columns);
   p.column_blocks = C::kSubtiles == 1 ? (p.scale_blocks + 1) / 2 * 2 : p.scale_blocks;
   p.token_scales = wanted.tokens.scales;
   p.token_scales_stride = wanted.tokens.scales_stride;
@@ -715,6 +738,19 @@ Launch launch_of(const Float8Experts& experts, const Float8Tokens& tokens,
   return launch;
 }
 
+// About how long a dense GEMM takes. What a stage takes was fitted to times on an H100: most of it is
+// the starting of copies, one of weights and those of tokens.
+template <class C>
+int64_t estimate(const spark_mla_float8_gemm_args& args, int multiprocessors) {
+  const auto parts = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
+  const int64_t tiles =
+      parts(args.m, C::kTokens * C::kCluster) * parts(args.n, C::kWeightRows);
+  const int64_t tokens = std::min<int64_t>(C::kTokens, parts(args.m, C::kCluster));
+  const int64_t copies = 1 + parts(tokens, C::kBoxTokens);
+  const int64_t stage = 128 * (2 + copies) + C::kWeightRows + 3 * C::kTokens;
+  return parts(tiles, multiprocessors / C::kCluster) * stage;
+}
+
 }  // namespace
 
 cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multiprocessors) {
@@ -734,23 +770,23 @@ cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multi
   wanted.weights_stride = args.b_stride;
   wanted.columns = args.k;
   wanted.stream = static_cast<cudaStream_t>(args.stream);
-  // The largest tiles that still give most multiprocessors one; few tokens are read with many weights.
-  const auto enough = [&args, multiprocessors](int tokens, int rows, int cluster) {
-    const int64_t tiles = static_cast<int64_t>((args.m + tokens - 1) / tokens) *
-                          ((args.n + rows - 1) / rows) * cluster;
-    return tiles * 4 >= multiprocessors * 3;
+  cudaError_t (*chosen)(Launch&, int) = nullptr;
+  int64_t least = INT64_MAX;
+  const auto offer = [&](int64_t estimated, auto* launch_tile) {
+    if (estimated < least) {
+      least = estimated;
+      chosen = launch_tile;
+    }
   };
-  if (args.m <= 16 && enough(16, 256, 1)) {
-    return launch<Tile16x256, Result::kMatrix>(wanted, multiprocessors);
-  }
-  if (args.m <= 64 && enough(64, 256, 1)) {
-    return launch<Tile64x256, Result::kMatrix>(wanted, multiprocessors);
-  }
-  if (enough(256, 128, 2)) {
-    return launch<Tile256x128, Result::kMatrix>(wanted, multiprocessors);
-  }
-  return enough(64, 128, 1) ? launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors)
-                            : launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+  const int n = multiprocessors;
+  offer(estimate<Tile32x64>(args, n), launch<Tile32x64, Result::kMatrix>);
+  offer(estimate<Tile64x64>(args, n), launch<Tile64x64, Result::kMatrix>);
+  offer(estimate<Tile16x128>(args, n), launch<Tile16x128, Result::kMatrix>);
+  offer(estimate<Tile16x256>(args, n), launch<Tile16x256, Result::kMatrix>);
+  offer(estimate<Tile64x128>(args, n), launch<Tile64x128, Result::kMatrix>);
+  offer(estimate<Tile64x256>(args, n), launch<Tile64x256, Result::kMatrix>);
+  offer(estimate<Tile256x128>(args, n), launch<Tile256x128, Result::kMatrix>);
+  return chosen(wanted, multiprocessors);
 }
 
 int float8_tile_tokens(int64_t mean_tokens) {

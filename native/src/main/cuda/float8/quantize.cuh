@@ -55,4 +55,43 @@ __device__ __forceinline__ uint2 quantize8(const EightFloats& values, float inve
                     pack_e4m3(v[4] * s, v[5] * s) | pack_e4m3(v[6] * s, v[7] * s) << 16);
 }
 
+// Where a kernel writes rows that GEMMs read: as bf16, as e4m3 with scales, or as both.
+struct GemmRows {
+  void* out;  // null: not as bf16
+  int64_t out_stride;
+  void* float8;  // null: not as e4m3
+  int64_t float8_stride;
+  float* scales;
+  int64_t scales_stride;
+};
+
+template <typename Args>
+__device__ __forceinline__ GemmRows gemm_rows(const Args& p) {
+  return {p.out,           p.out_stride, p.float8_out, p.float8_stride, p.float8_scales,
+          p.float8_scales_stride};
+}
+
+// Writes eight columns of a row. All lanes of a warp call; 16 of them hold 128 columns from a multiple
+// of 128 on. Those that are not inside hold zeros, of columns past the end.
+__device__ __forceinline__ void store8(const GemmRows& to, int64_t row, int column, bool inside,
+                                       const EightFloats& values) {
+  const uint4 rounded = pack8(values);
+  if (inside && to.out != nullptr) {
+    *reinterpret_cast<uint4*>(static_cast<__nv_bfloat16*>(to.out) + row * to.out_stride + column) =
+        rounded;
+  }
+  if (to.float8 == nullptr) {
+    return;
+  }
+  const EightFloats wide = unpack8(rounded);
+  const float largest = largest_of_group(largest_of(wide));
+  if (inside) {
+    *reinterpret_cast<uint2*>(static_cast<uint8_t*>(to.float8) + row * to.float8_stride + column) =
+        quantize8(wide, float8_inverse_scale(largest));
+    if (column % kScaleColumns == 0) {
+      to.scales[column / kScaleColumns * to.scales_stride + row] = float8_scale(largest);
+    }
+  }
+}
+
 }  // namespace spark_mla

@@ -1,7 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
 // Operations on each element by itself:
-//   gate_kernel         silu(gate) * up, bf16 [rows, 2 * width] to bf16 [rows, width]
+//   gate_kernel         silu(gate) * up, bf16 [rows, 2 * width] to bf16 or e4m3 [rows, width] or both
 //   add_bias_kernel     float32 [columns] added to every row of bf16 or float32 [rows, columns]
 //   gather_rows_kernel  rows of float32 [in_rows, columns] by their numbers
 //   convert_kernel      a vector to another type
@@ -11,8 +11,10 @@
 
 #include <cuda_fp16.h>
 
-#include "ops.h"
+#include "../float8/float8.h"
+#include "../float8/quantize.cuh"
 #include "../rows.cuh"
+#include "ops.h"
 
 namespace spark_mla {
 namespace {
@@ -35,22 +37,33 @@ __device__ __forceinline__ int64_t all_threads() {
   return static_cast<int64_t>(gridDim.x) * kThreads;
 }
 
+// Threads of a row of gate_kernel: 16 for each 128 columns, which share a scale.
+__host__ __device__ constexpr int gate_row_threads(int width) {
+  return float8_blocks(width) * (kScaleColumns / 8);
+}
+
 __global__ void __launch_bounds__(kThreads) gate_kernel(const spark_mla_gate_args p) {
   begin_dependent();
-  const int columns = p.width / 8;
-  const int64_t count = static_cast<int64_t>(p.rows) * columns;
-  for (int64_t i = first_index(); i < count; i += all_threads()) {
-    const int64_t row = i / columns;
-    const int at = static_cast<int>(i % columns) * 8;
-    const __nv_bfloat16* from =
-        static_cast<const __nv_bfloat16*>(p.gate_up) + row * p.gate_up_stride + at;
-    EightFloats gate = load8(from);
-    const EightFloats up = load8(from + p.width);
+  const GemmRows to = gemm_rows(p);
+  const int threads = gate_row_threads(p.width);
+  const int64_t count = static_cast<int64_t>(p.rows) * threads;
+  // Whole warps stay in the loop until all their lanes are past the end.
+  for (int64_t i = first_index(); i - threadIdx.x % 32 < count; i += all_threads()) {
+    const int64_t row = i / threads;
+    const int at = static_cast<int>(i % threads) * 8;
+    const bool inside = i < count && at < p.width;
+    EightFloats gate = {};
+    if (inside) {
+      const __nv_bfloat16* from =
+          static_cast<const __nv_bfloat16*>(p.gate_up) + row * p.gate_up_stride + at;
+      gate = load8(from);
+      const EightFloats up = load8(from + p.width);
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      gate.value[j] = gate.value[j] / (1.f + __expf(-gate.value[j])) * up.value[j];
+      for (int j = 0; j < 8; ++j) {
+        gate.value[j] = gate.value[j] / (1.f + __expf(-gate.value[j])) * up.value[j];
+      }
     }
-    store8(static_cast<__nv_bfloat16*>(p.out) + row * p.out_stride + at, gate);
+    store8(to, row, at, inside, gate);
   }
 }
 
@@ -113,7 +126,7 @@ cudaError_t launch_convert_from(const spark_mla_convert_args& args) {
 }  // namespace
 
 cudaError_t launch_gate(const spark_mla_gate_args& args) {
-  return launch_dependent(gate_kernel, shape_for(args.rows, args.width / 8),
+  return launch_dependent(gate_kernel, shape_for(args.rows, gate_row_threads(args.width)),
                           static_cast<cudaStream_t>(args.stream), args);
 }
 

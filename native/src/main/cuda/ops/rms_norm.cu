@@ -1,14 +1,15 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// RMS norm: out = in / sqrt(mean(in^2) + epsilon) * gain, bf16 or float32 [rows, columns] to bf16
-// [rows, columns], summed in float32.
+// RMS norm: out = in / sqrt(mean(in^2) + epsilon) * gain, bf16 or float32 [rows, columns] to bf16 or e4m3
+// [rows, columns] or both, summed in float32.
 //
 // Launch: a thread block of 256 for each row, which keeps it in registers between the sum and the
 // scaling.
 
+#include "../float8/quantize.cuh"
+#include "../rows.cuh"
 #include "../warp.cuh"
 #include "ops.h"
-#include "../rows.cuh"
 
 namespace spark_mla {
 namespace {
@@ -46,18 +47,23 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
     total += sums[w];
   }
   const float factor = 1.f / sqrtf(total / p.columns + p.epsilon);
-  __nv_bfloat16* to = static_cast<__nv_bfloat16*>(p.out) + blockIdx.x * p.out_stride;
+  const GemmRows to = gemm_rows(p);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
+    if (c * kThreads * 8 >= p.columns) {
+      break;
+    }
     const int at = (c * kThreads + threadIdx.x) * 8;
-    if (at < p.columns) {
+    const bool inside = at < p.columns;
+    EightFloats normed = {};
+    if (inside) {
       const EightFloats gain = load8(p.gain + at);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        chunks[c].value[i] *= factor * gain.value[i];
+        normed.value[i] = chunks[c].value[i] * (factor * gain.value[i]);
       }
-      store8(to + at, chunks[c]);
     }
+    store8(to, blockIdx.x, at, inside, normed);
   }
 }
 

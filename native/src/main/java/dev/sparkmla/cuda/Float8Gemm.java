@@ -3,6 +3,8 @@ package dev.sparkmla.cuda;
 import static dev.sparkmla.cuda.TensorChecks.requireCount;
 import static dev.sparkmla.cuda.TensorChecks.requireRows;
 
+import java.util.Optional;
+
 /**
  * Dense GEMMs with FP8 weights: c = a · bᵀ, a quantized by {@link Float8Operations#quantize}. The
  * tensor cores multiply e4m3 values; every 128 columns of k their sums are multiplied by the scales
@@ -12,16 +14,41 @@ import static dev.sparkmla.cuda.TensorChecks.requireRows;
  * <p>A row's result is the same, bit for bit, whatever the other rows are and however many. A call
  * only enqueues work on its stream, needs no workspace and may be captured into a graph.
  *
- * <p>Immutable and thread-safe.
+ * <p>From {@value #LIBRARY_ROWS} rows on, where m is a multiple of 4 and weights have block scales,
+ * cuBLASLt computes it, which is faster there and rounds alike: {@code Float8GpuTest} compares bit
+ * by bit.
+ *
+ * <p>Thread-safe; the library's GEMM is closed after the last call.
  */
 public final class Float8Gemm extends DeviceKernels {
-  Float8Gemm(CudaContext context) {
+  /** The fewest rows of a GEMM that is left to cuBLASLt: below, the own kernel is faster. */
+  public static final int LIBRARY_ROWS = 256;
+
+  private final Optional<Gemm> library;
+  private final int libraryRows;
+
+  Float8Gemm(CudaContext context, Optional<Gemm> library, int libraryRows) {
     super(context);
+    this.library = library;
+    this.libraryRows = libraryRows;
   }
 
-  /** The GEMM of a device that {@link CudaContext#requireKernels} accepts. */
-  public static Float8Gemm on(CudaContext context) {
-    return new Float8Gemm(context.requireKernels());
+  /**
+   * The GEMM of a device that {@link CudaContext#requireKernels} accepts.
+   *
+   * @param library cuBLASLt on that device, which stays the caller's
+   */
+  public static Float8Gemm on(CudaContext context, Gemm library) {
+    return on(context, library, LIBRARY_ROWS);
+  }
+
+  /**
+   * The same with another border than {@link #LIBRARY_ROWS}, for tests and benchmarks.
+   *
+   * @param libraryRows the fewest rows that cuBLASLt computes
+   */
+  public static Float8Gemm on(CudaContext context, Gemm library, int libraryRows) {
+    return new Float8Gemm(context.requireKernels(), Optional.of(library), libraryRows);
   }
 
   /**
@@ -65,6 +92,11 @@ public final class Float8Gemm extends DeviceKernels {
     a.require(context, "a", m, k);
     b.requireMatrix(context, "b", n, k);
     requireRows(context, "c", c, c.type(), m, n);
+    if (m >= libraryRows
+        && library.isPresent()
+        && library.get().multiplyFloat8(a, b, c, add, stream)) {
+      return;
+    }
     long[] fields = new long[NativeFloat8.FIELD_COUNT];
     fields[NativeFloat8.M] = requireCount("m", m);
     fields[NativeFloat8.N] = requireCount("n", n);

@@ -35,6 +35,21 @@ public record Float8Rows(DeviceTensor values, DeviceTensor scales) {
             new long[] {roundedUp(m, SCALE_MULTIPLE), 1}));
   }
 
+  /** The first {@code count} of them. */
+  public Float8Rows first(long count) {
+    return new Float8Rows(
+        part(values, count, values.dimension(1)), part(scales, scales.dimension(0), count));
+  }
+
+  private static DeviceTensor part(DeviceTensor of, long rows, long columns) {
+    return DeviceTensor.strided(
+        of.buffer(),
+        of.address() - of.buffer().address(),
+        of.type(),
+        new long[] {rows, columns},
+        new long[] {of.stride(0), 1});
+  }
+
   /** Checks them for a kernel. */
   void require(CudaContext context, String name, long m, long k) {
     Float8Weights.requireColumns(name, k);

@@ -9,8 +9,9 @@ import static dev.sparkmla.cuda.TensorChecks.requireRows;
  * nothing.
  *
  * @param values float8_e4m3 [n, k] or [experts, n, k], k a multiple of 16, aligned to 16 bytes
- * @param scales float32, contiguous. {@link Float8Scaling#BLOCK}: [ceil(n / 128), ceil(k / 128)];
- *     {@link Float8Scaling#CHANNEL}: [n]. Of experts: one such array for each
+ * @param scales float32, contiguous. {@link Float8Scaling#BLOCK}: [ceil(n / 128), {@link
+ *     #scaleColumns}(k)], of which the first ceil(k / 128) count; {@link Float8Scaling#CHANNEL}:
+ *     [n]. Of experts: one such array for each
  * @param scaling which weights share a scale
  */
 public record Float8Weights(DeviceTensor values, DeviceTensor scales, Float8Scaling scaling) {
@@ -23,9 +24,19 @@ public record Float8Weights(DeviceTensor values, DeviceTensor scales, Float8Scal
   /** Columns of every matrix are a multiple of this. */
   public static final int COLUMN_MULTIPLE = 16;
 
+  private static final int SCALE_MULTIPLE = 4;
+
   /** How many blocks so many rows or columns have. */
   public static long blocks(long size) {
     return (size + BLOCK - 1) / BLOCK;
+  }
+
+  /**
+   * How many scales a row of blocks takes in memory, those that it has and up to 3 unused ones:
+   * cuBLASLt wants a multiple of 4.
+   */
+  public static long scaleColumns(long k) {
+    return (blocks(k) + SCALE_MULTIPLE - 1) / SCALE_MULTIPLE * SCALE_MULTIPLE;
   }
 
   /** Checks one matrix for a kernel; there may be gaps between its rows. */
@@ -34,7 +45,7 @@ public record Float8Weights(DeviceTensor values, DeviceTensor scales, Float8Scal
     requireRows(
         context, name, values, ElementType.FLOAT8_E4M3, COLUMN_MULTIPLE, 16, new long[] {n, k});
     switch (scaling) {
-      case BLOCK -> requireScales(context, name, blocks(n), blocks(k));
+      case BLOCK -> requireScales(context, name, blocks(n), scaleColumns(k));
       case CHANNEL -> requireScales(context, name, n);
     }
   }
@@ -45,7 +56,7 @@ public record Float8Weights(DeviceTensor values, DeviceTensor scales, Float8Scal
     requireArray(context, name, values, ElementType.FLOAT8_E4M3, experts, parts * n, k);
     requireAligned(name, values, COLUMN_MULTIPLE);
     switch (scaling) {
-      case BLOCK -> requireScales(context, name, experts, parts * blocks(n), blocks(k));
+      case BLOCK -> requireScales(context, name, experts, parts * blocks(n), scaleColumns(k));
       case CHANNEL -> requireScales(context, name, experts, parts * n);
     }
   }

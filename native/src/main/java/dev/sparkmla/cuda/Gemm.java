@@ -6,7 +6,9 @@ import static dev.sparkmla.cuda.TensorChecks.requireRows;
 
 import dev.sparkmla.cuda.CudaUnavailableException.Reason;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Dense GEMMs through cuBLASLt on one device: c = a · bᵀ, a and b bfloat16, sums in float32, c
@@ -25,8 +27,15 @@ public final class Gemm extends ContextResource {
   private static final int FEWEST_ROWS = 16;
   private static final int MOST_ROWS = 8192;
 
+  /** cuBLASLt wants scales at multiples of 16 bytes. */
+  private static final int FLOAT8_ROW_MULTIPLE = 4;
+
+  /** The first that knows scales of blocks. */
+  private static final long FLOAT8_VERSION = 120_900;
+
   private final long handle;
   private final Map<Shape, Long> plans = new HashMap<>();
+  private final Set<Shape> withoutAlgorithm = new HashSet<>();
 
   /** What the choice of an algorithm depends on; strides in elements. */
   private record Shape(
@@ -37,6 +46,7 @@ public final class Gemm extends ContextResource {
       boolean bTransposed,
       boolean floatResult,
       boolean add,
+      boolean float8,
       long aStride,
       long aBatch,
       long bStride,
@@ -115,6 +125,7 @@ public final class Gemm extends ContextResource {
             false,
             c.type() == ElementType.FLOAT32,
             add,
+            false,
             a.stride(0),
             0,
             b.stride(0),
@@ -155,6 +166,7 @@ public final class Gemm extends ContextResource {
             bTransposed,
             c.type() == ElementType.FLOAT32,
             false,
+            false,
             a.stride(0),
             a.stride(1),
             b.stride(1),
@@ -181,23 +193,97 @@ public final class Gemm extends ContextResource {
     return rows;
   }
 
+  /**
+   * Enqueues c = a · bᵀ or c += a · bᵀ for {@link Float8Gemm}, which has checked the tensors, where
+   * cuBLASLt has such a GEMM: with block-scaled weights and m a multiple of 4, from version 12.9
+   * on.
+   *
+   * @return false where it has none, and nothing was enqueued
+   */
+  synchronized boolean multiplyFloat8(
+      Float8Rows a, Float8Weights b, DeviceTensor c, boolean add, CudaStream stream) {
+    long m = a.values().dimension(0);
+    long n = b.values().dimension(0);
+    long k = a.values().dimension(1);
+    if (b.scaling() != Float8Scaling.BLOCK
+        || m % FLOAT8_ROW_MULTIPLE != 0
+        || a.scales().stride(0) != m
+        || NativeGemm.version() < FLOAT8_VERSION) {
+      return false;
+    }
+    Shape shape =
+        new Shape(
+            typicalRows(m),
+            n,
+            k,
+            1,
+            false,
+            c.type() == ElementType.FLOAT32,
+            add,
+            true,
+            a.values().stride(0),
+            0,
+            b.values().stride(0),
+            0,
+            c.stride(0),
+            0);
+    if (withoutAlgorithm.contains(shape)) {
+      return false;
+    }
+    requireOpen();
+    context().makeCurrent();
+    if (!plans.containsKey(shape)) {
+      long[] wanted = fields(shape);
+      wanted[NativeGemm.A_SCALES] = a.scales().address();
+      wanted[NativeGemm.B_SCALES] = b.scales().address();
+      long[] plan = new long[1];
+      if (NativeGemm.plan(wanted, plan) != 0) {
+        withoutAlgorithm.add(shape);
+        return false;
+      }
+      plans.put(shape, plan[0]);
+    }
+    long[] fields = call(shape, a.values(), b.values(), c, stream);
+    fields[NativeGemm.A_SCALES] = a.scales().address();
+    fields[NativeGemm.B_SCALES] = b.scales().address();
+    check(NativeGemm.run(fields), "cublasLtMatmul", context().device());
+    return true;
+  }
+
   private synchronized void enqueue(
       Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
     requireOpen();
-    requireContext("stream", stream.context(), context());
     context().makeCurrent();
+    plans.computeIfAbsent(shape, this::plan);
+    check(NativeGemm.run(call(shape, a, b, c, stream)), "cublasLtMatmul", context().device());
+  }
+
+  /** A call's arguments; the shape has a plan. */
+  private long[] call(
+      Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    requireContext("stream", stream.context(), context());
     long[] fields = new long[NativeGemm.FIELD_COUNT];
     fields[NativeGemm.HANDLE] = handle;
-    fields[NativeGemm.PLAN] = plans.computeIfAbsent(shape, this::plan);
+    fields[NativeGemm.PLAN] = plans.get(shape);
     fields[NativeGemm.M] = a.dimension(0);
     fields[NativeGemm.A] = a.address();
     fields[NativeGemm.B] = b.address();
     fields[NativeGemm.C] = c.address();
     fields[NativeGemm.STREAM] = stream.address();
-    check(NativeGemm.run(fields), "cublasLtMatmul", context().device());
+    return fields;
   }
 
   private long plan(Shape shape) {
+    long[] plan = new long[1];
+    check(
+        NativeGemm.plan(fields(shape), plan),
+        "cublasLtMatmulAlgoGetHeuristic for " + shape,
+        context().device());
+    return plan[0];
+  }
+
+  /** What a plan depends on. */
+  private long[] fields(Shape shape) {
     long[] fields = new long[NativeGemm.FIELD_COUNT];
     fields[NativeGemm.HANDLE] = handle;
     fields[NativeGemm.M] = shape.typicalRows;
@@ -207,18 +293,14 @@ public final class Gemm extends ContextResource {
     fields[NativeGemm.B_TRANSPOSED] = shape.bTransposed ? 1 : 0;
     fields[NativeGemm.FLOAT_RESULT] = shape.floatResult ? 1 : 0;
     fields[NativeGemm.ADD] = shape.add ? 1 : 0;
+    fields[NativeGemm.FLOAT8] = shape.float8 ? 1 : 0;
     fields[NativeGemm.A_STRIDE] = shape.aStride;
     fields[NativeGemm.A_BATCH] = shape.aBatch;
     fields[NativeGemm.B_STRIDE] = shape.bStride;
     fields[NativeGemm.B_BATCH] = shape.bBatch;
     fields[NativeGemm.C_STRIDE] = shape.cStride;
     fields[NativeGemm.C_BATCH] = shape.cBatch;
-    long[] plan = new long[1];
-    check(
-        NativeGemm.plan(fields, plan),
-        "cublasLtMatmulAlgoGetHeuristic for " + shape,
-        context().device());
-    return plan[0];
+    return fields;
   }
 
   @Override

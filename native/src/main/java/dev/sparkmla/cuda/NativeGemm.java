@@ -16,16 +16,19 @@ final class NativeGemm {
   static final int B_TRANSPOSED = 7;
   static final int FLOAT_RESULT = 8;
   static final int ADD = 9;
-  static final int A = 10;
-  static final int A_STRIDE = 11;
-  static final int A_BATCH = 12;
-  static final int B = 13;
-  static final int B_STRIDE = 14;
-  static final int B_BATCH = 15;
-  static final int C = 16;
-  static final int C_STRIDE = 17;
-  static final int C_BATCH = 18;
-  static final int FIELD_COUNT = 19;
+  static final int FLOAT8 = 10;
+  static final int A = 11;
+  static final int A_SCALES = 12;
+  static final int A_STRIDE = 13;
+  static final int A_BATCH = 14;
+  static final int B = 15;
+  static final int B_SCALES = 16;
+  static final int B_STRIDE = 17;
+  static final int B_BATCH = 18;
+  static final int C = 19;
+  static final int C_STRIDE = 20;
+  static final int C_BATCH = 21;
+  static final int FIELD_COUNT = 22;
 
   private NativeGemm() {}
 

@@ -45,7 +45,11 @@ final class NativeOperations {
   static final int BLOCKS = 34;
   static final int SAMPLING = 35;
   static final int SCALE = 36;
-  static final int FIELD_COUNT = 37;
+  static final int FLOAT8_OUT = 37;
+  static final int FLOAT8_STRIDE = 38;
+  static final int FLOAT8_SCALES = 39;
+  static final int FLOAT8_SCALES_STRIDE = 40;
+  static final int FIELD_COUNT = 41;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;

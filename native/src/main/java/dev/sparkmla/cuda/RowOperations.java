@@ -72,23 +72,22 @@ public final class RowOperations extends DeviceKernels {
    * @param in bfloat16 or float32 [rows, columns], columns a multiple of 8 and at most {@value
    *     #MOST_NORM_COLUMNS}
    * @param gain float32 [columns]
-   * @param out gets bfloat16 [rows, columns]; may be {@code in}
+   * @param out gets [rows, columns]; its bfloat16 rows may be {@code in}
    * @throws CudaArgumentException where this does not hold
    * @throws CudaException where the launch fails
    */
   public void normalize(
-      DeviceTensor in, DeviceTensor gain, float epsilon, DeviceTensor out, CudaStream stream) {
+      DeviceTensor in, DeviceTensor gain, float epsilon, GemmRows out, CudaStream stream) {
     long rows = in.dimension(0);
     long columns = requireCount("columns of a norm", in.dimension(1), MOST_NORM_COLUMNS);
     long[] fields = fields(rows, columns);
     requireRows(context, "in", in, in.type(), rows, columns);
     requireRows(context, "gain", gain, ElementType.FLOAT32, columns);
-    requireRows(context, "out", out, ElementType.BFLOAT16, rows, columns);
+    putOutput(fields, out, rows, columns);
     fields[NativeOperations.EPSILON] = Float.floatToRawIntBits(epsilon);
     fields[NativeOperations.IN_TYPE] = code(in.type());
     putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, in);
     fields[NativeOperations.GAIN] = gain.address();
-    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
     enqueue("spark_mla_rms_norm", NativeOperations::rmsNorm, fields, stream);
   }
 
@@ -96,18 +95,17 @@ public final class RowOperations extends DeviceKernels {
    * Enqueues {@code out = silu(gate) * up}.
    *
    * @param gateUp bfloat16 [rows, 2 × width]: a row's gate, then its up
-   * @param out gets bfloat16 [rows, width], width a multiple of 8
+   * @param out gets [rows, width], width a multiple of 8
    * @throws CudaArgumentException where this does not hold
    * @throws CudaException where the launch fails
    */
-  public void gate(DeviceTensor gateUp, DeviceTensor out, CudaStream stream) {
-    long rows = out.dimension(0);
-    long width = out.dimension(1);
+  public void gate(DeviceTensor gateUp, GemmRows out, CudaStream stream) {
+    long rows = gateUp.dimension(0);
+    long width = gateUp.dimension(1) / 2;
     long[] fields = fields(rows, width);
     requireRows(context, "gateUp", gateUp, ElementType.BFLOAT16, rows, 2 * width);
-    requireRows(context, "out", out, ElementType.BFLOAT16, rows, width);
+    putOutput(fields, out, rows, width);
     putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, gateUp);
-    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
     enqueue("spark_mla_gate", NativeOperations::gate, fields, stream);
   }
 
@@ -194,6 +192,31 @@ public final class RowOperations extends DeviceKernels {
   private static void putRows(long[] fields, int address, int stride, DeviceTensor tensor) {
     fields[address] = tensor.address();
     fields[stride] = tensor.stride(0);
+  }
+
+  /** Checks rows that GEMMs read and puts them in their places. */
+  private void putOutput(long[] fields, GemmRows out, long rows, long columns) {
+    out.bfloat16()
+        .ifPresent(
+            tensor -> {
+              requireRows(context, "out", tensor, ElementType.BFLOAT16, rows, columns);
+              putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, tensor);
+            });
+    out.float8()
+        .ifPresent(
+            quantized -> {
+              quantized.require(context, "out", rows, columns);
+              putRows(
+                  fields,
+                  NativeOperations.FLOAT8_OUT,
+                  NativeOperations.FLOAT8_STRIDE,
+                  quantized.values());
+              putRows(
+                  fields,
+                  NativeOperations.FLOAT8_SCALES,
+                  NativeOperations.FLOAT8_SCALES_STRIDE,
+                  quantized.scales());
+            });
   }
 
   private void requireMatrix(String name, DeviceTensor tensor, ElementType type, long... shape) {

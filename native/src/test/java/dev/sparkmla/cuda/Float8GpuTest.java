@@ -9,21 +9,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** FP8 GEMMs, experts and conversions against double precision on the same quantized values. */
 class Float8GpuTest extends GpuFixture {
   private Float8Operations operations;
+  private Gemm library;
   private Float8Gemm gemm;
   private final List<DeviceBuffer> buffers = new ArrayList<>();
 
-  @BeforeAll
+  @BeforeEach
   void open() {
     operations = Float8Operations.on(context);
-    gemm = Float8Gemm.on(context);
+    library = Gemm.open(context);
+    gemm = Float8Gemm.on(context, library);
   }
 
   @AfterEach
@@ -31,6 +34,7 @@ class Float8GpuTest extends GpuFixture {
     stream.synchronize();
     buffers.forEach(DeviceBuffer::close);
     buffers.clear();
+    library.close();
   }
 
   private DeviceBuffer allocate(long bytes) {
@@ -54,11 +58,11 @@ class Float8GpuTest extends GpuFixture {
     /** Matrices of parts times n rows, each part with blocks of its own, one after the other. */
     Weights(int matrices, int parts, int n, int k, Float8Scaling scaling, Random random) {
       int all = matrices * parts * n;
-      int columnBlocks = (int) Float8Weights.blocks(k);
+      int scaleColumns = (int) Float8Weights.scaleColumns(k);
       int rowBlocks = (int) Float8Weights.blocks(n);
       int scaleCount =
           switch (scaling) {
-            case BLOCK -> matrices * parts * rowBlocks * columnBlocks;
+            case BLOCK -> matrices * parts * rowBlocks * scaleColumns;
             case CHANNEL -> all;
           };
       ByteBuffer values = ByteBuffer.allocateDirect(all * k);
@@ -77,7 +81,7 @@ class Float8GpuTest extends GpuFixture {
           values.put(row * k + column, bits);
           int scale =
               switch (scaling) {
-                case BLOCK -> (part * rowBlocks + row % n / 128) * columnBlocks + column / 128;
+                case BLOCK -> (part * rowBlocks + row % n / 128) * scaleColumns + column / 128;
                 case CHANNEL -> row;
               };
           rows[row][column] = (double) Float8Values.decode(bits) * scales.getFloat(4 * scale);
@@ -98,8 +102,8 @@ class Float8GpuTest extends GpuFixture {
           switch (scaling) {
             case BLOCK ->
                 one
-                    ? scaleBuffer.tensor(ElementType.FLOAT32, rowBlocks, columnBlocks)
-                    : scaleBuffer.tensor(ElementType.FLOAT32, matrices, blockRows, columnBlocks);
+                    ? scaleBuffer.tensor(ElementType.FLOAT32, rowBlocks, scaleColumns)
+                    : scaleBuffer.tensor(ElementType.FLOAT32, matrices, blockRows, scaleColumns);
             case CHANNEL ->
                 one
                     ? scaleBuffer.tensor(ElementType.FLOAT32, n)
@@ -181,6 +185,42 @@ class Float8GpuTest extends GpuFixture {
     }
   }
 
+  /** Rows in 8 bits that an operation has written are those that it writes as bf16, quantized. */
+  private void assertQuantizes(int m, int k, Consumer<GemmRows> operation) {
+    DeviceTensor bfloat16 = allocate(2L * m * k).tensor(ElementType.BFLOAT16, m, k);
+    operation.accept(GemmRows.of(bfloat16));
+    Float8Rows expected = quantized(bfloat16);
+    DeviceTensor beside = allocate(2L * m * k).tensor(ElementType.BFLOAT16, m, k);
+    for (Optional<DeviceTensor> also :
+        List.of(Optional.of(beside), Optional.<DeviceTensor>empty())) {
+      Float8Rows found = Float8Rows.in(allocate(Float8Rows.bytes(m, k)), 0, m, k);
+      found.values().buffer().fill(0, found.values().buffer().bytes(), (byte) 0xFF, stream);
+      operation.accept(new GemmRows(also, Optional.of(found)));
+      assertThat(read(found)).isDeepEqualTo(read(expected));
+    }
+    assertSameBits(beside, bfloat16);
+  }
+
+  @ParameterizedTest(name = "[{0}, {1}]")
+  @CsvSource({"1, 16", "5, 144", "33, 2048", "7, 1408", "3, 7168"})
+  void normQuantizesWhatItWrites(int m, int k) {
+    Random random = new Random(m);
+    DeviceTensor in = activations(m, k, random);
+    DeviceBuffer gain = allocate(4L * k);
+    gain.fill(0, gain.bytes(), (byte) 0x3E, stream);
+    RowOperations rows = RowOperations.on(context);
+    assertQuantizes(
+        m, k, out -> rows.normalize(in, gain.tensor(ElementType.FLOAT32, k), 1e-6f, out, stream));
+  }
+
+  @ParameterizedTest(name = "[{0}, {1}]")
+  @CsvSource({"1, 16", "5, 144", "33, 2816", "300, 10944"})
+  void gateQuantizesWhatItWrites(int m, int k) {
+    DeviceTensor gateUp = activations(m, 2 * k, new Random(m));
+    RowOperations rows = RowOperations.on(context);
+    assertQuantizes(m, k, out -> rows.gate(gateUp, out, stream));
+  }
+
   @ParameterizedTest(name = "[{0}, {1}] by {2}")
   @CsvSource({"8, 16, BLOCK", "200, 272, BLOCK", "136, 128, CHANNEL"})
   void dequantizes(int n, int k, Float8Scaling scaling) {
@@ -245,7 +285,8 @@ class Float8GpuTest extends GpuFixture {
     Float8Weights weights =
         new Float8Weights(
             values.tensor(ElementType.FLOAT8_E4M3, n, k),
-            scales.tensor(ElementType.FLOAT32, Float8Weights.blocks(n), Float8Weights.blocks(k)),
+            scales.tensor(
+                ElementType.FLOAT32, Float8Weights.blocks(n), Float8Weights.scaleColumns(k)),
             Float8Scaling.BLOCK);
     DeviceBuffer c = allocate(4L * most * n);
     ByteBuffer alone = null;
@@ -259,6 +300,76 @@ class Float8GpuTest extends GpuFixture {
       }
       assertThat(first).as("the first of %d rows", m).isEqualTo(alone);
     }
+  }
+
+  /** Which of the two computes a row depends on the other rows: no bit may. */
+  @ParameterizedTest(name = "[{2}, {1}] x [{0}, {1}]^T")
+  @CsvSource({
+    "3648, 2048, 1024",
+    "3648, 2048, 8192",
+    "2048, 2048, 1028",
+    "5632, 2048, 4096",
+    "21888, 2048, 3000",
+    "2048, 5120, 4096",
+    "576, 2048, 2048",
+    "2112, 7168, 2052",
+    "24576, 1536, 1024",
+    "7168, 16384, 1024",
+    "4096, 512, 16384",
+    "2048, 10944, 1024",
+    "2048, 1408, 260",
+    "5120, 768, 4096",
+    "576, 144, 256",
+    "136, 2064, 1024"
+  })
+  void theLibraryRoundsAsTheKernelDoes(int n, int k, int m) {
+    Random random = new Random(n + k);
+    Float8Rows rows = quantized(activations(m, k, random));
+    Float8Weights weights = randomWeights(n, k, random);
+    Float8Gemm own = Float8Gemm.on(context, library, Integer.MAX_VALUE);
+    for (ElementType type : List.of(ElementType.FLOAT32, ElementType.BFLOAT16)) {
+      DeviceTensor expected = allocate((long) m * n * type.bytes()).tensor(type, m, n);
+      DeviceTensor found = allocate((long) m * n * type.bytes()).tensor(type, m, n);
+      own.multiply(rows, weights, expected, stream);
+      assertThat(library.multiplyFloat8(rows, weights, found, false, stream)).isTrue();
+      assertSameBits(found, expected);
+      if (type == ElementType.FLOAT32) {
+        own.multiplyAdd(rows, weights, expected, stream);
+        assertThat(library.multiplyFloat8(rows, weights, found, true, stream)).isTrue();
+        assertSameBits(found, expected);
+      }
+    }
+  }
+
+  private void assertSameBits(DeviceTensor found, DeviceTensor expected) {
+    long bytes = found.dimension(0) * found.dimension(1) * found.type().bytes();
+    ByteBuffer first = ByteBuffer.allocateDirect((int) bytes);
+    ByteBuffer second = ByteBuffer.allocateDirect((int) bytes);
+    found.buffer().copyToHost(0, first, stream);
+    expected.buffer().copyToHost(0, second, stream);
+    assertThat(first.mismatch(second)).as("the first byte that differs of %s", found).isEqualTo(-1);
+  }
+
+  /** Numbers of all sizes, and scales that differ by up to three times. */
+  private Float8Weights randomWeights(int n, int k, Random random) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(n * k);
+    while (bytes.hasRemaining()) {
+      int bits = random.nextInt(256);
+      bytes.put((byte) ((bits & 0x7f) == 0x7f ? 0 : bits));
+    }
+    int count = (int) (Float8Weights.blocks(n) * Float8Weights.scaleColumns(k));
+    ByteBuffer factors = ByteBuffer.allocateDirect(4 * count).order(ByteOrder.nativeOrder());
+    for (int i = 0; i < count; i++) {
+      factors.putFloat(4 * i, 1e-3f * (0.5f + random.nextFloat()));
+    }
+    DeviceBuffer values = allocate(bytes.capacity());
+    values.copyFromHost(0, bytes.flip(), stream);
+    DeviceBuffer scales = allocate(factors.capacity());
+    scales.copyFromHost(0, factors, stream);
+    return new Float8Weights(
+        values.tensor(ElementType.FLOAT8_E4M3, n, k),
+        scales.tensor(ElementType.FLOAT32, Float8Weights.blocks(n), Float8Weights.scaleColumns(k)),
+        Float8Scaling.BLOCK);
   }
 
   @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3} by {5}")

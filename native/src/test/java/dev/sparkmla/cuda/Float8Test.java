@@ -13,7 +13,8 @@ class Float8Test {
   private final CudaContext context = FakeDevice.context();
   private final DeviceBuffer memory = FakeDevice.buffer(context);
   private final Float8Operations operations = new Float8Operations(context);
-  private final Float8Gemm gemm = new Float8Gemm(context);
+  private final Float8Gemm gemm =
+      new Float8Gemm(context, Optional.empty(), Float8Gemm.LIBRARY_ROWS);
 
   private static void assertRefused(Runnable call, String message) {
     assertThatThrownBy(call::run)
@@ -65,8 +66,8 @@ class Float8Test {
     Float8Rows a = Float8Rows.in(memory, 0, 3, 256);
     DeviceTensor c = tensor(ElementType.FLOAT32, 3, 136);
     assertRefused(
-        () -> gemm.multiply(a, byBlock(136, 256, 1, 2), c, null),
-        "scales of b must have the shape [2, 2]");
+        () -> gemm.multiply(a, byBlock(136, 256, 1, 4), c, null),
+        "scales of b must have the shape [2, 4]");
     assertRefused(
         () ->
             gemm.multiply(
@@ -79,7 +80,7 @@ class Float8Test {
                 null),
         "scales of b must have the shape [136]");
     assertRefused(
-        () -> gemm.multiply(a, byBlock(136, 240, 2, 2), c, null),
+        () -> gemm.multiply(a, byBlock(136, 240, 2, 4), c, null),
         "b must have the shape [136, 256]");
   }
 
@@ -87,14 +88,14 @@ class Float8Test {
   void multiplyRefusesResultsThatItCannotWrite() {
     Float8Rows a = Float8Rows.in(memory, 0, 3, 256);
     assertRefused(
-        () -> gemm.multiply(a, byBlock(12, 256, 1, 2), tensor(ElementType.FLOAT32, 3, 12), null),
+        () -> gemm.multiply(a, byBlock(12, 256, 1, 4), tensor(ElementType.FLOAT32, 3, 12), null),
         "n must be a multiple of 8, is 12");
     assertRefused(
-        () -> gemm.multiply(a, byBlock(16, 256, 1, 2), tensor(ElementType.INT32, 3, 16), null),
+        () -> gemm.multiply(a, byBlock(16, 256, 1, 4), tensor(ElementType.INT32, 3, 16), null),
         "c must be bfloat16 or float32");
     assertRefused(
         () ->
-            gemm.multiplyAdd(a, byBlock(16, 256, 1, 2), tensor(ElementType.BFLOAT16, 3, 16), null),
+            gemm.multiplyAdd(a, byBlock(16, 256, 1, 4), tensor(ElementType.BFLOAT16, 3, 16), null),
         "c must be float32 to be added to");
   }
 
@@ -103,7 +104,7 @@ class Float8Test {
     assertRefused(
         () ->
             operations.dequantize(
-                byBlock(16, 256, 1, 2), tensor(ElementType.FLOAT32, 16, 256), null),
+                byBlock(16, 256, 1, 4), tensor(ElementType.FLOAT32, 16, 256), null),
         "out must be bfloat16");
   }
 
@@ -125,12 +126,18 @@ class Float8Test {
         tensor(ElementType.FLOAT8_E4M3, 8, n, k), tensor(ElementType.FLOAT32, scales), scaling);
   }
 
+  @ParameterizedTest(name = "{0} columns have a stride of {1} scales")
+  @CsvSource({"16, 4", "512, 4", "528, 8", "1408, 12", "10944, 88"})
+  void scalesOfBlocksLieAsTheLibraryWantsThem(long columns, long stride) {
+    assertThat(Float8Weights.scaleColumns(columns)).isEqualTo(stride);
+  }
+
   @Test
   void expertsHandOverTheirScaling() {
     long[] byBlock =
         checkExperts(
-            experts(64, 64, Float8Scaling.BLOCK, 8, 2, 1),
-            experts(64, 32, Float8Scaling.BLOCK, 8, 1, 1));
+            experts(64, 64, Float8Scaling.BLOCK, 8, 2, 4),
+            experts(64, 32, Float8Scaling.BLOCK, 8, 1, 4));
     assertThat(byBlock[NativeExperts.SCALING]).isEqualTo(NativeFloat8.BLOCK);
     long[] byChannel =
         checkExperts(
@@ -145,13 +152,13 @@ class Float8Test {
     assertRefused(
         () ->
             checkExperts(
-                experts(64, 64, Float8Scaling.BLOCK, 8, 1, 1),
-                experts(64, 32, Float8Scaling.BLOCK, 8, 1, 1)),
-        "scales of gateUp must have the shape [8, 2, 1]");
+                experts(64, 64, Float8Scaling.BLOCK, 8, 1, 4),
+                experts(64, 32, Float8Scaling.BLOCK, 8, 1, 4)),
+        "scales of gateUp must have the shape [8, 2, 4]");
     assertRefused(
         () ->
             checkExperts(
-                experts(64, 64, Float8Scaling.BLOCK, 8, 2, 1),
+                experts(64, 64, Float8Scaling.BLOCK, 8, 2, 4),
                 experts(64, 32, Float8Scaling.CHANNEL, 8, 64)),
         "gateUp and down must have the same scaling");
   }

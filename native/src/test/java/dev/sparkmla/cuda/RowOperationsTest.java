@@ -45,15 +45,20 @@ class RowOperationsTest {
   @Test
   void normalizeRefusesRowsThatNoKernelIsBuiltFor() {
     DeviceTensor wide = tensor(ElementType.FLOAT32, 2, 8200);
-    assertRefused(() -> operations.normalize(wide, wide, 0, wide, null), "at most 8192");
+    assertRefused(
+        () -> operations.normalize(wide, wide, 0, GemmRows.of(wide), null), "at most 8192");
     DeviceTensor in = tensor(ElementType.FLOAT32, 2, 64);
     assertRefused(
         () ->
             operations.normalize(
-                in, tensor(ElementType.BFLOAT16, 64), 0, tensor(ElementType.BFLOAT16, 2, 64), null),
+                in,
+                tensor(ElementType.BFLOAT16, 64),
+                0,
+                GemmRows.of(tensor(ElementType.BFLOAT16, 2, 64)),
+                null),
         "gain must be float32");
     assertRefused(
-        () -> operations.normalize(in, tensor(ElementType.FLOAT32, 64), 0, in, null),
+        () -> operations.normalize(in, tensor(ElementType.FLOAT32, 64), 0, GemmRows.of(in), null),
         "out must be bfloat16");
   }
 
@@ -62,8 +67,10 @@ class RowOperationsTest {
     assertRefused(
         () ->
             operations.gate(
-                tensor(ElementType.BFLOAT16, 2, 96), tensor(ElementType.BFLOAT16, 2, 40), null),
-        "gateUp must have the shape [2, 80]");
+                tensor(ElementType.BFLOAT16, 2, 96),
+                GemmRows.of(tensor(ElementType.BFLOAT16, 2, 40)),
+                null),
+        "out must have the shape [2, 48]");
   }
 
   @Test
@@ -128,7 +135,7 @@ class RowOperationsTest {
     DeviceTensor foreign =
         FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.BFLOAT16, 2, 40);
     assertRefused(
-        () -> operations.gate(tensor(ElementType.BFLOAT16, 2, 80), foreign, null),
+        () -> operations.gate(tensor(ElementType.BFLOAT16, 2, 80), GemmRows.of(foreign), null),
         "another context");
   }
 }

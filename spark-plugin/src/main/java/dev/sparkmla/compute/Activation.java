@@ -11,15 +11,14 @@ public interface Activation extends AutoCloseable {
   /** Number of columns. */
   int columns();
 
-  /** How its elements are held. */
-  Precision precision();
-
   /**
    * Some of its columns, in the same memory: what is written to one is seen in the other. It ends
    * with this activation; closing it does nothing.
    *
    * @param first the first of the columns
    * @param count how many
+   * @throws IllegalArgumentException if it does not have them, or is held as {@link
+   *     Precision#FLOAT8} alone
    */
   Activation columns(int first, int count);
 

@@ -5,6 +5,7 @@ import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * The operations of an MLA transformer on one machine. Everything they work on lies in the
@@ -96,7 +97,17 @@ public interface ComputeBackend extends AutoCloseable {
    *
    * @throws ComputeException when there is no memory for it
    */
-  Activation allocate(int rows, int columns, Precision precision);
+  default Activation allocate(int rows, int columns, Precision precision) {
+    return allocate(rows, columns, Set.of(precision));
+  }
+
+  /**
+   * The same for several readers: what is written to it is held in all these ways.
+   *
+   * @param precisions at least one; {@link Precision#FLOAT8} and {@link Precision#BFLOAT16} go
+   *     together, {@link Precision#FLOAT32} goes alone
+   */
+  Activation allocate(int rows, int columns, Set<Precision> precisions);
 
   /**
    * A cache whose elements are undefined.
@@ -156,9 +167,9 @@ public interface ComputeBackend extends AutoCloseable {
    * RMSNorm: {@code out = in / sqrt(mean(in²) + epsilon) * gain}, by row (Zhang and Sennrich 2019,
    * arXiv:1910.07467).
    *
-   * @param in {@code [n, columns]}, of either precision
+   * @param in {@code [n, columns]}, bf16 or float32
    * @param gain {@code [columns]}
-   * @param out bf16 {@code [n, columns]}; may be {@code in}
+   * @param out {@code [n, columns]}, bf16, in 8 bits or both; may be {@code in}
    */
   void normalize(Activation in, WeightVector gain, float epsilon, Activation out);
 
@@ -166,10 +177,10 @@ public interface ComputeBackend extends AutoCloseable {
    * {@code out = in · weightᵀ + bias}. With rows in 8 bits a backend may quantize {@code in} too,
    * each of its rows by itself; so may {@link #linearAdd} and {@link #experts}.
    *
-   * @param in bf16 {@code [n, k]}
+   * @param in {@code [n, k]}, bf16, or in 8 bits where {@link Weight#inputs} has no other
    * @param weight {@code [m, k]}
    * @param bias {@code [m]}
-   * @param out {@code [n, m]}, of either precision; not {@code in}
+   * @param out {@code [n, m]}, bf16 or float32; not {@code in}
    */
   void linear(Activation in, Weight weight, Optional<WeightVector> bias, Activation out);
 
@@ -180,7 +191,7 @@ public interface ComputeBackend extends AutoCloseable {
    * {@code out = silu(gate) * up}, of SwiGLU (Shazeer 2020, arXiv:2002.05202).
    *
    * @param gateUp bf16 {@code [n, 2 * width]}: gate, then up
-   * @param out bf16 {@code [n, width]}; not {@code gateUp}
+   * @param out {@code [n, width]}, bf16, in 8 bits or both; not {@code gateUp}
    */
   void gatedActivation(Activation gateUp, Activation out);
 
@@ -277,7 +288,7 @@ public interface ComputeBackend extends AutoCloseable {
   /**
    * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}.
    *
-   * @param in bf16 {@code [n, hidden]}
+   * @param in bf16 {@code [n, hidden]}, in 8 bits besides or not
    * @param out float32 {@code [n, hidden]}
    */
   void experts(Activation in, Routing routing, ExpertWeights experts, Activation out);

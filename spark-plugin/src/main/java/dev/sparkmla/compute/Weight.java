@@ -1,6 +1,7 @@
 package dev.sparkmla.compute;
 
 import java.util.List;
+import java.util.Set;
 
 /**
  * A matrix of the model's parameters in a backend's memory, row-major, {@code [rows, columns]}. It
@@ -28,6 +29,9 @@ public interface Weight extends AutoCloseable {
    * matrices of one format; it computes each range with one GEMM at most.
    */
   List<RowRange> ranges();
+
+  /** How a GEMM over it reads its input best. */
+  Set<Precision> inputs();
 
   /** Frees the memory. */
   @Override

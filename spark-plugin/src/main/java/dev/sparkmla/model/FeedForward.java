@@ -10,7 +10,9 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.policy.RouterPolicy;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The feed-forward part of one layer: a gated MLP for all tokens, a mixture of experts, or their
@@ -37,11 +39,19 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
 
   /** Adds the layer's feed-forward part to the residual stream. */
   void addTo(Activation hidden, StepPlan plan, ComputeBackend backend) {
-    try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), Precision.BFLOAT16)) {
+    try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), inputs())) {
       norm.apply(hidden, input, backend);
       common.ifPresent(weights -> addGated(input, weights, backend, hidden));
       mixture.ifPresent(experts -> experts.addTo(input, plan, backend, hidden));
     }
+  }
+
+  /** How the parts read the normed rows. */
+  private Set<Precision> inputs() {
+    Set<Precision> inputs = EnumSet.noneOf(Precision.class);
+    common.ifPresent(weights -> inputs.addAll(weights.gateUp().inputs()));
+    mixture.ifPresent(experts -> inputs.add(Precision.BFLOAT16));
+    return inputs;
   }
 
   private static void addGated(
@@ -49,7 +59,7 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
     try (Activation gateUp =
             backend.allocate(input.rows(), weights.gateUp().rows(), Precision.BFLOAT16);
         Activation gated =
-            backend.allocate(input.rows(), weights.down().columns(), Precision.BFLOAT16)) {
+            backend.allocate(input.rows(), weights.down().columns(), weights.down().inputs())) {
       backend.linear(input, weights.gateUp(), Optional.empty(), gateUp);
       backend.gatedActivation(gateUp, gated);
       backend.linearAdd(gated, weights.down(), Optional.empty(), hidden);

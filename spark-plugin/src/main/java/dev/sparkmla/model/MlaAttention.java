@@ -10,6 +10,7 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -39,6 +40,9 @@ record MlaAttention(
 
   /** How queries and latents are made: both by one GEMM over the layer's input. */
   sealed interface Queries {
+    /** How the GEMM reads the layer's input. */
+    Set<Precision> inputs();
+
     /**
      * Computes the latents and then the queries of {@code in}'s rows, and hands each out as long as
      * it is there.
@@ -57,6 +61,11 @@ record MlaAttention(
 
   /** Without a query latent: {@code q_proj} and {@code kv_a_proj_with_mqa}, stacked. */
   record DirectQueries(Weight weight, Optional<WeightVector> bias) implements Queries {
+    @Override
+    public Set<Precision> inputs() {
+      return weight.inputs();
+    }
+
     @Override
     public void project(
         Activation in,
@@ -79,6 +88,11 @@ record MlaAttention(
   record LatentQueries(Weight down, Optional<WeightVector> bias, Norm norm, Weight up)
       implements Queries {
     @Override
+    public Set<Precision> inputs() {
+      return down.inputs();
+    }
+
+    @Override
     public void project(
         Activation in,
         AttentionShape shape,
@@ -87,7 +101,7 @@ record MlaAttention(
         Consumer<Activation> queries) {
       try (Activation query = backend.allocate(in.rows(), up.rows(), Precision.BFLOAT16)) {
         try (Activation both = backend.allocate(in.rows(), down.rows(), Precision.BFLOAT16);
-            Activation latent = backend.allocate(in.rows(), up.columns(), Precision.BFLOAT16)) {
+            Activation latent = backend.allocate(in.rows(), up.columns(), up.inputs())) {
           backend.linear(in, down, bias, both);
           latents.accept(both.columns(up.columns(), shape.cache().width()));
           norm.apply(both.columns(0, up.columns()), latent, backend);
@@ -102,7 +116,7 @@ record MlaAttention(
   public void addTo(Activation hidden, StepPlan plan, LatentCache cache, ComputeBackend backend) {
     try (Activation attended =
         backend.allocate(plan.rows(), shape.valueWidth(), Precision.BFLOAT16)) {
-      try (Activation input = backend.allocate(plan.rows(), hidden.columns(), Precision.BFLOAT16)) {
+      try (Activation input = backend.allocate(plan.rows(), hidden.columns(), queries.inputs())) {
         norm.apply(hidden, input, backend);
         queries.project(
             input,

@@ -198,7 +198,8 @@ public final class MlaTransformer implements LanguageModel {
     Activation logits =
         step.own(backend.allocate(rows, config.vocabularySize(), Precision.FLOAT32));
     try (Activation last = backend.allocate(rows, config.hiddenSize(), Precision.FLOAT32);
-        Activation normed = backend.allocate(rows, config.hiddenSize(), Precision.BFLOAT16)) {
+        Activation normed =
+            backend.allocate(rows, config.hiddenSize(), parameters.output().inputs())) {
       backend.gatherSampled(hidden, plan, last);
       parameters.norm().apply(last, normed, backend);
       backend.linear(normed, parameters.output(), Optional.empty(), logits);

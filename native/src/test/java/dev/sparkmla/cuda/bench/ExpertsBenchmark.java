@@ -9,6 +9,7 @@ import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Experts;
 import dev.sparkmla.cuda.ExpertsShape;
+import dev.sparkmla.cuda.Float8Weights;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RandomPool;
 import java.nio.ByteBuffer;
@@ -18,11 +19,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.IntConsumer;
 
 /**
- * {@code bin/bench experts}: times the routed experts of one layer on the first device, beside the
- * ceilings of the same run, as a Markdown table. Each token's experts are drawn evenly. A layer's
- * weights exceed the second-level cache many times, so every run reads them from memory.
+ * {@code bin/bench experts}: times the routed experts of one layer, in bf16 and in FP8, on the
+ * first device, beside the ceilings of the same run, as a Markdown table. Each token's experts are
+ * drawn evenly. A layer's weights exceed the second-level cache many times, so every run reads them
+ * from memory.
  */
 public final class ExpertsBenchmark {
   private static final List<ExpertsShape> SHAPES =
@@ -60,9 +63,9 @@ public final class ExpertsBenchmark {
       System.out.println(ceilings.heading(device));
       System.out.println();
       System.out.println(
-          "| experts | top | hidden | width | tokens | used | ms | weights GB/s | TFLOPS |"
+          "| weights | experts | top | hidden | width | tokens | used | ms | weights GB/s | TFLOPS |"
               + " % of limit |");
-      System.out.println("|" + "---|".repeat(10));
+      System.out.println("|" + "---|".repeat(11));
       for (ExpertsShape shape : SHAPES) {
         time(shape, experts, context, stream, pool, timer, ceilings);
       }
@@ -79,51 +82,114 @@ public final class ExpertsBenchmark {
       Ceilings ceilings) {
     int most = TOKENS[TOKENS.length - 1];
     long hidden = shape.hidden();
-    long matrix = shape.experts() * hidden * shape.width();
+    long width = shape.width();
     long choices = (long) most * shape.perToken();
-    try (DeviceBuffer gateUp = context.allocate(4 * matrix);
-        DeviceBuffer down = context.allocate(2 * matrix);
-        DeviceBuffer x = context.allocate(2 * most * hidden);
+    try (DeviceBuffer x = context.allocate(2 * most * hidden);
         DeviceBuffer out = context.allocate(4 * most * hidden);
         DeviceBuffer ids = context.allocate(4 * choices);
         DeviceBuffer weights = context.allocate(4 * choices);
         DeviceBuffer workspace = context.allocate(experts.workspaceBytes(shape, most))) {
-      for (DeviceBuffer buffer : new DeviceBuffer[] {gateUp, down, x}) {
-        pool.fill(buffer, 0, buffer.bytes(), new Random(2), stream);
-      }
+      pool.fill(x, 0, x.bytes(), new Random(2), stream);
       out.fill(0, out.bytes(), (byte) 0, stream);
       int[] chosen = choose(shape, most);
       upload(chosen, ids, weights, stream);
+      Layer layer = new Layer(experts, shape, chosen, x, ids, weights, workspace, out, stream);
+      long matrix = shape.experts() * hidden * width;
+      try (DeviceBuffer gateUp = context.allocate(4 * matrix);
+          DeviceBuffer down = context.allocate(2 * matrix)) {
+        for (DeviceBuffer buffer : new DeviceBuffer[] {gateUp, down}) {
+          pool.fill(buffer, 0, buffer.bytes(), new Random(2), stream);
+        }
+        DeviceTensor gateUps =
+            gateUp.tensor(ElementType.BFLOAT16, shape.experts(), 2 * width, hidden);
+        DeviceTensor downs = down.tensor(ElementType.BFLOAT16, shape.experts(), hidden, width);
+        layer.time("bf16", 2, tokens -> layer.add(tokens, gateUps, downs), timer, ceilings);
+      }
+      try (RandomWeights gateUp =
+              RandomWeights.experts(context, stream, pool, shape.experts(), 2, width, hidden);
+          RandomWeights down =
+              RandomWeights.experts(context, stream, pool, shape.experts(), 1, hidden, width)) {
+        layer.time(
+            "FP8",
+            1,
+            tokens -> layer.add(tokens, gateUp.weights(), down.weights()),
+            timer,
+            ceilings);
+      }
+    }
+  }
+
+  /** A layer's activations and choices. */
+  private record Layer(
+      Experts experts,
+      ExpertsShape shape,
+      int[] chosen,
+      DeviceBuffer x,
+      DeviceBuffer ids,
+      DeviceBuffer weights,
+      DeviceBuffer workspace,
+      DeviceBuffer out,
+      CudaStream stream) {
+    private DeviceTensor in(int tokens) {
+      return x.tensor(ElementType.BFLOAT16, tokens, shape.hidden());
+    }
+
+    private DeviceTensor choices(DeviceBuffer of, ElementType type, int tokens) {
+      return of.tensor(type, tokens, shape.perToken());
+    }
+
+    private DeviceTensor result(int tokens) {
+      return out.tensor(ElementType.FLOAT32, tokens, shape.hidden());
+    }
+
+    void add(int tokens, DeviceTensor gateUp, DeviceTensor down) {
+      experts.add(
+          shape,
+          in(tokens),
+          Optional.empty(),
+          choices(ids, ElementType.INT32, tokens),
+          choices(weights, ElementType.FLOAT32, tokens),
+          gateUp,
+          down,
+          workspace,
+          result(tokens),
+          stream);
+    }
+
+    void add(int tokens, Float8Weights gateUp, Float8Weights down) {
+      experts.add(
+          shape,
+          in(tokens),
+          Optional.empty(),
+          choices(ids, ElementType.INT32, tokens),
+          choices(weights, ElementType.FLOAT32, tokens),
+          gateUp,
+          down,
+          workspace,
+          result(tokens),
+          stream);
+    }
+
+    /** Prints a row for each number of tokens; a weight has so many bytes. */
+    void time(String format, int weightBytes, IntConsumer add, Timer timer, Ceilings ceilings) {
       for (int tokens : TOKENS) {
-        DeviceTensor in = x.tensor(ElementType.BFLOAT16, tokens, hidden);
-        double milliseconds =
-            timer.median(
-                run ->
-                    experts.add(
-                        shape,
-                        in,
-                        Optional.empty(),
-                        ids.tensor(ElementType.INT32, tokens, shape.perToken()),
-                        weights.tensor(ElementType.FLOAT32, tokens, shape.perToken()),
-                        gateUp.tensor(
-                            ElementType.BFLOAT16, shape.experts(), 2L * shape.width(), hidden),
-                        down.tensor(ElementType.BFLOAT16, shape.experts(), hidden, shape.width()),
-                        workspace,
-                        out.tensor(ElementType.FLOAT32, tokens, hidden),
-                        stream));
+        double milliseconds = timer.median(run -> add.accept(tokens));
         long used = Arrays.stream(chosen, 0, tokens * shape.perToken()).distinct().count();
-        double bytes = 6.0 * used * hidden * shape.width();
-        double operations = 6.0 * tokens * shape.perToken() * hidden * shape.width();
+        double bytes = 3.0 * weightBytes * used * shape.hidden() * shape.width();
+        double operations = 6.0 * tokens * shape.perToken() * shape.hidden() * shape.width();
         double limit = bytes / ceilings.copyGigabytesPerSecond() / 1e6;
         if (ceilings.gemmTeraflops().isPresent()) {
-          limit = Math.max(limit, operations / ceilings.gemmTeraflops().getAsDouble() / 1e9);
+          // FP8's tensor cores are twice as fast.
+          double rate = ceilings.gemmTeraflops().getAsDouble() * 2 / weightBytes;
+          limit = Math.max(limit, operations / rate / 1e9);
         }
         System.out.printf(
             Locale.ROOT,
-            "| %d | %d | %d | %d | %d | %d | %.4f | %.0f | %.0f | %.0f |%n",
+            "| %s | %d | %d | %d | %d | %d | %d | %.4f | %.0f | %.0f | %.0f |%n",
+            format,
             shape.experts(),
             shape.perToken(),
-            hidden,
+            shape.hidden(),
             shape.width(),
             tokens,
             used,

@@ -1,7 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.Activation;
-import dev.sparkmla.compute.Precision;
 
 /**
  * Float32 rows outside the heap, whatever their precision. Rows of a range of columns have gaps
@@ -11,16 +10,14 @@ import dev.sparkmla.compute.Precision;
 final class CpuActivation implements Activation {
   private final HostMemory memory;
   private final CpuActivation whole;
-  private final Precision precision;
   private final int rows;
   private final int columns;
   private final int offset;
   private HostBuffer buffer;
 
-  CpuActivation(HostMemory memory, int rows, int columns, Precision precision) {
+  CpuActivation(HostMemory memory, int rows, int columns) {
     this.memory = memory;
     this.whole = this;
-    this.precision = precision;
     this.rows = rows;
     this.columns = columns;
     this.offset = 0;
@@ -30,7 +27,6 @@ final class CpuActivation implements Activation {
   private CpuActivation(CpuActivation whole, int offset, int columns) {
     this.memory = whole.memory;
     this.whole = whole;
-    this.precision = whole.precision;
     this.rows = whole.rows;
     this.columns = columns;
     this.offset = offset;
@@ -75,11 +71,6 @@ final class CpuActivation implements Activation {
   @Override
   public int columns() {
     return columns;
-  }
-
-  @Override
-  public Precision precision() {
-    return precision;
   }
 
   @Override

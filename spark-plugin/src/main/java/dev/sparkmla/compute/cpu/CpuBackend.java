@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * Computes on the processor: float32, over weights in their own formats and a bf16 cache.
@@ -111,8 +112,8 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public Activation allocate(int rows, int columns, Precision precision) {
-    return new CpuActivation(memory, rows, columns, precision);
+  public Activation allocate(int rows, int columns, Set<Precision> precisions) {
+    return new CpuActivation(memory, rows, columns);
   }
 
   @Override

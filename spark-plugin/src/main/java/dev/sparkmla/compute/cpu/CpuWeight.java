@@ -1,9 +1,11 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Weight;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.bytedeco.javacpp.FloatPointer;
 
 /** Parameters outside the heap, each row in the format that holds its matrix exactly. */
@@ -92,6 +94,11 @@ final class CpuWeight implements Weight {
   @Override
   public List<RowRange> ranges() {
     return parts().stream().map(CpuRows::range).toList();
+  }
+
+  @Override
+  public Set<Precision> inputs() {
+    return Set.of(Precision.BFLOAT16);
   }
 
   @Override

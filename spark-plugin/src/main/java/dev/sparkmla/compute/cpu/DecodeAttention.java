@@ -1,7 +1,6 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.AttentionShape;
-import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -63,8 +62,7 @@ final class DecodeAttention {
   }
 
   void run(Workers workers, HostMemory memory) {
-    try (CpuActivation partial =
-        new CpuActivation(memory, splits.size(), shape.latentWidth(), Precision.FLOAT32)) {
+    try (CpuActivation partial = new CpuActivation(memory, splits.size(), shape.latentWidth())) {
       workers.run(splits.size(), (index, scratch) -> attend(index, partial, scratch));
       workers.run(plan.decodeRows(), (row, scratch) -> merge(row, partial, scratch));
     }

@@ -1,6 +1,5 @@
 package dev.sparkmla.compute.cpu;
 
-import dev.sparkmla.compute.Precision;
 import java.util.Arrays;
 
 /**
@@ -40,8 +39,7 @@ final class ExpertGemms {
     int perToken = routing.perToken();
     int[][] chosen = choices(first, rows);
     int[] busy = busiestFirst(chosen);
-    try (CpuActivation results =
-        new CpuActivation(memory, rows * perToken, out.columns(), Precision.FLOAT32)) {
+    try (CpuActivation results = new CpuActivation(memory, rows * perToken, out.columns())) {
       workers.run(
           busy.length,
           (index, scratch) -> multiply(first, busy[index], chosen[busy[index]], results, scratch));

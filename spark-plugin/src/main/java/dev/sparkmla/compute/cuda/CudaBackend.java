@@ -32,6 +32,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * Computes on one Hopper GPU. Weights are bf16 or 8 bits with scales (vectors float32), GEMMs take
@@ -109,10 +110,10 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public Activation allocate(int rowCount, int columns, Precision precision) {
+  public Activation allocate(int rowCount, int columns, Set<Precision> precisions) {
     return device.guarded(
         "allocating activations",
-        () -> new CudaActivation(device.arena, rowCount, columns, precision));
+        () -> new CudaActivation(device.arena, rowCount, columns, precisions));
   }
 
   @Override
@@ -173,7 +174,7 @@ public final class CudaBackend implements ComputeBackend {
         CudaActivation.of(in).tensor(),
         CudaVector.of(gain),
         epsilon,
-        CudaActivation.of(out).tensor(),
+        CudaActivation.of(out).gemmRows(),
         device.stream);
   }
 
@@ -191,24 +192,27 @@ public final class CudaBackend implements ComputeBackend {
 
   /** The GEMMs of a weight's ranges; the input is quantized once for all that take it so. */
   private void multiply(Activation in, Weight weight, boolean add, Activation out) {
-    List<CudaRows> parts = CudaWeight.of(weight).parts();
-    DeviceTensor input = CudaActivation.of(in).tensor();
-    try (QuantizedInput quantized = new QuantizedInput(device, input)) {
-      for (CudaRows part : parts) {
-        DeviceTensor result = outputs(part, out);
+    CudaActivation given = CudaActivation.of(in);
+    try (QuantizedInput quantized = new QuantizedInput(device, given)) {
+      for (CudaRows part : CudaWeight.of(weight).parts()) {
+        CudaActivation result = outputs(part, out);
         switch (part.range().format()) {
           case FLOAT32, BFLOAT16 -> {
+            DeviceTensor input = given.tensor();
             if (add) {
-              device.gemm.multiplyAdd(input, part.matrix(), result, device.stream);
+              device.gemm.multiplyAdd(input, part.matrix(), result.tensor(), device.stream);
             } else {
-              device.gemm.multiply(input, part.matrix(), result, device.stream);
+              device.gemm.multiply(input, part.matrix(), result.tensor(), device.stream);
             }
           }
+          // Rows past the last are computed too: cuBLASLt takes a multiple of 4.
           case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
             if (add) {
-              device.float8Gemm.multiplyAdd(quantized.rows(), part.float8(), result, device.stream);
+              device.float8Gemm.multiplyAdd(
+                  quantized.rows(), part.float8(), result.padded(), device.stream);
             } else {
-              device.float8Gemm.multiply(quantized.rows(), part.float8(), result, device.stream);
+              device.float8Gemm.multiply(
+                  quantized.rows(), part.float8(), result.padded(), device.stream);
             }
           }
         }
@@ -217,8 +221,8 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   /** The columns of a result that a weight's rows give. */
-  private static DeviceTensor outputs(CudaRows part, Activation out) {
-    return CudaActivation.of(out.columns(part.range().first(), part.range().count())).tensor();
+  private static CudaActivation outputs(CudaRows part, Activation out) {
+    return CudaActivation.of(out.columns(part.range().first(), part.range().count()));
   }
 
   private void addBias(Optional<WeightVector> bias, Activation out) {
@@ -231,7 +235,7 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void gatedActivation(Activation gateUp, Activation out) {
     device.rows.gate(
-        CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).tensor(), device.stream);
+        CudaActivation.of(gateUp).tensor(), CudaActivation.of(out).gemmRows(), device.stream);
   }
 
   @Override

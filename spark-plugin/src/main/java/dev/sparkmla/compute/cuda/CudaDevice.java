@@ -64,7 +64,7 @@ final class CudaDevice implements AutoCloseable {
       context = owned.own(CudaContext.open(device));
       stream = owned.own(context.newStream());
       gemm = owned.own(Gemm.open(context));
-      float8Gemm = Float8Gemm.on(context);
+      float8Gemm = Float8Gemm.on(context, gemm);
       float8 = Float8Operations.on(context);
       rows = RowOperations.on(context);
       router = Router.on(context);

@@ -1,8 +1,11 @@
 package dev.sparkmla.compute.cuda;
 
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.cuda.DeviceTensor;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /** A matrix on the device: its rows by format, mostly one range of bf16. */
 final class CudaWeight implements Weight {
@@ -60,6 +63,19 @@ final class CudaWeight implements Weight {
   @Override
   public List<RowRange> ranges() {
     return parts.stream().map(CudaRows::range).toList();
+  }
+
+  @Override
+  public Set<Precision> inputs() {
+    Set<Precision> inputs = EnumSet.noneOf(Precision.class);
+    for (CudaRows part : parts) {
+      inputs.add(
+          switch (part.range().format()) {
+            case FLOAT32, BFLOAT16 -> Precision.BFLOAT16;
+            case FLOAT8_BLOCKS, FLOAT8_ROWS -> Precision.FLOAT8;
+          });
+    }
+    return inputs;
   }
 
   @Override

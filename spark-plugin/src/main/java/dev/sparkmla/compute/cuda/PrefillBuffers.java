@@ -5,6 +5,7 @@ import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import java.util.Set;
 
 /**
  * The arena's memory for the prefill attention of one layer: the log-sum-exp of the queries, and
@@ -39,7 +40,7 @@ final class PrefillBuffers implements AutoCloseable {
   }
 
   private static CudaActivation activation(Arena arena, int keys, int columns) {
-    return new CudaActivation(arena, keys, columns, Precision.BFLOAT16);
+    return new CudaActivation(arena, keys, columns, Set.of(Precision.BFLOAT16));
   }
 
   /** float32 {@code [heads, rows of the run]}. */

@@ -5,20 +5,20 @@ import dev.sparkmla.cuda.Float8Rows;
 import java.util.Optional;
 
 /**
- * A GEMM's input in 8 bits, quantized when it is first asked for. It lives in the arena, so it is
- * closed before what was taken there earlier.
+ * A GEMM's input in 8 bits: as it is held, or quantized when it is first asked for. That lives in
+ * the arena, so it is closed before what was taken there earlier.
  */
 final class QuantizedInput implements AutoCloseable {
   private final CudaDevice device;
-  private final DeviceTensor input;
+  private final CudaActivation input;
   private Optional<Arena.Block> block = Optional.empty();
 
   /**
    * Takes nothing yet.
    *
-   * @param input bf16 {@code [rows, columns]}
+   * @param input {@code [rows, columns]}, bf16 or in 8 bits
    */
-  QuantizedInput(CudaDevice device, DeviceTensor input) {
+  QuantizedInput(CudaDevice device, CudaActivation input) {
     this.device = device;
     this.input = input;
   }
@@ -28,10 +28,15 @@ final class QuantizedInput implements AutoCloseable {
     return arena.take(Float8Rows.bytes(Buckets.above(Math.toIntExact(rows)), columns));
   }
 
-  /** The rows and their scales. */
+  /** The rows and their scales, with the undefined rows of {@link CudaActivation#padded}. */
   Float8Rows rows() {
-    long rows = input.dimension(0);
-    long columns = input.dimension(1);
+    return input.float8().orElseGet(this::quantized);
+  }
+
+  private Float8Rows quantized() {
+    DeviceTensor floats = input.padded();
+    long rows = floats.dimension(0);
+    long columns = floats.dimension(1);
     boolean first = block.isEmpty();
     if (first) {
       block = Optional.of(take(device.arena, rows, columns));
@@ -39,7 +44,7 @@ final class QuantizedInput implements AutoCloseable {
     Arena.Block memory = block.get();
     Float8Rows quantized = Float8Rows.in(memory.buffer(), memory.offset(), rows, columns);
     if (first) {
-      device.float8.quantize(input, quantized, device.stream);
+      device.float8.quantize(floats, quantized, device.stream);
     }
     return quantized;
   }

@@ -53,10 +53,12 @@ final class WeightMemory implements AutoCloseable {
 
   /** Scales that a matrix has here. */
   long scaleElements(MatrixSource matrix) {
-    return MatrixSource.scaleShape(format, matrix.rows(), matrix.columns()).stream()
-        .mapToLong(size -> size)
-        .reduce((a, b) -> a * b)
-        .orElse(0);
+    return switch (format) {
+      case FLOAT32, BFLOAT16 -> 0;
+      case FLOAT8_BLOCKS ->
+          Float8Weights.blocks(matrix.rows()) * Float8Weights.scaleColumns(matrix.columns());
+      case FLOAT8_ROWS -> matrix.rows();
+    };
   }
 
   /** The type of the elements of a format. */
@@ -94,7 +96,7 @@ final class WeightMemory implements AutoCloseable {
               new long[] {rows, columns},
               Float8Scaling.BLOCK,
               Float8Weights.blocks(rows),
-              Float8Weights.blocks(columns));
+              Float8Weights.scaleColumns(columns));
       case FLOAT8_ROWS -> float8(new long[] {rows, columns}, Float8Scaling.CHANNEL, rows);
       case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
     };
@@ -110,7 +112,7 @@ final class WeightMemory implements AutoCloseable {
               Float8Scaling.BLOCK,
               experts,
               parts * Float8Weights.blocks(rows),
-              Float8Weights.blocks(columns));
+              Float8Weights.scaleColumns(columns));
       case FLOAT8_ROWS -> float8(shape, Float8Scaling.CHANNEL, experts, parts * rows);
       case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
     };

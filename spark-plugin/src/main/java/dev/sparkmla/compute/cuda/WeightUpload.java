@@ -14,6 +14,7 @@ import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Float8Weights;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -111,12 +112,36 @@ final class WeightUpload {
         case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
           device.loader.load(part.values(), ElementType.FLOAT8_E4M3, memory.values(), values);
           device.loader.load(
-              part.scales().orElseThrow(), ElementType.FLOAT32, memory.scales(), scales);
+              scales(part, memory.format()), ElementType.FLOAT32, memory.scales(), scales);
         }
       }
       values += part.values().elements() * WeightMemory.type(memory.format()).bytes();
       scales += memory.scaleElements(part) * ElementType.FLOAT32.bytes();
     }
+  }
+
+  /** A matrix's scales as they lie on the device. */
+  private static Tensor scales(MatrixSource source, WeightFormat format) {
+    Tensor scales = source.scales().orElseThrow();
+    return switch (format) {
+      case FLOAT8_BLOCKS ->
+          paddedRows(scales, Math.toIntExact(Float8Weights.scaleColumns(source.columns())));
+      case FLOAT8_ROWS -> scales;
+      case FLOAT32, BFLOAT16 -> throw new IllegalStateException(format + " has no scales");
+    };
+  }
+
+  /** A copy of a matrix whose rows are as long as {@code columns} says, filled up with zeros. */
+  private static Tensor paddedRows(Tensor matrix, int columns) {
+    int rows = matrix.shape().get(0);
+    long rowBytes = matrix.bytes() / rows;
+    ByteBuffer padded = ByteBuffer.allocate(rows * columns * matrix.type().bytes());
+    for (int row = 0; row < rows; row++) {
+      padded.position(row * columns * matrix.type().bytes());
+      matrix.slices(row * rowBytes, rowBytes).forEach(padded::put);
+    }
+    return new Tensor(
+        matrix.name(), matrix.type(), List.of(rows, columns), List.of(padded.rewind()));
   }
 
   private static void requireSizes(MatrixSource source) {

@@ -25,6 +25,7 @@ import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** Takes the arena's memory as the CUDA backend does, and computes nothing. */
 final class DryBackend implements ComputeBackend {
@@ -66,6 +67,15 @@ final class DryBackend implements ComputeBackend {
     @Override
     public List<RowRange> ranges() {
       return List.of(new RowRange(0, rows, format));
+    }
+
+    @Override
+    public Set<Precision> inputs() {
+      return Set.of(
+          switch (format) {
+            case FLOAT32, BFLOAT16 -> Precision.BFLOAT16;
+            case FLOAT8_BLOCKS, FLOAT8_ROWS -> Precision.FLOAT8;
+          });
     }
 
     @Override
@@ -139,8 +149,8 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
-  public Activation allocate(int rows, int columns, Precision precision) {
-    return new CudaActivation(arena, rows, columns, precision);
+  public Activation allocate(int rows, int columns, Set<Precision> precisions) {
+    return new CudaActivation(arena, rows, columns, precisions);
   }
 
   @Override
@@ -186,8 +196,11 @@ final class DryBackend implements ComputeBackend {
       case FLOAT32, BFLOAT16 -> {
         // It takes no memory.
       }
-      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+      case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
+        if (CudaActivation.of(in).float8().isEmpty()) {
           QuantizedInput.take(arena, in.rows(), in.columns()).close();
+        }
+      }
     }
   }
 
