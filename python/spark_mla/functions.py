@@ -12,13 +12,13 @@ from pyspark.sql.functions import call_function, create_map, lit
 ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
 
-Parameter: TypeAlias = str | int | float | Sequence[str] | Column | None
+Parameter: TypeAlias = str | bool | int | float | Sequence[str] | Column | None
 """The value of a generation parameter; a sequence is for `stop`."""
 
 OnError: TypeAlias = Literal["row", "null", "fail"]
 """What becomes of a row in error."""
 
-OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle"]
+OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle", "truncate_output"]
 """What becomes of a prompt that does not fit."""
 
 
@@ -38,7 +38,8 @@ def llm_generate(
         A column, or the name of one: STRING, which is continued as it stands, or
         ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
     params
-        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `seed`. A value may be a column.
+        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `include_stop`,
+        `skip_special_tokens`, `seed`. A value may be a column.
         `stop` takes a text or a list of texts. None as a value is as if it were not named. The
         whole may also be a column of MAP<STRING, STRING>.
     system
@@ -47,7 +48,7 @@ def llm_generate(
         "row" says in the result what was wrong, "null" makes the result NULL, "fail" fails the job.
     on_overflow
         "error" makes an error of a prompt that does not fit, "truncate_left" drops its beginning,
-        "truncate_middle" its middle.
+        "truncate_middle" its middle; "truncate_output" generates fewer tokens.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def _map(params: Mapping[str, Parameter] | None) -> Column:
     return create_map(*entries) if entries else lit(None)
 
 
-def _text(value: str | int | float | Sequence[str] | Column) -> Column:
+def _text(value: str | bool | int | float | Sequence[str] | Column) -> Column:
     if isinstance(value, Column):
         return value.cast("string")
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -91,7 +91,9 @@ final class GenerateOptions {
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
-      description = "Tokens to generate for a row at most.")
+      description =
+          "Tokens to generate for a row at most, or auto: what the context window and the cache"
+              + " have room for after the prompt.")
   Optional<String> maxTokens = Optional.empty();
 
   @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
@@ -118,6 +120,19 @@ final class GenerateOptions {
       description = "A text that ends the generation; may be given several times.")
   List<String> stop = new ArrayList<>();
 
+  @Option(
+      names = "--include-stop",
+      paramLabel = "BOOL",
+      description =
+          "true keeps the stop text, or the token, that ended a text as its end. Default: false.")
+  Optional<String> includeStop = Optional.empty();
+
+  @Option(
+      names = "--skip-special-tokens",
+      paramLabel = "BOOL",
+      description = "false spells special tokens out in the text. Default: true.")
+  Optional<String> skipSpecialTokens = Optional.empty();
+
   @Option(names = "--system", paramLabel = "STR", description = "The system message.")
   Optional<String> system = Optional.empty();
 
@@ -137,7 +152,8 @@ final class GenerateOptions {
       converter = Choice.OfOverflowPolicy.class,
       defaultValue = "error",
       description =
-          "A prompt that is too long: error, truncate_left or truncate_middle. Default:"
+          "A prompt that is too long: error, truncate_left or truncate_middle (cut the prompt) or"
+              + " truncate_output (generate fewer tokens). Default:"
               + " ${DEFAULT-VALUE}.")
   OverflowPolicy onOverflow = OverflowPolicy.ERROR;
 
@@ -183,6 +199,8 @@ final class GenerateOptions {
     if (!stop.isEmpty()) {
       params.put("stop", jsonArray(stop));
     }
+    includeStop.ifPresent(value -> params.put("include_stop", value));
+    skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
     return params;
   }
 

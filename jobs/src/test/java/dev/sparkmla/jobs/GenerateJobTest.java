@@ -379,7 +379,7 @@ class GenerateJobTest {
         "--input-format xml; 'xml' is none of json, parquet, csv, text",
         "--output-format csv; 'csv' is none of parquet, json",
         "--on-error null; 'null' is none of row, fail",
-        "--on-overflow cut; 'cut' is none of error, truncate_left, truncate_middle",
+        "--on-overflow cut; 'cut' is none of error, truncate_left, truncate_middle, truncate_output",
         "--backend tpu; 'tpu' is none of",
         "--max-tokens 0; max_tokens",
         "--max-tokens many; max_tokens",

@@ -52,7 +52,7 @@ final class Generation {
   boolean advance() {
     int token = sequence.tokens()[sequence.length() - 1];
     if (endTokens.contains(token)) {
-      output.finish();
+      output.end(token);
       end(FinishReason.STOP, Optional.empty());
     } else if (output.append(token)) {
       end(FinishReason.STOP, Optional.empty());

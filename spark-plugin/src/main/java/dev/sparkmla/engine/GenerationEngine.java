@@ -63,7 +63,13 @@ public final class GenerationEngine implements AutoCloseable {
         new PromptEncoder(
             tokenizer, template, model.config().contextWindow(), (long) model.cacheBlocks() * page);
     this.intake =
-        new Intake(encoder, tokenizer, defaults, options.defaultMaxTokens(), queue, counters);
+        new Intake(
+            encoder,
+            tokenizer,
+            defaults,
+            new TokenLimit.AtMost(options.defaultMaxTokens()),
+            queue,
+            counters);
     this.loopEnd =
         CompletableFuture.runAsync(
             new GenerationLoop(model, scheduler, queue, counters), this::startStepping);

@@ -1,7 +1,9 @@
 package dev.sparkmla.engine;
 
+import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
+import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
 import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
 import static dev.sparkmla.engine.GenerationParameters.TOP_K;
@@ -37,7 +39,7 @@ final class Intake implements AutoCloseable {
   private final PromptEncoder encoder;
   private final Tokenizer tokenizer;
   private final GenerationDefaults defaults;
-  private final int defaultMaxTokens;
+  private final TokenLimit defaultLimit;
   private final GenerationQueue queue;
   private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
@@ -45,20 +47,20 @@ final class Intake implements AutoCloseable {
 
   /**
    * @param defaults hold where a request says nothing
-   * @param defaultMaxTokens likewise
+   * @param defaultLimit likewise
    * @param queue gets the rows that are to be generated
    */
   Intake(
       PromptEncoder encoder,
       Tokenizer tokenizer,
       GenerationDefaults defaults,
-      int defaultMaxTokens,
+      TokenLimit defaultLimit,
       GenerationQueue queue,
       EngineCounters counters) {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
     this.defaults = defaults;
-    this.defaultMaxTokens = defaultMaxTokens;
+    this.defaultLimit = defaultLimit;
     this.queue = queue;
     this.counters = counters;
   }
@@ -137,13 +139,17 @@ final class Intake implements AutoCloseable {
   }
 
   private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
-    int maxTokens = row.parameters().get(MAX_TOKENS).orElse(defaultMaxTokens);
-    int[] prompt = encoder.fit(row.prompt(), ids, maxTokens);
+    GenerationParameters parameters = row.parameters();
+    FittedPrompt prompt =
+        encoder.fit(row.prompt(), ids, parameters.get(MAX_TOKENS).orElse(defaultLimit));
     return new Generation(
         batch,
         row.number(),
-        new Sequence(prompt, maxTokens, sampling(row.parameters(), prompt)),
-        new OutputText(tokenizer.newDecoder(), row.parameters().get(STOP).orElse(List.of())),
+        new Sequence(prompt.ids(), prompt.maxTokens(), sampling(parameters, prompt.ids())),
+        new OutputText(
+            tokenizer.newDecoder(!parameters.get(SKIP_SPECIAL_TOKENS).orElse(true)),
+            parameters.get(STOP).orElse(List.of()),
+            parameters.get(INCLUDE_STOP).orElse(false)),
         defaults.endTokens());
   }
 

@@ -4,18 +4,24 @@ import dev.sparkmla.text.TokenDecoder;
 import java.util.List;
 
 /**
- * The text of one generation as it grows, up to the first stop string. A stop string may span any
- * number of tokens. Not thread-safe.
+ * The text of one generation as it grows, up to the first stop string or the end token. A stop
+ * string may span any number of tokens. Not thread-safe.
  */
 final class OutputText {
   private final TokenDecoder decoder;
   private final List<String> stop;
+  private final boolean includesStop;
   private final int longestStop;
   private final StringBuilder text = new StringBuilder();
 
-  OutputText(TokenDecoder decoder, List<String> stop) {
+  /**
+   * @param stop texts that end it
+   * @param includesStop whether the text holds what ended it
+   */
+  OutputText(TokenDecoder decoder, List<String> stop, boolean includesStop) {
     this.decoder = decoder;
     this.stop = stop;
+    this.includesStop = includesStop;
     this.longestStop = stop.stream().mapToInt(String::length).max().orElse(0);
   }
 
@@ -28,6 +34,13 @@ final class OutputText {
     return extend(decoder.append(token));
   }
 
+  /** Ends the text with the token that ended the generation. */
+  void end(int endToken) {
+    if (!includesStop || !append(endToken)) {
+      finish();
+    }
+  }
+
   /**
    * Adds what the decoder held back.
    *
@@ -37,7 +50,7 @@ final class OutputText {
     return extend(decoder.finish());
   }
 
-  /** The text before the first stop string. */
+  /** The text, without what ended it unless that is to be included. */
   String text() {
     return text.toString();
   }
@@ -49,14 +62,16 @@ final class OutputText {
     int from = Math.max(0, text.length() - longestStop + 1);
     text.append(added);
     int first = -1;
+    int end = -1;
     for (String candidate : stop) {
       int found = text.indexOf(candidate, from);
       if (found >= 0 && (first < 0 || found < first)) {
         first = found;
+        end = found + candidate.length();
       }
     }
     if (first >= 0) {
-      text.setLength(first);
+      text.setLength(includesStop ? end : first);
     }
     return first >= 0;
   }

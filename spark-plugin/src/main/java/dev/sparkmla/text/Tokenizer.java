@@ -355,14 +355,18 @@ public final class Tokenizer implements AutoCloseable {
         tokens.breakUp(message.content(), hidden::get));
   }
 
-  /** A new decoder of one generation's tokens. Each is for one thread at a time. */
-  public TokenDecoder newDecoder() {
-    return new TokenDecoder(parsing);
+  /**
+   * A new decoder of one generation's tokens. Each is for one thread at a time.
+   *
+   * @param spellsSpecialTokens whether special tokens are spelled out; else they leave no text
+   */
+  public TokenDecoder newDecoder(boolean spellsSpecialTokens) {
+    return new TokenDecoder(parsing, spellsSpecialTokens);
   }
 
   /** The text of tokens decoded at once. */
   String decodeWhole(int[] ids) {
-    return parsing.decode(Arrays.stream(ids).asLongStream().toArray());
+    return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), false);
   }
 
   private int[] toIds(int[] encoded) {

@@ -322,7 +322,7 @@ class EngineFailuresTest {
               batch,
               0,
               new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY),
-              new OutputText(tokenizer.newDecoder(), List.of()),
+              new OutputText(tokenizer.newDecoder(false), List.of(), false),
               Set.of()));
     }
     queue.add(rows);

@@ -117,6 +117,16 @@ class GenerationEngineTest {
     }
   }
 
+  @Test
+  void generatesWhatThereIsRoomFor() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          submit(engine, request("x", Map.of("max_new_tokens", "auto"))).join();
+      assertThat(result.promptTokens() + result.outputTokens()).isEqualTo(20 * 64);
+      assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void endsAtAnEndToken(boolean ahead) {

@@ -43,7 +43,7 @@ class IntakeTest {
             new PromptEncoder(tokenizer, Optional.empty(), 1000, 1000),
             tokenizer,
             GenerationDefaults.greedy(Set.of()),
-            16,
+            new TokenLimit.AtMost(16),
             queue,
             new EngineCounters(new Scheduler(64, 1, 1, 64)));
   }

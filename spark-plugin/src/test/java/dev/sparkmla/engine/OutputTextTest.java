@@ -28,7 +28,7 @@ class OutputTextTest {
   }
 
   private static OutputText output(String... stop) {
-    return new OutputText(tokenizer.newDecoder(), List.of(stop));
+    return new OutputText(tokenizer.newDecoder(false), List.of(stop), false);
   }
 
   private static int[] ids(String text) {
@@ -82,6 +82,28 @@ class OutputTextTest {
     assertThat(output.append(whole[0])).isFalse();
     assertThat(output.finish()).isTrue();
     assertThat(output.text()).isEmpty();
+  }
+
+  @Test
+  void keepsTheStopThatItIsToInclude() {
+    OutputText output = new OutputText(tokenizer.newDecoder(false), List.of("567", "9"), true);
+    assertThat(appendAll(output, ids("1234567890"))).isTrue();
+    assertThat(output.text()).isEqualTo("1234567");
+  }
+
+  @Test
+  void holdsTheEndTokenWhereItIsIncludedAndSpelled() {
+    int end = tokenizer.encode("<|end|>", SpecialTokens.PARSED)[0];
+    for (boolean includes : new boolean[] {false, true}) {
+      for (boolean spells : new boolean[] {false, true}) {
+        OutputText output = new OutputText(tokenizer.newDecoder(spells), List.of(), includes);
+        for (int id : ids("done")) {
+          output.append(id);
+        }
+        output.end(end);
+        assertThat(output.text()).isEqualTo(includes && spells ? "done<|end|>" : "done");
+      }
+    }
   }
 
   @ParameterizedTest

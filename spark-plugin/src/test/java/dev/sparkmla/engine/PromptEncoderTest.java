@@ -44,8 +44,13 @@ class PromptEncoderTest {
   }
 
   private static int[] encode(PromptEncoder encoder, GenerationRequest request, int maxTokens) {
+    return fit(encoder, request, new TokenLimit.AtMost(maxTokens)).ids();
+  }
+
+  private static FittedPrompt fit(
+      PromptEncoder encoder, GenerationRequest request, TokenLimit limit) {
     PromptLayout prompt = encoder.layOut(request);
-    return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), maxTokens);
+    return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), limit);
   }
 
   private static GenerationRequest raw(String text, OverflowPolicy policy) {
@@ -158,7 +163,7 @@ class PromptEncoderTest {
     List<PromptLayout> prompts = requests.stream().map(encoder::layOut).toList();
     List<Optional<int[]>> ids = encoder.encodeAll(prompts);
     for (int i = 0; i < requests.size(); i++) {
-      assertThat(encoder.fit(prompts.get(i), ids.get(i), NEW))
+      assertThat(encoder.fit(prompts.get(i), ids.get(i), new TokenLimit.AtMost(NEW)).ids())
           .isEqualTo(encode(encoder, requests.get(i), NEW));
     }
   }
@@ -175,7 +180,7 @@ class PromptEncoderTest {
         raw(fitting, OverflowPolicy.ERROR),
         NEW + 1,
         ErrorCode.PROMPT_TOO_LONG,
-        "The prompt has 80 tokens, which with max_tokens 21 is too long for the context window of"
+        "The prompt has 80 tokens, which with 21 new tokens is too long for the context window of"
             + " 100 tokens");
     assertRefused(
         raw(fitting, OverflowPolicy.ERROR), Integer.MAX_VALUE, ErrorCode.PROMPT_TOO_LONG, "100");
@@ -192,8 +197,49 @@ class PromptEncoderTest {
   @Test
   void newTokensAloneMayBeTooMany() {
     for (OverflowPolicy policy : OverflowPolicy.values()) {
-      assertRefused(raw("text", policy), WINDOW, ErrorCode.PROMPT_TOO_LONG, "max_tokens " + WINDOW);
+      if (policy != OverflowPolicy.TRUNCATE_OUTPUT) {
+        assertRefused(
+            raw("text", policy), WINDOW, ErrorCode.PROMPT_TOO_LONG, WINDOW + " new tokens");
+      }
     }
+  }
+
+  @Test
+  void shortensTheOutputWhereThePromptIsToStayWhole() {
+    GenerationRequest request = raw("1".repeat(60), OverflowPolicy.TRUNCATE_OUTPUT);
+    int[] prompt = tokenizer.encodePrompt("1".repeat(60));
+    int room = WINDOW - prompt.length;
+    assertThat(room).isBetween(2, WINDOW - 1);
+
+    for (int asked : new int[] {1, room - 1, room, room + 1, WINDOW, Integer.MAX_VALUE}) {
+      FittedPrompt fitted = fit(encoder, request, new TokenLimit.AtMost(asked));
+      assertThat(fitted.ids()).isEqualTo(prompt);
+      assertThat(fitted.maxTokens()).isEqualTo(Math.min(asked, room));
+    }
+    assertRefused(
+        raw("1".repeat(200), OverflowPolicy.TRUNCATE_OUTPUT),
+        NEW,
+        ErrorCode.PROMPT_TOO_LONG,
+        "which with 1 new token is too long for the context window of 100 tokens");
+  }
+
+  @Test
+  void anAutomaticLimitIsWhatThePromptLeaves() {
+    TokenLimit auto = new TokenLimit.Auto();
+    PromptEncoder small = new PromptEncoder(tokenizer, Optional.of(template), WINDOW, 64);
+    String text = "1".repeat(40);
+    int prompt = tokenizer.encodePrompt(text).length;
+
+    for (OverflowPolicy policy : OverflowPolicy.values()) {
+      assertThat(fit(encoder, raw(text, policy), auto).maxTokens()).isEqualTo(WINDOW - prompt);
+      assertThat(fit(small, raw(text, policy), auto).maxTokens()).isEqualTo(64 - prompt);
+    }
+    FittedPrompt cut = fit(encoder, raw("1".repeat(200), OverflowPolicy.TRUNCATE_LEFT), auto);
+    assertThat(cut.ids().length + cut.maxTokens()).isEqualTo(WINDOW);
+    assertThat(cut.ids()).hasSize(WINDOW - 1);
+    assertThatThrownBy(() -> fit(encoder, raw("1".repeat(200), OverflowPolicy.ERROR), auto))
+        .isInstanceOf(RowErrorException.class)
+        .hasMessageContaining("with 1 new token");
   }
 
   @Test
@@ -269,7 +315,7 @@ class PromptEncoderTest {
   @Test
   void aHugeTextIsRefusedByItsLength() {
     String huge = "lantern ".repeat(3_000_000);
-    String message = "The prompt has 24000000 characters, which with max_tokens 20 is too long";
+    String message = "The prompt has 24000000 characters, which with 20 new tokens is too long";
 
     assertRefused(raw(huge, OverflowPolicy.ERROR), NEW, ErrorCode.PROMPT_TOO_LONG, message);
     assertRefused(

@@ -334,7 +334,7 @@ class TokenizerTest {
 
   @Test
   void aDecoderNeverReturnsHalfACharacter() {
-    TokenDecoder decoder = tokenizer.newDecoder();
+    TokenDecoder decoder = tokenizer.newDecoder(false);
     for (int id : tokenizer.encode("東京 🙂 ß", SpecialTokens.PLAIN_TEXT)) {
       assertThat(decoder.append(id)).doesNotContain("\uFFFD");
     }
@@ -374,7 +374,7 @@ class TokenizerTest {
     assertThatThrownBy(() -> tokenizer.encodePrompt("a")).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> tokenizer.encodeAll(List.of(tokenizer.guard("a"))))
         .isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> tokenizer.newDecoder().append(1))
+    assertThatThrownBy(() -> tokenizer.newDecoder(false).append(1))
         .isInstanceOf(IllegalStateException.class);
   }
 
@@ -549,7 +549,7 @@ class TokenizerTest {
   }
 
   private static String decode(Tokenizer tokenizer, int[] ids) {
-    TokenDecoder decoder = tokenizer.newDecoder();
+    TokenDecoder decoder = tokenizer.newDecoder(false);
     StringBuilder text = new StringBuilder();
     for (int id : ids) {
       text.append(decoder.append(id));
