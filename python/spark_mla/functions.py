@@ -53,8 +53,9 @@ def llm_generate(
     Returns
     -------
     Column
-        STRUCT<text STRING, finish_reason STRING, prompt_tokens INT, cached_tokens INT,
-        output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL where the prompt is.
+        STRUCT<text STRING, reasoning STRING, finish_reason STRING, prompt_tokens INT,
+        cached_tokens INT, output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL
+        where the prompt is.
 
     Raises
     ------

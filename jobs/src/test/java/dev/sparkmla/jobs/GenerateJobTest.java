@@ -49,6 +49,7 @@ class GenerateJobTest {
             "tags",
             "place",
             "text",
+            "reasoning",
             "finish_reason",
             "prompt_tokens",
             "cached_tokens",

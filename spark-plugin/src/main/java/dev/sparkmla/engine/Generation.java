@@ -75,6 +75,7 @@ final class Generation {
         Optional.of(
             new GenerationResult(
                 error.isPresent() ? "" : output.text(),
+                Optional.empty(),
                 reason,
                 sequence.promptTokens(),
                 sequence.cachedTokens(),
