@@ -75,7 +75,7 @@ final class Generation {
         Optional.of(
             new GenerationResult(
                 error.isPresent() ? "" : output.text(),
-                Optional.empty(),
+                error.isPresent() ? Optional.empty() : output.reasoning(),
                 reason,
                 sequence.promptTokens(),
                 sequence.cachedTokens(),

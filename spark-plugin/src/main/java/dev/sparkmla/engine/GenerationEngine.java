@@ -9,6 +9,7 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -66,6 +67,7 @@ public final class GenerationEngine implements AutoCloseable {
         new Intake(
             encoder,
             tokenizer,
+            Thinking.of(tokenizer, template),
             defaults,
             new TokenLimit.AtMost(options.defaultMaxTokens()),
             queue,

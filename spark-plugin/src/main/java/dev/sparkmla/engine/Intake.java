@@ -15,6 +15,7 @@ import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +39,7 @@ final class Intake implements AutoCloseable {
 
   private final PromptEncoder encoder;
   private final Tokenizer tokenizer;
+  private final Thinking thinking;
   private final GenerationDefaults defaults;
   private final TokenLimit defaultLimit;
   private final GenerationQueue queue;
@@ -46,6 +48,7 @@ final class Intake implements AutoCloseable {
   private volatile Thread worker;
 
   /**
+   * @param thinking how the model marks its thoughts
    * @param defaults hold where a request says nothing
    * @param defaultLimit likewise
    * @param queue gets the rows that are to be generated
@@ -53,12 +56,14 @@ final class Intake implements AutoCloseable {
   Intake(
       PromptEncoder encoder,
       Tokenizer tokenizer,
+      Thinking thinking,
       GenerationDefaults defaults,
       TokenLimit defaultLimit,
       GenerationQueue queue,
       EngineCounters counters) {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
+    this.thinking = thinking;
     this.defaults = defaults;
     this.defaultLimit = defaultLimit;
     this.queue = queue;
@@ -146,11 +151,18 @@ final class Intake implements AutoCloseable {
         batch,
         row.number(),
         new Sequence(prompt.ids(), prompt.maxTokens(), sampling(parameters, prompt.ids())),
-        new OutputText(
-            tokenizer.newDecoder(!parameters.get(SKIP_SPECIAL_TOKENS).orElse(true)),
-            parameters.get(STOP).orElse(List.of()),
-            parameters.get(INCLUDE_STOP).orElse(false)),
+        output(parameters, prompt.ids()),
         defaults.endTokens());
+  }
+
+  private OutputText output(GenerationParameters parameters, int[] prompt) {
+    boolean spellsSpecialTokens = !parameters.get(SKIP_SPECIAL_TOKENS).orElse(true);
+    return new OutputText(
+        () -> tokenizer.newDecoder(spellsSpecialTokens),
+        thinking,
+        thinking.isOpenAfter(prompt),
+        new StoppedText(
+            parameters.get(STOP).orElse(List.of()), parameters.get(INCLUDE_STOP).orElse(false)));
   }
 
   private Sampling sampling(GenerationParameters parameters, int[] prompt) {

@@ -364,6 +364,19 @@ public final class Tokenizer implements AutoCloseable {
     return new TokenDecoder(parsing, spellsSpecialTokens);
   }
 
+  /** The text of tokens decoded at once, special tokens spelled out. */
+  String spelled(int[] ids) {
+    return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), true);
+  }
+
+  /** The id of an added token that may mark structure, by its spelling. */
+  OptionalInt addedToken(String spelling) {
+    return markers.stream()
+        .filter(marker -> marker.content().equals(spelling))
+        .mapToInt(AddedToken::id)
+        .findFirst();
+  }
+
   /** The text of tokens decoded at once. */
   String decodeWhole(int[] ids) {
     return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), false);

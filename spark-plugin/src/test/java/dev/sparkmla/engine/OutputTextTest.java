@@ -3,10 +3,12 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.text.SpecialTokens;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,7 +30,15 @@ class OutputTextTest {
   }
 
   private static OutputText output(String... stop) {
-    return new OutputText(tokenizer.newDecoder(false), List.of(stop), false);
+    return output(false, new StoppedText(List.of(stop), false));
+  }
+
+  private static OutputText output(boolean spellsSpecialTokens, StoppedText answer) {
+    return new OutputText(
+        () -> tokenizer.newDecoder(spellsSpecialTokens),
+        Thinking.of(tokenizer, Optional.empty()),
+        false,
+        answer);
   }
 
   private static int[] ids(String text) {
@@ -86,7 +96,7 @@ class OutputTextTest {
 
   @Test
   void keepsTheStopThatItIsToInclude() {
-    OutputText output = new OutputText(tokenizer.newDecoder(false), List.of("567", "9"), true);
+    OutputText output = output(false, new StoppedText(List.of("567", "9"), true));
     assertThat(appendAll(output, ids("1234567890"))).isTrue();
     assertThat(output.text()).isEqualTo("1234567");
   }
@@ -96,7 +106,7 @@ class OutputTextTest {
     int end = tokenizer.encode("<|end|>", SpecialTokens.PARSED)[0];
     for (boolean includes : new boolean[] {false, true}) {
       for (boolean spells : new boolean[] {false, true}) {
-        OutputText output = new OutputText(tokenizer.newDecoder(spells), List.of(), includes);
+        OutputText output = output(spells, new StoppedText(List.of(), includes));
         for (int id : ids("done")) {
           output.append(id);
         }
