@@ -133,6 +133,26 @@ final class GenerateOptions {
       description = "false spells special tokens out in the text. Default: true.")
   Optional<String> skipSpecialTokens = Optional.empty();
 
+  @Option(
+      names = "--chat-template-kwargs",
+      paramLabel = "JSON",
+      description = "Variables of the chat template, such as {\"enable_thinking\": false}.")
+  Optional<String> chatTemplateKwargs = Optional.empty();
+
+  @Option(
+      names = "--continue-final-message",
+      paramLabel = "BOOL",
+      description =
+          "true continues the last message of each conversation, which is the assistant's."
+              + " Default: false.")
+  Optional<String> continueFinalMessage = Optional.empty();
+
+  @Option(
+      names = "--tools",
+      paramLabel = "JSON",
+      description = "A list of tools that the model may call, for the chat template.")
+  Optional<String> tools = Optional.empty();
+
   @Option(names = "--system", paramLabel = "STR", description = "The system message.")
   Optional<String> system = Optional.empty();
 
@@ -200,6 +220,9 @@ final class GenerateOptions {
       params.put("stop", jsonArray(stop));
     }
     includeStop.ifPresent(value -> params.put("include_stop", value));
+    chatTemplateKwargs.ifPresent(value -> params.put("chat_template_kwargs", value));
+    continueFinalMessage.ifPresent(value -> params.put("continue_final_message", value));
+    tools.ifPresent(value -> params.put("tools", value));
     skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
     return params;
   }

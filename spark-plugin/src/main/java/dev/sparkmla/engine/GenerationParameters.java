@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.text.ChatTemplate;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -12,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -93,6 +95,42 @@ public final class GenerationParameters {
           "0",
           "Another seed samples other tokens; it is mixed with the row's content",
           GenerationParameters::parseWhole);
+
+  /** Variables of the chat template, as a JSON object. */
+  public static final GenerationParameter<String> CHAT_TEMPLATE_KWARGS =
+      add(
+          "chat_template_kwargs",
+          "a JSON object without "
+              + String.join(", ", new TreeSet<>(ChatTemplate.RESERVED_VARIABLES)),
+          "none",
+          "Variables of the chat template, such as enable_thinking; for conversations",
+          text -> {
+            JsonNode object = checked(parseJson(text), JsonNode::isObject);
+            ChatTemplate.RESERVED_VARIABLES.forEach(
+                name -> checked(object, variables -> !variables.has(name)));
+            return text;
+          });
+
+  /** Whether the conversation's last message is continued. */
+  public static final GenerationParameter<Boolean> CONTINUE_FINAL_MESSAGE =
+      flag(
+          "continue_final_message",
+          "false",
+          "Continues the conversation's last message, which is the assistant's, instead of beginning"
+              + " another one");
+
+  /** Tools that the model may call, as a JSON array. */
+  public static final GenerationParameter<String> TOOLS =
+      add(
+          "tools",
+          "a JSON array of objects",
+          "none",
+          "Tools that the model may call, for the chat template; for conversations",
+          text -> {
+            checked(parseJson(text), JsonNode::isArray)
+                .forEach(tool -> checked(tool, JsonNode::isObject));
+            return text;
+          });
 
   private final Map<GenerationParameter<?>, Object> values;
 
@@ -215,17 +253,20 @@ public final class GenerationParameters {
     if (!value.startsWith("[")) {
       return List.of(checked(value, text -> !text.isEmpty()));
     }
-    JsonNode array;
-    try {
-      array = JSON.readTree(value);
-    } catch (JsonProcessingException problem) {
-      throw new IllegalArgumentException(value, problem);
-    }
+    JsonNode array = parseJson(value);
     List<String> texts = new ArrayList<>();
     for (JsonNode node : array) {
       texts.add(checked(node.textValue(), text -> text != null && !text.isEmpty()));
     }
     return List.copyOf(texts);
+  }
+
+  private static JsonNode parseJson(String text) {
+    try {
+      return JSON.readTree(text);
+    } catch (JsonProcessingException problem) {
+      throw new IllegalArgumentException(text, problem);
+    }
   }
 
   private static <T> T checked(T value, Predicate<T> right) {

@@ -1,11 +1,14 @@
 package dev.sparkmla.engine;
 
+import static dev.sparkmla.engine.GenerationParameters.CHAT_TEMPLATE_KWARGS;
+import static dev.sparkmla.engine.GenerationParameters.CONTINUE_FINAL_MESSAGE;
 import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
 import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
+import static dev.sparkmla.engine.GenerationParameters.TOOLS;
 import static dev.sparkmla.engine.GenerationParameters.TOP_K;
 import static dev.sparkmla.engine.GenerationParameters.TOP_P;
 
@@ -15,6 +18,7 @@ import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
@@ -108,7 +112,9 @@ final class Intake implements AutoCloseable {
           continue;
         }
         try {
-          rows.add(new Row(number, parameters(request.get()), encoder.layOut(request.get())));
+          GenerationParameters parameters = parameters(request.get());
+          PromptLayout prompt = encoder.layOut(request.get(), templateOptions(parameters));
+          rows.add(new Row(number, parameters, prompt));
         } catch (RowErrorException refused) {
           refuse(batch, number, refused);
         }
@@ -143,6 +149,13 @@ final class Intake implements AutoCloseable {
     }
   }
 
+  private static TemplateOptions templateOptions(GenerationParameters parameters) {
+    return new TemplateOptions(
+        parameters.get(TOOLS),
+        parameters.get(CHAT_TEMPLATE_KWARGS),
+        parameters.get(CONTINUE_FINAL_MESSAGE).orElse(false));
+  }
+
   private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
     GenerationParameters parameters = row.parameters();
     FittedPrompt prompt =
@@ -151,16 +164,20 @@ final class Intake implements AutoCloseable {
         batch,
         row.number(),
         new Sequence(prompt.ids(), prompt.maxTokens(), sampling(parameters, prompt.ids())),
-        output(parameters, prompt.ids()),
+        output(parameters, thinksAfter(row.prompt(), prompt.ids())),
         defaults.endTokens());
   }
 
-  private OutputText output(GenerationParameters parameters, int[] prompt) {
+  private boolean thinksAfter(PromptLayout prompt, int[] ids) {
+    return prompt.continuesMessage() ? thinking.isOpenWithin(ids) : thinking.isOpenAfter(ids);
+  }
+
+  private OutputText output(GenerationParameters parameters, boolean thinks) {
     boolean spellsSpecialTokens = !parameters.get(SKIP_SPECIAL_TOKENS).orElse(true);
     return new OutputText(
         () -> tokenizer.newDecoder(spellsSpecialTokens),
         thinking,
-        thinking.isOpenAfter(prompt),
+        thinks,
         new StoppedText(
             parameters.get(STOP).orElse(List.of()), parameters.get(INCLUDE_STOP).orElse(false)));
   }

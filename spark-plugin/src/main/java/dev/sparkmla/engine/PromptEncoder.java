@@ -4,6 +4,7 @@ import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.TextTooLongException;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
@@ -38,11 +39,12 @@ final class PromptEncoder {
   /**
    * Lays out a request's prompt.
    *
+   * @param options what a template is given beside the messages
    * @throws RowErrorException if there is no such prompt, or none that the tokenizer takes
    */
-  PromptLayout layOut(GenerationRequest request) {
+  PromptLayout layOut(GenerationRequest request, TemplateOptions options) {
     try {
-      return PromptLayout.of(request, tokenizer, template, mostCharacters());
+      return PromptLayout.of(request, options, tokenizer, template, mostCharacters());
     } catch (TextTooLongException e) {
       throw unencodable(e);
     }

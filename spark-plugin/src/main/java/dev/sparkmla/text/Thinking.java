@@ -91,6 +91,17 @@ public final class Thinking {
   }
 
   /**
+   * Whether what follows a message that the prompt ends with, and that is continued, is thoughts:
+   * whether the last marker of the prompt opens them.
+   *
+   * @param prompt token ids
+   */
+  public boolean isOpenWithin(int[] prompt) {
+    String text = tokenizer.spelled(prompt);
+    return text.lastIndexOf(markers.opening()) > text.lastIndexOf(markers.closing());
+  }
+
+  /**
    * Whether what follows a prompt is thoughts, because the prompt ends with the marker that opens
    * them and at most white space.
    *

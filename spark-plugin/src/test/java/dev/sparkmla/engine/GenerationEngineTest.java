@@ -16,6 +16,7 @@ import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Conversation;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
@@ -179,7 +180,8 @@ class GenerationEngineTest {
               .join();
 
       int[] prompt =
-          tokenizer.encodeChat(template, List.of(new Message("system", "Be brief."), question));
+          tokenizer.encodeChat(
+              template, Conversation.of(List.of(new Message("system", "Be brief."), question)));
       assertThat(result.promptTokens()).isEqualTo(prompt.length);
       assertThat(result.text())
           .isEqualTo(

@@ -73,6 +73,13 @@ class GenerationParametersTest {
         "max_tokens|automatic|or auto",
         "max_new_tokens|0|from 1 to 2147483647",
         "include_stop|yes|true or false",
+        "continue_final_message|1|true or false",
+        "tools|{}|a JSON array of objects",
+        "tools|[1]|a JSON array of objects",
+        "tools|[|a JSON array of objects",
+        "chat_template_kwargs|[]|a JSON object",
+        "chat_template_kwargs|''|a JSON object",
+        "chat_template_kwargs|{\"messages\": []}|without add_generation_prompt, messages",
         "skip_special_tokens|0|true or false",
         "temperature|-0.1|≥ 0",
         "temperature|NaN|finite",
@@ -99,7 +106,7 @@ class GenerationParametersTest {
         .isInstanceOf(InvalidParameterException.class)
         .hasMessage(
             "There is no parameter 'max_length'; known are max_tokens, temperature, top_k,"
-                + " top_p, stop, include_stop, skip_special_tokens and seed.");
+                + " top_p, stop, include_stop, skip_special_tokens, seed, chat_template_kwargs, continue_final_message and tools.");
   }
 
   @ParameterizedTest

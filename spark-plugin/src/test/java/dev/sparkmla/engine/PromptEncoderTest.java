@@ -8,7 +8,9 @@ import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Conversation;
 import dev.sparkmla.text.Message;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
@@ -49,7 +51,7 @@ class PromptEncoderTest {
 
   private static FittedPrompt fit(
       PromptEncoder encoder, GenerationRequest request, TokenLimit limit) {
-    PromptLayout prompt = encoder.layOut(request);
+    PromptLayout prompt = encoder.layOut(request, TemplateOptions.NONE);
     return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), limit);
   }
 
@@ -91,9 +93,9 @@ class PromptEncoderTest {
     Message system = new Message("system", "Be brief.");
     Message ownSystem = new Message("system", "Be long.");
 
-    int[] both = tokenizer.encodeChat(template, List.of(system, question));
+    int[] both = tokenizer.encodeChat(template, Conversation.of(List.of(system, question)));
     assertThat(encode(encoder, chat(Optional.empty(), OverflowPolicy.ERROR, question), NEW))
-        .isEqualTo(tokenizer.encodeChat(template, List.of(question)));
+        .isEqualTo(tokenizer.encodeChat(template, Conversation.of(List.of(question))));
     assertThat(encode(encoder, chat(Optional.of("Be brief."), OverflowPolicy.ERROR, question), NEW))
         .isEqualTo(both);
     assertThat(
@@ -111,7 +113,45 @@ class PromptEncoderTest {
                 encoder,
                 chat(Optional.of("Be brief."), OverflowPolicy.ERROR, ownSystem, question),
                 NEW))
-        .isEqualTo(tokenizer.encodeChat(template, List.of(ownSystem, question)));
+        .isEqualTo(tokenizer.encodeChat(template, Conversation.of(List.of(ownSystem, question))));
+  }
+
+  @Test
+  void continuesTheAssistantsMessageAlone() {
+    TemplateOptions continued = new TemplateOptions(Optional.empty(), Optional.empty(), true);
+    Message question = new Message("user", "What is the code?");
+    Message begun = new Message("assistant", "The code is ");
+    PromptLayout prompt =
+        encoder.layOut(chat(Optional.empty(), OverflowPolicy.ERROR, question, begun), continued);
+    assertThat(prompt.continuesMessage()).isTrue();
+    assertThat(encoder.encodeAll(List.of(prompt)).get(0).orElseThrow())
+        .isEqualTo(
+            tokenizer.encodeChat(template, new Conversation(List.of(question, begun), continued)));
+
+    GenerationRequest asked = chat(Optional.empty(), OverflowPolicy.ERROR, begun, question);
+    assertThatThrownBy(() -> encoder.layOut(asked, continued))
+        .isInstanceOf(RowErrorException.class)
+        .hasMessageContaining("the last message is of user");
+    assertThat(
+            encoder.layOut(raw("The code is", OverflowPolicy.ERROR), continued).continuesMessage())
+        .isFalse();
+  }
+
+  @Test
+  void refusesPartsThatAreNoTextsByTheirType() {
+    Message image =
+        new Message(
+            "user",
+            null,
+            Optional.of(
+                "{\"content\": [{\"type\": \"text\", \"text\": \"x\"},"
+                    + " {\"type\": \"image_url\", \"image_url\": {\"url\": \"u\"}}]}"));
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.ERROR, image),
+        NEW,
+        ErrorCode.INVALID_PROMPT,
+        "Message 1 of the conversation has a part of type image_url; the model reads parts of type"
+            + " text.");
   }
 
   @Test
@@ -160,7 +200,8 @@ class PromptEncoderTest {
             raw("The access code.", OverflowPolicy.ERROR),
             chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "Which?")),
             raw(numbers(100, 200), OverflowPolicy.TRUNCATE_LEFT));
-    List<PromptLayout> prompts = requests.stream().map(encoder::layOut).toList();
+    List<PromptLayout> prompts =
+        requests.stream().map(request -> encoder.layOut(request, TemplateOptions.NONE)).toList();
     List<Optional<int[]>> ids = encoder.encodeAll(prompts);
     for (int i = 0; i < requests.size(); i++) {
       assertThat(encoder.fit(prompts.get(i), ids.get(i), new TokenLimit.AtMost(NEW)).ids())
@@ -288,7 +329,9 @@ class PromptEncoderTest {
         .isEqualTo(
             tokenizer.encodeChat(
                 template,
-                List.of(new Message("system", "Be brief."), new Message("user", kept), question)));
+                Conversation.of(
+                    List.of(
+                        new Message("system", "Be brief."), new Message("user", kept), question))));
     if (policy == OverflowPolicy.TRUNCATE_LEFT) {
       assertThat(document).endsWith(kept);
     } else {
@@ -309,7 +352,8 @@ class PromptEncoderTest {
     assertThat(ids)
         .isEqualTo(
             tokenizer.encodeChat(
-                template, List.of(new Message("user", ""), new Message("user", kept))));
+                template,
+                Conversation.of(List.of(new Message("user", ""), new Message("user", kept)))));
   }
 
   @Test

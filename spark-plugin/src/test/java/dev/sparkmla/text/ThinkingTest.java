@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -60,6 +61,31 @@ class ThinkingTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"<think>So it, true", "<think>So</think>It, false", "It, true", "</think>It, false"})
+  void seesWhetherTheContinuedMessageIsWithinThoughts(String begun, boolean open)
+      throws IOException {
+    ThinkingFolder.write(
+        folder,
+        false,
+        "{% for m in messages %}{{ '<|assistant|>' if m.role == 'assistant' else '<|user|>' }}"
+            + "{{ '<think>' if m.role == 'assistant' and '<think>' not in m.content }}"
+            + "{{ m.content }}<|end|>{% endfor %}",
+        "<think>",
+        "</think>");
+    try (PromptText text = PromptText.open(folder)) {
+      Thinking thinking = Thinking.of(text.tokenizer(), text.template());
+      int[] prompt =
+          text.tokenizer()
+              .encodeChat(
+                  text.template().orElseThrow(),
+                  new Conversation(
+                      List.of(ONE.get(0), new Message("assistant", begun)),
+                      new TemplateOptions(Optional.empty(), Optional.empty(), true)));
+      assertThat(thinking.isOpenWithin(prompt)).isEqualTo(open);
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
@@ -81,7 +107,8 @@ class ThinkingTest {
         "</think>");
     try (PromptText text = PromptText.open(folder)) {
       Thinking thinking = Thinking.of(text.tokenizer(), text.template());
-      int[] prompt = text.tokenizer().encodeChat(text.template().orElseThrow(), ONE);
+      int[] prompt =
+          text.tokenizer().encodeChat(text.template().orElseThrow(), Conversation.of(ONE));
       assertThat(thinking.isOpenAfter(prompt)).isEqualTo(open);
     }
   }
