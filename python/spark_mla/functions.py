@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql.functions import call_function, create_map, lit
@@ -12,13 +12,19 @@ from pyspark.sql.functions import call_function, create_map, lit
 ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
 
-Parameter: TypeAlias = str | int | float | Sequence[str] | Column | None
-"""The value of a generation parameter; a sequence is for `stop`."""
+Constant: TypeAlias = (
+    str | bool | int | float | Sequence[str] | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+)
+"""A value that is the same for all rows."""
+
+Parameter: TypeAlias = Constant | Column | None
+"""The value of a generation parameter: sequences are for `stop` and `tools`, a mapping is for
+`chat_template_kwargs`."""
 
 OnError: TypeAlias = Literal["row", "null", "fail"]
 """What becomes of a row in error."""
 
-OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle"]
+OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle", "truncate_output"]
 """What becomes of a prompt that does not fit."""
 
 
@@ -38,8 +44,10 @@ def llm_generate(
         A column, or the name of one: STRING, which is continued as it stands, or
         ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
     params
-        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `seed`. A value may be a column.
-        `stop` takes a text or a list of texts. None as a value is as if it were not named. The
+        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `include_stop`,
+        `skip_special_tokens`, `seed`, `chat_template_kwargs`, `continue_final_message`,
+        `tools`. A value may be a column. `stop` takes a text or a list of texts,
+        `chat_template_kwargs` a dict, `tools` a list of dicts. None as a value is as if it were not named. The
         whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.
@@ -47,13 +55,14 @@ def llm_generate(
         "row" says in the result what was wrong, "null" makes the result NULL, "fail" fails the job.
     on_overflow
         "error" makes an error of a prompt that does not fit, "truncate_left" drops its beginning,
-        "truncate_middle" its middle.
+        "truncate_middle" its middle; "truncate_output" generates fewer tokens.
 
     Returns
     -------
     Column
-        STRUCT<text STRING, finish_reason STRING, prompt_tokens INT, cached_tokens INT,
-        output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL where the prompt is.
+        STRUCT<text STRING, reasoning STRING, finish_reason STRING, prompt_tokens INT,
+        cached_tokens INT, output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL
+        where the prompt is.
 
     Raises
     ------
@@ -161,9 +170,11 @@ def _map(params: Mapping[str, Parameter] | None) -> Column:
     return create_map(*entries) if entries else lit(None)
 
 
-def _text(value: str | int | float | Sequence[str] | Column) -> Column:
+def _text(value: Constant | Column) -> Column:
     if isinstance(value, Column):
         return value.cast("string")
+    if isinstance(value, Mapping):
+        return lit(json.dumps(dict(value)))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return lit(json.dumps(list(value)))
     return lit(str(value))

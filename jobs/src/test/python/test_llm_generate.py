@@ -51,8 +51,8 @@ def test_has_a_struct_of_named_fields(documents):
     field = documents.select(functions.expr(CALL).alias("answer")).schema["answer"]
 
     assert field.dataType.simpleString() == (
-        "struct<text:string,finish_reason:string,prompt_tokens:int,cached_tokens:int,"
-        "output_tokens:int,error:struct<code:string,message:string>>"
+        "struct<text:string,reasoning:string,finish_reason:string,prompt_tokens:int,"
+        "cached_tokens:int,output_tokens:int,error:struct<code:string,message:string>>"
     )
 
 

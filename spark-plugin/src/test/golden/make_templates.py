@@ -171,6 +171,105 @@ A:
     "autoescape": "{% for m in messages %}{{ m.content }}{{ '<&>' }}{% endfor %}",
 }
 
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "find",
+            "description": "Finds <things> – in 東京",
+            "parameters": {"type": "object", "properties": {"what": {"type": "string"}}},
+        },
+    }
+]
+
+CALLED = [
+    {"role": "user", "content": "Where is it?", "name": "Ann"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "find", "arguments": {"what": "it", "n": 2, "p": 0.5}}}
+        ],
+    },
+    {"role": "tool", "content": "here", "tool_call_id": "c1"},
+    {"role": "assistant", "content": "There.", "reasoning_content": "Found it."},
+    {"role": "user", "content": "Sure?"},
+]
+
+BEGUN = [
+    {"role": "user", "content": "Where is the lantern?"},
+    {"role": "assistant", "content": " The lantern is \n"},
+]
+
+# Templates with what they are given beside roles and contents.
+OPTIONS = {
+    "tools": (
+        "{% if tools %}{% for tool in tools %}{{ tool.function.name }}{{ tool | tojson }}\n{% endfor %}"
+        "{% else %}none{% endif %}{% for m in messages %}{{ m.role }}:{% endfor %}",
+        [dict(messages=CALLED, tools=TOOLS), dict(messages=CALLED)],
+    ),
+    "variables": (
+        "{{ bos_token }}{% for m in messages %}{{ m.role }}{% endfor %}"
+        "{% if enable_thinking is defined and not enable_thinking %}</think>{% else %}<think>{% endif %}"
+        "{{ reasoning_effort | default('low') }}{{ documents | length if documents else 'no documents' }}",
+        [
+            dict(messages=BEGUN[:1]),
+            dict(messages=BEGUN[:1], variables=dict(enable_thinking=False)),
+            dict(messages=BEGUN[:1], variables=dict(enable_thinking=True, reasoning_effort="high")),
+            dict(messages=BEGUN[:1], variables=dict(bos_token="<bos>", documents=[{"text": "a"}, {"text": "b"}])),
+        ],
+    ),
+    "fields": (
+        "{% for m in messages %}<{{ m.role }}{% if m.name %} {{ m.name }}{% endif %}>"
+        "{% if m.reasoning_content is defined %}({{ m.reasoning_content }}){% endif %}"
+        "{% if m.content is not none %}{{ m.content }}{% endif %}"
+        "{% for call in m.tool_calls or [] %}[{{ call.function.name }} {{ call.function.arguments | tojson }}"
+        "{% for k, v in call.function.arguments.items() %}{{ k }}={{ v }};{% endfor %}]{% endfor %}"
+        "{% if m.tool_call_id %}#{{ m.tool_call_id }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}",
+        [dict(messages=CALLED), dict(messages=CALLED[:2])],
+    ),
+    "continued": (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>\n{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}",
+        [dict(messages=BEGUN, continued=True), dict(messages=BEGUN)],
+    ),
+    "continued-stripped": (
+        "{% for m in messages %}<{{ m.role }}>\n{{ m.content | trim }} <end>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}",
+        [dict(messages=BEGUN, continued=True)],
+    ),
+    "continued-thoughts": (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content.split('</think>')[-1] }}<end>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant><think>{% endif %}",
+        [
+            dict(messages=[BEGUN[0], {"role": "assistant", "content": "<think>I should"}], continued=True),
+            dict(messages=[BEGUN[0], {"role": "assistant", "content": "<think>I</think>The"}], continued=True),
+        ],
+    ),
+    "continued-nowhere": (
+        "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}",
+        [dict(messages=BEGUN, continued=True)],
+    ),
+}
+
+
+def render(tokenizer, template, case):
+    try:
+        case["rendered"] = tokenizer.apply_chat_template(
+            case["messages"],
+            chat_template=template,
+            tools=case.get("tools"),
+            add_generation_prompt=not case.get("continued", False),
+            continue_final_message=case.get("continued", False),
+            tokenize=False,
+            **case.get("variables", {}),
+        )
+    except Exception as problem:
+        raised = type(problem) is jinja2.TemplateError
+        case["refused" if raised else "failed"] = str(problem)
+    return case
+
 
 def main():
     tokenizer = PreTrainedTokenizerFast(
@@ -181,15 +280,10 @@ def main():
         cases = []
         for conversation in CONVERSATIONS:
             messages = [dict(role=role, content=content) for role, content in conversation]
-            case = dict(messages=messages)
-            try:
-                case["rendered"] = tokenizer.apply_chat_template(
-                    messages, chat_template=template, add_generation_prompt=True, tokenize=False
-                )
-            except Exception as problem:
-                raised = type(problem) is jinja2.TemplateError
-                case["refused" if raised else "failed"] = str(problem)
-            cases.append(case)
+            cases.append(render(tokenizer, template, dict(messages=messages)))
+        rows.append(dict(name=name, template=template, cases=cases))
+    for name, (template, cases) in OPTIONS.items():
+        cases = [render(tokenizer, template, dict(case)) for case in cases]
         rows.append(dict(name=name, template=template, cases=cases))
     text = json.dumps(rows, ensure_ascii=False, indent=1)
     (HERE / "templates.json").write_text(text + "\n", encoding="utf-8")

@@ -98,7 +98,9 @@ final class GenerateOptions {
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
-      description = "Tokens to generate for a row at most.")
+      description =
+          "Tokens to generate for a row at most, or auto: what the context window and the cache"
+              + " have room for after the prompt.")
   Optional<String> maxTokens = Optional.empty();
 
   @Option(names = "--temperature", paramLabel = "T", description = "0 takes the likeliest token.")
@@ -125,6 +127,39 @@ final class GenerateOptions {
       description = "A text that ends the generation; may be given several times.")
   List<String> stop = new ArrayList<>();
 
+  @Option(
+      names = "--include-stop",
+      paramLabel = "BOOL",
+      description =
+          "true keeps the stop text, or the token, that ended a text as its end. Default: false.")
+  Optional<String> includeStop = Optional.empty();
+
+  @Option(
+      names = "--skip-special-tokens",
+      paramLabel = "BOOL",
+      description = "false spells special tokens out in the text. Default: true.")
+  Optional<String> skipSpecialTokens = Optional.empty();
+
+  @Option(
+      names = "--chat-template-kwargs",
+      paramLabel = "JSON",
+      description = "Variables of the chat template, such as {\"enable_thinking\": false}.")
+  Optional<String> chatTemplateKwargs = Optional.empty();
+
+  @Option(
+      names = "--continue-final-message",
+      paramLabel = "BOOL",
+      description =
+          "true continues the last message of each conversation, which is the assistant's."
+              + " Default: false.")
+  Optional<String> continueFinalMessage = Optional.empty();
+
+  @Option(
+      names = "--tools",
+      paramLabel = "JSON",
+      description = "A list of tools that the model may call, for the chat template.")
+  Optional<String> tools = Optional.empty();
+
   @Option(names = "--system", paramLabel = "STR", description = "The system message.")
   Optional<String> system = Optional.empty();
 
@@ -144,7 +179,8 @@ final class GenerateOptions {
       converter = Choice.OfOverflowPolicy.class,
       defaultValue = "error",
       description =
-          "A prompt that is too long: error, truncate_left or truncate_middle. Default:"
+          "A prompt that is too long: error, truncate_left or truncate_middle (cut the prompt) or"
+              + " truncate_output (generate fewer tokens). Default:"
               + " ${DEFAULT-VALUE}.")
   OverflowPolicy onOverflow = OverflowPolicy.ERROR;
 
@@ -190,6 +226,11 @@ final class GenerateOptions {
     if (!stop.isEmpty()) {
       params.put("stop", jsonArray(stop));
     }
+    includeStop.ifPresent(value -> params.put("include_stop", value));
+    chatTemplateKwargs.ifPresent(value -> params.put("chat_template_kwargs", value));
+    continueFinalMessage.ifPresent(value -> params.put("continue_final_message", value));
+    tools.ifPresent(value -> params.put("tools", value));
+    skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
     return params;
   }
 

@@ -42,6 +42,7 @@ record Results(String prefix) {
   private static final StructType COLUMNS =
       new StructType()
           .add("text", DataTypes.StringType)
+          .add("reasoning", DataTypes.StringType)
           .add("finish_reason", DataTypes.StringType)
           .add("prompt_tokens", DataTypes.IntegerType)
           .add("cached_tokens", DataTypes.IntegerType)
@@ -94,6 +95,7 @@ record Results(String prefix) {
     }
     documents.carried().forEach(column -> columns.add(Documents.named(column)));
     columns.add(field("text").as(name("text")));
+    columns.add(field("reasoning").as(name("reasoning")));
     columns.add(coalesce(field("finish_reason"), lit("error")).as(name("finish_reason")));
     for (String count : List.of("prompt_tokens", "cached_tokens", "output_tokens")) {
       columns.add(coalesce(field(count), lit(0)).as(name(count)));

@@ -52,7 +52,13 @@ public final class EchoPlugin extends MlaPlugin {
       return text.length() > LONGEST
           ? error(ErrorCode.PROMPT_TOO_LONG)
           : new GenerationResult(
-              "<" + text + ">", FinishReason.STOP, text.length(), 1, 2, Optional.empty());
+              "<" + text + ">",
+              Optional.empty(),
+              FinishReason.STOP,
+              text.length(),
+              1,
+              2,
+              Optional.empty());
     }
 
     private static GenerationResult error(ErrorCode code) {

@@ -5,7 +5,8 @@ import java.util.Optional;
 /**
  * One row's result.
  *
- * @param text the generated text without stop strings and special tokens; empty in error
+ * @param text the generated text, without the model's thoughts; empty in error
+ * @param reasoning the model's thoughts, where it or its prompt began some; empty in error
  * @param finishReason why it ended
  * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 where the row was
  *     refused before they were counted
@@ -15,6 +16,7 @@ import java.util.Optional;
  */
 public record GenerationResult(
     String text,
+    Optional<String> reasoning,
     FinishReason finishReason,
     int promptTokens,
     int cachedTokens,
@@ -22,6 +24,7 @@ public record GenerationResult(
     Optional<GenerationError> error) {
   /** Of a row that is refused before anything is computed for it. */
   public static GenerationResult refused(GenerationError error) {
-    return new GenerationResult("", FinishReason.ERROR, 0, 0, 0, Optional.of(error));
+    return new GenerationResult(
+        "", Optional.empty(), FinishReason.ERROR, 0, 0, 0, Optional.of(error));
   }
 }

@@ -17,9 +17,9 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
  * The results of a batch of rows, in their order, as one Arrow column: {@code struct<text: utf8,
- * finish_reason: utf8, prompt_tokens: int32, cached_tokens: int32, output_tokens: int32, error:
- * struct<code: utf8, message: utf8>>}. A row whose prompt is NULL is NULL; the text of a row in
- * error is NULL.
+ * reasoning: utf8, finish_reason: utf8, prompt_tokens: int32, cached_tokens: int32, output_tokens:
+ * int32, error: struct<code: utf8, message: utf8>>}. A row whose prompt is NULL is NULL; the text
+ * of a row in error is NULL, and the reasoning of one without thoughts.
  *
  * <p><b>Ownership.</b> A batch owns its column and the allocator that holds it, and frees both when
  * it is closed. It has one owner at a time, who closes it or hands it over.
@@ -32,6 +32,7 @@ public final class ResultBatch implements AutoCloseable {
           "result",
           new ArrowType.Struct(),
           utf8("text"),
+          utf8("reasoning"),
           utf8("finish_reason"),
           int32("prompt_tokens"),
           int32("cached_tokens"),
@@ -50,6 +51,7 @@ public final class ResultBatch implements AutoCloseable {
   private final BufferAllocator allocator;
   private final StructVector results;
   private final VarCharVector texts;
+  private final VarCharVector reasonings;
   private final VarCharVector finishReasons;
   private final IntVector promptTokens;
   private final IntVector cachedTokens;
@@ -62,6 +64,7 @@ public final class ResultBatch implements AutoCloseable {
     this.allocator = allocator;
     this.results = (StructVector) LAYOUT.createVector(allocator);
     this.texts = results.getChild("text", VarCharVector.class);
+    this.reasonings = results.getChild("reasoning", VarCharVector.class);
     this.finishReasons = results.getChild("finish_reason", VarCharVector.class);
     this.promptTokens = results.getChild("prompt_tokens", IntVector.class);
     this.cachedTokens = results.getChild("cached_tokens", IntVector.class);
@@ -122,6 +125,7 @@ public final class ResultBatch implements AutoCloseable {
     } else {
       set(texts, row, result.text());
     }
+    result.reasoning().ifPresent(thoughts -> set(reasonings, row, thoughts));
   }
 
   private static void set(VarCharVector vector, int row, String text) {

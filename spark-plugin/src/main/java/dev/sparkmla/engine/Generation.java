@@ -52,7 +52,7 @@ final class Generation {
   boolean advance() {
     int token = sequence.tokens()[sequence.length() - 1];
     if (endTokens.contains(token)) {
-      output.finish();
+      output.end(token);
       end(FinishReason.STOP, Optional.empty());
     } else if (output.append(token)) {
       end(FinishReason.STOP, Optional.empty());
@@ -75,6 +75,7 @@ final class Generation {
         Optional.of(
             new GenerationResult(
                 error.isPresent() ? "" : output.text(),
+                error.isPresent() ? Optional.empty() : output.reasoning(),
                 reason,
                 sequence.promptTokens(),
                 sequence.cachedTokens(),

@@ -9,6 +9,7 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -63,7 +64,14 @@ public final class GenerationEngine implements AutoCloseable {
         new PromptEncoder(
             tokenizer, template, model.config().contextWindow(), (long) model.cacheBlocks() * page);
     this.intake =
-        new Intake(encoder, tokenizer, defaults, options.defaultMaxTokens(), queue, counters);
+        new Intake(
+            encoder,
+            tokenizer,
+            Thinking.of(tokenizer, template),
+            defaults,
+            new TokenLimit.AtMost(options.defaultMaxTokens()),
+            queue,
+            counters);
     this.loopEnd =
         CompletableFuture.runAsync(
             new GenerationLoop(model, scheduler, queue, counters), this::startStepping);

@@ -1,11 +1,13 @@
 package dev.sparkmla.engine;
 
+import java.util.List;
 import java.util.function.Function;
 
 /**
  * One generation parameter, declared once in {@link GenerationParameters}.
  *
  * @param name as a query spells it
+ * @param aliases what other engines call it; a query may spell it so too
  * @param range which values are right, as the end of the sentence "It must be ...", for errors and
  *     documentation
  * @param defaultText what holds where it is not given, as the documentation says it
@@ -14,7 +16,17 @@ import java.util.function.Function;
  * @param <T> the value's type
  */
 public record GenerationParameter<T>(
-    String name, String range, String defaultText, String meaning, Function<String, T> parser) {
+    String name,
+    List<String> aliases,
+    String range,
+    String defaultText,
+    String meaning,
+    Function<String, T> parser) {
+  /** Copies the list. */
+  public GenerationParameter {
+    aliases = List.copyOf(aliases);
+  }
+
   /**
    * Reads a value.
    *

@@ -4,12 +4,16 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.text.ChatTemplate;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -26,13 +30,15 @@ public final class GenerationParameters {
   private static final List<GenerationParameter<?>> ALL = new ArrayList<>();
 
   /** Tokens to generate at most. */
-  public static final GenerationParameter<Integer> MAX_TOKENS =
-      integer(
+  public static final GenerationParameter<TokenLimit> MAX_TOKENS =
+      add(
           "max_tokens",
-          1,
-          Integer.MAX_VALUE,
+          List.of("max_new_tokens", "max_completion_tokens"),
+          "an integer from 1 to " + Integer.MAX_VALUE + ", or auto",
           "`spark.mla.generation.maxTokens`",
-          "How many tokens are generated at most");
+          "How many tokens are generated at most; auto is as many as the context window and the"
+              + " cache have room for after the prompt",
+          GenerationParameters::parseLimit);
 
   /** What logits are divided by. */
   public static final GenerationParameter<Float> TEMPERATURE =
@@ -67,8 +73,19 @@ public final class GenerationParameters {
           "stop",
           "a text that is not empty, or a JSON array of such texts if it begins with [",
           "none",
-          "Texts that end the generation when they appear; they are not part of the result",
+          "Texts that end the generation when they appear",
           GenerationParameters::parseTexts);
+
+  /** Whether the result holds what ended the generation. */
+  public static final GenerationParameter<Boolean> INCLUDE_STOP =
+      flag(
+          "include_stop",
+          "false",
+          "Keeps the stop text, or the token, that ended the generation as the end of the text");
+
+  /** Whether special tokens leave no text. */
+  public static final GenerationParameter<Boolean> SKIP_SPECIAL_TOKENS =
+      flag("skip_special_tokens", "true", "Leaves special tokens out of the text");
 
   /** The query's seed, which is mixed with the row's content. */
   public static final GenerationParameter<Long> SEED =
@@ -79,6 +96,42 @@ public final class GenerationParameters {
           "Another seed samples other tokens; it is mixed with the row's content",
           GenerationParameters::parseWhole);
 
+  /** Variables of the chat template, as a JSON object. */
+  public static final GenerationParameter<String> CHAT_TEMPLATE_KWARGS =
+      add(
+          "chat_template_kwargs",
+          "a JSON object without "
+              + String.join(", ", new TreeSet<>(ChatTemplate.RESERVED_VARIABLES)),
+          "none",
+          "Variables of the chat template, such as enable_thinking; for conversations",
+          text -> {
+            JsonNode object = checked(parseJson(text), JsonNode::isObject);
+            ChatTemplate.RESERVED_VARIABLES.forEach(
+                name -> checked(object, variables -> !variables.has(name)));
+            return text;
+          });
+
+  /** Whether the conversation's last message is continued. */
+  public static final GenerationParameter<Boolean> CONTINUE_FINAL_MESSAGE =
+      flag(
+          "continue_final_message",
+          "false",
+          "Continues the conversation's last message, which is the assistant's, instead of beginning"
+              + " another one");
+
+  /** Tools that the model may call, as a JSON array. */
+  public static final GenerationParameter<String> TOOLS =
+      add(
+          "tools",
+          "a JSON array of objects",
+          "none",
+          "Tools that the model may call, for the chat template; for conversations",
+          text -> {
+            checked(parseJson(text), JsonNode::isArray)
+                .forEach(tool -> checked(tool, JsonNode::isObject));
+            return text;
+          });
+
   private final Map<GenerationParameter<?>, Object> values;
 
   private GenerationParameters(Map<GenerationParameter<?>, Object> values) {
@@ -88,16 +141,21 @@ public final class GenerationParameters {
   /**
    * Reads parameters by name.
    *
-   * @throws InvalidParameterException if a name is unknown, or a value cannot be read or is out of
-   *     its range
+   * @throws InvalidParameterException if a name is unknown, a parameter is given by two of its
+   *     names, or a value cannot be read or is out of its range
    */
   public static GenerationParameters parse(Map<String, String> named) {
     Map<GenerationParameter<?>, Object> values = new HashMap<>();
-    named.forEach(
-        (name, text) -> {
-          GenerationParameter<?> parameter = declared(name);
-          values.put(parameter, parameter.parse(text));
-        });
+    for (Map.Entry<String, String> given : new TreeMap<>(named).entrySet()) {
+      GenerationParameter<?> parameter = declared(given.getKey());
+      if (values.put(parameter, parameter.parse(given.getValue())) != null) {
+        throw new InvalidParameterException(
+            parameter.name()
+                + " is given by more than one of its names, "
+                + given.getKey()
+                + " among them; give it once.");
+      }
+    }
     return new GenerationParameters(values);
   }
 
@@ -114,7 +172,7 @@ public final class GenerationParameters {
 
   private static GenerationParameter<?> declared(String name) {
     for (GenerationParameter<?> parameter : ALL) {
-      if (parameter.name().equals(name)) {
+      if (parameter.name().equals(name) || parameter.aliases().contains(name)) {
         return parameter;
       }
     }
@@ -154,6 +212,27 @@ public final class GenerationParameters {
         text -> checked(Float.parseFloat(text.strip()), right.and(Float::isFinite)));
   }
 
+  /** True or false, in whatever case: Python writes True. */
+  private static GenerationParameter<Boolean> flag(
+      String name, String defaultText, String meaning) {
+    return add(
+        name,
+        "true or false",
+        defaultText,
+        meaning,
+        text -> {
+          String word = text.strip().toLowerCase(Locale.ROOT);
+          return checked(word, known -> known.equals("true") || known.equals("false"))
+              .equals("true");
+        });
+  }
+
+  private static TokenLimit parseLimit(String text) {
+    return text.strip().equals("auto")
+        ? new TokenLimit.Auto()
+        : new TokenLimit.AtMost(checked(toInt(parseWhole(text)), tokens -> tokens >= 1));
+  }
+
   /** A whole number, also as {@code 4.0}: SQL makes it of 4 in a map that holds 0.7 too. */
   private static long parseWhole(String text) {
     try {
@@ -174,17 +253,20 @@ public final class GenerationParameters {
     if (!value.startsWith("[")) {
       return List.of(checked(value, text -> !text.isEmpty()));
     }
-    JsonNode array;
-    try {
-      array = JSON.readTree(value);
-    } catch (JsonProcessingException problem) {
-      throw new IllegalArgumentException(value, problem);
-    }
+    JsonNode array = parseJson(value);
     List<String> texts = new ArrayList<>();
     for (JsonNode node : array) {
       texts.add(checked(node.textValue(), text -> text != null && !text.isEmpty()));
     }
     return List.copyOf(texts);
+  }
+
+  private static JsonNode parseJson(String text) {
+    try {
+      return JSON.readTree(text);
+    } catch (JsonProcessingException problem) {
+      throw new IllegalArgumentException(text, problem);
+    }
   }
 
   private static <T> T checked(T value, Predicate<T> right) {
@@ -196,8 +278,18 @@ public final class GenerationParameters {
 
   private static <T> GenerationParameter<T> add(
       String name, String range, String defaultText, String meaning, Function<String, T> parser) {
+    return add(name, List.of(), range, defaultText, meaning, parser);
+  }
+
+  private static <T> GenerationParameter<T> add(
+      String name,
+      List<String> aliases,
+      String range,
+      String defaultText,
+      String meaning,
+      Function<String, T> parser) {
     GenerationParameter<T> parameter =
-        new GenerationParameter<>(name, range, defaultText, meaning, parser);
+        new GenerationParameter<>(name, aliases, range, defaultText, meaning, parser);
     ALL.add(parameter);
     return parameter;
   }

@@ -1,9 +1,14 @@
 package dev.sparkmla.engine;
 
+import static dev.sparkmla.engine.GenerationParameters.CHAT_TEMPLATE_KWARGS;
+import static dev.sparkmla.engine.GenerationParameters.CONTINUE_FINAL_MESSAGE;
+import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
+import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
 import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
+import static dev.sparkmla.engine.GenerationParameters.TOOLS;
 import static dev.sparkmla.engine.GenerationParameters.TOP_K;
 import static dev.sparkmla.engine.GenerationParameters.TOP_P;
 
@@ -13,6 +18,8 @@ import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.text.TemplateOptions;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,29 +43,33 @@ final class Intake implements AutoCloseable {
 
   private final PromptEncoder encoder;
   private final Tokenizer tokenizer;
+  private final Thinking thinking;
   private final GenerationDefaults defaults;
-  private final int defaultMaxTokens;
+  private final TokenLimit defaultLimit;
   private final GenerationQueue queue;
   private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
   private volatile Thread worker;
 
   /**
+   * @param thinking how the model marks its thoughts
    * @param defaults hold where a request says nothing
-   * @param defaultMaxTokens likewise
+   * @param defaultLimit likewise
    * @param queue gets the rows that are to be generated
    */
   Intake(
       PromptEncoder encoder,
       Tokenizer tokenizer,
+      Thinking thinking,
       GenerationDefaults defaults,
-      int defaultMaxTokens,
+      TokenLimit defaultLimit,
       GenerationQueue queue,
       EngineCounters counters) {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
+    this.thinking = thinking;
     this.defaults = defaults;
-    this.defaultMaxTokens = defaultMaxTokens;
+    this.defaultLimit = defaultLimit;
     this.queue = queue;
     this.counters = counters;
   }
@@ -101,7 +112,9 @@ final class Intake implements AutoCloseable {
           continue;
         }
         try {
-          rows.add(new Row(number, parameters(request.get()), encoder.layOut(request.get())));
+          GenerationParameters parameters = parameters(request.get());
+          PromptLayout prompt = encoder.layOut(request.get(), templateOptions(parameters));
+          rows.add(new Row(number, parameters, prompt));
         } catch (RowErrorException refused) {
           refuse(batch, number, refused);
         }
@@ -136,15 +149,37 @@ final class Intake implements AutoCloseable {
     }
   }
 
+  private static TemplateOptions templateOptions(GenerationParameters parameters) {
+    return new TemplateOptions(
+        parameters.get(TOOLS),
+        parameters.get(CHAT_TEMPLATE_KWARGS),
+        parameters.get(CONTINUE_FINAL_MESSAGE).orElse(false));
+  }
+
   private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
-    int maxTokens = row.parameters().get(MAX_TOKENS).orElse(defaultMaxTokens);
-    int[] prompt = encoder.fit(row.prompt(), ids, maxTokens);
+    GenerationParameters parameters = row.parameters();
+    FittedPrompt prompt =
+        encoder.fit(row.prompt(), ids, parameters.get(MAX_TOKENS).orElse(defaultLimit));
     return new Generation(
         batch,
         row.number(),
-        new Sequence(prompt, maxTokens, sampling(row.parameters(), prompt)),
-        new OutputText(tokenizer.newDecoder(), row.parameters().get(STOP).orElse(List.of())),
+        new Sequence(prompt.ids(), prompt.maxTokens(), sampling(parameters, prompt.ids())),
+        output(parameters, thinksAfter(row.prompt(), prompt.ids())),
         defaults.endTokens());
+  }
+
+  private boolean thinksAfter(PromptLayout prompt, int[] ids) {
+    return prompt.continuesMessage() ? thinking.isOpenWithin(ids) : thinking.isOpenAfter(ids);
+  }
+
+  private OutputText output(GenerationParameters parameters, boolean thinks) {
+    boolean spellsSpecialTokens = !parameters.get(SKIP_SPECIAL_TOKENS).orElse(true);
+    return new OutputText(
+        () -> tokenizer.newDecoder(spellsSpecialTokens),
+        thinking,
+        thinks,
+        new StoppedText(
+            parameters.get(STOP).orElse(List.of()), parameters.get(INCLUDE_STOP).orElse(false)));
   }
 
   private Sampling sampling(GenerationParameters parameters, int[] prompt) {

@@ -1,22 +1,50 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.TokenDecoder;
-import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
 
 /**
- * The text of one generation as it grows, up to the first stop string. A stop string may span any
- * number of tokens. Not thread-safe.
+ * What one generation says as it grows: the model's thoughts, where it has any, and its answer up
+ * to the first stop string or the end token. A stop string or a marker may span any number of
+ * tokens. Not thread-safe.
+ *
+ * <p>Thoughts come first: the prompt has opened them, or the model does before anything but white
+ * space. White space around the markers belongs to neither text. Stop strings end answers alone.
  */
 final class OutputText {
-  private final TokenDecoder decoder;
-  private final List<String> stop;
-  private final int longestStop;
-  private final StringBuilder text = new StringBuilder();
+  private enum Phase {
+    /** White space, or the beginning of the marker that opens thoughts. */
+    BEGINNING,
+    THINKING,
+    ANSWERING
+  }
 
-  OutputText(TokenDecoder decoder, List<String> stop) {
-    this.decoder = decoder;
-    this.stop = stop;
-    this.longestStop = stop.stream().mapToInt(String::length).max().orElse(0);
+  private final Supplier<TokenDecoder> decoders;
+  private final Thinking thinking;
+  private final StoppedText answer;
+  private final StringBuilder beginning = new StringBuilder();
+  private final StringBuilder thoughts = new StringBuilder();
+  private TokenDecoder decoder;
+  private Phase phase;
+  private boolean hasThoughts;
+
+  /**
+   * @param decoders make a decoder of a text's tokens
+   * @param thinking the model's markers
+   * @param opened whether the prompt has opened the model's thoughts
+   * @param answer gets the answer; empty
+   */
+  OutputText(
+      Supplier<TokenDecoder> decoders, Thinking thinking, boolean opened, StoppedText answer) {
+    this.decoders = decoders;
+    this.thinking = thinking;
+    this.answer = answer;
+    this.decoder = decoders.get();
+    this.phase = opened ? Phase.THINKING : Phase.BEGINNING;
+    this.hasThoughts = opened;
   }
 
   /**
@@ -25,7 +53,81 @@ final class OutputText {
    * @return whether a stop string has appeared; nothing may be added then
    */
   boolean append(int token) {
-    return extend(decoder.append(token));
+    if (phase == Phase.BEGINNING && is(token, thinking.openingToken())) {
+      restartDecoder();
+      open();
+      return false;
+    }
+    if (phase == Phase.THINKING && is(token, thinking.closingToken())) {
+      thoughts.append(restartDecoder());
+      phase = Phase.ANSWERING;
+      return false;
+    }
+    return add(decoder.append(token));
+  }
+
+  private static boolean is(int token, OptionalInt marker) {
+    return marker.isPresent() && marker.getAsInt() == token;
+  }
+
+  /** What follows a marker is another text; returns what is left of the one before. */
+  private String restartDecoder() {
+    String held = decoder.finish();
+    decoder = decoders.get();
+    return held;
+  }
+
+  private void open() {
+    phase = Phase.THINKING;
+    hasThoughts = true;
+  }
+
+  private boolean add(String piece) {
+    return switch (phase) {
+      case BEGINNING -> begin(piece);
+      case THINKING -> think(piece);
+      case ANSWERING ->
+          answer.append(hasThoughts && answer.isEmpty() ? piece.stripLeading() : piece);
+    };
+  }
+
+  private boolean begin(String piece) {
+    beginning.append(piece);
+    String begun = beginning.toString().stripLeading();
+    if (begun.isEmpty()) {
+      return false;
+    }
+    if (thinking.isPlainText() && begun.startsWith(thinking.opening())) {
+      open();
+      return think(begun.substring(thinking.opening().length()));
+    }
+    boolean mayOpen = thinking.isPlainText() && thinking.opening().startsWith(begun);
+    return !mayOpen && answerWithBeginning();
+  }
+
+  private boolean answerWithBeginning() {
+    phase = Phase.ANSWERING;
+    return answer.append(beginning.toString());
+  }
+
+  private boolean think(String piece) {
+    int from = Math.max(0, thoughts.length() - thinking.closing().length() + 1);
+    thoughts.append(piece);
+    int end = thinking.isPlainText() ? thoughts.indexOf(thinking.closing(), from) : -1;
+    if (end < 0) {
+      return false;
+    }
+    String rest = thoughts.substring(end + thinking.closing().length());
+    thoughts.setLength(end);
+    phase = Phase.ANSWERING;
+    return add(rest);
+  }
+
+  /** Ends the text with the token that ended the generation. */
+  void end(int endToken) {
+    if (!answer.includesStop() || !append(endToken)) {
+      finish();
+    }
   }
 
   /**
@@ -34,30 +136,16 @@ final class OutputText {
    * @return whether a stop string has appeared
    */
   boolean finish() {
-    return extend(decoder.finish());
+    return add(decoder.finish()) || (phase == Phase.BEGINNING && answerWithBeginning());
   }
 
-  /** The text before the first stop string. */
+  /** The answer, without what ended it unless that is to be included. */
   String text() {
-    return text.toString();
+    return answer.toString();
   }
 
-  private boolean extend(String added) {
-    if (added.isEmpty()) {
-      return false;
-    }
-    int from = Math.max(0, text.length() - longestStop + 1);
-    text.append(added);
-    int first = -1;
-    for (String candidate : stop) {
-      int found = text.indexOf(candidate, from);
-      if (found >= 0 && (first < 0 || found < first)) {
-        first = found;
-      }
-    }
-    if (first >= 0) {
-      text.setLength(first);
-    }
-    return first >= 0;
+  /** The thoughts; empty where none were begun. */
+  Optional<String> reasoning() {
+    return hasThoughts ? Optional.of(thoughts.toString().strip()) : Optional.empty();
   }
 }

@@ -19,10 +19,12 @@ public final class ParametersDoc {
     StringBuilder table =
         new StringBuilder("| Parameter | Values | Default | Meaning |\n|---|---|---|---|\n");
     for (GenerationParameter<?> parameter : GenerationParameters.all()) {
+      table.append("| `").append(parameter.name()).append('`');
+      for (String alias : parameter.aliases()) {
+        table.append(", `").append(alias).append('`');
+      }
       table
-          .append("| `")
-          .append(parameter.name())
-          .append("` | ")
+          .append(" | ")
           .append(parameter.range())
           .append(" | ")
           .append(parameter.defaultText())

@@ -4,6 +4,7 @@ import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.TextTooLongException;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
@@ -38,11 +39,12 @@ final class PromptEncoder {
   /**
    * Lays out a request's prompt.
    *
+   * @param options what a template is given beside the messages
    * @throws RowErrorException if there is no such prompt, or none that the tokenizer takes
    */
-  PromptLayout layOut(GenerationRequest request) {
+  PromptLayout layOut(GenerationRequest request, TemplateOptions options) {
     try {
-      return PromptLayout.of(request, tokenizer, template, mostCharacters());
+      return PromptLayout.of(request, options, tokenizer, template, mostCharacters());
     } catch (TextTooLongException e) {
       throw unencodable(e);
     }
@@ -63,29 +65,43 @@ final class PromptEncoder {
   }
 
   /**
-   * The ids of a prompt, cut as its policy says.
+   * A prompt and the tokens that may follow it, either cut as the prompt's policy says.
    *
    * @param ids those of the whole prompt; none where they are known to be too many
-   * @param maxTokens new tokens to leave room for
-   * @throws RowErrorException if there are none, or too many
+   * @param limit the tokens that the request asks for
+   * @throws RowErrorException if there are no ids, or too many
    */
-  int[] fit(PromptLayout prompt, Optional<int[]> ids, int maxTokens) {
+  FittedPrompt fit(PromptLayout prompt, Optional<int[]> ids, TokenLimit limit) {
     if (ids.isPresent() && ids.get().length == 0) {
       throw new RowErrorException(
           ErrorCode.EMPTY_PROMPT, "The prompt holds nothing that the tokenizer turns into tokens.");
     }
-    long room = Math.min(contextWindow, cacheTokens) - maxTokens;
-    if (ids.isPresent() && ids.get().length <= room) {
-      return ids.get();
-    }
-    if (prompt.overflow() == OverflowPolicy.ERROR || room < 1) {
+    int whole = (int) Math.min(contextWindow, cacheTokens);
+    int reserved =
+        switch (prompt.overflow()) {
+          case TRUNCATE_OUTPUT -> 1;
+          case ERROR, TRUNCATE_LEFT, TRUNCATE_MIDDLE -> limit.reserved();
+        };
+    int room = whole - reserved;
+    int[] fitting =
+        ids.filter(all -> all.length <= room).orElseGet(() -> cut(prompt, ids, reserved, room));
+    return new FittedPrompt(fitting, limit.within(whole - fitting.length));
+  }
+
+  private int[] cut(PromptLayout prompt, Optional<int[]> ids, int reserved, int room) {
+    boolean keepsPrompt =
+        switch (prompt.overflow()) {
+          case ERROR, TRUNCATE_OUTPUT -> true;
+          case TRUNCATE_LEFT, TRUNCATE_MIDDLE -> false;
+        };
+    if (keepsPrompt || room < 1) {
       String size =
           ids.map(all -> all.length + " tokens")
               .orElseGet(() -> PromptLayout.characters(prompt.texts()) + " characters");
-      throw tooLong("The prompt has " + size, maxTokens);
+      throw tooLong("The prompt has " + size, reserved);
     }
     try {
-      return truncate(prompt, maxTokens, (int) room);
+      return truncate(prompt, reserved, room);
     } catch (TextTooLongException e) {
       throw unencodable(e);
     }
@@ -96,7 +112,7 @@ final class PromptEncoder {
         ErrorCode.PROMPT_TOO_LONG, "The prompt " + e.getMessage() + "; shorten it.");
   }
 
-  private int[] truncate(PromptLayout prompt, int maxTokens, int room) {
+  private int[] truncate(PromptLayout prompt, int reserved, int room) {
     List<String> texts = new ArrayList<>(prompt.texts());
     List<Integer> longestFirst =
         IntStream.range(0, texts.size())
@@ -132,7 +148,7 @@ final class PromptEncoder {
         return best;
       }
     }
-    throw tooLong("Nothing of the prompt's text can stay", maxTokens);
+    throw tooLong("Nothing of the prompt's text can stay", reserved);
   }
 
   private int[] encode(PromptLayout prompt, List<String> texts) {
@@ -158,7 +174,7 @@ final class PromptEncoder {
         && Character.isSurrogatePair(text.charAt(at - 1), text.charAt(at));
   }
 
-  private RowErrorException tooLong(String what, int maxTokens) {
+  private RowErrorException tooLong(String what, int reserved) {
     String limit =
         contextWindow <= cacheTokens
             ? "the context window of " + contextWindow + " tokens"
@@ -166,8 +182,9 @@ final class PromptEncoder {
     return new RowErrorException(
         ErrorCode.PROMPT_TOO_LONG,
         what
-            + ", which with max_tokens "
-            + maxTokens
+            + ", which with "
+            + reserved
+            + (reserved == 1 ? " new token" : " new tokens")
             + " is too long for "
             + limit
             + "; shorten the prompt, lower max_tokens or have long prompts truncated.");

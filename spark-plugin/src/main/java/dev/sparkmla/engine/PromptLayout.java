@@ -6,8 +6,10 @@ import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.text.ChatTemplate;
 import dev.sparkmla.text.ChatTemplateException;
+import dev.sparkmla.text.Conversation;
 import dev.sparkmla.text.GuardedPrompt;
 import dev.sparkmla.text.Message;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,10 +24,12 @@ import java.util.stream.IntStream;
 final class PromptLayout {
   private static final String SYSTEM = "system";
   private static final String USER = "user";
+  private static final String ASSISTANT = "assistant";
 
   private final List<String> texts;
   private final OverflowPolicy overflow;
   private final boolean mayLoseAllText;
+  private final boolean continuesMessage;
   private final Function<List<String>, GuardedPrompt> layout;
   private final Optional<GuardedPrompt> whole;
 
@@ -33,11 +37,13 @@ final class PromptLayout {
       List<String> texts,
       OverflowPolicy overflow,
       boolean mayLoseAllText,
+      boolean continuesMessage,
       Function<List<String>, GuardedPrompt> layout,
       long mostCharacters) {
     this.texts = texts;
     this.overflow = overflow;
     this.mayLoseAllText = mayLoseAllText;
+    this.continuesMessage = continuesMessage;
     this.layout = layout;
     this.whole =
         characters(texts) <= mostCharacters ? Optional.of(layout.apply(texts)) : Optional.empty();
@@ -46,12 +52,14 @@ final class PromptLayout {
   /**
    * Lays out a request's prompt.
    *
+   * @param options what a template is given beside the messages
    * @param mostCharacters a prompt whose texts have more is not laid out as a whole
    * @throws RowErrorException if there is nothing in it, or no template that takes it
    * @throws dev.sparkmla.text.TextTooLongException if the tokenizer does not take it
    */
   static PromptLayout of(
       GenerationRequest request,
+      TemplateOptions options,
       Tokenizer tokenizer,
       Optional<ChatTemplate> template,
       long mostCharacters) {
@@ -63,6 +71,7 @@ final class PromptLayout {
         return new PromptLayout(
             List.of(raw.text()),
             request.overflow(),
+            false,
             false,
             texts -> tokenizer.guard(texts.get(0)),
             mostCharacters);
@@ -76,11 +85,17 @@ final class PromptLayout {
                     "The model has no chat template; give the prompt as one text, without a system"
                         + " message."));
     List<Message> messages = messages(request);
+    if (options.continuesFinalMessage()) {
+      requireFinalAssistant(messages);
+    }
     return new PromptLayout(
-        messages.stream().map(Message::content).toList(),
+        messages.stream()
+            .map(message -> message.content() == null ? "" : message.content())
+            .toList(),
         request.overflow(),
         true,
-        texts -> conversation(messages, texts, tokenizer, present),
+        options.continuesFinalMessage(),
+        texts -> conversation(messages, texts, options, tokenizer, present),
         mostCharacters);
   }
 
@@ -96,16 +111,11 @@ final class PromptLayout {
           ErrorCode.INVALID_PROMPT, "The conversation has no messages; it needs at least one.");
     }
     for (int i = 0; i < messages.size(); i++) {
-      Message message = messages.get(i);
-      if (message.role() == null || message.content() == null) {
+      Optional<String> problem = problem(messages.get(i));
+      if (problem.isPresent()) {
         throw new RowErrorException(
             ErrorCode.INVALID_PROMPT,
-            "Message "
-                + (i + 1)
-                + " of the conversation has no "
-                + (message.role() == null
-                    ? "role; it must be given."
-                    : "content; it must be a text, or a list of parts that are all of type text."));
+            "Message " + (i + 1) + " of the conversation has " + problem.get() + ".");
       }
     }
     if (request.system().isPresent()
@@ -115,20 +125,48 @@ final class PromptLayout {
     return messages;
   }
 
+  private static Optional<String> problem(Message message) {
+    try {
+      return message.problem();
+    } catch (ChatTemplateException e) {
+      throw new RowErrorException(ErrorCode.INVALID_PROMPT, e.getMessage() + ".");
+    }
+  }
+
+  private static void requireFinalAssistant(List<Message> messages) {
+    Message last = messages.get(messages.size() - 1);
+    if (!last.role().equals(ASSISTANT) || last.content() == null) {
+      throw new RowErrorException(
+          ErrorCode.INVALID_PROMPT,
+          "continue_final_message continues a text of the assistant, but the last message is of "
+              + last.role()
+              + (last.content() == null ? " and has no text." : "."));
+    }
+  }
+
   /** A conversation with other contents in the place of its messages' own. */
   private static GuardedPrompt conversation(
-      List<Message> messages, List<String> contents, Tokenizer tokenizer, ChatTemplate template) {
+      List<Message> messages,
+      List<String> contents,
+      TemplateOptions options,
+      Tokenizer tokenizer,
+      ChatTemplate template) {
     List<Message> replaced =
         IntStream.range(0, contents.size())
-            .mapToObj(i -> new Message(messages.get(i).role(), contents.get(i)))
+            .mapToObj(i -> replaced(messages.get(i), contents.get(i)))
             .toList();
     try {
-      return tokenizer.guard(template, replaced);
+      return tokenizer.guard(template, new Conversation(replaced, options));
     } catch (ChatTemplateException e) {
       throw new RowErrorException(
           ErrorCode.INVALID_PROMPT,
           "The model's chat template refuses the conversation: " + e.getMessage());
     }
+  }
+
+  /** A message without content, which calls tools, stays so. */
+  private static Message replaced(Message message, String content) {
+    return message.content() == null ? message : message.withContent(content);
   }
 
   /** The texts that may be cut. */
@@ -158,6 +196,11 @@ final class PromptLayout {
    */
   GuardedPrompt with(List<String> otherTexts) {
     return layout.apply(otherTexts);
+  }
+
+  /** Whether the prompt ends within a message, which the answer continues. */
+  boolean continuesMessage() {
+    return continuesMessage;
   }
 
   /** Whether a prompt whose texts are empty is still one. */

@@ -18,6 +18,7 @@ import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
 import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
@@ -167,7 +168,9 @@ final class CallArguments {
     }
     if (!(params.dataType() instanceof MapType map
         && isText(map.keyType())
-        && (isText(map.valueType()) || map.valueType() instanceof NumericType))) {
+        && (isText(map.valueType())
+            || map.valueType() instanceof NumericType
+            || map.valueType() instanceof BooleanType))) {
       throw wrongType("params", "MAP<STRING, STRING>", params);
     }
     Expression strings =

@@ -47,6 +47,7 @@ public final class LlmGenerate extends Expression
   static final StructType RESULT_TYPE =
       new StructType()
           .add("text", DataTypes.StringType, true)
+          .add("reasoning", DataTypes.StringType, true)
           .add("finish_reason", DataTypes.StringType, true)
           .add("prompt_tokens", DataTypes.IntegerType, true)
           .add("cached_tokens", DataTypes.IntegerType, true)

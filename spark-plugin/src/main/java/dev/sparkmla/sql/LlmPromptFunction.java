@@ -124,7 +124,11 @@ public final class LlmPromptFunction extends Expression
     }
   }
 
-  /** Empty where a message is NULL, or its role or content is. */
+  private static String text(InternalRow message, int field) {
+    return message.isNullAt(field) ? null : message.getUTF8String(field).toString();
+  }
+
+  /** Empty where a message is NULL, or cannot be laid out. */
   private Optional<List<Message>> messages(ArrayData conversation) {
     StructType fields = (StructType) ((ArrayType) child.dataType()).elementType();
     int role = fields.fieldIndex("role");
@@ -135,12 +139,11 @@ public final class LlmPromptFunction extends Expression
         return Optional.empty();
       }
       InternalRow message = conversation.getStruct(i, fields.size());
-      if (message.isNullAt(role) || message.isNullAt(content)) {
+      Message read = new Message(text(message, role), text(message, content));
+      if (read.problem().isPresent()) {
         return Optional.empty();
       }
-      messages.add(
-          new Message(
-              message.getUTF8String(role).toString(), message.getUTF8String(content).toString()));
+      messages.add(read);
     }
     return Optional.of(messages);
   }

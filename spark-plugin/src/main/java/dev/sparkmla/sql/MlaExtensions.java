@@ -23,7 +23,7 @@ public final class MlaExtensions extends AbstractFunction1<SparkSessionExtension
   private static final String GENERATION_ARGUMENTS =
       "(prompt [, params => map('max_tokens', '64', ...)] [, system => '...']"
           + " [, on_error => 'row'|'null'|'fail']"
-          + " [, on_overflow => 'error'|'truncate_left'|'truncate_middle'])";
+          + " [, on_overflow => 'error'|'truncate_left'|'truncate_middle'|'truncate_output'])";
 
   /** Made by Spark. */
   public MlaExtensions() {}

@@ -15,8 +15,8 @@ public final class MlaFunctions {
    * {@code llm_generate(prompt)}.
    *
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
-   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens,
-   *     error>}; NULL for a NULL prompt
+   * @return {@code STRUCT<text, reasoning, finish_reason, prompt_tokens, cached_tokens,
+   *     output_tokens, error>}; NULL for a NULL prompt
    */
   public static Column llmGenerate(Column prompt) {
     return llmGenerate(prompt, LlmOptions.defaults());
@@ -27,8 +27,9 @@ public final class MlaFunctions {
    *
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
    * @param options how to generate
-   * @return {@code STRUCT<text, finish_reason, prompt_tokens, cached_tokens, output_tokens,
-   *     error>}; NULL for a NULL prompt, and for a row in error where the options say so
+   * @return {@code STRUCT<text, reasoning, finish_reason, prompt_tokens, cached_tokens,
+   *     output_tokens, error>}; NULL for a NULL prompt, and for a row in error where the options
+   *     say so
    */
   public static Column llmGenerate(Column prompt, LlmOptions options) {
     return call(LlmGenerate.NAME, prompt, options);

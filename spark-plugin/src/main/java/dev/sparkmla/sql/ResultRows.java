@@ -15,6 +15,7 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class ResultRows {
   private final ResultBatch results;
   private final VarCharVector texts;
+  private final VarCharVector reasonings;
   private final VarCharVector finishReasons;
   private final StructVector errors;
   private final VarCharVector codes;
@@ -24,6 +25,7 @@ final class ResultRows {
     this.results = results;
     StructVector column = results.column();
     this.texts = column.getChild("text", VarCharVector.class);
+    this.reasonings = column.getChild("reasoning", VarCharVector.class);
     this.finishReasons = column.getChild("finish_reason", VarCharVector.class);
     this.errors = column.getChild("error", StructVector.class);
     this.codes = errors.getChild("code", VarCharVector.class);
@@ -38,6 +40,7 @@ final class ResultRows {
   private InternalRow result(int row) {
     return struct(
         text(texts, row),
+        text(reasonings, row),
         text(finishReasons, row),
         results.promptTokens(row),
         results.cachedTokens(row),

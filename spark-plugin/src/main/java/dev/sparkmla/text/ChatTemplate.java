@@ -5,21 +5,27 @@ import dev.sparkmla.text.jinja.Template;
 import dev.sparkmla.text.jinja.TemplateException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.security.SecureRandom;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 
 /**
  * A model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, where
  * a list of named templates stands for its "default". Rendered as transformers does: trim_blocks
- * and lstrip_blocks on, the tokenizer's named tokens and {@code raise_exception} given, no tools
- * and no documents. Thread-safe.
+ * and lstrip_blocks on, the tokenizer's named tokens and {@code raise_exception} given, no
+ * documents. Thread-safe.
  */
 public final class ChatTemplate {
+  /** Names of variables that no request may give a value of its own. */
+  public static final Set<String> RESERVED_VARIABLES =
+      Set.of("messages", "add_generation_prompt", "tools", "raise_exception", "strftime_now");
+
+  /** Stands behind a message that is continued, to find its end in what is laid out. */
+  private static final String END_OF_CONTINUED = PrivateUse.randomText(new SecureRandom());
+
   private final Path file;
   private final String source;
   private final Map<String, String> namedTokens;
@@ -60,23 +66,39 @@ public final class ChatTemplate {
   }
 
   /**
-   * Lays out a conversation, with what invites the assistant's answer at the end.
+   * Lays out a conversation, with what invites the assistant's answer at the end, or up to the end
+   * of the last message where that is continued.
    *
-   * @throws ChatTemplateException when the template refuses it or fails on it
+   * @throws ChatTemplateException when the template refuses it or fails on it, or does not write
+   *     the message that is to be continued
    */
-  public String render(List<Message> messages) {
-    List<Object> values = new ArrayList<>();
-    for (Message message : messages) {
-      Map<String, Object> value = new LinkedHashMap<>();
-      value.put("role", LoneSurrogates.replaced(message.role()));
-      value.put("content", LoneSurrogates.replaced(message.content()));
-      values.add(value);
+  public String render(Conversation conversation) {
+    return render(TemplateInput.of(conversation));
+  }
+
+  String render(TemplateInput input) {
+    if (!input.continuesFinalMessage()) {
+      return renderWhole(input);
     }
+    // The blank shows whether the template strips contents.
+    String content = input.finalContent();
+    String whole = renderWhole(input.withFinalContent(content + END_OF_CONTINUED + " "));
+    int end = whole.lastIndexOf(END_OF_CONTINUED);
+    if (end < 0 || !whole.contains(content.strip())) {
+      throw new ChatTemplateException(
+          "the template does not write the last message as it is, so that it cannot be continued");
+    }
+    String continued = whole.substring(0, end);
+    return whole.startsWith(END_OF_CONTINUED + " ", end) ? continued : continued.stripTrailing();
+  }
+
+  private String renderWhole(TemplateInput input) {
     Map<String, Object> variables = new HashMap<>(namedTokens);
-    variables.put("messages", values);
-    variables.put("add_generation_prompt", true);
-    variables.put("tools", null);
     variables.put("documents", null);
+    variables.putAll(input.variables());
+    variables.put("messages", input.messages());
+    variables.put("add_generation_prompt", !input.continuesFinalMessage());
+    variables.put("tools", input.tools());
     variables.put("raise_exception", (Callable) TemplateFunctions::raise);
     variables.put("strftime_now", (Callable) TemplateFunctions::now);
     try {

@@ -95,12 +95,12 @@ final class NativeTokenizer implements AutoCloseable {
     runs.check(text);
   }
 
-  /** Decodes ids; special tokens leave no text. */
-  String decode(long[] ids) {
+  /** Decodes ids; special tokens leave no text unless they are to be spelled out. */
+  String decode(long[] ids, boolean spellsSpecialTokens) {
     lock.readLock().lock();
     try {
       refuseClosed();
-      return TokenizersLibrary.LIB.decode(handle, ids, true);
+      return TokenizersLibrary.LIB.decode(handle, ids, !spellsSpecialTokens);
     } finally {
       lock.readLock().unlock();
     }

@@ -56,7 +56,7 @@ public final class PromptText implements AutoCloseable {
    * @throws TextFormatException when the model has no template
    */
   public int countTokens(List<Message> messages) {
-    return tokenizer.encodeChat(templateFor(messages), messages).length;
+    return tokenizer.encodeChat(templateFor(messages), Conversation.of(messages)).length;
   }
 
   /**
@@ -66,7 +66,7 @@ public final class PromptText implements AutoCloseable {
    * @throws TextFormatException when the model has no template
    */
   public String renderChat(List<Message> messages) {
-    return templateFor(messages).render(messages);
+    return templateFor(messages).render(Conversation.of(messages));
   }
 
   private ChatTemplate templateFor(List<Message> messages) {

@@ -4,7 +4,8 @@ import java.util.Arrays;
 
 /**
  * Turns the tokens of one generation into text as they come. The texts it returns, joined, are the
- * text of all tokens decoded at once; special tokens leave no text. Not thread-safe.
+ * text of all tokens decoded at once; special tokens leave no text or are spelled out. Not
+ * thread-safe.
  *
  * <p>A token may be a part of a character, and what it reads as may depend on the one before it. So
  * the last tokens are decoded with and without the new one, from a token that began such a text
@@ -16,6 +17,7 @@ public final class TokenDecoder {
   private static final int LONGEST_UNFINISHED = 16;
 
   private final NativeTokenizer tokenizer;
+  private final boolean spellsSpecialTokens;
   private long[] window = new long[8];
   private int size;
 
@@ -24,8 +26,9 @@ public final class TokenDecoder {
 
   private String returnedText = "";
 
-  TokenDecoder(NativeTokenizer tokenizer) {
+  TokenDecoder(NativeTokenizer tokenizer, boolean spellsSpecialTokens) {
     this.tokenizer = tokenizer;
+    this.spellsSpecialTokens = spellsSpecialTokens;
   }
 
   /**
@@ -38,14 +41,14 @@ public final class TokenDecoder {
       window = Arrays.copyOf(window, 2 * size);
     }
     window[size++] = token;
-    String text = tokenizer.decode(Arrays.copyOf(window, size));
+    String text = decodeWindow();
     boolean unfinished = text.endsWith("\uFFFD") && size - returned < LONGEST_UNFINISHED;
     return unfinished || text.length() <= returnedText.length() ? "" : advance(text);
   }
 
   /** The text held back; the last call. */
   public String finish() {
-    String text = tokenizer.decode(Arrays.copyOf(window, size));
+    String text = decodeWindow();
     return text.substring(Math.min(returnedText.length(), text.length()));
   }
 
@@ -55,7 +58,11 @@ public final class TokenDecoder {
     System.arraycopy(window, returned, window, 0, size - returned);
     size -= returned;
     returned = size;
-    returnedText = tokenizer.decode(Arrays.copyOf(window, size));
+    returnedText = decodeWindow();
     return added;
+  }
+
+  private String decodeWindow() {
+    return tokenizer.decode(Arrays.copyOf(window, size), spellsSpecialTokens);
   }
 }

@@ -27,10 +27,6 @@ import java.util.OptionalInt;
  * <p>Thread-safe. One owner closes it; calls after that throw {@link IllegalStateException}.
  */
 public final class Tokenizer implements AutoCloseable {
-  private static final int SECRET_LENGTH = 8;
-  private static final char PRIVATE_USE = '\uE000';
-  private static final int PRIVATE_USE_SIZE = 0xF900 - 0xE000;
-
   private final NativeTokenizer parsing;
   private final NativeTokenizer guarded;
   private final Path file;
@@ -55,8 +51,11 @@ public final class Tokenizer implements AutoCloseable {
   private record Frame(OptionalInt first, OptionalInt last) {}
 
   /** Which spellings must not be parsed in a message, by its role. */
-  private record Guard(
-      ChatTemplate template, ControlTokens forAssistant, ControlTokens forOthers) {}
+  private record Guard(ChatTemplate template, ControlTokens forAssistant, ControlTokens forOthers) {
+    ControlTokens tokensIn(String role) {
+      return role.equals("assistant") ? forAssistant : forOthers;
+    }
+  }
 
   /** Of the template used last; others compute the same when two threads meet here. */
   private volatile Guard guard;
@@ -84,7 +83,8 @@ public final class Tokenizer implements AutoCloseable {
     this.hidden = new HashMap<>();
     SecureRandom random = new SecureRandom();
     for (AddedToken marker : markers) {
-      hidden.computeIfAbsent(marker.content().substring(0, 1), any -> secret(random));
+      hidden.computeIfAbsent(
+          marker.content().substring(0, 1), any -> PrivateUse.randomText(random));
     }
   }
 
@@ -103,7 +103,7 @@ public final class Tokenizer implements AutoCloseable {
     Map<String, String> secrets = new HashMap<>();
     for (AddedToken token : file.added()) {
       if (token.canMark()) {
-        secrets.put(token.content(), secret(random));
+        secrets.put(token.content(), PrivateUse.randomText(random));
       }
     }
     NativeTokenizer parsing = file.load();
@@ -173,14 +173,6 @@ public final class Tokenizer implements AutoCloseable {
     return ids;
   }
 
-  private static String secret(SecureRandom random) {
-    StringBuilder name = new StringBuilder(SECRET_LENGTH);
-    random
-        .ints(SECRET_LENGTH, 0, PRIVATE_USE_SIZE)
-        .forEach(value -> name.append((char) (PRIVATE_USE + value)));
-    return name.toString();
-  }
-
   /** The file that the vocabulary was read from, for messages. */
   public Path file() {
     return file;
@@ -238,25 +230,18 @@ public final class Tokenizer implements AutoCloseable {
 
   /**
    * Makes a prompt of a conversation, laid out by its template. The template's markers are parsed;
-   * those spelled in a message are not: special tokens in any, and tokens that the template writes
-   * itself in those of everyone but the assistant, whose own words they may be (thinking, tool
-   * calls).
+   * those spelled in a message, tool or variable are not: special tokens in any, and tokens that
+   * the template writes itself in those of everyone but the assistant, whose own words they may be
+   * (thinking, tool calls).
    *
    * @throws ChatTemplateException when the template refuses the conversation
    * @throws TextTooLongException when a run of white space or of other characters is too long
    */
-  public GuardedPrompt guard(ChatTemplate template, List<Message> messages) {
+  public GuardedPrompt guard(ChatTemplate template, Conversation conversation) {
     Guard guard = guardOf(template);
-    List<Message> safe =
-        messages.stream()
-            .map(
-                message ->
-                    hide(
-                        message,
-                        message.role().equals("assistant")
-                            ? guard.forAssistant()
-                            : guard.forOthers()))
-            .toList();
+    TemplateInput safe =
+        TemplateInput.of(conversation)
+            .withTexts((role, text) -> guard.tokensIn(role).breakUp(text, hidden::get));
     String marked = allMarkers.replace(template.render(safe), secrets::get);
     for (Map.Entry<String, String> entry : hidden.entrySet()) {
       marked = marked.replace(entry.getValue(), entry.getKey());
@@ -270,13 +255,13 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The ids of a conversation, as {@link #guard(ChatTemplate, List)} takes it.
+   * The ids of a conversation, as {@link #guard(ChatTemplate, Conversation)} takes it.
    *
    * @throws ChatTemplateException when the template refuses the conversation
    * @throws TextTooLongException when a run of white space or of other characters is too long
    */
-  public int[] encodeChat(ChatTemplate template, List<Message> messages) {
-    return encode(guard(template, messages));
+  public int[] encodeChat(ChatTemplate template, Conversation conversation) {
+    return encode(guard(template, conversation));
   }
 
   /** The ids of a prompt, none for an empty one. */
@@ -349,20 +334,31 @@ public final class Tokenizer implements AutoCloseable {
     return made;
   }
 
-  private Message hide(Message message, ControlTokens tokens) {
-    return new Message(
-        tokens.breakUp(message.role(), hidden::get),
-        tokens.breakUp(message.content(), hidden::get));
+  /**
+   * A new decoder of one generation's tokens. Each is for one thread at a time.
+   *
+   * @param spellsSpecialTokens whether special tokens are spelled out; else they leave no text
+   */
+  public TokenDecoder newDecoder(boolean spellsSpecialTokens) {
+    return new TokenDecoder(parsing, spellsSpecialTokens);
   }
 
-  /** A new decoder of one generation's tokens. Each is for one thread at a time. */
-  public TokenDecoder newDecoder() {
-    return new TokenDecoder(parsing);
+  /** The text of tokens decoded at once, special tokens spelled out. */
+  String spelled(int[] ids) {
+    return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), true);
+  }
+
+  /** The id of an added token that may mark structure, by its spelling. */
+  OptionalInt addedToken(String spelling) {
+    return markers.stream()
+        .filter(marker -> marker.content().equals(spelling))
+        .mapToInt(AddedToken::id)
+        .findFirst();
   }
 
   /** The text of tokens decoded at once. */
   String decodeWhole(int[] ids) {
-    return parsing.decode(Arrays.stream(ids).asLongStream().toArray());
+    return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), false);
   }
 
   private int[] toIds(int[] encoded) {

@@ -191,6 +191,7 @@ public final class Batches {
     }
     return new GenerationResult(
         text == null ? "" : text.toString(),
+        Optional.ofNullable(fields.get("reasoning")).map(Object::toString),
         FinishReason.valueOf(fields.get("finish_reason").toString().toUpperCase(Locale.ROOT)),
         results.promptTokens(row),
         results.cachedTokens(row),

@@ -28,6 +28,7 @@ class ResultBatchTest {
     return random.nextInt(4) == 0
         ? new GenerationResult(
             "",
+            Optional.empty(),
             FinishReason.ERROR,
             random.nextInt(9),
             0,
@@ -35,6 +36,7 @@ class ResultBatchTest {
             Optional.of(new GenerationError(ErrorCode.PROMPT_TOO_LONG, words)))
         : new GenerationResult(
             words,
+            random.nextBoolean() ? Optional.empty() : Optional.of(words + "?"),
             random.nextBoolean() ? FinishReason.STOP : FinishReason.LENGTH,
             random.nextInt(),
             random.nextInt(),
@@ -67,7 +69,8 @@ class ResultBatchTest {
     GenerationResult error =
         GenerationResult.refused(new GenerationError(ErrorCode.EMPTY_PROMPT, "empty"));
     GenerationResult text =
-        new GenerationResult("text", FinishReason.STOP, 3, 2, 1, Optional.empty());
+        new GenerationResult(
+            "text", Optional.of("why"), FinishReason.STOP, 3, 2, 1, Optional.empty());
     try (ResultBatch batch =
         ResultBatch.of(List.of(Optional.of(error), Optional.of(text), Optional.empty()), parent)) {
       assertThat(batch.errorRows()).containsExactly(0);
@@ -84,7 +87,8 @@ class ResultBatchTest {
   @Test
   void leavesNothingBehindWhereMemoryIsShort() {
     GenerationResult large =
-        new GenerationResult("x".repeat(1 << 20), FinishReason.STOP, 1, 0, 1, Optional.empty());
+        new GenerationResult(
+            "x".repeat(1 << 20), Optional.empty(), FinishReason.STOP, 1, 0, 1, Optional.empty());
     assertThatThrownBy(() -> ResultBatch.of(List.of(Optional.of(large)), parent))
         .isInstanceOf(OutOfMemoryException.class);
     assertThat(parent.getAllocatedMemory()).isZero();

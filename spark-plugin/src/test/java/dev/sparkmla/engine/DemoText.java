@@ -28,7 +28,7 @@ final class DemoText {
 
   /** The text of ids, decoded one by one; special tokens leave no text. */
   static String decode(Tokenizer tokenizer, int[] ids) {
-    TokenDecoder decoder = tokenizer.newDecoder();
+    TokenDecoder decoder = tokenizer.newDecoder(false);
     StringBuilder text = new StringBuilder();
     for (int id : ids) {
       text.append(decoder.append(id));

@@ -19,6 +19,7 @@ import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -322,7 +323,11 @@ class EngineFailuresTest {
               batch,
               0,
               new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY),
-              new OutputText(tokenizer.newDecoder(), List.of()),
+              new OutputText(
+                  () -> tokenizer.newDecoder(false),
+                  Thinking.of(tokenizer, Optional.empty()),
+                  false,
+                  new StoppedText(List.of(), false)),
               Set.of()));
     }
     queue.add(rows);

@@ -16,6 +16,7 @@ import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Conversation;
 import dev.sparkmla.text.Message;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
@@ -117,6 +118,16 @@ class GenerationEngineTest {
     }
   }
 
+  @Test
+  void generatesWhatThereIsRoomFor() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          submit(engine, request("x", Map.of("max_new_tokens", "auto"))).join();
+      assertThat(result.promptTokens() + result.outputTokens()).isEqualTo(20 * 64);
+      assertThat(result.finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void endsAtAnEndToken(boolean ahead) {
@@ -169,7 +180,8 @@ class GenerationEngineTest {
               .join();
 
       int[] prompt =
-          tokenizer.encodeChat(template, List.of(new Message("system", "Be brief."), question));
+          tokenizer.encodeChat(
+              template, Conversation.of(List.of(new Message("system", "Be brief."), question)));
       assertThat(result.promptTokens()).isEqualTo(prompt.length);
       assertThat(result.text())
           .isEqualTo(

@@ -34,7 +34,7 @@ class GenerationParametersTest {
                 "stop", "END",
                 "seed", "-7"));
 
-    assertThat(parameters.get(MAX_TOKENS)).contains(512);
+    assertThat(parameters.get(MAX_TOKENS)).contains(new TokenLimit.AtMost(512));
     assertThat(parameters.get(TEMPERATURE)).contains(0.5f);
     assertThat(parameters.get(TOP_K)).contains(40);
     assertThat(parameters.get(TOP_P)).contains(0.9f);
@@ -56,7 +56,8 @@ class GenerationParametersTest {
         Map.of("max_tokens", "1", "temperature", "0", "top_k", "0", "seed", "" + Long.MIN_VALUE);
     assertThat(GenerationParameters.parse(least).get(SEED)).contains(Long.MIN_VALUE);
     Map<String, String> most = Map.of("max_tokens", "2147483647", "top_p", "1");
-    assertThat(GenerationParameters.parse(most).get(MAX_TOKENS)).contains(Integer.MAX_VALUE);
+    assertThat(GenerationParameters.parse(most).get(MAX_TOKENS))
+        .contains(new TokenLimit.AtMost(Integer.MAX_VALUE));
   }
 
   @ParameterizedTest
@@ -69,6 +70,17 @@ class GenerationParametersTest {
         "max_tokens|1.5|an integer",
         "max_tokens|many|an integer",
         "max_tokens|''|an integer",
+        "max_tokens|automatic|or auto",
+        "max_new_tokens|0|from 1 to 2147483647",
+        "include_stop|yes|true or false",
+        "continue_final_message|1|true or false",
+        "tools|{}|a JSON array of objects",
+        "tools|[1]|a JSON array of objects",
+        "tools|[|a JSON array of objects",
+        "chat_template_kwargs|[]|a JSON object",
+        "chat_template_kwargs|''|a JSON object",
+        "chat_template_kwargs|{\"messages\": []}|without add_generation_prompt, messages",
+        "skip_special_tokens|0|true or false",
         "temperature|-0.1|≥ 0",
         "temperature|NaN|finite",
         "temperature|Infinity|finite",
@@ -84,17 +96,45 @@ class GenerationParametersTest {
   void refusesWhatIsOutOfRange(String name, String value, String range) {
     assertThatThrownBy(() -> GenerationParameters.parse(Map.of(name, value)))
         .isInstanceOf(InvalidParameterException.class)
-        .hasMessageStartingWith(name + " is '" + value + "'")
+        .hasMessageContaining(" is '" + value + "'")
         .hasMessageContaining(range);
   }
 
   @Test
   void refusesAnUnknownName() {
-    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("max_new_tokens", "5")))
+    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("max_length", "5")))
         .isInstanceOf(InvalidParameterException.class)
         .hasMessage(
-            "There is no parameter 'max_new_tokens'; known are max_tokens, temperature, top_k,"
-                + " top_p, stop and seed.");
+            "There is no parameter 'max_length'; known are max_tokens, temperature, top_k,"
+                + " top_p, stop, include_stop, skip_special_tokens, seed, chat_template_kwargs, continue_final_message and tools.");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"max_tokens", "max_new_tokens", "max_completion_tokens"})
+  void knowsTheNamesOfOtherEngines(String name) {
+    assertThat(GenerationParameters.parse(Map.of(name, "7")).get(MAX_TOKENS))
+        .contains(new TokenLimit.AtMost(7));
+    assertThat(GenerationParameters.parse(Map.of(name, " auto ")).get(MAX_TOKENS))
+        .contains(new TokenLimit.Auto());
+  }
+
+  @Test
+  void refusesAParameterByTwoOfItsNames() {
+    assertThatThrownBy(
+            () -> GenerationParameters.parse(Map.of("max_tokens", "7", "max_new_tokens", "7")))
+        .isInstanceOf(InvalidParameterException.class)
+        .hasMessage(
+            "max_tokens is given by more than one of its names, max_tokens among them; give it"
+                + " once.");
+  }
+
+  @Test
+  void readsFlagsAsSqlAndPythonWriteThem() {
+    GenerationParameters parameters =
+        GenerationParameters.parse(
+            Map.of("include_stop", " True ", "skip_special_tokens", "false"));
+    assertThat(parameters.get(GenerationParameters.INCLUDE_STOP)).contains(true);
+    assertThat(parameters.get(GenerationParameters.SKIP_SPECIAL_TOKENS)).contains(false);
   }
 
   @Test
@@ -159,7 +199,7 @@ class GenerationParametersTest {
     GenerationParameters parameters =
         GenerationParameters.parse(Map.of("max_tokens", "4.0", "seed", "1.0E10"));
 
-    assertThat(parameters.get(MAX_TOKENS)).contains(4);
+    assertThat(parameters.get(MAX_TOKENS)).contains(new TokenLimit.AtMost(4));
     assertThat(parameters.get(SEED)).contains(10_000_000_000L);
   }
 }

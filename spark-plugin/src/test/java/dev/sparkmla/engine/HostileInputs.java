@@ -97,7 +97,7 @@ final class HostileInputs {
             new int[] {0},
             List.of(new Segment.Sample(prompt.length - 1, Sampling.GREEDY)));
     OptionalInt token = model.submit(List.of(segment)).tokens().token(0);
-    token.ifPresent(id -> text.tokenizer().newDecoder().append(id));
+    token.ifPresent(id -> text.tokenizer().newDecoder(false).append(id));
   }
 
   private static void rows(long first, long end) throws IOException {
@@ -120,7 +120,7 @@ final class HostileInputs {
       throw new IllegalStateException("the same text has two numbers of tokens");
     }
     StringBuilder decoded = new StringBuilder();
-    TokenDecoder decoder = text.tokenizer().newDecoder();
+    TokenDecoder decoder = text.tokenizer().newDecoder(false);
     Arrays.stream(ids).forEach(id -> decoded.append(decoder.append(id)));
     decoded.append(decoder.finish());
     text.renderChat(messages);

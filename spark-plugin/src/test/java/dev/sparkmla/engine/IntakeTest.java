@@ -14,6 +14,7 @@ import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.List;
 import java.util.Map;
@@ -42,8 +43,9 @@ class IntakeTest {
         new Intake(
             new PromptEncoder(tokenizer, Optional.empty(), 1000, 1000),
             tokenizer,
+            Thinking.of(tokenizer, Optional.empty()),
             GenerationDefaults.greedy(Set.of()),
-            16,
+            new TokenLimit.AtMost(16),
             queue,
             new EngineCounters(new Scheduler(64, 1, 1, 64)));
   }

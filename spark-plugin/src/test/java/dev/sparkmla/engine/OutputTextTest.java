@@ -3,10 +3,12 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.text.SpecialTokens;
+import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,7 +30,15 @@ class OutputTextTest {
   }
 
   private static OutputText output(String... stop) {
-    return new OutputText(tokenizer.newDecoder(), List.of(stop));
+    return output(false, new StoppedText(List.of(stop), false));
+  }
+
+  private static OutputText output(boolean spellsSpecialTokens, StoppedText answer) {
+    return new OutputText(
+        () -> tokenizer.newDecoder(spellsSpecialTokens),
+        Thinking.of(tokenizer, Optional.empty()),
+        false,
+        answer);
   }
 
   private static int[] ids(String text) {
@@ -82,6 +92,28 @@ class OutputTextTest {
     assertThat(output.append(whole[0])).isFalse();
     assertThat(output.finish()).isTrue();
     assertThat(output.text()).isEmpty();
+  }
+
+  @Test
+  void keepsTheStopThatItIsToInclude() {
+    OutputText output = output(false, new StoppedText(List.of("567", "9"), true));
+    assertThat(appendAll(output, ids("1234567890"))).isTrue();
+    assertThat(output.text()).isEqualTo("1234567");
+  }
+
+  @Test
+  void holdsTheEndTokenWhereItIsIncludedAndSpelled() {
+    int end = tokenizer.encode("<|end|>", SpecialTokens.PARSED)[0];
+    for (boolean includes : new boolean[] {false, true}) {
+      for (boolean spells : new boolean[] {false, true}) {
+        OutputText output = output(spells, new StoppedText(List.of(), includes));
+        for (int id : ids("done")) {
+          output.append(id);
+        }
+        output.end(end);
+        assertThat(output.text()).isEqualTo(includes && spells ? "done<|end|>" : "done");
+      }
+    }
   }
 
   @ParameterizedTest

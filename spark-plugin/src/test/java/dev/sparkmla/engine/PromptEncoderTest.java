@@ -8,7 +8,9 @@ import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.text.ChatTemplate;
+import dev.sparkmla.text.Conversation;
 import dev.sparkmla.text.Message;
+import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
@@ -44,8 +46,13 @@ class PromptEncoderTest {
   }
 
   private static int[] encode(PromptEncoder encoder, GenerationRequest request, int maxTokens) {
-    PromptLayout prompt = encoder.layOut(request);
-    return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), maxTokens);
+    return fit(encoder, request, new TokenLimit.AtMost(maxTokens)).ids();
+  }
+
+  private static FittedPrompt fit(
+      PromptEncoder encoder, GenerationRequest request, TokenLimit limit) {
+    PromptLayout prompt = encoder.layOut(request, TemplateOptions.NONE);
+    return encoder.fit(prompt, encoder.encodeAll(List.of(prompt)).get(0), limit);
   }
 
   private static GenerationRequest raw(String text, OverflowPolicy policy) {
@@ -86,9 +93,9 @@ class PromptEncoderTest {
     Message system = new Message("system", "Be brief.");
     Message ownSystem = new Message("system", "Be long.");
 
-    int[] both = tokenizer.encodeChat(template, List.of(system, question));
+    int[] both = tokenizer.encodeChat(template, Conversation.of(List.of(system, question)));
     assertThat(encode(encoder, chat(Optional.empty(), OverflowPolicy.ERROR, question), NEW))
-        .isEqualTo(tokenizer.encodeChat(template, List.of(question)));
+        .isEqualTo(tokenizer.encodeChat(template, Conversation.of(List.of(question))));
     assertThat(encode(encoder, chat(Optional.of("Be brief."), OverflowPolicy.ERROR, question), NEW))
         .isEqualTo(both);
     assertThat(
@@ -106,7 +113,45 @@ class PromptEncoderTest {
                 encoder,
                 chat(Optional.of("Be brief."), OverflowPolicy.ERROR, ownSystem, question),
                 NEW))
-        .isEqualTo(tokenizer.encodeChat(template, List.of(ownSystem, question)));
+        .isEqualTo(tokenizer.encodeChat(template, Conversation.of(List.of(ownSystem, question))));
+  }
+
+  @Test
+  void continuesTheAssistantsMessageAlone() {
+    TemplateOptions continued = new TemplateOptions(Optional.empty(), Optional.empty(), true);
+    Message question = new Message("user", "What is the code?");
+    Message begun = new Message("assistant", "The code is ");
+    PromptLayout prompt =
+        encoder.layOut(chat(Optional.empty(), OverflowPolicy.ERROR, question, begun), continued);
+    assertThat(prompt.continuesMessage()).isTrue();
+    assertThat(encoder.encodeAll(List.of(prompt)).get(0).orElseThrow())
+        .isEqualTo(
+            tokenizer.encodeChat(template, new Conversation(List.of(question, begun), continued)));
+
+    GenerationRequest asked = chat(Optional.empty(), OverflowPolicy.ERROR, begun, question);
+    assertThatThrownBy(() -> encoder.layOut(asked, continued))
+        .isInstanceOf(RowErrorException.class)
+        .hasMessageContaining("the last message is of user");
+    assertThat(
+            encoder.layOut(raw("The code is", OverflowPolicy.ERROR), continued).continuesMessage())
+        .isFalse();
+  }
+
+  @Test
+  void refusesPartsThatAreNoTextsByTheirType() {
+    Message image =
+        new Message(
+            "user",
+            null,
+            Optional.of(
+                "{\"content\": [{\"type\": \"text\", \"text\": \"x\"},"
+                    + " {\"type\": \"image_url\", \"image_url\": {\"url\": \"u\"}}]}"));
+    assertRefused(
+        chat(Optional.empty(), OverflowPolicy.ERROR, image),
+        NEW,
+        ErrorCode.INVALID_PROMPT,
+        "Message 1 of the conversation has a part of type image_url; the model reads parts of type"
+            + " text.");
   }
 
   @Test
@@ -155,10 +200,11 @@ class PromptEncoderTest {
             raw("The access code.", OverflowPolicy.ERROR),
             chat(Optional.empty(), OverflowPolicy.ERROR, new Message("user", "Which?")),
             raw(numbers(100, 200), OverflowPolicy.TRUNCATE_LEFT));
-    List<PromptLayout> prompts = requests.stream().map(encoder::layOut).toList();
+    List<PromptLayout> prompts =
+        requests.stream().map(request -> encoder.layOut(request, TemplateOptions.NONE)).toList();
     List<Optional<int[]>> ids = encoder.encodeAll(prompts);
     for (int i = 0; i < requests.size(); i++) {
-      assertThat(encoder.fit(prompts.get(i), ids.get(i), NEW))
+      assertThat(encoder.fit(prompts.get(i), ids.get(i), new TokenLimit.AtMost(NEW)).ids())
           .isEqualTo(encode(encoder, requests.get(i), NEW));
     }
   }
@@ -175,7 +221,7 @@ class PromptEncoderTest {
         raw(fitting, OverflowPolicy.ERROR),
         NEW + 1,
         ErrorCode.PROMPT_TOO_LONG,
-        "The prompt has 80 tokens, which with max_tokens 21 is too long for the context window of"
+        "The prompt has 80 tokens, which with 21 new tokens is too long for the context window of"
             + " 100 tokens");
     assertRefused(
         raw(fitting, OverflowPolicy.ERROR), Integer.MAX_VALUE, ErrorCode.PROMPT_TOO_LONG, "100");
@@ -192,8 +238,49 @@ class PromptEncoderTest {
   @Test
   void newTokensAloneMayBeTooMany() {
     for (OverflowPolicy policy : OverflowPolicy.values()) {
-      assertRefused(raw("text", policy), WINDOW, ErrorCode.PROMPT_TOO_LONG, "max_tokens " + WINDOW);
+      if (policy != OverflowPolicy.TRUNCATE_OUTPUT) {
+        assertRefused(
+            raw("text", policy), WINDOW, ErrorCode.PROMPT_TOO_LONG, WINDOW + " new tokens");
+      }
     }
+  }
+
+  @Test
+  void shortensTheOutputWhereThePromptIsToStayWhole() {
+    GenerationRequest request = raw("1".repeat(60), OverflowPolicy.TRUNCATE_OUTPUT);
+    int[] prompt = tokenizer.encodePrompt("1".repeat(60));
+    int room = WINDOW - prompt.length;
+    assertThat(room).isBetween(2, WINDOW - 1);
+
+    for (int asked : new int[] {1, room - 1, room, room + 1, WINDOW, Integer.MAX_VALUE}) {
+      FittedPrompt fitted = fit(encoder, request, new TokenLimit.AtMost(asked));
+      assertThat(fitted.ids()).isEqualTo(prompt);
+      assertThat(fitted.maxTokens()).isEqualTo(Math.min(asked, room));
+    }
+    assertRefused(
+        raw("1".repeat(200), OverflowPolicy.TRUNCATE_OUTPUT),
+        NEW,
+        ErrorCode.PROMPT_TOO_LONG,
+        "which with 1 new token is too long for the context window of 100 tokens");
+  }
+
+  @Test
+  void anAutomaticLimitIsWhatThePromptLeaves() {
+    TokenLimit auto = new TokenLimit.Auto();
+    PromptEncoder small = new PromptEncoder(tokenizer, Optional.of(template), WINDOW, 64);
+    String text = "1".repeat(40);
+    int prompt = tokenizer.encodePrompt(text).length;
+
+    for (OverflowPolicy policy : OverflowPolicy.values()) {
+      assertThat(fit(encoder, raw(text, policy), auto).maxTokens()).isEqualTo(WINDOW - prompt);
+      assertThat(fit(small, raw(text, policy), auto).maxTokens()).isEqualTo(64 - prompt);
+    }
+    FittedPrompt cut = fit(encoder, raw("1".repeat(200), OverflowPolicy.TRUNCATE_LEFT), auto);
+    assertThat(cut.ids().length + cut.maxTokens()).isEqualTo(WINDOW);
+    assertThat(cut.ids()).hasSize(WINDOW - 1);
+    assertThatThrownBy(() -> fit(encoder, raw("1".repeat(200), OverflowPolicy.ERROR), auto))
+        .isInstanceOf(RowErrorException.class)
+        .hasMessageContaining("with 1 new token");
   }
 
   @Test
@@ -242,7 +329,9 @@ class PromptEncoderTest {
         .isEqualTo(
             tokenizer.encodeChat(
                 template,
-                List.of(new Message("system", "Be brief."), new Message("user", kept), question)));
+                Conversation.of(
+                    List.of(
+                        new Message("system", "Be brief."), new Message("user", kept), question))));
     if (policy == OverflowPolicy.TRUNCATE_LEFT) {
       assertThat(document).endsWith(kept);
     } else {
@@ -263,13 +352,14 @@ class PromptEncoderTest {
     assertThat(ids)
         .isEqualTo(
             tokenizer.encodeChat(
-                template, List.of(new Message("user", ""), new Message("user", kept))));
+                template,
+                Conversation.of(List.of(new Message("user", ""), new Message("user", kept)))));
   }
 
   @Test
   void aHugeTextIsRefusedByItsLength() {
     String huge = "lantern ".repeat(3_000_000);
-    String message = "The prompt has 24000000 characters, which with max_tokens 20 is too long";
+    String message = "The prompt has 24000000 characters, which with 20 new tokens is too long";
 
     assertRefused(raw(huge, OverflowPolicy.ERROR), NEW, ErrorCode.PROMPT_TOO_LONG, message);
     assertRefused(

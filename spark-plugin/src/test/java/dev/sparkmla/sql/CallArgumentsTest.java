@@ -50,7 +50,7 @@ class CallArgumentsTest {
         "llm_count_tokens(text => p) | llm_count_tokens has no argument 'text'; it has prompt",
         "llm_count_tokens(id) | llm_count_tokens takes STRING or ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>> for 'prompt', not BIGINT as in",
         "llm_render_chat(p) | llm_render_chat takes ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>> for 'messages', not STRING as in",
-        "llm_generate(p, on_overflow => 'cut') | takes one of 'error', 'truncate_left', 'truncate_middle' for 'on_overflow', not 'cut'",
+        "llm_generate(p, on_overflow => 'cut') | takes one of 'error', 'truncate_left', 'truncate_middle', 'truncate_output' for 'on_overflow', not 'cut'",
       })
   void refusesInTheAnalysis(String call, String message) {
     SPARK.makeTable(1, 1);

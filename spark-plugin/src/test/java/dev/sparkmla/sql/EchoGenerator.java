@@ -98,7 +98,13 @@ final class EchoGenerator implements TextGenerator {
           new GenerationError(ErrorCode.EMPTY_PROMPT, "the prompt holds no text"));
     }
     return new GenerationResult(
-        "<" + prompt + ">", FinishReason.STOP, prompt.length(), 1, 2, Optional.empty());
+        "<" + prompt + ">",
+        Optional.empty(),
+        FinishReason.STOP,
+        prompt.length(),
+        1,
+        2,
+        Optional.empty());
   }
 
   static String text(GenerationRequest request) {

@@ -22,7 +22,7 @@ class MlaFunctionsTest {
   void callsWithDefaults() {
     assertThat(one().select(MlaFunctions.llmGenerateText(col("p"))).first().getString(0))
         .isEqualTo("<x>");
-    assertThat(one().select(MlaFunctions.llmGenerate(col("p"))).first().getStruct(0).getString(1))
+    assertThat(one().select(MlaFunctions.llmGenerate(col("p"))).first().getStruct(0).getString(2))
         .isEqualTo("stop");
     assertThat(EchoGenerator.INSTANCE.requests())
         .containsOnly(

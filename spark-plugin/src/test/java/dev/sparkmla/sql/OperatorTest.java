@@ -126,15 +126,15 @@ class OperatorTest {
     Row result = only("select llm_generate('x y') g").getStruct(0);
     assertThat(result.schema().toDDL())
         .isEqualTo(
-            "text STRING,finish_reason STRING,prompt_tokens INT,cached_tokens INT,"
+            "text STRING,reasoning STRING,finish_reason STRING,prompt_tokens INT,cached_tokens INT,"
                 + "output_tokens INT,error STRUCT<code: STRING, message: STRING>");
-    assertThat(result.toString()).isEqualTo("[<x y>,stop,3,1,2,null]");
+    assertThat(result.toString()).isEqualTo("[<x y>,null,stop,3,1,2,null]");
   }
 
   @Test
   void saysARowsErrorInTheRow() {
     assertThat(only("select llm_generate('') g").getStruct(0).toString())
-        .isEqualTo("[null,error,0,0,0,[EMPTY_PROMPT,the prompt holds no text]]");
+        .isEqualTo("[null,null,error,0,0,0,[EMPTY_PROMPT,the prompt holds no text]]");
     assertThat(only("select llm_generate_text('') g").isNullAt(0)).isTrue();
   }
 

@@ -66,14 +66,15 @@ class ResultRowsTest {
     }
     InternalRow result = row.getStruct(0, LlmGenerate.RESULT_TYPE.size());
     assertThat(result.getUTF8String(LlmGenerate.TEXT_ORDINAL)).hasToString("änd 🙂");
-    assertThat(result.getUTF8String(1)).hasToString("stop");
-    assertThat(List.of(result.getInt(2), result.getInt(3), result.getInt(4)))
+    assertThat(result.getUTF8String(2)).hasToString("stop");
+    assertThat(List.of(result.getInt(3), result.getInt(4), result.getInt(5)))
         .containsExactly(3, 2, 1);
-    assertThat(result.isNullAt(5)).isTrue();
+    assertThat(result.isNullAt(6)).isTrue();
   }
 
   private static GenerationResult answer(String text) {
-    return new GenerationResult(text, FinishReason.STOP, 3, 2, 1, Optional.empty());
+    return new GenerationResult(
+        text, Optional.empty(), FinishReason.STOP, 3, 2, 1, Optional.empty());
   }
 
   private static GenerationResult result(Random random) {
@@ -81,6 +82,7 @@ class ResultRowsTest {
     if (random.nextInt(3) > 0) {
       return new GenerationResult(
           text,
+          random.nextBoolean() ? Optional.empty() : Optional.of("why " + text),
           random.nextBoolean() ? FinishReason.STOP : FinishReason.LENGTH,
           random.nextInt(),
           random.nextInt(),
@@ -90,6 +92,7 @@ class ResultRowsTest {
     ErrorCode code = ErrorCode.values()[random.nextInt(ErrorCode.values().length)];
     return new GenerationResult(
         "",
+        Optional.empty(),
         FinishReason.ERROR,
         random.nextInt(),
         0,

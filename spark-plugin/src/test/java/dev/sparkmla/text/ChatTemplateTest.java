@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -49,7 +51,7 @@ class ChatTemplateTest {
     ChatTemplate template = TextFolder.template(folder).orElseThrow();
 
     for (JsonNode one : expected.get("cases")) {
-      List<Message> messages = messages(one.get("messages"));
+      Conversation messages = new Conversation(messages(one.get("messages")), options(one));
       if (one.has("rendered")) {
         assertThat(template.render(messages))
             .as("%s with %s", name, messages)
@@ -61,7 +63,8 @@ class ChatTemplateTest {
       } else {
         assertThatThrownBy(() -> template.render(messages))
             .isInstanceOf(ChatTemplateException.class)
-            .hasMessageContaining("chat_template.jinja: line ");
+            .hasMessageContaining(
+                one.has("continued") ? "cannot be continued" : "chat_template.jinja: line ");
       }
     }
   }
@@ -298,7 +301,8 @@ class ChatTemplateTest {
 
     Thread.currentThread().interrupt();
     try {
-      assertThatThrownBy(() -> template.render(ONE)).isInstanceOf(CancellationException.class);
+      assertThatThrownBy(() -> template.render(Conversation.of(ONE)))
+          .isInstanceOf(CancellationException.class);
     } finally {
       assertThat(Thread.interrupted()).isTrue();
     }
@@ -366,6 +370,28 @@ class ChatTemplateTest {
   }
 
   @Test
+  void jsonThatNoTemplateCanBeGivenIsRefused() throws IOException {
+    Files.writeString(folder.resolve("chat_template.jinja"), "{{ tools }}{{ messages }}");
+    ChatTemplate template = TextFolder.template(folder).orElseThrow();
+    for (String value : List.of("9223372036854775808", "[".repeat(300) + "]".repeat(300))) {
+      String json = "{\"a\": " + value + "}";
+      Message message = new Message("user", "x", Optional.of(json));
+      assertThatThrownBy(() -> template.render(Conversation.of(List.of(message))))
+          .isInstanceOf(ChatTemplateException.class)
+          .hasMessageStartingWith("a message's fields: ");
+      assertThatThrownBy(
+              () ->
+                  template.render(
+                      new Conversation(
+                          ONE,
+                          new TemplateOptions(
+                              Optional.of("[" + json + "]"), Optional.empty(), false))))
+          .isInstanceOf(ChatTemplateException.class)
+          .hasMessageStartingWith("tools: ");
+    }
+  }
+
+  @Test
   void todayIsWrittenAsPythonWouldWriteIt() {
     LocalDateTime time = LocalDateTime.of(2024, 3, 7, 16, 5, 9);
 
@@ -374,7 +400,7 @@ class ChatTemplateTest {
   }
 
   private String render(List<Message> messages) {
-    return TextFolder.template(folder).orElseThrow().render(messages);
+    return TextFolder.template(folder).orElseThrow().render(Conversation.of(messages));
   }
 
   private void config(String content) throws IOException {
@@ -384,9 +410,21 @@ class ChatTemplateTest {
   private static List<Message> messages(JsonNode list) {
     List<Message> messages = new ArrayList<>();
     for (JsonNode message : list) {
+      ObjectNode fields = message.deepCopy();
+      fields.remove(List.of("role", "content"));
       messages.add(
-          new Message(message.get("role").textValue(), message.get("content").textValue()));
+          new Message(
+              message.get("role").textValue(),
+              message.get("content").textValue(),
+              fields.isEmpty() ? Optional.empty() : Optional.of(fields.toString())));
     }
     return messages;
+  }
+
+  private static TemplateOptions options(JsonNode one) {
+    return new TemplateOptions(
+        Optional.ofNullable(one.get("tools")).map(JsonNode::toString),
+        Optional.ofNullable(one.get("variables")).map(JsonNode::toString),
+        one.path("continued").asBoolean());
   }
 }

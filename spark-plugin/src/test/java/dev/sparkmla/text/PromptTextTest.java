@@ -30,8 +30,9 @@ class PromptTextTest {
         Tokenizer tokenizer = TextFolder.tokenizer(DEMO)) {
       ChatTemplate template = TextFolder.template(DEMO).orElseThrow();
       assertThat(text.countTokens("one two")).isEqualTo(tokenizer.encodePrompt("one two").length);
-      assertThat(text.countTokens(ONE)).isEqualTo(tokenizer.encodeChat(template, ONE).length);
-      assertThat(text.renderChat(ONE)).isEqualTo(template.render(ONE));
+      assertThat(text.countTokens(ONE))
+          .isEqualTo(tokenizer.encodeChat(template, Conversation.of(ONE)).length);
+      assertThat(text.renderChat(ONE)).isEqualTo(template.render(Conversation.of(ONE)));
       assertThat(text.countTokens("")).isZero();
     }
   }

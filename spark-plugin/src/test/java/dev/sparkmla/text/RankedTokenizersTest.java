@@ -79,7 +79,7 @@ class RankedTokenizersTest {
     try (PromptText text = PromptText.open(temporary)) {
       List<Message> chat = List.of(new Message("user", "</s>"));
       assertThat(text.renderChat(chat)).isEqualTo("<s>[INST]</s>[/INST]</s>");
-      int[] ids = text.tokenizer().encodeChat(text.template().orElseThrow(), chat);
+      int[] ids = text.tokenizer().encodeChat(text.template().orElseThrow(), Conversation.of(chat));
       assertThat(ids).startsWith(1, 3).endsWith(4, 2);
       assertThat(Arrays.stream(ids).filter(id -> id < 40)).containsExactly(1, 3, 4, 2);
     }

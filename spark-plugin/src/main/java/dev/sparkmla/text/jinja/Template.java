@@ -33,6 +33,15 @@ public final class Template {
   }
 
   /**
+   * A JSON text as the value that it stands for in templates.
+   *
+   * @throws TemplateException when it is none, or goes deeper or grows larger than values may
+   */
+  public static Object value(String json) {
+    return Json.read(json, new Budget());
+  }
+
+  /**
    * Renders it, within limits of steps, text and depth.
    *
    * @param values variables and functions by name

@@ -44,7 +44,8 @@ public final class InstantPlugin extends MlaPlugin {
     }
 
     private static GenerationResult answer(GenerationRequest request) {
-      return new GenerationResult(TEXT, FinishReason.STOP, 50, 0, 10, Optional.empty());
+      return new GenerationResult(
+          TEXT, Optional.empty(), FinishReason.STOP, 50, 0, 10, Optional.empty());
     }
 
     @Override

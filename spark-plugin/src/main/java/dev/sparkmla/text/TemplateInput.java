@@ -1,0 +1,117 @@
+package dev.sparkmla.text;
+
+import dev.sparkmla.text.jinja.Template;
+import dev.sparkmla.text.jinja.TemplateException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
+
+/**
+ * A conversation as the values that a template sees. Immutable.
+ *
+ * @param messages each a dictionary, in order
+ * @param tools a list; null where there are none, as templates expect it
+ * @param variables further variables
+ * @param continuesFinalMessage whether the last message is continued
+ */
+record TemplateInput(
+    List<Map<String, Object>> messages,
+    Object tools,
+    Map<String, Object> variables,
+    boolean continuesFinalMessage) {
+  /** Whose the texts of tools and variables are, for what may be spelled in them. */
+  private static final String NOBODY = "";
+
+  /**
+   * Makes values of a conversation; lone surrogates become U+FFFD.
+   *
+   * @throws ChatTemplateException when a part of it is JSON that no template can be given, such as
+   *     an integer of more than 64 bits
+   */
+  static TemplateInput of(Conversation conversation) {
+    TemplateOptions options = conversation.options();
+    return new TemplateInput(
+            conversation.messages().stream().map(Message::values).toList(),
+            value("tools", options.tools()),
+            options.variables().isPresent()
+                ? dictionary("chat_template_kwargs", options.variables())
+                : Map.of(),
+            options.continuesFinalMessage())
+        .withTexts((role, text) -> LoneSurrogates.replaced(text));
+  }
+
+  private static Object value(String name, Optional<String> json) {
+    try {
+      return json.map(Template::value).orElse(null);
+    } catch (TemplateException e) {
+      throw new ChatTemplateException(name + ": " + e.getMessage());
+    }
+  }
+
+  @SuppressWarnings("unchecked") // JSON objects are dictionaries with texts as keys.
+  private static Map<String, Object> dictionary(String name, Optional<String> json) {
+    return (Map<String, Object>) value(name, json);
+  }
+
+  /**
+   * The same with other texts, wherever they stand: in messages, tools and variables. Names of a
+   * message's own fields and of variables stay.
+   *
+   * @param change gets the role of the message that a text stands in, or an empty text
+   */
+  TemplateInput withTexts(BiFunction<String, String, String> change) {
+    return new TemplateInput(
+        messages.stream()
+            .map(
+                message -> {
+                  String role = String.valueOf(message.get("role"));
+                  return changed(message, text -> change.apply(role, text));
+                })
+            .toList(),
+        changed(tools, text -> change.apply(NOBODY, text)),
+        changed(variables, text -> change.apply(NOBODY, text)),
+        continuesFinalMessage);
+  }
+
+  private static Map<String, Object> changed(
+      Map<String, Object> fields, UnaryOperator<String> change) {
+    Map<String, Object> changed = new LinkedHashMap<>();
+    fields.forEach((name, value) -> changed.put(name, changed(value, change)));
+    return changed;
+  }
+
+  private static Object changed(Object value, UnaryOperator<String> change) {
+    if (value instanceof String text) {
+      return change.apply(text);
+    }
+    if (value instanceof List<?> items) {
+      List<Object> changed = new ArrayList<>(items.size());
+      items.forEach(item -> changed.add(changed(item, change)));
+      return changed;
+    }
+    if (value instanceof Map<?, ?> entries) {
+      Map<Object, Object> changed = new LinkedHashMap<>();
+      entries.forEach((key, item) -> changed.put(changed(key, change), changed(item, change)));
+      return changed;
+    }
+    return value;
+  }
+
+  /** The last message's content. */
+  String finalContent() {
+    return String.valueOf(messages.get(messages.size() - 1).get("content"));
+  }
+
+  /** The same with another content of the last message. */
+  TemplateInput withFinalContent(String content) {
+    List<Map<String, Object>> marked = new ArrayList<>(messages);
+    Map<String, Object> last = new LinkedHashMap<>(marked.get(marked.size() - 1));
+    last.put("content", content);
+    marked.set(marked.size() - 1, last);
+    return new TemplateInput(marked, tools, variables, continuesFinalMessage);
+  }
+}
