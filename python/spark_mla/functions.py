@@ -12,8 +12,10 @@ from pyspark.sql.functions import call_function, create_map, lit
 ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
 
-Parameter: TypeAlias = str | int | float | Sequence[str] | Column | None
-"""The value of a generation parameter; a sequence is for `stop`."""
+Parameter: TypeAlias = (
+    str | bool | int | float | Sequence[str] | Sequence[int] | Mapping[int, float] | Column | None
+)
+"""The value of a generation parameter; sequences and mappings are those of which there are several."""
 
 OnError: TypeAlias = Literal["row", "null", "fail"]
 """What becomes of a row in error."""
@@ -38,8 +40,11 @@ def llm_generate(
         A column, or the name of one: STRING, which is continued as it stands, or
         ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
     params
-        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `seed`. A value may be a column.
-        `stop` takes a text or a list of texts. None as a value is as if it were not named. The
+        `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`,
+        `presence_penalty`, `frequency_penalty`, `logit_bias`, `bad_words`, `min_tokens`,
+        `ignore_eos`, `stop_token_ids`, `stop`, `seed`. A value may be a column.
+        `stop` and `bad_words` take a text or a list of texts, `stop_token_ids` a list of ids,
+        `logit_bias` a dict. None as a value is as if it were not named. The
         whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.
@@ -161,9 +166,13 @@ def _map(params: Mapping[str, Parameter] | None) -> Column:
     return create_map(*entries) if entries else lit(None)
 
 
-def _text(value: str | int | float | Sequence[str] | Column) -> Column:
+def _text(
+    value: str | bool | int | float | Sequence[str] | Sequence[int] | Mapping[int, float] | Column,
+) -> Column:
     if isinstance(value, Column):
         return value.cast("string")
     if isinstance(value, Sequence) and not isinstance(value, str):
         return lit(json.dumps(list(value)))
+    if isinstance(value, Mapping):
+        return lit(json.dumps(dict(value)))
     return lit(str(value))

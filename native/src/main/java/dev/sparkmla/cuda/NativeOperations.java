@@ -45,7 +45,11 @@ final class NativeOperations {
   static final int BLOCKS = 34;
   static final int SAMPLING = 35;
   static final int SCALE = 36;
-  static final int FIELD_COUNT = 37;
+  static final int PROCESSING = 37;
+  static final int WORDS = 38;
+  static final int TOKENS_CACHE = 39;
+  static final int COUNTS = 40;
+  static final int FIELD_COUNT = 41;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;
@@ -65,6 +69,8 @@ final class NativeOperations {
 
   static native int embed(long[] fields);
 
+  static native int writeTokens(long[] fields);
+
   static native int rmsNorm(long[] fields);
 
   static native int ropeTable(long[] fields);
@@ -78,6 +84,8 @@ final class NativeOperations {
   static native int gatherRows(long[] fields);
 
   static native int addBias(long[] fields);
+
+  static native int processLogits(long[] fields);
 
   static native int sample(long[] fields);
 

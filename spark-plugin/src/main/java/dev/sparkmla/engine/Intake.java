@@ -3,16 +3,12 @@ package dev.sparkmla.engine;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
-import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
-import static dev.sparkmla.engine.GenerationParameters.TOP_K;
-import static dev.sparkmla.engine.GenerationParameters.TOP_P;
 
 import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
-import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,12 +27,9 @@ import java.util.concurrent.Executors;
  * closes them whatever happens. It uses the tokenizer and does not close it.
  */
 final class Intake implements AutoCloseable {
-  /** Lower temperatures would only divide by almost nothing: they are greedy. */
-  private static final float LOWEST_TEMPERATURE = 1e-5f;
-
   private final PromptEncoder encoder;
   private final Tokenizer tokenizer;
-  private final GenerationDefaults defaults;
+  private final RowSampling sampling;
   private final int defaultMaxTokens;
   private final GenerationQueue queue;
   private final EngineCounters counters;
@@ -57,7 +50,7 @@ final class Intake implements AutoCloseable {
       EngineCounters counters) {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
-    this.defaults = defaults;
+    this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultMaxTokens = defaultMaxTokens;
     this.queue = queue;
     this.counters = counters;
@@ -139,24 +132,13 @@ final class Intake implements AutoCloseable {
   private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
     int maxTokens = row.parameters().get(MAX_TOKENS).orElse(defaultMaxTokens);
     int[] prompt = encoder.fit(row.prompt(), ids, maxTokens);
+    long seed = RowSeed.of(prompt, row.parameters().get(SEED).orElse(0L));
     return new Generation(
         batch,
         row.number(),
-        new Sequence(prompt, maxTokens, sampling(row.parameters(), prompt)),
+        new Sequence(prompt, maxTokens, sampling.sampling(row.parameters(), seed)),
         new OutputText(tokenizer.newDecoder(), row.parameters().get(STOP).orElse(List.of())),
-        defaults.endTokens());
-  }
-
-  private Sampling sampling(GenerationParameters parameters, int[] prompt) {
-    float temperature = parameters.get(TEMPERATURE).orElse(defaults.temperature());
-    return temperature < LOWEST_TEMPERATURE
-        ? Sampling.GREEDY
-        : new Sampling(
-            temperature,
-            parameters.get(TOP_K).orElse(defaults.topK()),
-            parameters.get(TOP_P).orElse(defaults.topP()),
-            RowSeed.of(prompt, parameters.get(SEED).orElse(0L)),
-            0);
+        sampling.endTokens(row.parameters()));
   }
 
   private void refuse(GenerationBatch batch, int row, RowErrorException refused) {

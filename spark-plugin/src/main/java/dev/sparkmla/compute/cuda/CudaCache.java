@@ -6,7 +6,7 @@ import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.kvcache.CacheShape;
 
-/** The paged cache, one buffer for all layers. */
+/** The paged cache, one buffer for all layers and the tokens' ids behind them. */
 final class CudaCache implements LatentCache {
   private final DeviceBuffer buffer;
   private final CacheShape shape;
@@ -25,14 +25,14 @@ final class CudaCache implements LatentCache {
   }
 
   static long bytes(CacheShape shape, int layers, int blocks) {
-    return (long) layers * blocks * shape.bytesPerBlock();
+    return blocks * shape.bytesPerBlock(layers);
   }
 
   /** A layer, bf16 {@code [blocks, page, 1, latent + rope]}. */
   DeviceTensor layer(int layer) {
     return DeviceTensor.of(
         buffer,
-        layer * bytes(shape, 1, blocks),
+        layerBytes(layer),
         switch (shape.format()) {
           case BFLOAT16 -> ElementType.BFLOAT16;
         },
@@ -40,6 +40,16 @@ final class CudaCache implements LatentCache {
         shape.page(),
         1,
         shape.width());
+  }
+
+  /** Bytes of so many layers. */
+  private long layerBytes(int count) {
+    return (long) count * blocks * shape.bytesPerBlock();
+  }
+
+  /** The tokens' ids, int32 {@code [blocks, page]}. */
+  DeviceTensor tokens() {
+    return DeviceTensor.of(buffer, layerBytes(layers), ElementType.INT32, blocks, shape.page());
   }
 
   @Override
