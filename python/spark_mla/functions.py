@@ -13,13 +13,20 @@ ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
 
 Constant: TypeAlias = (
-    str | bool | int | float | Sequence[str] | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+    str
+    | bool
+    | int
+    | float
+    | Sequence[str]
+    | Sequence[int]
+    | Sequence[Mapping[str, Any]]
+    | Mapping[str, Any]
+    | Mapping[int, float]
 )
 """A value that is the same for all rows."""
 
 Parameter: TypeAlias = Constant | Column | None
-"""The value of a generation parameter: sequences are for `stop` and `tools`, a mapping is for
-`chat_template_kwargs`."""
+"""The value of a generation parameter; sequences and mappings are for those of which there are several."""
 
 OnError: TypeAlias = Literal["row", "null", "fail"]
 """What becomes of a row in error."""
@@ -44,10 +51,13 @@ def llm_generate(
         A column, or the name of one: STRING, which is continued as it stands, or
         ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
     params
-        `max_tokens`, `temperature`, `top_k`, `top_p`, `stop`, `include_stop`,
-        `skip_special_tokens`, `seed`, `chat_template_kwargs`, `continue_final_message`,
-        `tools`. A value may be a column. `stop` takes a text or a list of texts,
-        `chat_template_kwargs` a dict, `tools` a list of dicts. None as a value is as if it were not named. The
+        `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`,
+        `presence_penalty`, `frequency_penalty`, `logit_bias`, `bad_words`, `min_tokens`,
+        `ignore_eos`, `stop_token_ids`, `stop`, `include_stop`, `skip_special_tokens`, `seed`,
+        `chat_template_kwargs`, `continue_final_message`, `tools`. A value may be a column.
+        `stop` and `bad_words` take a text or a list of texts, `stop_token_ids` a list of ids,
+        `logit_bias` and `chat_template_kwargs` a dict, `tools` a list of dicts. None as a value
+        is as if it were not named. The
         whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.

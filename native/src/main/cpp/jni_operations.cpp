@@ -1,11 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
 // The functions of dev.sparkmla.cuda.NativeOperations, over spark_mla_ops.h. Also asserts that
-// SamplingLayout and CacheShape.PAGE agree with the C interface.
+// SamplingLayout, ProcessingLayout and CacheShape.PAGE agree with the C interface.
 
 #include <cstddef>
 
 #include "dev_sparkmla_cuda_NativeOperations.h"
+#include "dev_sparkmla_cuda_ProcessingLayout.h"
 #include "dev_sparkmla_cuda_SamplingLayout.h"
 #include "jni_arguments.h"
 #include "spark_mla_ops.h"
@@ -30,10 +31,25 @@ static_assert(dev_sparkmla_cuda_NativeOperations_PAGE_TOKENS == SPARK_MLA_PAGE_T
   (dev_sparkmla_cuda_SamplingLayout_##NAME * sizeof(int32_t) == \
    offsetof(spark_mla_sampling, member))
 static_assert(AT_WORD(TEMPERATURE, temperature) && AT_WORD(TOP_K, top_k) && AT_WORD(TOP_P, top_p) &&
-                  AT_WORD(INDEX, index) && AT_WORD(SEED, seed) &&
+                  AT_WORD(MIN_P, min_p) && AT_WORD(INDEX, index) && AT_WORD(SEED, seed) &&
                   dev_sparkmla_cuda_SamplingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_sampling),
               "SamplingLayout.java and spark_mla_ops.h disagree");
+#undef AT_WORD
+
+#define AT_WORD(NAME, member)                                     \
+  (dev_sparkmla_cuda_ProcessingLayout_##NAME * sizeof(int32_t) == \
+   offsetof(spark_mla_processing, member))
+static_assert(AT_WORD(HISTORY, history) && AT_WORD(OUTPUTS, outputs) && AT_WORD(TABLE, table) &&
+                  AT_WORD(REPETITION_PENALTY, repetition_penalty) &&
+                  AT_WORD(PRESENCE_PENALTY, presence_penalty) &&
+                  AT_WORD(FREQUENCY_PENALTY, frequency_penalty) && AT_WORD(BIASES, biases) &&
+                  AT_WORD(BIAS_COUNT, bias_count) && AT_WORD(BAD_WORDS, bad_words) &&
+                  AT_WORD(BAD_WORD_COUNT, bad_word_count) && AT_WORD(ENDS, ends) &&
+                  AT_WORD(END_COUNT, end_count) && AT_WORD(SUPPRESS_ENDS, suppress_ends) &&
+                  dev_sparkmla_cuda_ProcessingLayout_WORDS * sizeof(int32_t) ==
+                      sizeof(spark_mla_processing),
+              "ProcessingLayout.java and spark_mla_ops.h disagree");
 
 namespace {
 
@@ -42,6 +58,12 @@ constexpr auto kEmbed = LAYOUT(
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(TABLE_ROWS, table_rows),
     FIELD(PREVIOUS_ROWS, previous_rows), FIELD(SCALE, scale), FIELD(TOKENS, tokens),
     FIELD(PREVIOUS, previous), FIELD(TABLE, table), FIELD(OUT, out), FIELD(STREAM, stream));
+
+constexpr auto kWriteTokens = LAYOUT(
+    spark_mla_write_tokens_args,
+    FIELD(ROWS, rows), FIELD(PREVIOUS_ROWS, previous_rows), FIELD(BLOCKS, blocks),
+    FIELD(TOKENS, tokens), FIELD(PREVIOUS, previous), FIELD(SLOT, slot),
+    FIELD(TOKENS_CACHE, tokens_cache), FIELD(STREAM, stream));
 
 constexpr auto kRmsNorm = LAYOUT(
     spark_mla_rms_norm_args,
@@ -86,6 +108,13 @@ constexpr auto kAddBias = LAYOUT(
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(OUT_TYPE, out_type), FIELD(BIAS, bias),
     FIELD(OUT, out), FIELD(OUT_STRIDE, out_stride), FIELD(STREAM, stream));
 
+constexpr auto kProcessLogits = LAYOUT(
+    spark_mla_process_logits_args,
+    FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(BLOCKS, blocks), FIELD(OUT, logits),
+    FIELD(OUT_STRIDE, logits_stride), FIELD(PROCESSING, processing), FIELD(WORDS, words),
+    FIELD(COUNT, word_count), FIELD(TOKENS_CACHE, tokens_cache), FIELD(COUNTS, counts),
+    FIELD(STREAM, stream));
+
 constexpr auto kSample = LAYOUT(
     spark_mla_sample_args,
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(IN, logits),
@@ -107,6 +136,7 @@ JNIEXPORT jboolean JNICALL Java_dev_sparkmla_cuda_NativeOperations_cacheSupports
 }
 
 SPARK_MLA_METHOD(NativeOperations, embed, kEmbed, spark_mla_embed)
+SPARK_MLA_METHOD(NativeOperations, writeTokens, kWriteTokens, spark_mla_write_tokens)
 SPARK_MLA_METHOD(NativeOperations, rmsNorm, kRmsNorm, spark_mla_rms_norm)
 SPARK_MLA_METHOD(NativeOperations, ropeTable, kRopeTable, spark_mla_rope_table)
 SPARK_MLA_METHOD(NativeOperations, writeCache, kWriteCache, spark_mla_write_cache)
@@ -114,6 +144,7 @@ SPARK_MLA_METHOD(NativeOperations, rotate, kRotate, spark_mla_rotate)
 SPARK_MLA_METHOD(NativeOperations, gate, kGate, spark_mla_gate)
 SPARK_MLA_METHOD(NativeOperations, gatherRows, kGatherRows, spark_mla_gather_rows)
 SPARK_MLA_METHOD(NativeOperations, addBias, kAddBias, spark_mla_add_bias)
+SPARK_MLA_METHOD(NativeOperations, processLogits, kProcessLogits, spark_mla_process_logits)
 SPARK_MLA_METHOD(NativeOperations, sample, kSample, spark_mla_sample)
 SPARK_MLA_METHOD(NativeOperations, convert, kConvert, spark_mla_convert)
 

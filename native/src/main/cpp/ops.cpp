@@ -83,6 +83,19 @@ int32_t spark_mla_embed(const spark_mla_embed_args* a) {
                 a->rows, spark_mla::launch_embed);
 }
 
+int32_t spark_mla_write_tokens(const spark_mla_write_tokens_args* a) {
+  if (!known(a)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  return launch(a,
+                check(a->rows >= 0 && a->previous_rows >= 0 && a->blocks >= 1, true,
+                      aligned({a->tokens, a->slot, a->tokens_cache}, 4) &&
+                          (a->previous_rows == 0 ? null_or_aligned(a->previous, 4)
+                                                 : aligned(a->previous, 4)),
+                      true),
+                a->rows, spark_mla::launch_write_tokens);
+}
+
 int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args* a) {
   if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;
@@ -178,6 +191,19 @@ int32_t spark_mla_add_bias(const spark_mla_add_bias_args* a) {
                       aligned({a->bias, a->out}, 16),
                       stride_ok(a->out_stride, a->columns, a->rows)),
                 a->rows, spark_mla::launch_add_bias);
+}
+
+int32_t spark_mla_process_logits(const spark_mla_process_logits_args* a) {
+  if (!known(a)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  return launch(a,
+                check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary &&
+                          a->blocks >= 1 && a->word_count >= 0,
+                      true,
+                      aligned({a->logits, a->processing, a->words, a->tokens_cache, a->counts}, 4),
+                      stride_ok(a->logits_stride, a->columns, a->rows, 1)),
+                a->rows, spark_mla::launch_process_logits);
 }
 
 int32_t spark_mla_sample(const spark_mla_sample_args* a) {

@@ -49,6 +49,21 @@ typedef struct spark_mla_embed_args {
 } spark_mla_embed_args;
 SPARK_MLA_API int32_t spark_mla_embed(const spark_mla_embed_args *args);
 
+/* tokens_cache[slot i] = token i, where a token t < 0 stands for previous[~t] as in spark_mla_embed_args.
+   A row whose slot the cache does not have is left out; a token that previous does not have is -1. */
+typedef struct spark_mla_write_tokens_args {
+  uint32_t struct_size;
+  int32_t rows;
+  int32_t previous_rows; /* 0 where previous is null */
+  int32_t blocks;        /* at least 1 */
+  const int32_t *tokens;
+  const int32_t *previous; /* [previous_rows] */
+  const int32_t *slot;     /* [rows]: block * SPARK_MLA_PAGE_TOKENS + token within the block */
+  int32_t *tokens_cache;   /* [blocks, SPARK_MLA_PAGE_TOKENS] */
+  void *stream;
+} spark_mla_write_tokens_args;
+SPARK_MLA_API int32_t spark_mla_write_tokens(const spark_mla_write_tokens_args *args);
+
 /* What a GEMM reads is written as bf16, quantized as spark_mla_float8_quantize does it (spark_mla_float8.h)
    after it was rounded to bf16, or both: one of out and float8_out may be null. */
 
@@ -180,13 +195,56 @@ typedef struct spark_mla_add_bias_args {
 } spark_mla_add_bias_args;
 SPARK_MLA_API int32_t spark_mla_add_bias(const spark_mla_add_bias_args *args);
 
+/* What is done to one row of logits before its token is chosen, in this order: a bias is added to some;
+   the logits of tokens in prompt and output are divided by the repetition penalty where positive, else
+   multiplied; frequency_penalty times its count and presence_penalty are subtracted from those of
+   tokens in the output; the last token of each bad word whose others prompt and output end with is
+   suppressed, and so are the ends where suppress_ends says so. Places are those of int32 words. Java
+   writes this struct itself: ProcessingLayout.java. */
+typedef struct spark_mla_processing {
+  int32_t history; /* tokens of prompt and output; 0 leaves the row as it is */
+  int32_t outputs; /* how many of them, at their end, are the output's */
+  int32_t table;   /* place of the row's block table, which leads to the tokens */
+  float repetition_penalty; /* 1 for none */
+  float presence_penalty;
+  float frequency_penalty;
+  int32_t biases; /* place of a token id and a float32 for each bias */
+  int32_t bias_count;
+  int32_t bad_words; /* place of bad_word_count + 1 starts, counted from here, then the words' ids */
+  int32_t bad_word_count;
+  int32_t ends; /* place of the ids of the tokens that end the row */
+  int32_t end_count;
+  int32_t suppress_ends; /* 1 or 0 */
+  int32_t reserved;
+} spark_mla_processing;
+
+/* Processes each row's logits in place. Token ids that the vocabulary does not have do nothing, nor do
+   words or tokens that lie outside of the arrays. */
+typedef struct spark_mla_process_logits_args {
+  uint32_t struct_size;
+  int32_t rows;
+  int32_t columns; /* 1 to 2^23 */
+  int32_t blocks;  /* at least 1 */
+  float *logits;   /* [rows, columns], 4-byte aligned */
+  int64_t logits_stride;
+  const spark_mla_processing *processing; /* [rows] */
+  const int32_t *words;
+  int64_t word_count;
+  const int32_t *tokens_cache; /* [blocks, SPARK_MLA_PAGE_TOKENS], as spark_mla_write_tokens writes it */
+  int32_t *counts; /* [rows, columns], workspace */
+  void *stream;
+} spark_mla_process_logits_args;
+SPARK_MLA_API int32_t spark_mla_process_logits(const spark_mla_process_logits_args *args);
+
 /* How one row of logits becomes a token. The random number is a function of seed and index. Java
    writes this struct itself: SamplingLayout.java. */
 typedef struct spark_mla_sampling {
   float temperature; /* divides the logits; 0 takes the largest, the lowest id among equals */
   int32_t top_k;     /* keeps the top_k largest logits; 0 keeps all */
   float top_p;       /* keeps the smallest set of largest probabilities that reach it; 1 keeps all */
+  float min_p;       /* keeps probabilities of at least this part of the largest; 0 keeps all */
   int32_t index;     /* how many tokens the row has generated before this one */
+  int32_t reserved;
   int64_t seed;
 } spark_mla_sampling;
 

@@ -20,6 +20,7 @@ bool rope_supported(int rope);
 bool cache_supported(int latent, int rope);
 
 cudaError_t launch_embed(const spark_mla_embed_args& args);
+cudaError_t launch_write_tokens(const spark_mla_write_tokens_args& args);
 cudaError_t launch_rms_norm(const spark_mla_rms_norm_args& args);
 cudaError_t launch_rope_table(const spark_mla_rope_table_args& args);
 cudaError_t launch_write_cache(const spark_mla_write_cache_args& args);
@@ -27,6 +28,7 @@ cudaError_t launch_rotate(const spark_mla_rotate_args& args);
 cudaError_t launch_gate(const spark_mla_gate_args& args);
 cudaError_t launch_gather_rows(const spark_mla_gather_rows_args& args);
 cudaError_t launch_add_bias(const spark_mla_add_bias_args& args);
+cudaError_t launch_process_logits(const spark_mla_process_logits_args& args);
 cudaError_t launch_sample(const spark_mla_sample_args& args);
 cudaError_t launch_convert(const spark_mla_convert_args& args);
 

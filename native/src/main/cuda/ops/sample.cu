@@ -56,10 +56,12 @@ struct Row {
   int columns;
   float largest;
   float log2_scale;  // of a logit: log2(e) / temperature
+  float log2_least;  // of the probabilities relative to the largest logit's that are not cut off
 
-  // 2^40 times the probability relative to the largest logit's.
+  // 2^40 times the probability relative to the largest logit's, 0 where it is cut off.
   __device__ __forceinline__ unsigned long long weight(float logit) const {
-    return __float2ull_rn(exp2_approximate((logit - largest) * log2_scale) * kOne);
+    const float log2 = (logit - largest) * log2_scale;
+    return log2 >= log2_least ? __float2ull_rn(exp2_approximate(log2) * kOne) : 0;
   }
 };
 
@@ -297,6 +299,11 @@ __device__ __forceinline__ float bounded(float temperature) {
   return fminf(fmaxf(temperature, 1e-30f), 1e30f);
 }
 
+// The binary logarithm of a part of the largest probability; 0 keeps all.
+__device__ __forceinline__ float log2_least(float min_p) {
+  return min_p > 0.f ? fminf(log2f(min_p), 0.f) : -CUDART_INF_F;
+}
+
 // Logits further than 32 temperatures below the largest have no weight, and need no intervals.
 constexpr float kIntervalsPerUnit = kBins / 32.f;
 
@@ -337,7 +344,7 @@ __global__ void __launch_bounds__(kThreads) sample_kernel(const spark_mla_sample
   begin_dependent();
   const spark_mla_sampling sampling = p.sampling[blockIdx.x];
   Row row{p.logits + blockIdx.x * p.logits_stride, p.columns, 0.f,
-          kLog2OfE / bounded(sampling.temperature)};
+          kLog2OfE / bounded(sampling.temperature), log2_least(sampling.min_p)};
   int token;
   if (!find_largest(s, row, &row.largest, &token)) {
     token = SPARK_MLA_NOT_A_NUMBER;

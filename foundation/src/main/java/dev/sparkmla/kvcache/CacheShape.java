@@ -2,7 +2,8 @@ package dev.sparkmla.kvcache;
 
 /**
  * What the paged cache holds of a token in one layer: its latent after the norm, then its rope key,
- * which all heads share (DeepSeek-V2, arXiv:2405.04434, section 2.1). Immutable.
+ * which all heads share (DeepSeek-V2, arXiv:2405.04434, section 2.1). Beside the layers it holds
+ * each token's id once, for whatever depends on the tokens of a sequence. Immutable.
  *
  * @param latent elements of the latent ({@code kv_lora_rank})
  * @param rope elements of the rope key ({@code qk_rope_head_dim}), an even number
@@ -49,6 +50,11 @@ public record CacheShape(int latent, int rope, CacheFormat format, int page) {
   /** Bytes of a block in one layer. */
   public int bytesPerBlock() {
     return page * bytesPerToken();
+  }
+
+  /** Bytes of a block in so many layers, and of its tokens' ids, int32, which stand there once. */
+  public long bytesPerBlock(int layers) {
+    return (long) layers * bytesPerBlock() + (long) page * Integer.BYTES;
   }
 
   /** The number of blocks that hold {@code tokens} tokens. */

@@ -118,6 +118,61 @@ final class GenerateOptions {
       description = "Sample among this many likeliest tokens; 0 is all.")
   Optional<String> topK = Optional.empty();
 
+  @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      description =
+          "Sample among tokens with at least this part of the likeliest one's probability.")
+  Optional<String> minP = Optional.empty();
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description = "Above 1, tokens of prompt and output become less likely.")
+  Optional<String> repetitionPenalty = Optional.empty();
+
+  @Option(
+      names = "--presence-penalty",
+      paramLabel = "X",
+      description = "Subtracted from the logits of tokens in the output.")
+  Optional<String> presencePenalty = Optional.empty();
+
+  @Option(
+      names = "--frequency-penalty",
+      paramLabel = "X",
+      description = "The same for each time that a token occurs.")
+  Optional<String> frequencyPenalty = Optional.empty();
+
+  @Option(
+      names = "--logit-bias",
+      paramLabel = "JSON",
+      description = "Added to tokens' logits: a JSON object of ids and numbers.")
+  Optional<String> logitBias = Optional.empty();
+
+  @Option(
+      names = "--min-tokens",
+      paramLabel = "N",
+      description = "Tokens to generate before one may end the text.")
+  Optional<String> minTokens = Optional.empty();
+
+  @Option(
+      names = "--ignore-eos",
+      paramLabel = "BOOL",
+      description = "true goes on after the model's end tokens. Default: false.")
+  Optional<String> ignoreEos = Optional.empty();
+
+  @Option(
+      names = "--stop-token-ids",
+      paramLabel = "IDS",
+      description = "Ids of tokens that end the text: one, or a JSON array.")
+  Optional<String> stopTokenIds = Optional.empty();
+
+  @Option(
+      names = "--bad-words",
+      paramLabel = "STR",
+      description = "A text that is not generated; may be given several times.")
+  List<String> badWords = new ArrayList<>();
+
   @Option(names = "--seed", paramLabel = "S", description = "Seed of the sampling.")
   Optional<String> seed = Optional.empty();
 
@@ -222,6 +277,17 @@ final class GenerateOptions {
     temperature.ifPresent(value -> params.put("temperature", value));
     topP.ifPresent(value -> params.put("top_p", value));
     topK.ifPresent(value -> params.put("top_k", value));
+    minP.ifPresent(value -> params.put("min_p", value));
+    repetitionPenalty.ifPresent(value -> params.put("repetition_penalty", value));
+    presencePenalty.ifPresent(value -> params.put("presence_penalty", value));
+    frequencyPenalty.ifPresent(value -> params.put("frequency_penalty", value));
+    logitBias.ifPresent(value -> params.put("logit_bias", value));
+    minTokens.ifPresent(value -> params.put("min_tokens", value));
+    ignoreEos.ifPresent(value -> params.put("ignore_eos", value));
+    stopTokenIds.ifPresent(value -> params.put("stop_token_ids", value));
+    if (!badWords.isEmpty()) {
+      params.put("bad_words", jsonArray(badWords));
+    }
     seed.ifPresent(value -> params.put("seed", value));
     if (!stop.isEmpty()) {
       params.put("stop", jsonArray(stop));

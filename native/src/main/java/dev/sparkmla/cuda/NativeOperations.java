@@ -49,7 +49,11 @@ final class NativeOperations {
   static final int FLOAT8_STRIDE = 38;
   static final int FLOAT8_SCALES = 39;
   static final int FLOAT8_SCALES_STRIDE = 40;
-  static final int FIELD_COUNT = 41;
+  static final int PROCESSING = 41;
+  static final int WORDS = 42;
+  static final int TOKENS_CACHE = 43;
+  static final int COUNTS = 44;
+  static final int FIELD_COUNT = 45;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;
@@ -69,6 +73,8 @@ final class NativeOperations {
 
   static native int embed(long[] fields);
 
+  static native int writeTokens(long[] fields);
+
   static native int rmsNorm(long[] fields);
 
   static native int ropeTable(long[] fields);
@@ -82,6 +88,8 @@ final class NativeOperations {
   static native int gatherRows(long[] fields);
 
   static native int addBias(long[] fields);
+
+  static native int processLogits(long[] fields);
 
   static native int sample(long[] fields);
 

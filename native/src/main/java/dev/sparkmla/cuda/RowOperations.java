@@ -1,6 +1,7 @@
 package dev.sparkmla.cuda;
 
 import static dev.sparkmla.cuda.TensorChecks.requireAligned;
+import static dev.sparkmla.cuda.TensorChecks.requireArray;
 import static dev.sparkmla.cuda.TensorChecks.requireContiguous;
 import static dev.sparkmla.cuda.TensorChecks.requireCount;
 import static dev.sparkmla.cuda.TensorChecks.requireIntegers;
@@ -63,6 +64,50 @@ public final class RowOperations extends DeviceKernels {
         requireCount("tokens of the step before", previous.dimension(0));
     fields[NativeOperations.OUT] = out.address();
     enqueue("spark_mla_embed", NativeOperations::embed, fields, stream);
+  }
+
+  /**
+   * Enqueues {@code cache[slot i] = token i}, where a token t &lt; 0 stands for {@code
+   * previous[~t]} as in {@link #embed}. A row whose slot the cache does not have is left out.
+   *
+   * @param tokens int32 [rows]
+   * @param previous int32 [any]
+   * @param slot int32 [rows]: block * page + token within the block
+   * @param cache gets int32 [blocks, page]
+   * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
+   */
+  public void writeTokens(
+      DeviceTensor tokens,
+      DeviceTensor previous,
+      DeviceTensor slot,
+      DeviceTensor cache,
+      CudaStream stream) {
+    long rows = requireCount("rows", tokens.dimension(0));
+    requireIntegers(context, "tokens", tokens, rows);
+    requireIntegers(context, "previous", previous, previous.dimension(0));
+    requireIntegers(context, "slot", slot, rows);
+    requireTokens(cache);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.ROWS] = rows;
+    fields[NativeOperations.TOKENS] = tokens.address();
+    fields[NativeOperations.PREVIOUS] = previous.address();
+    fields[NativeOperations.PREVIOUS_ROWS] =
+        requireCount("tokens of the step before", previous.dimension(0));
+    fields[NativeOperations.SLOT] = slot.address();
+    fields[NativeOperations.TOKENS_CACHE] = cache.address();
+    fields[NativeOperations.BLOCKS] = requireCount("blocks", cache.dimension(0));
+    enqueue("spark_mla_write_tokens", NativeOperations::writeTokens, fields, stream);
+  }
+
+  private void requireTokens(DeviceTensor cache) {
+    requireArray(
+        context,
+        "the cache's tokens",
+        cache,
+        ElementType.INT32,
+        cache.dimension(0),
+        NativeOperations.PAGE_TOKENS);
   }
 
   /**
@@ -148,6 +193,45 @@ public final class RowOperations extends DeviceKernels {
     fields[NativeOperations.OUT_TYPE] = code(out.type());
     putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, out);
     enqueue("spark_mla_add_bias", NativeOperations::addBias, fields, stream);
+  }
+
+  /**
+   * Enqueues what is done to logits before tokens are chosen, in place.
+   *
+   * @param logits float32 [rows, vocabulary], at most 2^23 columns
+   * @param processing int32 [rows × {@value ProcessingLayout#WORDS}], each row as {@link
+   *     ProcessingLayout} writes it
+   * @param words int32 [any], where the rows' lists and block tables are
+   * @param tokens int32 [blocks, page], as {@link #writeTokens} writes them
+   * @param counts int32 [rows, vocabulary], workspace
+   * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
+   */
+  public void processLogits(
+      DeviceTensor logits,
+      DeviceTensor processing,
+      DeviceTensor words,
+      DeviceTensor tokens,
+      DeviceTensor counts,
+      CudaStream stream) {
+    long rows = requireCount("rows of logits", logits.dimension(0));
+    long columns = requireCount("logits of a row", logits.dimension(1), MOST_LOGITS);
+    requireRows(context, "logits", logits, ElementType.FLOAT32, rows, columns);
+    requireIntegers(context, "processing", processing, rows * ProcessingLayout.WORDS);
+    requireIntegers(context, "words", words, words.dimension(0));
+    requireTokens(tokens);
+    requireArray(context, "counts", counts, ElementType.INT32, rows, columns);
+    long[] fields = new long[NativeOperations.FIELD_COUNT];
+    fields[NativeOperations.ROWS] = rows;
+    fields[NativeOperations.COLUMNS] = columns;
+    putRows(fields, NativeOperations.OUT, NativeOperations.OUT_STRIDE, logits);
+    fields[NativeOperations.PROCESSING] = processing.address();
+    fields[NativeOperations.WORDS] = words.address();
+    fields[NativeOperations.COUNT] = words.dimension(0);
+    fields[NativeOperations.TOKENS_CACHE] = tokens.address();
+    fields[NativeOperations.BLOCKS] = requireCount("blocks", tokens.dimension(0));
+    fields[NativeOperations.COUNTS] = counts.address();
+    enqueue("spark_mla_process_logits", NativeOperations::processLogits, fields, stream);
   }
 
   /**

@@ -11,15 +11,16 @@ import java.nio.IntBuffer;
  */
 public final class SamplingLayout {
   /** Words of a row. */
-  @Native public static final int WORDS = 6;
+  @Native public static final int WORDS = 8;
 
   @Native private static final int TEMPERATURE = 0;
   @Native private static final int TOP_K = 1;
   @Native private static final int TOP_P = 2;
-  @Native private static final int INDEX = 3;
+  @Native private static final int MIN_P = 3;
+  @Native private static final int INDEX = 4;
 
-  /** Two words, the low one first. */
-  @Native private static final int SEED = 4;
+  /** Two words, the low one first; a reserved one lies before them. */
+  @Native private static final int SEED = 6;
 
   private SamplingLayout() {}
 
@@ -34,7 +35,9 @@ public final class SamplingLayout {
     to.put(at + TEMPERATURE, Float.floatToRawIntBits(sampling.temperature()));
     to.put(at + TOP_K, sampling.topK());
     to.put(at + TOP_P, Float.floatToRawIntBits(sampling.topP()));
+    to.put(at + MIN_P, Float.floatToRawIntBits(sampling.minP()));
     to.put(at + INDEX, sampling.index());
+    to.put(at + INDEX + 1, 0);
     to.put(at + SEED, (int) sampling.seed());
     to.put(at + SEED + 1, (int) (sampling.seed() >>> Integer.SIZE));
   }

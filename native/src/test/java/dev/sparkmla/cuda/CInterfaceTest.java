@@ -145,6 +145,12 @@ class CInterfaceTest {
         .isEqualTo(INVALID_POINTER);
     assertThat(operation(NativeOperations::writeCache, f -> f[NativeOperations.BLOCKS] = 0))
         .isEqualTo(INVALID_SHAPE);
+    assertThat(operation(NativeOperations::writeTokens, f -> f[NativeOperations.BLOCKS] = 0))
+        .isEqualTo(INVALID_SHAPE);
+    assertThat(operation(NativeOperations::processLogits, f -> f[NativeOperations.BLOCKS] = 0))
+        .isEqualTo(INVALID_SHAPE);
+    assertThat(operation(NativeOperations::processLogits, f -> f[NativeOperations.COUNTS] = 0))
+        .isEqualTo(INVALID_POINTER);
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -122,7 +123,7 @@ class RowOperationsGpuTest extends GpuFixture {
   @Test
   void aRowThatHoldsNoNumbersGetsNoTokenAndOthersGetTheirs() {
     int columns = 264;
-    Sampling drawn = new Sampling(0.8f, 20, 0.9f, 17, 3);
+    Sampling drawn = new Sampling(0.8f, 20, 0.9f, 0, 17, 3, LogitsProcessing.NONE);
     float[] logits = new float[6 * columns];
     Random random = new Random(4);
     for (int i = 0; i < logits.length; i++) {
@@ -152,7 +153,15 @@ class RowOperationsGpuTest extends GpuFixture {
     };
     Sampling[] sampling = new Sampling[odd.length * odd.length];
     for (int i = 0; i < sampling.length; i++) {
-      sampling[i] = new Sampling(odd[i / odd.length], i % 3 - 1, odd[i % odd.length], -1L - i, -i);
+      sampling[i] =
+          new Sampling(
+              odd[i / odd.length],
+              i % 3 - 1,
+              odd[i % odd.length],
+              0,
+              -1L - i,
+              -i,
+              LogitsProcessing.NONE);
     }
     float[] logits = new float[sampling.length * columns];
     Random random = new Random(6);
@@ -169,13 +178,13 @@ class RowOperationsGpuTest extends GpuFixture {
   void aSeedsHighWordAndTheIndexReachTheDevice() {
     int columns = 4096;
     float[] logits = new float[4 * columns];
-    Sampling base = new Sampling(1, 0, 1, 5, 0);
+    Sampling base = new Sampling(1, 0, 1, 0, 5, 0, LogitsProcessing.NONE);
     int[] chosen =
         sample(
             logits,
             base,
-            new Sampling(1, 0, 1, 5 + (1L << 40), 0),
-            new Sampling(1, 0, 1, 5, 1),
+            new Sampling(1, 0, 1, 0, 5 + (1L << 40), 0, LogitsProcessing.NONE),
+            new Sampling(1, 0, 1, 0, 5, 1, LogitsProcessing.NONE),
             base);
     assertThat(chosen[3]).isEqualTo(chosen[0]);
     assertThat(chosen[1]).isNotEqualTo(chosen[0]);

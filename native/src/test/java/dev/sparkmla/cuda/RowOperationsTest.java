@@ -79,18 +79,48 @@ class RowOperationsTest {
         () ->
             operations.sample(
                 tensor(ElementType.FLOAT32, 3, 320),
-                tensor(ElementType.INT32, 12),
+                tensor(ElementType.INT32, 16),
                 tensor(ElementType.INT32, 3),
                 null),
-        "sampling must have the shape [18]");
+        "sampling must have the shape [24]");
     assertRefused(
         () ->
             operations.sample(
                 tensor(ElementType.BFLOAT16, 3, 320),
-                tensor(ElementType.INT32, 18),
+                tensor(ElementType.INT32, 24),
                 tensor(ElementType.INT32, 3),
                 null),
         "logits must be float32");
+  }
+
+  @Test
+  void processingRefusesAWorkspaceOrACacheOfAnotherShape() {
+    DeviceTensor logits = tensor(ElementType.FLOAT32, 3, 320);
+    DeviceTensor processing = tensor(ElementType.INT32, 3 * ProcessingLayout.WORDS);
+    DeviceTensor words = tensor(ElementType.INT32, 50);
+    assertRefused(
+        () ->
+            operations.processLogits(
+                logits,
+                processing,
+                words,
+                tensor(ElementType.INT32, 5, 64),
+                tensor(ElementType.INT32, 3, 319),
+                null),
+        "counts must have the shape [3, 320]");
+    assertRefused(
+        () ->
+            operations.processLogits(
+                logits,
+                processing,
+                words,
+                tensor(ElementType.INT32, 5, 32),
+                tensor(ElementType.INT32, 3, 320),
+                null),
+        "the cache's tokens must have the shape [5, 64]");
+    assertRefused(
+        () -> operations.writeTokens(words, words, words, tensor(ElementType.INT32, 64, 5), null),
+        "the cache's tokens must have the shape [64, 64]");
   }
 
   @Test

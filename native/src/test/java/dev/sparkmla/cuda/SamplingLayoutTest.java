@@ -3,6 +3,7 @@ package dev.sparkmla.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -20,14 +21,15 @@ class SamplingLayoutTest {
     SamplingLayout.write(
         bytes.asIntBuffer(),
         SamplingLayout.WORDS,
-        new Sampling(0.7f, 40, 0.95f, 0x8765_4321_FEDC_BA98L, 11));
+        new Sampling(0.7f, 40, 0.95f, 0.05f, 0x8765_4321_FEDC_BA98L, 11, LogitsProcessing.NONE));
 
-    assertThat(SamplingLayout.WORDS * Integer.BYTES).isEqualTo(24);
+    assertThat(SamplingLayout.WORDS * Integer.BYTES).isEqualTo(32);
     assertThat(bytes.getFloat(row)).isEqualTo(0.7f);
     assertThat(bytes.getInt(row + 4)).isEqualTo(40);
     assertThat(bytes.getFloat(row + 8)).isEqualTo(0.95f);
-    assertThat(bytes.getInt(row + 12)).isEqualTo(11);
-    assertThat(bytes.getLong(row + 16)).isEqualTo(0x8765_4321_FEDC_BA98L);
+    assertThat(bytes.getFloat(row + 12)).isEqualTo(0.05f);
+    assertThat(bytes.getInt(row + 16)).isEqualTo(11);
+    assertThat(bytes.getLong(row + 24)).isEqualTo(0x8765_4321_FEDC_BA98L);
   }
 
   @Test
@@ -36,11 +38,11 @@ class SamplingLayoutTest {
       bytes.put(i, (byte) 0x5A);
     }
     SamplingLayout.write(bytes.asIntBuffer(), SamplingLayout.WORDS, Sampling.GREEDY);
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 32; i++) {
       assertThat(bytes.get(i)).isEqualTo((byte) 0x5A);
-      assertThat(bytes.get(48 + i)).isEqualTo((byte) 0x5A);
+      assertThat(bytes.get(64 + i)).isEqualTo((byte) 0x5A);
     }
-    assertThat(bytes.getFloat(32)).isEqualTo(1f);
+    assertThat(bytes.getFloat(40)).isEqualTo(1f);
   }
 
   @Test

@@ -164,6 +164,12 @@ public interface ComputeBackend extends AutoCloseable {
   void embed(Weight table, float scale, StepPlan plan, Activation out);
 
   /**
+   * Writes the ids of the step's tokens to their places in the cache, from where {@link #sample}
+   * knows what stands before a sampled row.
+   */
+  void writeTokens(StepPlan plan, LatentCache cache);
+
+  /**
    * RMSNorm: {@code out = in / sqrt(mean(in²) + epsilon) * gain}, by row (Zhang and Sennrich 2019,
    * arXiv:1910.07467).
    *
@@ -302,11 +308,13 @@ public interface ComputeBackend extends AutoCloseable {
   void gatherSampled(Activation in, StepPlan plan, Activation out);
 
   /**
-   * Chooses a token for every sampled row; {@link #tokens} has them.
+   * Processes the logits of the sampled rows that ask for it, and chooses a token for every one;
+   * {@link #tokens} has them.
    *
-   * @param logits float32 {@code [plan.sampledRows(), vocabulary]}
+   * @param logits float32 {@code [plan.sampledRows(), vocabulary]}; may be replaced
+   * @param cache where {@link #writeTokens} wrote the tokens of this step and of those before
    */
-  void sample(Activation logits, StepPlan plan);
+  void sample(Activation logits, StepPlan plan, LatentCache cache);
 
   /** Waits for an activation and copies it to the host, float32 {@code [n][columns]}. */
   float[][] read(Activation activation);

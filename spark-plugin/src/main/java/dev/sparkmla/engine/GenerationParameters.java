@@ -67,6 +67,84 @@ public final class GenerationParameters {
           MODELS,
           "Samples from the likeliest tokens that together have this probability");
 
+  /** The least part of the largest probability that a token sampled from has. */
+  public static final GenerationParameter<Float> MIN_P =
+      number(
+          "min_p",
+          "a number from 0 to 1",
+          value -> value >= 0 && value <= 1,
+          MODELS,
+          "Samples from tokens that have at least this part of the likeliest token's probability");
+
+  /** What logits of tokens in prompt and output are divided by. */
+  public static final GenerationParameter<Float> REPETITION_PENALTY =
+      number(
+          "repetition_penalty",
+          "a number above 0",
+          value -> value > 0,
+          MODELS,
+          "Divides the logits of tokens in prompt and output where they are positive, and multiplies"
+              + " them where they are not");
+
+  /** What is subtracted from logits of tokens in the output. */
+  public static final GenerationParameter<Float> PRESENCE_PENALTY =
+      number(
+          "presence_penalty",
+          "a number from -2 to 2",
+          value -> Math.abs(value) <= 2,
+          "0",
+          "Is subtracted from the logits of tokens in the output");
+
+  /** What is subtracted from logits of tokens in the output for each time. */
+  public static final GenerationParameter<Float> FREQUENCY_PENALTY =
+      number(
+          "frequency_penalty",
+          "a number from -2 to 2",
+          value -> Math.abs(value) <= 2,
+          "0",
+          "Is subtracted from the logits of tokens in the output for each time that they occur");
+
+  /** What is added to the logits of tokens. */
+  public static final GenerationParameter<Map<Integer, Float>> LOGIT_BIAS =
+      add(
+          "logit_bias",
+          "a JSON object of token ids and numbers from -100 to 100",
+          "none",
+          "Is added to the logits of the tokens with these ids",
+          GenerationParameters::parseBias);
+
+  /** Texts that are not generated. */
+  public static final GenerationParameter<List<String>> BAD_WORDS =
+      add(
+          "bad_words",
+          "a text that is not empty, or a JSON array of such texts if it begins with [",
+          "none",
+          "Texts whose tokens are not generated one after the other",
+          GenerationParameters::parseTexts);
+
+  /** Tokens before which a generation does not end. */
+  public static final GenerationParameter<Integer> MIN_TOKENS =
+      integer(
+          "min_tokens",
+          0,
+          Integer.MAX_VALUE,
+          "0",
+          "How many tokens are generated before one that ends the generation; a text of `stop` ends it"
+              + " all the same");
+
+  /** Whether the model's end tokens are tokens like any other. */
+  public static final GenerationParameter<Boolean> IGNORE_EOS =
+      flag("ignore_eos", "false", "Goes on after the model's end tokens");
+
+  /** Tokens that end the generation. */
+  public static final GenerationParameter<List<Integer>> STOP_TOKEN_IDS =
+      add(
+          "stop_token_ids",
+          "a token id, or a JSON array of token ids",
+          "none",
+          "Tokens that end the generation, beside the model's end tokens",
+          GenerationParameters::parseIds);
+
   /** Texts that end the generation when they appear. */
   public static final GenerationParameter<List<String>> STOP =
       add(
@@ -253,20 +331,47 @@ public final class GenerationParameters {
     if (!value.startsWith("[")) {
       return List.of(checked(value, text -> !text.isEmpty()));
     }
-    JsonNode array = parseJson(value);
     List<String> texts = new ArrayList<>();
-    for (JsonNode node : array) {
+    for (JsonNode node : parseJson(value)) {
       texts.add(checked(node.textValue(), text -> text != null && !text.isEmpty()));
     }
     return List.copyOf(texts);
   }
 
-  private static JsonNode parseJson(String text) {
+  private static JsonNode parseJson(String value) {
     try {
-      return JSON.readTree(text);
+      return JSON.readTree(value);
     } catch (JsonProcessingException problem) {
-      throw new IllegalArgumentException(text, problem);
+      throw new IllegalArgumentException(value, problem);
     }
+  }
+
+  private static List<Integer> parseIds(String value) {
+    if (!value.strip().startsWith("[")) {
+      return List.of(parseId(value));
+    }
+    List<Integer> ids = new ArrayList<>();
+    for (JsonNode node : parseJson(value)) {
+      ids.add(parseId(node.asText()));
+    }
+    return List.copyOf(ids);
+  }
+
+  private static int parseId(String text) {
+    return checked(toInt(parseWhole(text)), id -> id >= 0);
+  }
+
+  private static Map<Integer, Float> parseBias(String value) {
+    Map<Integer, Float> bias = new HashMap<>();
+    checked(parseJson(value), JsonNode::isObject)
+        .fields()
+        .forEachRemaining(
+            entry ->
+                bias.put(
+                    parseId(entry.getKey()),
+                    checked(entry.getValue(), JsonNode::isNumber).floatValue()));
+    bias.values().forEach(number -> checked(number, finite -> Math.abs(finite) <= 100));
+    return Map.copyOf(bias);
   }
 
   private static <T> T checked(T value, Predicate<T> right) {

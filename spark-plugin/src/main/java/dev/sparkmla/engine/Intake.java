@@ -7,17 +7,13 @@ import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
-import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
 import static dev.sparkmla.engine.GenerationParameters.TOOLS;
-import static dev.sparkmla.engine.GenerationParameters.TOP_K;
-import static dev.sparkmla.engine.GenerationParameters.TOP_P;
 
 import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
-import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
@@ -38,13 +34,10 @@ import java.util.concurrent.Executors;
  * closes them whatever happens. It uses the tokenizer and does not close it.
  */
 final class Intake implements AutoCloseable {
-  /** Lower temperatures would only divide by almost nothing: they are greedy. */
-  private static final float LOWEST_TEMPERATURE = 1e-5f;
-
   private final PromptEncoder encoder;
   private final Tokenizer tokenizer;
   private final Thinking thinking;
-  private final GenerationDefaults defaults;
+  private final RowSampling sampling;
   private final TokenLimit defaultLimit;
   private final GenerationQueue queue;
   private final EngineCounters counters;
@@ -68,7 +61,7 @@ final class Intake implements AutoCloseable {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
     this.thinking = thinking;
-    this.defaults = defaults;
+    this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultLimit = defaultLimit;
     this.queue = queue;
     this.counters = counters;
@@ -163,9 +156,13 @@ final class Intake implements AutoCloseable {
     return new Generation(
         batch,
         row.number(),
-        new Sequence(prompt.ids(), prompt.maxTokens(), sampling(parameters, prompt.ids())),
+        new Sequence(
+            prompt.ids(),
+            prompt.maxTokens(),
+            sampling.sampling(
+                parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L)))),
         output(parameters, thinksAfter(row.prompt(), prompt.ids())),
-        defaults.endTokens());
+        sampling.endTokens(parameters));
   }
 
   private boolean thinksAfter(PromptLayout prompt, int[] ids) {
@@ -180,18 +177,6 @@ final class Intake implements AutoCloseable {
         thinks,
         new StoppedText(
             parameters.get(STOP).orElse(List.of()), parameters.get(INCLUDE_STOP).orElse(false)));
-  }
-
-  private Sampling sampling(GenerationParameters parameters, int[] prompt) {
-    float temperature = parameters.get(TEMPERATURE).orElse(defaults.temperature());
-    return temperature < LOWEST_TEMPERATURE
-        ? Sampling.GREEDY
-        : new Sampling(
-            temperature,
-            parameters.get(TOP_K).orElse(defaults.topK()),
-            parameters.get(TOP_P).orElse(defaults.topP()),
-            RowSeed.of(prompt, parameters.get(SEED).orElse(0L)),
-            0);
   }
 
   private void refuse(GenerationBatch batch, int row, RowErrorException refused) {

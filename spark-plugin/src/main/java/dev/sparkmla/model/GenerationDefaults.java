@@ -15,18 +15,24 @@ import org.slf4j.LoggerFactory;
  * @param temperature 0 when the model's owner asks for greedy decoding or says nothing
  * @param topK 0 when not limited
  * @param topP 1 when not limited
+ * @param minP 0 when not limited
+ * @param repetitionPenalty 1 when there is none
  */
-public record GenerationDefaults(Set<Integer> endTokens, float temperature, int topK, float topP) {
+public record GenerationDefaults(
+    Set<Integer> endTokens,
+    float temperature,
+    int topK,
+    float topP,
+    float minP,
+    float repetitionPenalty) {
   private static final Logger LOGGER = LoggerFactory.getLogger(GenerationDefaults.class);
 
   /** Parameters that would change what is generated, with the values that would not. */
   private static final Map<String, Object> UNSUPPORTED =
       Map.ofEntries(
-          Map.entry("repetition_penalty", 1),
           Map.entry("encoder_repetition_penalty", 1),
           Map.entry("no_repeat_ngram_size", 0),
           Map.entry("encoder_no_repeat_ngram_size", 0),
-          Map.entry("min_p", 0),
           Map.entry("top_h", 0),
           Map.entry("typical_p", 1),
           Map.entry("epsilon_cutoff", 0),
@@ -55,7 +61,7 @@ public record GenerationDefaults(Set<Integer> endTokens, float temperature, int 
 
   /** Greedy decoding up to one of these tokens. */
   public static GenerationDefaults greedy(Set<Integer> endTokens) {
-    return new GenerationDefaults(endTokens, 0, 0, 1);
+    return new GenerationDefaults(endTokens, 0, 0, 1, 0, 1);
   }
 
   /**
@@ -74,14 +80,17 @@ public record GenerationDefaults(Set<Integer> endTokens, float temperature, int 
     Set<Integer> configured = config.tokenIds("eos_token_id", vocabulary);
     Set<Integer> own = generation.tokenIds("eos_token_id", vocabulary);
     Set<Integer> endTokens = own.isEmpty() ? configured : own;
+    float penalty = (float) generation.number("repetition_penalty", 1, Float.MIN_VALUE, 1e6);
     if (!generation.flag("do_sample", false)) {
-      return greedy(endTokens);
+      return new GenerationDefaults(endTokens, 0, 0, 1, 0, penalty);
     }
     return new GenerationDefaults(
         endTokens,
         (float) generation.number("temperature", 1, 0, 100),
         generation.integer("top_k", 0, 0, Integer.MAX_VALUE),
-        (float) generation.number("top_p", 1, Float.MIN_VALUE, 1));
+        (float) generation.number("top_p", 1, Float.MIN_VALUE, 1),
+        (float) generation.number("min_p", 0, 0, 1),
+        penalty);
   }
 
   private static void warnOfUnsupported(JsonFields generation) {

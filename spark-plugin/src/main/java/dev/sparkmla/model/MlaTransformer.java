@@ -178,7 +178,7 @@ public final class MlaTransformer implements LanguageModel {
   /** The operations of a step. */
   private void compute(StepPlan plan, LatentCache latents) {
     try (Resources step = new Resources()) {
-      logits(plan, latents, step).ifPresent(logits -> backend.sample(logits, plan));
+      logits(plan, latents, step).ifPresent(logits -> backend.sample(logits, plan, latents));
     }
   }
 
@@ -186,6 +186,7 @@ public final class MlaTransformer implements LanguageModel {
   private Optional<Activation> logits(StepPlan plan, LatentCache latents, Resources step) {
     Activation hidden =
         step.own(backend.allocate(plan.rows(), config.hiddenSize(), Precision.FLOAT32));
+    backend.writeTokens(plan, latents);
     backend.embed(parameters.embedding(), config.scales().streamEmbedding(), plan, hidden);
     for (Layer layer : parameters.layers()) {
       layer.mixer().addTo(hidden, plan, latents, backend);

@@ -130,7 +130,7 @@ public record ModelConfig(
 
   /** Bytes of one block of the cache, over all layers. */
   public long cacheBlockBytes() {
-    return (long) layers * cacheShape.bytesPerBlock();
+    return cacheShape.bytesPerBlock(layers);
   }
 
   /** The sizes of every layer's attention. */

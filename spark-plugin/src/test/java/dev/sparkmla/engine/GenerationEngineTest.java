@@ -334,7 +334,7 @@ class GenerationEngineTest {
 
   @Test
   void theModelsDefaultsHoldWhereTheRequestSaysNothing() {
-    GenerationDefaults sampling = new GenerationDefaults(Set.of(), 0.7f, 0, 1);
+    GenerationDefaults sampling = new GenerationDefaults(Set.of(), 0.7f, 0, 1, 0, 1);
     try (GenerationEngine engine = engine(model(20), sampling)) {
       assertThat(submit(engine, request("x", Map.of())).join().text())
           .isNotEqualTo(expectedText("x", 16));

@@ -1,8 +1,17 @@
 package dev.sparkmla.engine;
 
+import static dev.sparkmla.engine.GenerationParameters.BAD_WORDS;
+import static dev.sparkmla.engine.GenerationParameters.FREQUENCY_PENALTY;
+import static dev.sparkmla.engine.GenerationParameters.IGNORE_EOS;
+import static dev.sparkmla.engine.GenerationParameters.LOGIT_BIAS;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
+import static dev.sparkmla.engine.GenerationParameters.MIN_P;
+import static dev.sparkmla.engine.GenerationParameters.MIN_TOKENS;
+import static dev.sparkmla.engine.GenerationParameters.PRESENCE_PENALTY;
+import static dev.sparkmla.engine.GenerationParameters.REPETITION_PENALTY;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
+import static dev.sparkmla.engine.GenerationParameters.STOP_TOKEN_IDS;
 import static dev.sparkmla.engine.GenerationParameters.TEMPERATURE;
 import static dev.sparkmla.engine.GenerationParameters.TOP_K;
 import static dev.sparkmla.engine.GenerationParameters.TOP_P;
@@ -33,6 +42,18 @@ class GenerationParametersTest {
                 "top_p", "0.9",
                 "stop", "END",
                 "seed", "-7"));
+    GenerationParameters processing =
+        GenerationParameters.parse(
+            Map.of(
+                "min_p", "0.05",
+                "repetition_penalty", "1.1",
+                "presence_penalty", "-2",
+                "frequency_penalty", "2",
+                "logit_bias", "{\"7\": -100, \"0\": 2.5}",
+                "bad_words", "[\"a\", \"b c\"]",
+                "min_tokens", "3",
+                "ignore_eos", "True",
+                "stop_token_ids", "[5, 6]"));
 
     assertThat(parameters.get(MAX_TOKENS)).contains(new TokenLimit.AtMost(512));
     assertThat(parameters.get(TEMPERATURE)).contains(0.5f);
@@ -40,6 +61,21 @@ class GenerationParametersTest {
     assertThat(parameters.get(TOP_P)).contains(0.9f);
     assertThat(parameters.get(STOP)).contains(List.of("END"));
     assertThat(parameters.get(SEED)).contains(-7L);
+    assertThat(processing.get(MIN_P)).contains(0.05f);
+    assertThat(processing.get(REPETITION_PENALTY)).contains(1.1f);
+    assertThat(processing.get(PRESENCE_PENALTY)).contains(-2f);
+    assertThat(processing.get(FREQUENCY_PENALTY)).contains(2f);
+    assertThat(processing.get(LOGIT_BIAS)).contains(Map.of(7, -100f, 0, 2.5f));
+    assertThat(processing.get(BAD_WORDS)).contains(List.of("a", "b c"));
+    assertThat(processing.get(MIN_TOKENS)).contains(3);
+    assertThat(processing.get(IGNORE_EOS)).contains(true);
+    assertThat(processing.get(STOP_TOKEN_IDS)).contains(List.of(5, 6));
+  }
+
+  @Test
+  void takesOneTokenIdAlone() {
+    assertThat(GenerationParameters.parse(Map.of("stop_token_ids", " 5 ")).get(STOP_TOKEN_IDS))
+        .contains(List.of(5));
   }
 
   @Test
@@ -92,6 +128,21 @@ class GenerationParametersTest {
         "top_p|NaN|above 0, at most 1",
         "seed|9223372036854775808|from -9223372036854775808 to 9223372036854775807",
         "stop|''|not empty",
+        "min_p|1.5|from 0 to 1",
+        "repetition_penalty|0|above 0",
+        "presence_penalty|-2.1|from -2 to 2",
+        "frequency_penalty|2.1|from -2 to 2",
+        "logit_bias|[1]|a JSON object",
+        "logit_bias|{\"x\": 1}|a JSON object",
+        "logit_bias|{\"-1\": 1}|a JSON object",
+        "logit_bias|{\"1\": \"2\"}|a JSON object",
+        "logit_bias|{\"1\": 101}|a JSON object",
+        "bad_words|''|not empty",
+        "min_tokens|-1|from 0",
+        "ignore_eos|1|true or false",
+        "stop_token_ids|-1|a token id",
+        "stop_token_ids|[1.5]|a token id",
+        "stop_token_ids|[[1]]|a token id",
       })
   void refusesWhatIsOutOfRange(String name, String value, String range) {
     assertThatThrownBy(() -> GenerationParameters.parse(Map.of(name, value)))
@@ -106,7 +157,10 @@ class GenerationParametersTest {
         .isInstanceOf(InvalidParameterException.class)
         .hasMessage(
             "There is no parameter 'max_length'; known are max_tokens, temperature, top_k,"
-                + " top_p, stop, include_stop, skip_special_tokens, seed, chat_template_kwargs, continue_final_message and tools.");
+                + " top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty,"
+                + " logit_bias, bad_words, min_tokens, ignore_eos, stop_token_ids, stop,"
+                + " include_stop, skip_special_tokens, seed, chat_template_kwargs,"
+                + " continue_final_message and tools.");
   }
 
   @ParameterizedTest

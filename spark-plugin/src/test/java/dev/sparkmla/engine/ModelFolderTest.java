@@ -108,7 +108,7 @@ class ModelFolderTest {
         "{\"do_sample\": true, \"temperature\": 0.5, \"eos_token_id\": 3}");
     try (ModelFolder folder = new ModelFolder(path)) {
       assertThat(folder.config().generation())
-          .isEqualTo(new GenerationDefaults(Set.of(3), 0.5f, 0, 1));
+          .isEqualTo(new GenerationDefaults(Set.of(3), 0.5f, 0, 1, 0, 1));
     }
   }
 

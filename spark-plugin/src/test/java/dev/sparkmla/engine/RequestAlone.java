@@ -3,6 +3,7 @@ package dev.sparkmla.engine;
 import dev.sparkmla.compute.RecordedLogits;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,7 +50,14 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
       Sampling sampling =
           i % 3 == 0
               ? Sampling.GREEDY
-              : new Sampling(1, 20 * (i % 2), 1 - 0.1f * (i % 4), random.nextLong(), 0);
+              : new Sampling(
+                  1,
+                  20 * (i % 2),
+                  1 - 0.1f * (i % 4),
+                  0,
+                  random.nextLong(),
+                  0,
+                  LogitsProcessing.NONE);
       requests.add(
           compute(
               Arrays.stream(drawPrompt(document, own, requests, random))
@@ -105,9 +113,7 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
     int[] next = prompt;
     int position = 0;
     for (int i = 0; i < maxTokens; i++) {
-      Sampling now =
-          new Sampling(
-              sampling.temperature(), sampling.topK(), sampling.topP(), sampling.seed(), i);
+      Sampling now = sampling.withIndex(i);
       Segment segment =
           new Segment(
               role,

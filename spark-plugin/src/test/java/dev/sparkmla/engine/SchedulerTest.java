@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -415,7 +416,9 @@ class SchedulerTest {
           prompt[i] = i % 100 == 50 ? random.nextInt(2) : i;
         }
         Sampling sampling =
-            random.nextBoolean() ? Sampling.GREEDY : new Sampling(1, 0, 1, random.nextLong(), 0);
+            random.nextBoolean()
+                ? Sampling.GREEDY
+                : new Sampling(1, 0, 1, 0, random.nextLong(), 0, LogitsProcessing.NONE);
         Sequence sequence = new Sequence(prompt, maxTokens, sampling);
         scheduler.add(sequence);
         all.add(sequence);

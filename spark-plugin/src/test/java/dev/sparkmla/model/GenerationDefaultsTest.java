@@ -30,9 +30,9 @@ class GenerationDefaultsTest {
   void samplingIsWhatTheOwnerSays() throws IOException {
     generation(
         "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,"
-            + "\"eos_token_id\":[1,2]}");
+            + "\"min_p\":0.1,\"repetition_penalty\":1.2,\"eos_token_id\":[1,2]}");
 
-    assertThat(read()).isEqualTo(new GenerationDefaults(Set.of(1, 2), 0.6f, 20, 0.95f));
+    assertThat(read()).isEqualTo(new GenerationDefaults(Set.of(1, 2), 0.6f, 20, 0.95f, 0.1f, 1.2f));
   }
 
   @Test
@@ -40,6 +40,13 @@ class GenerationDefaultsTest {
     generation("{\"temperature\":0.6,\"top_p\":0.95}");
 
     assertThat(read()).isEqualTo(GenerationDefaults.greedy(Set.of(5)));
+  }
+
+  @Test
+  void aPenaltyHoldsForGreedyDecodingToo() throws IOException {
+    generation("{\"repetition_penalty\":1.1,\"min_p\":0.2}");
+
+    assertThat(read()).isEqualTo(new GenerationDefaults(Set.of(5), 0, 0, 1, 0, 1.1f));
   }
 
   @ParameterizedTest
@@ -54,7 +61,9 @@ class GenerationDefaultsTest {
         "{\"do_sample\":true,\"temperature\":-1}",
         "{\"do_sample\":true,\"top_p\":0}",
         "{\"do_sample\":true,\"top_p\":1.5}",
-        "{\"do_sample\":true,\"top_k\":-1}"
+        "{\"do_sample\":true,\"top_k\":-1}",
+        "{\"do_sample\":true,\"min_p\":1.5}",
+        "{\"repetition_penalty\":0}"
       })
   void aValueThatCannotBeIsNamed(String content) throws IOException {
     generation(content);

@@ -3,12 +3,17 @@ package dev.sparkmla.model;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.policy.LogitsProcessing;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -64,6 +69,23 @@ public final class GoldenCheckpoint {
   public record TextCase(
       JsonNode prompt, int[] promptTokens, String text, int[] tokens, String finishReason) {}
 
+  /**
+   * A prompt that is continued greedily with processed logits.
+   *
+   * @param prompt the prompt's ids
+   * @param processing what is done to logits
+   * @param tokens the tokens that follow, an end token included
+   * @param margins by how much each of them leads the second largest processed logit
+   * @param logprobs the ids with the largest probabilities after processing, and the natural
+   *     logarithms of these, for the first token
+   */
+  public record ProcessedCase(
+      int[] prompt,
+      LogitsProcessing processing,
+      int[] tokens,
+      float[] margins,
+      Map<Integer, Float> logprobs) {}
+
   private GoldenCheckpoint(Path folder) {
     this.folder = folder;
     this.cases = new ArrayList<>();
@@ -117,6 +139,54 @@ public final class GoldenCheckpoint {
   /** Conversations. */
   public List<TextCase> chats() {
     return texts("chat.jsonl");
+  }
+
+  /** Prompts whose logits are processed; none where the checkpoint has none. */
+  public List<ProcessedCase> processedCases() {
+    Path file = folder.resolve("processing.json");
+    List<ProcessedCase> processed = new ArrayList<>();
+    if (Files.exists(file)) {
+      for (JsonNode node : read(file).get(0)) {
+        processed.add(
+            new ProcessedCase(
+                cases.get(node.get("prompt").intValue()).tokens(),
+                processing(node),
+                ints(node.get("tokens")),
+                floats(node.get("margins")),
+                logprobs(node.get("first_logprobs"))));
+      }
+    }
+    return processed;
+  }
+
+  private static LogitsProcessing processing(JsonNode node) {
+    Map<Integer, Float> bias = new HashMap<>();
+    node.path("logit_bias")
+        .fields()
+        .forEachRemaining(
+            entry -> bias.put(Integer.valueOf(entry.getKey()), entry.getValue().floatValue()));
+    List<List<Integer>> badWords = new ArrayList<>();
+    node.path("bad_words").forEach(word -> badWords.add(list(word)));
+    return new LogitsProcessing(
+        bias,
+        (float) node.path("repetition_penalty").asDouble(1),
+        (float) node.path("presence_penalty").asDouble(0),
+        (float) node.path("frequency_penalty").asDouble(0),
+        badWords,
+        node.path("min_tokens").asInt(0),
+        Set.copyOf(list(node.path("end_tokens"))));
+  }
+
+  private static List<Integer> list(JsonNode ids) {
+    List<Integer> list = new ArrayList<>();
+    ids.forEach(id -> list.add(id.intValue()));
+    return list;
+  }
+
+  private static Map<Integer, Float> logprobs(JsonNode pairs) {
+    Map<Integer, Float> logprobs = new LinkedHashMap<>();
+    pairs.forEach(pair -> logprobs.put(pair.get(0).intValue(), pair.get(1).floatValue()));
+    return logprobs;
   }
 
   private List<TextCase> texts(String file) {

@@ -244,6 +244,56 @@ abstract class TransformerLaws {
     }
   }
 
+  /** Penalties, biases, bad words and the least number of tokens, some rows of a step with each. */
+  @ParameterizedTest
+  @MethodSource("processedCheckpoints")
+  void processesLogitsAsTheReference(GoldenCheckpoint checkpoint) {
+    try (MlaTransformer model = load(checkpoint, new CacheSize.Blocks(4 * BLOCKS))) {
+      double deviation = checkpoint.cases().get(0).deviation();
+      double least = tolerance(checkpoint.cases().get(0)) * deviation;
+      Blocks free = new Blocks(6, 4 * BLOCKS);
+      List<GoldenCheckpoint.ProcessedCase> cases = checkpoint.processedCases();
+      List<int[]> blocks =
+          cases.stream().map(one -> free.take(one.prompt().length + one.tokens().length)).toList();
+      for (int step = 0; step < 12; step++) {
+        List<Segment> segments = new ArrayList<>();
+        List<GoldenCheckpoint.ProcessedCase> going = new ArrayList<>();
+        for (int i = 0; i < cases.size(); i++) {
+          if (step < cases.get(i).tokens().length) {
+            segments.add(processed(cases.get(i), step, blocks.get(i)));
+            going.add(cases.get(i));
+          }
+        }
+        SampledTokens chosen = model.submit(segments).tokens();
+        for (int row = 0; row < going.size(); row++) {
+          GoldenCheckpoint.ProcessedCase golden = going.get(row);
+          if (golden.margins()[step] > least) {
+            assertThat(chosen.token(row).orElseThrow())
+                .as("token %d after %d with %s", step, golden.prompt().length, golden.processing())
+                .isEqualTo(golden.tokens()[step]);
+          }
+        }
+      }
+    }
+  }
+
+  static Stream<GoldenCheckpoint> processedCheckpoints() {
+    return checkpoints().filter(checkpoint -> !checkpoint.processedCases().isEmpty());
+  }
+
+  /** The prompt, or the reference's token before, so that a tie does not change what follows. */
+  private static Segment processed(GoldenCheckpoint.ProcessedCase golden, int step, int[] blocks) {
+    int[] prompt = golden.prompt();
+    int[] tokens = step == 0 ? prompt : new int[] {golden.tokens()[step - 1]};
+    Sampling sampling = Sampling.GREEDY.withProcessing(golden.processing()).withIndex(step);
+    return new Segment(
+        step == 0 ? Segment.Role.PREFILL : Segment.Role.DECODE,
+        new Segment.Tokens.Known(tokens),
+        step == 0 ? 0 : prompt.length + step - 1,
+        blocks,
+        List.of(new Segment.Sample(tokens.length - 1, sampling)));
+  }
+
   /** All prompts of a checkpoint at once, each going its way from prefill to decoding. */
   @ParameterizedTest
   @MethodSource("checkpoints")

@@ -21,6 +21,7 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.RouterPolicy;
+import dev.sparkmla.policy.Sampling;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -193,6 +194,17 @@ public final class CpuBackend implements ComputeBackend {
                   () -> Arrays.fill(values, 0, columns, 0f));
           result.writeRow(row, values, 0);
         });
+  }
+
+  @Override
+  public void writeTokens(StepPlan plan, LatentCache cache) {
+    CpuCache target = CpuCache.of(cache);
+    forTokens(
+        CpuPlan.of(plan),
+        0,
+        plan.rows(),
+        (row, token, scratch) ->
+            target.writeToken(token.segment(), token.position(), token.token()));
   }
 
   @Override
@@ -503,7 +515,7 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void sample(Activation logits, StepPlan plan) {
+  public void sample(Activation logits, StepPlan plan, LatentCache cache) {
     CpuActivation source = CpuActivation.of(logits);
     CpuPlan rows = CpuPlan.of(plan);
     int[] tokens = new int[rows.samples()];
@@ -512,7 +524,12 @@ public final class CpuBackend implements ComputeBackend {
         (sample, scratch) -> {
           float[] values = new float[logits.columns()];
           source.readRow(rows.sampledRow(sample), values, 0);
-          tokens[sample] = TokenChoice.choose(values, rows.sampling(sample)).orElse(NO_TOKEN);
+          Sampling sampling = rows.sampling(sample);
+          if (sampling.processesLogits()) {
+            int[] history = rows.history(sample, CpuCache.of(cache));
+            new LogitsProcessor(values, sampling, history).run();
+          }
+          tokens[sample] = TokenChoice.choose(values, sampling).orElse(NO_TOKEN);
         });
     rows.choose(SampledTokens.of(tokens));
   }

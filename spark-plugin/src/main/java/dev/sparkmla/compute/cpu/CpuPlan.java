@@ -21,7 +21,7 @@ final class CpuPlan implements StepPlan {
   private final int[] samples;
   private final int[] rowsOfSamples;
   private final List<Integer> sources = new ArrayList<>();
-  private final List<Sampling> sampling = new ArrayList<>();
+  private final List<PlacedSample> placed = new ArrayList<>();
   private SampledTokens chosen = SampledTokens.of();
 
   /**
@@ -32,6 +32,8 @@ final class CpuPlan implements StepPlan {
    * @param token its id
    */
   record Row(Segment segment, int position, int token) {}
+
+  private record PlacedSample(Segment segment, Segment.Sample sample) {}
 
   /**
    * Lays out a step.
@@ -79,7 +81,7 @@ final class CpuPlan implements StepPlan {
     int first = 0;
     for (Segment segment : decoding) {
       for (Segment.Sample sample : segment.samples()) {
-        addSample(sample, places[first + sample.offset()]);
+        addSample(segment, sample, places[first + sample.offset()]);
       }
       first += segment.count();
     }
@@ -92,7 +94,7 @@ final class CpuPlan implements StepPlan {
     }
     rows(segment).forEach(row -> rows.add(Optional.of(row)));
     for (Segment.Sample sample : segment.samples()) {
-      addSample(sample, first + sample.offset());
+      addSample(segment, sample, first + sample.offset());
     }
     return first;
   }
@@ -113,9 +115,9 @@ final class CpuPlan implements StepPlan {
     return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
   }
 
-  private void addSample(Segment.Sample sample, int row) {
+  private void addSample(Segment segment, Segment.Sample sample, int row) {
     sources.add(row);
-    sampling.add(sample.sampling());
+    placed.add(new PlacedSample(segment, sample));
   }
 
   static CpuPlan of(StepPlan plan) {
@@ -150,7 +152,13 @@ final class CpuPlan implements StepPlan {
 
   /** How a sample's token is chosen. */
   Sampling sampling(int sample) {
-    return sampling.get(sample);
+    return placed.get(sample).sample().sampling();
+  }
+
+  /** The tokens that a sample's token follows, from the sequence's first on. */
+  int[] history(int sample, CpuCache cache) {
+    PlacedSample place = placed.get(sample);
+    return cache.tokens(place.segment(), place.segment().position() + place.sample().offset() + 1);
   }
 
   /** The tokens that were sampled. */

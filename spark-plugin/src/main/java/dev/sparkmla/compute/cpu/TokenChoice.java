@@ -27,7 +27,9 @@ final class TokenChoice {
     double[] powers = new double[kept.length];
     double sum = 0;
     for (int i = 0; i < kept.length; i++) {
-      powers[i] = Math.exp(((double) logits[kept[i]] - logits[largest]) / sampling.temperature());
+      double power =
+          Math.exp(((double) logits[kept[i]] - logits[largest]) / sampling.temperature());
+      powers[i] = power >= sampling.minP() ? power : 0;
       sum += powers[i];
     }
     int count = kept.length;
@@ -40,13 +42,15 @@ final class TokenChoice {
       sum = reached;
     }
     double left = uniform(sampling.seed(), sampling.index()) * sum;
+    int last = largest;
     for (int i = 0; i < count; i++) {
       left -= powers[i];
+      last = powers[i] > 0 ? kept[i] : last;
       if (left < 0) {
-        return kept[i];
+        return last;
       }
     }
-    return kept[count - 1];
+    return last;
   }
 
   private static int largest(float[] logits) {

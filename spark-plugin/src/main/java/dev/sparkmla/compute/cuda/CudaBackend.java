@@ -169,6 +169,17 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
+  public void writeTokens(StepPlan plan, LatentCache cache) {
+    CudaPlan step = device.on(plan);
+    device.rows.writeTokens(
+        step.tokens(),
+        device.plans.tokens(),
+        step.slots(),
+        CudaCache.of(cache).tokens(),
+        device.stream);
+  }
+
+  @Override
   public void normalize(Activation in, WeightVector gain, float epsilon, Activation out) {
     device.rows.normalize(
         CudaActivation.of(in).tensor(),
@@ -392,13 +403,22 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public void sample(Activation logits, StepPlan plan) {
+  public void sample(Activation logits, StepPlan plan, LatentCache cache) {
     CudaPlan step = device.on(plan);
+    DeviceTensor values = CudaActivation.of(logits).tensor();
+    if (step.processesLogits()) {
+      try (TokenCounts counts = new TokenCounts(device.arena, logits.rows(), logits.columns())) {
+        device.rows.processLogits(
+            values,
+            step.processing(),
+            step.words(),
+            CudaCache.of(cache).tokens(),
+            counts.tensor(),
+            device.stream);
+      }
+    }
     device.rows.sample(
-        CudaActivation.of(logits).tensor(),
-        step.sampling(),
-        device.plans.tokens(step.sampledRows()),
-        device.stream);
+        values, step.sampling(), device.plans.tokens(step.sampledRows()), device.stream);
   }
 
   @Override

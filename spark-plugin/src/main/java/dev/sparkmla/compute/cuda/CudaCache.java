@@ -2,10 +2,12 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.cuda.DeviceBuffer;
+import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.PagedCache;
 import dev.sparkmla.kvcache.CacheShape;
 
-/** The paged cache, one buffer for all layers. */
+/** The paged cache, one buffer for all layers and the tokens' ids behind them. */
 final class CudaCache implements LatentCache {
   private final DeviceBuffer buffer;
   private final CacheShape shape;
@@ -24,11 +26,21 @@ final class CudaCache implements LatentCache {
   }
 
   static long bytes(CacheShape shape, int layers, int blocks) {
-    return (long) layers * blocks * shape.bytesPerBlock();
+    return blocks * shape.bytesPerBlock(layers);
   }
 
   PagedCache layer(int layer) {
-    return PagedCache.of(buffer, layer * bytes(shape, 1, blocks), shape, blocks);
+    return PagedCache.of(buffer, layerBytes(layer), shape, blocks);
+  }
+
+  /** Bytes of so many layers. */
+  private long layerBytes(int count) {
+    return (long) count * blocks * shape.bytesPerBlock();
+  }
+
+  /** The tokens' ids, int32 {@code [blocks, page]}. */
+  DeviceTensor tokens() {
+    return DeviceTensor.of(buffer, layerBytes(layers), ElementType.INT32, blocks, shape.page());
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ProcessingLayout;
 import dev.sparkmla.cuda.RowOperations;
 import dev.sparkmla.cuda.SamplingLayout;
 import java.util.HashSet;
@@ -117,6 +118,21 @@ final class CudaPlan implements StepPlan {
   /** int32 [sampledRows * SamplingLayout.WORDS]. */
   DeviceTensor sampling() {
     return memory.words(layout.samplingAt(), (long) SamplingLayout.WORDS * shape.sampledRows());
+  }
+
+  /** Whether something is done to any sampled row's logits. */
+  boolean processesLogits() {
+    return shape.processesLogits();
+  }
+
+  /** int32 [sampledRows * ProcessingLayout.WORDS]. */
+  DeviceTensor processing() {
+    return memory.words(layout.processingAt(), (long) ProcessingLayout.WORDS * shape.sampledRows());
+  }
+
+  /** Everything that the plan's memory holds: int32 [any]. */
+  DeviceTensor words() {
+    return memory.words();
   }
 
   /** int32 [decodeSlots]. */

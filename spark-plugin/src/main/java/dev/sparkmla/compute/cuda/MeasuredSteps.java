@@ -3,10 +3,13 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * The steps that are computed before the memory of a device is given away, so that no step within
@@ -21,7 +24,7 @@ import java.util.List;
  *
  * <ul>
  *   <li>a step that only decodes has rows up to the last bucket, all of which decode and are
- *       sampled: {@link #decoding};
+ *       sampled, and have their logits processed: {@link #decoding};
  *   <li>another step has at most the limit's tokens as rows. During decode attention and at the end
  *       it needs no more than {@link #mixed}, where as many rows as possible decode and are
  *       sampled; during prefill attention no more than {@link #prefilling}, where all rows prefill
@@ -39,6 +42,10 @@ import java.util.List;
 final class MeasuredSteps {
   /** cuBLASLt is asked for no more rows than this when an algorithm is chosen. */
   private static final int MOST_TYPICAL_ROWS = 8192;
+
+  private static final Sampling PROCESSED =
+      Sampling.GREEDY.withProcessing(
+          new LogitsProcessing(Map.of(), 2, 0, 0, List.of(), 0, Set.of()));
 
   private final int sequences;
   private final int positions;
@@ -119,9 +126,9 @@ final class MeasuredSteps {
     }
   }
 
-  /** The last token of a sequence, with the token after it sampled. */
+  /** The last token of a sequence, with the token after it sampled from processed logits. */
   private static Segment decode(int end) {
-    return segment(Segment.Role.DECODE, 1, end, List.of(new Segment.Sample(0, Sampling.GREEDY)));
+    return segment(Segment.Role.DECODE, 1, end, List.of(new Segment.Sample(0, PROCESSED)));
   }
 
   /** The last tokens of a prompt. */

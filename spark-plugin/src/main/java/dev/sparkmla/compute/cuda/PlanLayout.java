@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
+import dev.sparkmla.cuda.ProcessingLayout;
 import dev.sparkmla.cuda.SamplingLayout;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Sampling;
@@ -14,7 +15,8 @@ import java.util.List;
  * copy: how many rows are real; token, position and cache slot of every row; which rows are sampled
  * and how; lengths and block tables of the decoding rows, each of which attends for itself; of each
  * run of prefill its starts of queries and keys, offsets and first keys; block tables of the
- * prefilling segments.
+ * prefilling segments. Where a sampled row has its logits processed, what is done to each of them,
+ * too, and at the end the token ids that this names.
  *
  * <p>Steps that only decode are filled up to the next bucket: a row that was added decodes nothing
  * (length 0) and writes nothing (slot −1). Where their words lie depends on {@link Shape} alone.
@@ -26,8 +28,12 @@ final class PlanLayout {
   /** 1 GiB: buffers of the host are measured in an int of bytes. */
   private static final long MOST_WORDS = 1L << 28;
 
-  /** What the addresses of a step that only decodes depend on. */
-  record Shape(int rows, int sampledRows, int tableWidth) {}
+  /**
+   * What the operations and addresses of a step that only decodes depend on.
+   *
+   * @param processesLogits whether something is done to any sampled row's logits
+   */
+  record Shape(int rows, int sampledRows, int tableWidth, boolean processesLogits) {}
 
   private final List<Segment> decoding;
   private final List<Segment> prefilling;
@@ -41,10 +47,12 @@ final class PlanLayout {
   private final int slots;
   private final int sampledAt;
   private final int sampling;
+  private final int processing;
   private final int lengths;
   private final int tables;
   private final int runsAt;
   private final int prefillTables;
+  private final int lists;
   private final int words;
 
   /**
@@ -73,29 +81,52 @@ final class PlanLayout {
         new Shape(
             decodeRows + tokens(prefilling),
             padded && samples > 0 ? Buckets.above(samples) : samples,
-            width);
+            width,
+            segments.stream().anyMatch(PlanLayout::processesLogits));
     long runWords = runs.stream().mapToLong(PrefillRun::words).sum();
-    words = words(shape, decodeSlots, runWords, prefilling.size());
+    long listWords = shape.processesLogits ? listWords(segments) : 0;
+    words = words(shape, decodeSlots, runWords, prefilling.size(), listWords);
     positions = HEADER_WORDS + shape.rows;
     slots = positions + shape.rows;
     sampledAt = slots + shape.rows;
     sampling = (sampledAt + shape.sampledRows + 1) / 2 * 2;
-    lengths = sampling + SamplingLayout.WORDS * shape.sampledRows;
+    processing = sampling + SamplingLayout.WORDS * shape.sampledRows;
+    lengths = processing + processingWords(shape);
     tables = lengths + decodeSlots;
     runsAt = tables + decodeSlots * width;
     prefillTables = runsAt + (int) runWords;
+    lists = prefillTables + prefilling.size() * width;
+  }
+
+  private static boolean processesLogits(Segment segment) {
+    return segment.samples().stream().anyMatch(sample -> sample.sampling().processesLogits());
+  }
+
+  private static long listWords(List<Segment> segments) {
+    return segments.stream()
+        .flatMap(segment -> segment.samples().stream())
+        .filter(sample -> sample.sampling().processesLogits())
+        .mapToLong(sample -> ProcessingLayout.listWords(sample.sampling().processing()))
+        .sum();
+  }
+
+  private static int processingWords(Shape shape) {
+    return shape.processesLogits ? ProcessingLayout.WORDS * shape.sampledRows : 0;
   }
 
   /** Words of a plan; they become more with every one of the sizes. */
-  private static int words(Shape shape, long decodeSlots, long runWords, long prefillSegments) {
+  private static int words(
+      Shape shape, long decodeSlots, long runWords, long prefillSegments, long listWords) {
     long words =
         HEADER_WORDS
             + 3L * shape.rows
             + (1L + SamplingLayout.WORDS) * shape.sampledRows
             + 1
+            + processingWords(shape)
             + decodeSlots
             + (decodeSlots + prefillSegments) * shape.tableWidth
-            + runWords;
+            + runWords
+            + listWords;
     if (words > MOST_WORDS) {
       throw new ComputeException(
           ("a step with %d rows and %d block tables of %d columns takes %d words to describe, more"
@@ -112,7 +143,8 @@ final class PlanLayout {
     return new Shape(
         Math.max(limits.tokens(), decodeRows),
         decodeRows,
-        Buckets.width(blocks(limits.positions())));
+        Buckets.width(blocks(limits.positions())),
+        true);
   }
 
   /**
@@ -127,7 +159,8 @@ final class PlanLayout {
         largestShape(limits),
         Buckets.above(limits.sequences()),
         segments * runsOfOne * PrefillRun.words(1),
-        segments);
+        segments,
+        segments * ProcessingLayout.MOST_LIST_WORDS);
   }
 
   private static boolean decodes(Segment segment) {
@@ -161,6 +194,9 @@ final class PlanLayout {
     written = writeSampled(to, prefilling, decodeRows, written);
     for (; written < shape.sampledRows; written++) {
       writeSampling(to, written, 0, Sampling.GREEDY);
+    }
+    if (shape.processesLogits) {
+      writeProcessing(to);
     }
     writeDecoding(to);
     int at = runsAt;
@@ -207,6 +243,33 @@ final class PlanLayout {
       row += segment.count();
     }
     return at;
+  }
+
+  private void writeProcessing(IntBuffer to) {
+    int at = processing;
+    int list = lists;
+    int table = tables;
+    for (List<Segment> segments : List.of(decoding, prefilling)) {
+      for (Segment segment : segments) {
+        for (Segment.Sample sample : segment.samples()) {
+          Sampling sampling = sample.sampling();
+          if (sampling.processesLogits()) {
+            int history = segment.position() + sample.offset() + 1;
+            ProcessingLayout.write(to, at, sampling, history, table, list);
+            list += ProcessingLayout.listWords(sampling.processing());
+          } else {
+            ProcessingLayout.writeNone(to, at);
+          }
+          at += ProcessingLayout.WORDS;
+        }
+        // A decoding segment has a block table for each of its rows.
+        table += shape.tableWidth * (decodes(segment) ? segment.count() : 1);
+      }
+      table = prefillTables;
+    }
+    for (; at < lengths; at += ProcessingLayout.WORDS) {
+      ProcessingLayout.writeNone(to, at);
+    }
   }
 
   private void writeDecoding(IntBuffer to) {
@@ -314,6 +377,11 @@ final class PlanLayout {
   /** Where the sampled rows' parameters begin. */
   int samplingAt() {
     return sampling;
+  }
+
+  /** Where what is done to the sampled rows' logits begins. */
+  int processingAt() {
+    return processing;
   }
 
   /** Where the decoding rows' lengths begin. */

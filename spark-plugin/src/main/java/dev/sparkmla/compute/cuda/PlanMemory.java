@@ -201,6 +201,11 @@ final class PlanMemory implements AutoCloseable {
     return DeviceTensor.of(plan, (long) offset * Integer.BYTES, ElementType.INT32, shape);
   }
 
+  /** All of the plan's memory on the device, as integers. */
+  DeviceTensor words() {
+    return plan.tensor(ElementType.INT32, plan.bytes() / Integer.BYTES);
+  }
+
   /** The first tokens that the last step sampled. */
   DeviceTensor tokens(int count) {
     return tokens.tensor(ElementType.INT32, count);

@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.Random;
 import java.util.Set;
@@ -15,7 +16,8 @@ class TokenChoiceTest {
   private static final float[] LOGITS = {0, 2, 1, 2, -1};
 
   private static int choose(float[] logits, float temperature, int topK, float topP, int index) {
-    return choose(logits, new Sampling(temperature, topK, topP, 7, index));
+    return choose(
+        logits, new Sampling(temperature, topK, topP, 0, 7, index, LogitsProcessing.NONE));
   }
 
   private static int choose(float[] logits, Sampling sampling) {
@@ -61,6 +63,28 @@ class TokenChoiceTest {
     assertThat(chosen(1, 3, 0.5f)).containsExactly(1, 3);
   }
 
+  @Test
+  void keepsWhatHasEnoughOfTheLargestProbability() {
+    // Of the largest probability, id 2 has e^-1 = 0.368, id 0 has e^-2 = 0.135.
+    for (float[] kept : new float[][] {{0.3f, 3}, {0.1f, 4}, {1, 2}, {0, 5}}) {
+      Set<Integer> tokens = new TreeSet<>();
+      for (int index = 0; index < 2000; index++) {
+        tokens.add(choose(LOGITS, new Sampling(1, 0, 1, kept[0], 7, index, LogitsProcessing.NONE)));
+      }
+      assertThat(tokens).as("min_p %s", kept[0]).hasSize((int) kept[1]);
+    }
+  }
+
+  @Test
+  void neverChoosesATokenThatIsRuledOut() {
+    float[] logits = {Float.NEGATIVE_INFINITY, 1, Float.NEGATIVE_INFINITY, 0};
+    for (int index = 0; index < 2000; index++) {
+      for (int topK : new int[] {0, 3}) {
+        assertThat(choose(logits, 5, topK, 1, index)).isIn(1, 3);
+      }
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(floats = {0.5f, 1, 3})
   void drawsWithTheProbabilitiesOfTheSoftmax(float temperature) {
@@ -89,14 +113,14 @@ class TokenChoiceTest {
     for (int i = 0; i < logits.length; i++) {
       logits[i] = (float) random.nextGaussian();
     }
-    Sampling sampling = new Sampling(1, 0, 1, 11, 5);
+    Sampling sampling = new Sampling(1, 0, 1, 0, 11, 5, LogitsProcessing.NONE);
     int token = choose(logits, sampling);
     assertThat(choose(logits.clone(), sampling)).isEqualTo(token);
     Set<Integer> bySeed = new TreeSet<>();
     Set<Integer> byIndex = new TreeSet<>();
     for (int i = 0; i < 50; i++) {
-      bySeed.add(choose(logits, new Sampling(1, 0, 1, i, 5)));
-      byIndex.add(choose(logits, new Sampling(1, 0, 1, 11, i)));
+      bySeed.add(choose(logits, new Sampling(1, 0, 1, 0, i, 5, LogitsProcessing.NONE)));
+      byIndex.add(choose(logits, new Sampling(1, 0, 1, 0, 11, i, LogitsProcessing.NONE)));
     }
     assertThat(bySeed).hasSizeGreaterThan(25);
     assertThat(byIndex).hasSizeGreaterThan(25);
@@ -117,7 +141,9 @@ class TokenChoiceTest {
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
   void choosesNothingWhereALogitIsNoNumber(float broken) {
     assertThat(TokenChoice.choose(new float[] {1, broken}, Sampling.GREEDY)).isEmpty();
-    assertThat(TokenChoice.choose(new float[] {broken, 1}, new Sampling(1, 2, 0.5f, 3, 4)))
+    assertThat(
+            TokenChoice.choose(
+                new float[] {broken, 1}, new Sampling(1, 2, 0.5f, 0, 3, 4, LogitsProcessing.NONE)))
         .isEmpty();
   }
 }

@@ -22,6 +22,7 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.RouterPolicy;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
@@ -314,8 +315,9 @@ class CudaBackendGpuTest {
   void aRecordedStepDoesWhatAPlainOneDoes(int rows) {
     try (CudaBackend backend = new CudaBackend(GpuDevice.at(0));
         Weight table = RandomTensors.uploadMatrix(backend, VOCABULARY, 64, 1, 3);
-        WeightVector gain = RandomTensors.uploadVector(backend, 64, 1, 0, 1)) {
-      Forward repeated = plan -> chain(backend, table, gain, plan);
+        WeightVector gain = RandomTensors.uploadVector(backend, 64, 1, 0, 1);
+        LatentCache cache = backend.allocateCache(CACHE, 1, rows)) {
+      Forward repeated = plan -> chain(backend, table, gain, cache, plan);
       List<SampledTokens> steps = new ArrayList<>();
       for (boolean fresh : new boolean[] {true, false}) {
         List<SampledTokens> sampled = new ArrayList<>();
@@ -330,10 +332,12 @@ class CudaBackendGpuTest {
                         : new Segment.Tokens.Sampled(rows - 1 - row),
                     step,
                     new int[] {row},
-                    List.of(new Segment.Sample(0, new Sampling(1, 20, 0.9f, row, step)))));
+                    List.of(
+                        new Segment.Sample(
+                            0, new Sampling(1, 20, 0.9f, 0, row, step, LogitsProcessing.NONE)))));
           }
           try (StepPlan plan = backend.plan(segments)) {
-            Forward once = chained -> chain(backend, table, gain, chained);
+            Forward once = chained -> chain(backend, table, gain, cache, chained);
             backend.run(plan, fresh ? once : repeated);
             sampled.add(backend.tokens(plan));
           }
@@ -355,16 +359,17 @@ class CudaBackendGpuTest {
   }
 
   private static void chain(
-      ComputeBackend backend, Weight table, WeightVector gain, StepPlan plan) {
+      ComputeBackend backend, Weight table, WeightVector gain, LatentCache cache, StepPlan plan) {
     try (Activation stream = backend.allocate(plan.rows(), 64, Precision.FLOAT32);
         Activation last = backend.allocate(plan.sampledRows(), 64, Precision.FLOAT32);
         Activation input = backend.allocate(plan.sampledRows(), 64, Precision.BFLOAT16);
         Activation logits = backend.allocate(plan.sampledRows(), VOCABULARY, Precision.FLOAT32)) {
+      backend.writeTokens(plan, cache);
       backend.embed(table, 1, plan, stream);
       backend.gatherSampled(stream, plan, last);
       backend.normalize(last, gain, EPSILON, input);
       backend.linear(input, table, Optional.empty(), logits);
-      backend.sample(logits, plan);
+      backend.sample(logits, plan, cache);
     }
   }
 }

@@ -9,6 +9,7 @@ import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.GpuDevice;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,7 +80,9 @@ class CudaStepGpuTest {
 
   private static Segment sampled(Segment.Tokens tokens, int position, int sequence, int seed) {
     Segment.Sample sample =
-        new Segment.Sample(tokens.count() - 1, new Sampling(1, 20, 0.9f, seed, position));
+        new Segment.Sample(
+            tokens.count() - 1,
+            new Sampling(1, 20, 0.9f, 0, seed, position, LogitsProcessing.NONE));
     return new Segment(Segment.Role.DECODE, tokens, position, blocks(sequence), List.of(sample));
   }
 

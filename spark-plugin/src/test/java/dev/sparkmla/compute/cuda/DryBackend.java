@@ -186,6 +186,11 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
+  public void writeTokens(StepPlan plan, LatentCache cache) {
+    // It takes no memory.
+  }
+
+  @Override
   public void normalize(Activation in, WeightVector gain, float epsilon, Activation out) {
     // It takes no memory.
   }
@@ -288,8 +293,10 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
-  public void sample(Activation logits, StepPlan plan) {
-    // It takes no memory.
+  public void sample(Activation logits, StepPlan plan, LatentCache cache) {
+    if (DryPlan.layout(plan).shape().processesLogits()) {
+      new TokenCounts(arena, logits.rows(), logits.columns()).close();
+    }
   }
 
   @Override

@@ -117,6 +117,7 @@ final class OneLayer implements AutoCloseable {
   /** The operations of a step; {@code logits} sees the sampled rows' before they are sampled. */
   void compute(StepPlan plan, Consumer<Activation> logits) {
     try (Activation hidden = backend.allocate(plan.rows(), HIDDEN, Precision.FLOAT32)) {
+      backend.writeTokens(plan, cache);
       backend.embed(table, 1, plan, hidden);
       attend(plan, hidden);
       addExperts(plan, hidden);
@@ -179,7 +180,7 @@ final class OneLayer implements AutoCloseable {
       backend.normalize(last, gain, EPSILON, input);
       backend.linear(input, head, Optional.empty(), logits);
       seen.accept(logits);
-      backend.sample(logits, plan);
+      backend.sample(logits, plan, cache);
     }
   }
 

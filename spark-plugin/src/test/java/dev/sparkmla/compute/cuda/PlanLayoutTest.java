@@ -9,11 +9,16 @@ import dev.sparkmla.compute.Segments;
 import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.cuda.CudaArgumentException;
 import dev.sparkmla.cuda.MlaShape;
+import dev.sparkmla.cuda.ProcessingLayout;
 import dev.sparkmla.cuda.SplitPolicy;
+import dev.sparkmla.policy.LogitsProcessing;
+import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -75,6 +80,51 @@ class PlanLayoutTest {
       assertThat(at(words, table, 2)).containsExactly(blocks);
     }
     assertThat(at(words, layout.sampledRowsAt(), 2)).containsExactly(2, 3);
+  }
+
+  /** A sampled row's tokens are found by its own block table, whichever kind it is. */
+  @Test
+  void saysOfProcessedRowsWhereTheirTokensAre() {
+    Sampling processed =
+        Sampling.GREEDY
+            .withIndex(2)
+            .withProcessing(new LogitsProcessing(Map.of(5, 1f), 2, 0, 0, List.of(), 0, Set.of()));
+    PlanLayout layout =
+        new PlanLayout(
+            List.of(
+                Segments.decode(new int[] {11, 12}, 63, new int[] {9, 4}),
+                sampled(Segment.Role.DECODE, 70, new int[] {8, 7}, processed),
+                Segments.prompt(new int[] {21}, 0, new int[] {2}),
+                sampled(Segment.Role.PREFILL, 5, new int[] {3}, processed)));
+    assertThat(layout.shape().processesLogits()).isTrue();
+    IntBuffer words = IntBuffer.allocate(layout.words());
+    layout.write(words);
+    int at = layout.processingAt();
+    assertThat(words.get(at)).as("history of a row that is left alone").isZero();
+    assertThat(words.get(at + 2 * ProcessingLayout.WORDS)).isZero();
+    int second = at + ProcessingLayout.WORDS;
+    assertThat(at(words, second, 2)).containsExactly(71, 2);
+    assertThat(at(words, words.get(second + 2), 2)).containsExactly(8, 7);
+    int fourth = at + 3 * ProcessingLayout.WORDS;
+    assertThat(at(words, fourth, 2)).containsExactly(6, 2);
+    assertThat(at(words, words.get(fourth + 2), 1)).containsExactly(3);
+    assertThat(at(words, words.get(fourth + 6), 2)).containsExactly(5, Float.floatToRawIntBits(1));
+  }
+
+  private static Segment sampled(Segment.Role role, int position, int[] blocks, Sampling sampling) {
+    return new Segment(
+        role,
+        new Segment.Tokens.Known(new int[1]),
+        position,
+        blocks,
+        List.of(new Segment.Sample(0, sampling)));
+  }
+
+  @Test
+  void aStepWithoutProcessingHasNoWordsForIt() {
+    List<Segment> step = List.of(Segments.decode(new int[] {1}, 0, new int[] {0}));
+    assertThat(new PlanLayout(step).shape().processesLogits()).isFalse();
+    assertThat(new PlanLayout(step).processingAt()).isEqualTo(new PlanLayout(step).lengthsAt());
   }
 
   private static int[] at(IntBuffer words, int first, int count) {

@@ -2,10 +2,14 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /** Steps within limits, at random and often at the limits; all of their tokens lie in block 0. */
@@ -48,6 +52,17 @@ final class RandomSteps {
     return random.nextInt(3) == 0 ? most : 1 + random.nextInt(most);
   }
 
+  /** One in nine has its logits processed. */
+  private Sampling sampling() {
+    if (random.nextInt(9) > 0) {
+      return Sampling.GREEDY;
+    }
+    List<Integer> word = random.ints(1 + random.nextInt(9), 0, 99).boxed().toList();
+    int words = random.nextInt(LogitsProcessing.MOST_IDS / word.size());
+    return Sampling.GREEDY.withProcessing(
+        new LogitsProcessing(Map.of(), 1.5f, 0, 0, Collections.nCopies(words, word), 0, Set.of()));
+  }
+
   private Segment segment(Segment.Role role, int count, int samples) {
     int end = count + random.nextInt(limits.positions() - count + 1);
     if (random.nextInt(3) == 0) {
@@ -59,7 +74,7 @@ final class RandomSteps {
         end - count,
         new int[(end + 63) / 64],
         IntStream.range(count - samples, count)
-            .mapToObj(offset -> new Segment.Sample(offset, Sampling.GREEDY))
+            .mapToObj(offset -> new Segment.Sample(offset, sampling()))
             .toList());
   }
 }

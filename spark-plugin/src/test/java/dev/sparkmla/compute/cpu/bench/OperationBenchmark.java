@@ -206,6 +206,6 @@ public class OperationBenchmark {
   /** Greedy tokens of 16 rows. */
   @Benchmark
   public void sample() {
-    backend.sample(logits, decode);
+    backend.sample(logits, decode, cache);
   }
 }
