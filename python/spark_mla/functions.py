@@ -26,7 +26,7 @@ Constant: TypeAlias = (
 """A value that is the same for all rows."""
 
 Parameter: TypeAlias = Constant | Column | None
-"""The value of a generation parameter; sequences and mappings are for those of which there are several."""
+"""The value of a generation parameter; several values are given as a sequence or a mapping."""
 
 OnError: TypeAlias = Literal["row", "null", "fail"]
 """What becomes of a row in error."""
