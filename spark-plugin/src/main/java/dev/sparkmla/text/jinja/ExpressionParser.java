@@ -7,8 +7,11 @@ import java.util.Set;
 
 /** Builds the parts of a template that have values: its expressions (grammar: Jinja2's). */
 final class ExpressionParser {
-  /** Expressions within expressions, as far as the parser's own calls go. */
-  private static final int DEEPEST = 100;
+  /**
+   * Expressions within expressions, as far as the parser's own calls go: twice what published
+   * templates have, and few enough for half a thread's stack before the calls are compiled.
+   */
+  private static final int DEEPEST = 64;
 
   private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", ">", "<=", ">=");
 
