@@ -171,7 +171,7 @@ def test_keeps_the_old_output_and_says_one_line_of_what_failed(tmp_path):
 def test_says_once_what_a_models_sampling_asks_for_in_vain(tmp_path):
     model = shutil.copytree(MODEL, tmp_path / "model")
     config = json.loads((model / "generation_config.json").read_text("utf-8"))
-    config["repetition_penalty"] = 1.3
+    config["no_repeat_ngram_size"] = 3
     (model / "generation_config.json").write_text(json.dumps(config), "utf-8")
     (tmp_path / "in.jsonl").write_text('{"prompt": "one"}', "utf-8")
 
@@ -179,7 +179,7 @@ def test_says_once_what_a_models_sampling_asks_for_in_vain(tmp_path):
 
     assert done.returncode == 0, done.stderr
     (line,) = said(done)
-    assert "generation_config.json: repetition_penalty is not supported" in line
+    assert "generation_config.json: no_repeat_ngram_size is not supported" in line
 
 
 def test_carries_a_time_that_pandas_writes(tmp_path):
