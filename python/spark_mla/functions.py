@@ -49,7 +49,8 @@ def llm_generate(
     ----------
     prompt
         A column, or the name of one: STRING, which is continued as it stands, or
-        ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template.
+        ARRAY<STRUCT<role STRING, content STRING>>, a conversation for the model's chat template,
+        which gets further fields of a message too (`name`, `tool_calls`).
     params
         `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`,
         `presence_penalty`, `frequency_penalty`, `logit_bias`, `bad_words`, `min_tokens`,
@@ -57,8 +58,7 @@ def llm_generate(
         `chat_template_kwargs`, `continue_final_message`, `tools`. A value may be a column.
         `stop` and `bad_words` take a text or a list of texts, `stop_token_ids` a list of ids,
         `logit_bias` and `chat_template_kwargs` a dict, `tools` a list of dicts. None as a value
-        is as if it were not named. The
-        whole may also be a column of MAP<STRING, STRING>.
+        is as if it were not named. The whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.
     on_error

@@ -72,7 +72,12 @@ public final class EchoPlugin extends MlaPlugin {
               ? raw.text()
               : ((Prompt.Chat) request.prompt())
                   .messages().stream()
-                      .map(message -> message.role() + ":" + message.content())
+                      .map(
+                          message ->
+                              message.role()
+                                  + ":"
+                                  + message.content()
+                                  + message.fields().orElse(""))
                       .collect(Collectors.joining("|")));
     }
 

@@ -75,6 +75,7 @@ class GenerateJobTest {
             """
             {"id": 1, "prompt": [{"role": "user", "content": "a", "name": "x"}]}
             {"id": 2, "prompt": [{"content": "b", "role": "user"}, {"role": "assistant", "content": "c"}]}
+            {"id": 3, "prompt": [{"role": "assistant", "tool_calls": [{"id": 1.5}]}]}
             """);
 
     JobRun run = echo(input, "--output-format", "json", "--system", "say 'hi'");
@@ -83,7 +84,9 @@ class GenerateJobTest {
     assertThat(rows())
         .extracting(row -> row.get("text").asText())
         .containsExactlyInAnyOrder(
-            "<system:say 'hi'|user:a>", "<system:say 'hi'|user:b|assistant:c>");
+            "<system:say 'hi'|user:a{\"name\":\"x\"}>",
+            "<system:say 'hi'|user:b|assistant:c>",
+            "<system:say 'hi'|assistant:null{\"tool_calls\":[{\"id\":1.5}]}>");
     assertThat(row(rows(), 1).get("prompt").get(0).get("name").asText()).isEqualTo("x");
   }
 
@@ -336,7 +339,11 @@ class GenerateJobTest {
     assertThat(rows())
         .extracting(
             result -> result.get("text").asText(), result -> result.get("second_text").asText())
-        .containsExactlyInAnyOrder(tuple("<user:ab>", "<user:ab>"), tuple("null", "<user:null>"));
+        .containsExactlyInAnyOrder(
+            tuple("<user:ab{\"name\":\"x\"}>", "<user:ab{\"name\":\"x\"}>"),
+            tuple(
+                "null",
+                "<user:null{\"name\":\"x\",\"content\":[{\"type\":\"image\",\"text\":\"a\"}]}>"));
   }
 
   @Test

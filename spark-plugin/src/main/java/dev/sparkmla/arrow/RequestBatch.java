@@ -19,8 +19,8 @@ import org.apache.arrow.vector.complex.StructVector;
  * The requests of a batch of rows, as three Arrow columns:
  *
  * <ol>
- *   <li>prompts, {@code utf8} or {@code list<struct<role: utf8, content: utf8>>}; NULL where
- *       nothing is asked for;
+ *   <li>prompts, {@code utf8} or {@code list<struct<role: utf8, content: utf8>>}, whose messages
+ *       may also have {@link #MESSAGE_FIELDS}: utf8; NULL where nothing is asked for;
  *   <li>generation parameters by name, {@code map<utf8, utf8>}; a NULL map is an empty one, and an
  *       entry with a NULL value is left out;
  *   <li>system messages, {@code utf8}; NULL for none.
@@ -32,6 +32,9 @@ import org.apache.arrow.vector.complex.StructVector;
  * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
  */
 public final class RequestBatch implements AutoCloseable {
+  /** A message's further fields, as a JSON object; NULL for none. */
+  public static final String MESSAGE_FIELDS = "__spark_mla_fields";
+
   private static final int PROMPT = 0;
   private static final int PARAMS = 1;
   private static final int SYSTEM = 2;
@@ -104,13 +107,17 @@ public final class RequestBatch implements AutoCloseable {
     StructVector messages = (StructVector) conversations.getDataVector();
     VarCharVector roles = messages.getChild("role", VarCharVector.class);
     VarCharVector contents = messages.getChild("content", VarCharVector.class);
+    VarCharVector fields = messages.getChild(MESSAGE_FIELDS, VarCharVector.class);
     List<Message> conversation = new ArrayList<>();
     int end = conversations.getElementEndIndex(row);
     for (int i = conversations.getElementStartIndex(row); i < end; i++) {
       conversation.add(
           messages.isNull(i)
               ? new Message(null, null)
-              : new Message(text(roles, i), text(contents, i)));
+              : new Message(
+                  text(roles, i),
+                  text(contents, i),
+                  Optional.ofNullable(fields == null ? null : text(fields, i))));
     }
     return conversation;
   }

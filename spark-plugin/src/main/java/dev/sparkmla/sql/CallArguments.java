@@ -1,9 +1,9 @@
 package dev.sparkmla.sql;
 
 import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,6 +18,7 @@ import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
 import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -25,7 +26,6 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StringType;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import scala.Option;
@@ -39,6 +39,9 @@ final class CallArguments {
 
   private static final String CONVERSATION =
       "ARRAY<STRUCT<role STRING, content STRING or ARRAY<STRUCT<type STRING, text STRING>>>>";
+
+  private static final List<String> MESSAGE_COLUMNS =
+      List.of("role", "content", RequestBatch.MESSAGE_FIELDS);
 
   private static final List<String> NAMES =
       List.of("prompt", "params", "system", "on_error", "on_overflow");
@@ -125,7 +128,7 @@ final class CallArguments {
         };
     if (type instanceof NullType) {
       return Literal$.MODULE$.create(
-          null, takesText ? DataTypes.StringType : JoinContentParts.CONVERSATION_TYPE);
+          null, takesText ? DataTypes.StringType : ToMessages.CONVERSATION_TYPE);
     }
     return takesText && type instanceof StringType
         ? argument
@@ -141,24 +144,27 @@ final class CallArguments {
 
   /** A conversation whose contents are texts; empty where the argument is no conversation. */
   private static Optional<Expression> conversation(Expression argument) {
-    if (JoinContentParts.takes(argument.dataType())) {
-      return Optional.of(new JoinContentParts(argument));
+    if (!ToMessages.takes(argument.dataType())) {
+      return Optional.empty();
     }
-    return isConversation(argument.dataType()) ? Optional.of(argument) : Optional.empty();
+    if (isPlain(argument.dataType())) {
+      return Optional.of(argument);
+    }
+    if (argument.dataType().existsRecursively(type -> type instanceof BinaryType)) {
+      throw Catalyst.error(
+          "a message's fields and parts are for the chat template, which reads no BINARY, as in "
+              + argument.dataType().sql());
+    }
+    return Optional.of(new ToMessages(argument));
   }
 
-  private static boolean isConversation(DataType type) {
-    if (!(type instanceof ArrayType array && array.elementType() instanceof StructType message)) {
-      return false;
-    }
-    List<String> fields = new ArrayList<>();
-    for (StructField field : message.fields()) {
-      if (!(field.dataType() instanceof StringType)) {
-        return false;
-      }
-      fields.add(field.name());
-    }
-    return fields.size() == 2 && fields.contains("role") && fields.contains("content");
+  /** Whether messages have nothing but what a request batch has. */
+  private static boolean isPlain(DataType conversation) {
+    StructType message = (StructType) ((ArrayType) conversation).elementType();
+    return Arrays.stream(message.fields())
+        .allMatch(
+            field ->
+                field.dataType() instanceof StringType && MESSAGE_COLUMNS.contains(field.name()));
   }
 
   private Expression params() {

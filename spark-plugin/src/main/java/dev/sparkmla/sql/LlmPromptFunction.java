@@ -1,5 +1,6 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.text.ChatTemplateException;
 import dev.sparkmla.text.Message;
@@ -23,6 +24,7 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
+import scala.Option;
 import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
@@ -133,13 +135,20 @@ public final class LlmPromptFunction extends Expression
     StructType fields = (StructType) ((ArrayType) child.dataType()).elementType();
     int role = fields.fieldIndex("role");
     int content = fields.fieldIndex("content");
+    Option<Object> others = fields.getFieldIndex(RequestBatch.MESSAGE_FIELDS);
     List<Message> messages = new ArrayList<>();
     for (int i = 0; i < conversation.numElements(); i++) {
       if (conversation.isNullAt(i)) {
         return Optional.empty();
       }
       InternalRow message = conversation.getStruct(i, fields.size());
-      Message read = new Message(text(message, role), text(message, content));
+      Message read =
+          new Message(
+              text(message, role),
+              text(message, content),
+              others.isEmpty()
+                  ? Optional.empty()
+                  : Optional.ofNullable(text(message, (int) others.get())));
       if (read.problem().isPresent()) {
         return Optional.empty();
       }

@@ -44,10 +44,13 @@ public record Message(String role, String content, Optional<String> fields) {
 
   private Map<?, ?> fieldValues() {
     try {
-      return fields.isEmpty() ? Map.of() : (Map<?, ?>) Template.value(fields.get());
+      if (fields.map(Template::value).orElse(Map.of()) instanceof Map<?, ?> values) {
+        return values;
+      }
     } catch (TemplateException e) {
       throw new ChatTemplateException("a message's fields: " + e.getMessage());
     }
+    throw new ChatTemplateException("a message's fields are no JSON object");
   }
 
   /**

@@ -145,7 +145,9 @@ public final class Batches {
             FieldType.nullable(new ArrowType.Struct()),
             List.of(
                 new Field("content", FieldType.nullable(new ArrowType.Utf8()), null),
-                new Field("role", FieldType.nullable(new ArrowType.Utf8()), null)));
+                new Field("role", FieldType.nullable(new ArrowType.Utf8()), null),
+                new Field(
+                    RequestBatch.MESSAGE_FIELDS, FieldType.nullable(new ArrowType.Utf8()), null)));
     Field field = new Field("prompt", FieldType.nullable(new ArrowType.List()), List.of(message));
     ListVector vector = (ListVector) field.createVector(allocator);
     UnionListWriter writer = vector.getWriter();
@@ -163,6 +165,9 @@ public final class Batches {
         }
         if (part.content() != null) {
           writer.struct().varChar("content").writeVarChar(part.content());
+        }
+        if (part.fields().isPresent()) {
+          writer.struct().varChar(RequestBatch.MESSAGE_FIELDS).writeVarChar(part.fields().get());
         }
         writer.struct().end();
       }

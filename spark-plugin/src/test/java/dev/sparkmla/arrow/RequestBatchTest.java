@@ -78,7 +78,10 @@ class RequestBatchTest {
 
   @Test
   void readsConversations() {
-    List<Message> whole = List.of(new Message("user", "a"), new Message("assistant", "b"));
+    List<Message> whole =
+        List.of(
+            new Message("user", "a"),
+            new Message("assistant", "b", Optional.of("{\"name\": \"x\"}")));
     List<Message> broken = List.of(new Message("user", null), new Message(null, "x"));
     try (RequestBatch batch =
         batch(

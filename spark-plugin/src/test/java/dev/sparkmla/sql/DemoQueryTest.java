@@ -92,6 +92,35 @@ class DemoQueryTest {
   }
 
   @Test
+  void namesThePartThatIsNoText() {
+    assertThat(
+            spark
+                .sql(
+                    "select llm_generate(array(named_struct('role', 'user', 'content',"
+                        + " array(named_struct('type', 'image_url', 'text', cast(null as string))))))"
+                        + ".error.message")
+                .first()
+                .getString(0))
+        .isEqualTo(
+            "Message 1 of the conversation has a part of type image_url; the model reads parts of"
+                + " type text.");
+  }
+
+  @Test
+  void continuesTheAssistantsMessage() {
+    Row row =
+        spark
+            .sql(
+                "select llm_generate(m, map('max_tokens', 2)) a,"
+                    + " llm_generate(m, map('max_tokens', '2', 'continue_final_message', 'true')) b"
+                    + " from (select array(struct('user' as role, 'x' as content),"
+                    + " struct('assistant' as role, 'y' as content)) m)")
+            .first();
+    assertThat(row.getStruct(1).<Integer>getAs("prompt_tokens"))
+        .isLessThan(row.getStruct(0).<Integer>getAs("prompt_tokens"));
+  }
+
+  @Test
   void takesWholeNumbersOutOfMapsOfFractions() {
     assertThat(
             spark

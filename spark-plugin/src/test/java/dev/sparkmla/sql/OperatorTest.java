@@ -192,6 +192,33 @@ class OperatorTest {
   }
 
   @Test
+  void handsOverWhatMessagesHaveBesideTexts() {
+    only(
+        "select llm_generate(from_json('[{\"role\": \"user\", \"content\": [{\"type\": \"text\","
+            + " \"text\": \"a\"}, {\"type\": \"text\", \"text\": \"b\"}], \"name\": \"x\"},"
+            + " {\"role\": \"assistant\", \"tool_calls\": [{\"id\": 1}]},"
+            + " {\"role\": \"user\", \"content\": [{\"type\": \"image\", \"url\": \"u\"}]}]',"
+            + " 'ARRAY<STRUCT<role STRING, name STRING, tool_calls ARRAY<STRUCT<id INT>>,"
+            + " content ARRAY<STRUCT<type STRING, text STRING, url STRING>>>>')) g");
+    only(
+        "select llm_generate(array(named_struct('tool_call_id', cast(7 as bigint), 'role', 'tool',"
+            + " 'content', 'c', 'name', cast(null as string)))) g");
+    assertThat(generator.requests())
+        .extracting(GenerationRequest::prompt)
+        .containsExactly(
+            new Prompt.Chat(
+                List.of(
+                    new Message("user", "ab", Optional.of("{\"name\":\"x\"}")),
+                    new Message("assistant", null, Optional.of("{\"tool_calls\":[{\"id\":1}]}")),
+                    new Message(
+                        "user",
+                        null,
+                        Optional.of("{\"content\":[{\"type\":\"image\",\"url\":\"u\"}]}")))),
+            new Prompt.Chat(
+                List.of(new Message("tool", "c", Optional.of("{\"tool_call_id\":7}")))));
+  }
+
+  @Test
   void handsOverNullMessages() {
     only(
         "select llm_generate(array(struct('user' as role, cast(null as string) as content),"

@@ -11,7 +11,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
@@ -58,11 +57,6 @@ public record Documents(
 
   /** The code of a row whose prompt is none. */
   static final String INVALID_PROMPT = "INVALID_PROMPT";
-
-  /** The type of {@link #CONVERSATION} where parts of contents are joined already. */
-  static final ArrayType CONVERSATION_TYPE =
-      DataTypes.createArrayType(
-          new StructType().add("role", DataTypes.StringType).add("content", DataTypes.StringType));
 
   /** The type of {@link #REFUSAL}. */
   static final StructType REFUSAL_TYPE =

@@ -3,8 +3,10 @@ package dev.sparkmla.jobs.input;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sparkmla.text.LoneSurrogates;
 import java.io.IOException;
+import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 
@@ -12,7 +14,7 @@ import org.apache.spark.sql.RowFactory;
  * What a JSON value is as a prompt. None of the three is there for null.
  *
  * @param text to be continued as it stands; may be null
- * @param messages a conversation, of {@code Row(role, content)}; may be null
+ * @param messages a conversation, as {@link dev.sparkmla.sql.ToMessages} makes them; may be null
  * @param problem why the value is no prompt; null where it is one
  */
 record JsonPrompt(String text, Object[] messages, String problem) {
@@ -69,15 +71,30 @@ record JsonPrompt(String text, Object[] messages, String problem) {
 
   private static Row message(JsonNode message, String name) throws NoConversation {
     JsonNode role = message.path("role");
-    JsonNode content = message.path("content");
     if (!role.isTextual()) {
       throw new NoConversation(name + " has no role that is a text");
     }
     return RowFactory.create(
-        LoneSurrogates.replaced(role.textValue()), LoneSurrogates.replaced(content(content, name)));
+        LoneSurrogates.replaced(role.textValue()), content(message, name), fields(message));
   }
 
-  private static String content(JsonNode content, String name) throws NoConversation {
+  /** What a message has beside its role and content, for the chat template; null for nothing. */
+  private static String fields(JsonNode message) {
+    ObjectNode fields = message.deepCopy();
+    fields.remove(List.of("role", "content"));
+    return fields.isEmpty() ? null : LoneSurrogates.replaced(fields.toString());
+  }
+
+  /** Null where a message calls tools instead. */
+  private static String content(JsonNode message, String name) throws NoConversation {
+    JsonNode content = message.path("content");
+    boolean absent = content.isMissingNode() || content.isNull();
+    return absent && message.hasNonNull("tool_calls")
+        ? null
+        : LoneSurrogates.replaced(text(content, name));
+  }
+
+  private static String text(JsonNode content, String name) throws NoConversation {
     if (content.isTextual()) {
       return content.textValue();
     }

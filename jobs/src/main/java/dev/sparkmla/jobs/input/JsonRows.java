@@ -3,6 +3,7 @@ package dev.sparkmla.jobs.input;
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.sparkmla.sql.ToMessages;
 import dev.sparkmla.text.LoneSurrogates;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -60,7 +61,7 @@ record JsonRows(
       all =
           all.add(
               kind,
-              kind.equals(Documents.TEXT) ? DataTypes.StringType : Documents.CONVERSATION_TYPE);
+              kind.equals(Documents.TEXT) ? DataTypes.StringType : ToMessages.CONVERSATION_TYPE);
     }
     return all.add(Documents.REFUSAL, Documents.REFUSAL_TYPE);
   }

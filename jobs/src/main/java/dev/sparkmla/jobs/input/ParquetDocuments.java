@@ -1,9 +1,7 @@
 package dev.sparkmla.jobs.input;
 
 import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
-import static org.apache.spark.sql.functions.transform;
 
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -69,10 +67,7 @@ final class ParquetDocuments {
         && list.elementType() instanceof StructType message
         && hasText(message, "role")
         && (hasText(message, "content") || hasParts(message))) {
-      // A message may have other fields, which are not the model's.
-      return transform(
-          Documents.named(column),
-          each -> struct(each.getField("role").as("role"), each.getField("content").as("content")));
+      return Documents.named(column);
     }
     throw new InputException(
         "the column "
