@@ -13,7 +13,6 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.model.CacheSize;
-import dev.sparkmla.text.Message;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,9 +63,7 @@ class DemoModelGpuTest {
               MEMORY.submit(
                   engine::submit,
                   new GenerationRequest(
-                      new Prompt.Chat(
-                          Stream.of(JSON.convertValue(row.required("prompt"), Message[].class))
-                              .toList()),
+                      new Prompt.Chat(DemoText.conversation(row.required("prompt"))),
                       Optional.empty(),
                       Map.of("max_tokens", "32"),
                       OverflowPolicy.ERROR)));

@@ -58,7 +58,7 @@ class DemoModelTest {
     Sample(JsonNode row) {
       this(
           row.required("document").textValue(),
-          Stream.of(JSON.convertValue(row.required("prompt"), Message[].class)).toList(),
+          DemoText.conversation(row.required("prompt")),
           row.required("expected").textValue());
     }
 
