@@ -6,6 +6,7 @@ import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.sql.LlmOptions;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
@@ -19,6 +20,7 @@ import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -100,6 +102,9 @@ public final class GenerateJob implements Callable<Integer> {
       throw usageError(
           "--input needs an --output; without both, the demo runs on its own documents");
     }
+    if (options.seed.isPresent() && options.seedColumn.isPresent()) {
+      throw usageError("--seed and --seed-column are both given; a row has one seed");
+    }
     try {
       GenerationParameters.parse(options.params());
     } catch (InvalidParameterException wrong) {
@@ -118,12 +123,13 @@ public final class GenerateJob implements Callable<Integer> {
       err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
       SparkSession spark = Application.start(conf);
       try {
-        Results results = new Results(options.outputPrefix);
+        Results results = Results.of(spark, options.call(), options.outputPrefix);
         Documents documents =
             Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
-        Summary summary = write(spark, documents, results, folder.unfinished());
+        LlmOptions call = call(documents, input);
+        Summary summary = write(spark, documents, call, results, folder.unfinished());
         String written = folder.commit();
         out.println("wrote " + output);
         summary.print(out);
@@ -135,10 +141,22 @@ public final class GenerateJob implements Callable<Integer> {
     }
   }
 
-  private Summary write(SparkSession spark, Documents documents, Results results, String folder) {
+  /** The call's options, with the seeds of their column. */
+  private LlmOptions call(Documents documents, InputFiles input) {
+    return options
+        .seedColumn
+        .map(name -> Documents.column(documents.columns(), name, input))
+        // An empty cell of a CSV file is a text; it says no seed.
+        .map(column -> functions.nullif(documents.value(column), functions.lit("")))
+        .map(seeds -> options.call().withParam("seed", seeds))
+        .orElse(options.call());
+  }
+
+  private Summary write(
+      SparkSession spark, Documents documents, LlmOptions call, Results results, String folder) {
     long rows = documents.count();
     int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
-    Dataset<Row> generated = results.generate(documents, options.call(), partitions);
+    Dataset<Row> generated = results.generate(documents, call, partitions);
     long start = System.nanoTime();
     try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
       progress.start();

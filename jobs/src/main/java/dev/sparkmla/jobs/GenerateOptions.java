@@ -177,6 +177,19 @@ final class GenerateOptions {
   Optional<String> seed = Optional.empty();
 
   @Option(
+      names = "--seed-column",
+      paramLabel = "NAME",
+      description = "A column of whole numbers: each row's own seed, instead of --seed.")
+  Optional<String> seedColumn = Optional.empty();
+
+  @Option(
+      names = "--n",
+      paramLabel = "N",
+      description =
+          "Variants of each row's text; above 1, the columns texts and finish_reasons list them.")
+  Optional<String> n = Optional.empty();
+
+  @Option(
       names = "--stop",
       paramLabel = "STR",
       description = "A text that ends the generation; may be given several times.")
@@ -289,6 +302,7 @@ final class GenerateOptions {
       params.put("bad_words", jsonArray(badWords));
     }
     seed.ifPresent(value -> params.put("seed", value));
+    n.ifPresent(value -> params.put("n", value));
     if (!stop.isEmpty()) {
       params.put("stop", jsonArray(stop));
     }
@@ -309,11 +323,12 @@ final class GenerateOptions {
     Set<String> named = new HashSet<>(generated);
     named.add(promptColumn);
     named.add(keyColumn.orElse(USUAL_KEY));
+    seedColumn.ifPresent(named::add);
     boolean withColumns = outputFormat == OutputFormat.PARQUET;
     return new ReadOptions(promptColumn, promptAsText, withColumns, MOST_COLUMNS, named);
   }
 
-  /** The call's options. */
+  /** The call's options, but for the seeds of {@code --seed-column}. */
   LlmOptions call() {
     LlmOptions options = LlmOptions.defaults().withOnError(onError).withOnOverflow(onOverflow);
     for (Map.Entry<String, String> param : params().entrySet()) {

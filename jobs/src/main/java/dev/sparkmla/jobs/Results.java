@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -32,8 +33,9 @@ import org.apache.spark.sql.types.StructType;
  * a field.
  *
  * @param prefix goes before the names of the generated columns
+ * @param further the fields that the call's options have added to those of every call
  */
-record Results(String prefix) {
+record Results(String prefix, List<String> further) {
   /** The error code of a row whose prompt is NULL, for which {@code llm_generate} returns NULL. */
   static final String NULL_PROMPT = "NULL_PROMPT";
 
@@ -50,6 +52,32 @@ record Results(String prefix) {
           .add("error_code", DataTypes.StringType)
           .add("error_message", DataTypes.StringType);
 
+  /** Copies the list. */
+  Results {
+    further = List.copyOf(further);
+  }
+
+  /**
+   * The results of a call.
+   *
+   * @param options of the call, which no column has a part in
+   */
+  static Results of(SparkSession spark, LlmOptions options, String prefix) {
+    return new Results(prefix, furtherFields(spark, options));
+  }
+
+  private static List<String> furtherFields(SparkSession spark, LlmOptions options) {
+    List<String> fields = fields(spark, options);
+    fields.removeAll(fields(spark, LlmOptions.defaults()));
+    return fields;
+  }
+
+  private static List<String> fields(SparkSession spark, LlmOptions options) {
+    Column call = MlaFunctions.llmGenerate(lit("a prompt"), options);
+    StructType type = (StructType) spark.range(1).select(call).schema().apply(0).dataType();
+    return new ArrayList<>(List.of(type.fieldNames()));
+  }
+
   /** A generated column's name in the output. */
   String name(String column) {
     return prefix + column;
@@ -57,7 +85,9 @@ record Results(String prefix) {
 
   /** The generated columns' names in the output. */
   List<String> names() {
-    return Arrays.stream(COLUMNS.fieldNames()).map(this::name).toList();
+    return Stream.concat(Arrays.stream(COLUMNS.fieldNames()), further.stream())
+        .map(this::name)
+        .toList();
   }
 
   /**
@@ -110,6 +140,7 @@ record Results(String prefix) {
             .when(isNull, lit(nullMessage))
             .otherwise(field("error.message"))
             .as(name("error_message")));
+    further.forEach(field -> columns.add(field(field).as(name(field))));
     return generated.select(columns.toArray(Column[]::new));
   }
 

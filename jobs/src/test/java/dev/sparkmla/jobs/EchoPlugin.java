@@ -12,6 +12,8 @@ import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.plugin.TextGenerator;
+import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
@@ -38,10 +40,15 @@ public final class EchoPlugin extends MlaPlugin {
         return CompletableFuture.completedFuture(
             ResultBatch.of(
                 IntStream.range(0, requests.rows())
-                    .mapToObj(row -> requests.request(row).map(Echo::answer))
+                    .mapToObj(row -> requests.request(row).map(Echo::variants).orElse(List.of()))
                     .toList(),
                 requests.parentAllocator()));
       }
+    }
+
+    private static List<GenerationResult> variants(GenerationRequest request) {
+      return Collections.nCopies(
+          Integer.parseInt(request.params().getOrDefault("n", "1")), answer(request));
     }
 
     private static GenerationResult answer(GenerationRequest request) {
@@ -67,7 +74,9 @@ public final class EchoPlugin extends MlaPlugin {
 
     private static String text(GenerationRequest request) {
       String system = request.system().map(text -> "system:" + text + "|").orElse("");
+      String seed = request.params().containsKey("seed") ? request.params().get("seed") + "|" : "";
       return system
+          + seed
           + (request.prompt() instanceof Prompt.Raw raw
               ? raw.text()
               : ((Prompt.Chat) request.prompt())

@@ -125,6 +125,35 @@ class GenerateJobTest {
             tuple(8, "null", "INVALID_PROMPT"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"in.jsonl", "in.csv"})
+  void writesVariantsWithASeedForEachRow(String name) throws IOException {
+    Path input =
+        file(
+            name,
+            name.endsWith("csv")
+                ? "id,The seed,prompt\n1,7,a\n2,,b\n3,x,\"\"\n"
+                : """
+                {"id": 1, "The seed": 7, "prompt": "a"}
+                {"id": 2, "prompt": "b"}
+                {"id": 3, "The seed": "x", "prompt": ""}
+                """);
+
+    JobRun run = echo(input, "--output-format", "json", "--seed-column", "the seed", "--n", "2");
+
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(rows())
+        .extracting(
+            row -> row.get("id").asInt(),
+            row -> row.get("text").asText(),
+            row -> row.get("texts").toString(),
+            row -> row.get("finish_reasons").toString())
+        .containsExactlyInAnyOrder(
+            tuple(1, "<7|a>", "[\"<7|a>\",\"<7|a>\"]", "[\"stop\",\"stop\"]"),
+            tuple(2, "<b>", "[\"<b>\",\"<b>\"]", "[\"stop\",\"stop\"]"),
+            tuple(3, "<x|>", "[\"<x|>\",\"<x|>\"]", "[\"stop\",\"stop\"]"));
+  }
+
   @Test
   void takesAnyPromptAsTextWhereAsked() throws IOException {
     Path input =
@@ -474,6 +503,8 @@ class GenerateJobTest {
   @CsvSource(
       delimiter = ';',
       value = {
+        "--seed 1 --seed-column a; --seed and --seed-column are both given",
+        "--n 0; n is '0'; it must be an integer from 1 to 128",
         "--resume; --resume is not there yet: start again with --overwrite",
         "--input x; --input needs an --output",
         "--input-format xml; 'xml' is none of json, parquet, csv, text",

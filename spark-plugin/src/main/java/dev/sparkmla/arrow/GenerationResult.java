@@ -3,7 +3,7 @@ package dev.sparkmla.arrow;
 import java.util.Optional;
 
 /**
- * One row's result.
+ * The result of one of a row's variants; a row has one variant unless it asks for more.
  *
  * @param text the generated text, without the model's thoughts; empty in error
  * @param reasoning the model's thoughts, where it or its prompt began some; empty in error

@@ -1,15 +1,18 @@
 package dev.sparkmla.arrow;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -21,23 +24,20 @@ import org.apache.arrow.vector.types.pojo.FieldType;
  * int32, error: struct<code: utf8, message: utf8>>}. A row whose prompt is NULL is NULL; the text
  * of a row in error is NULL, and the reasoning of one without thoughts.
  *
+ * <p>Where a row of the batch has several variants, the struct has two more fields, {@code texts:
+ * list<utf8>} and {@code finish_reasons: list<utf8>}, which hold those of all variants of such a
+ * row, and are NULL for another and for a row in error. The other fields are the first variant's,
+ * but for {@code output_tokens}, which are those of all. A row is in error where one of its
+ * variants is.
+ *
  * <p><b>Ownership.</b> A batch owns its column and the allocator that holds it, and frees both when
  * it is closed. It has one owner at a time, who closes it or hands it over.
  *
  * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
  */
 public final class ResultBatch implements AutoCloseable {
-  private static final Field LAYOUT =
-      nullable(
-          "result",
-          new ArrowType.Struct(),
-          utf8("text"),
-          utf8("reasoning"),
-          utf8("finish_reason"),
-          int32("prompt_tokens"),
-          int32("cached_tokens"),
-          int32("output_tokens"),
-          nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+  private static final Field LAYOUT = layout();
+  private static final Field LAYOUT_WITH_VARIANTS = layout(texts("texts"), texts("finish_reasons"));
 
   private static final Map<FinishReason, byte[]> SPELLINGS = new EnumMap<>(FinishReason.class);
 
@@ -59,10 +59,12 @@ public final class ResultBatch implements AutoCloseable {
   private final StructVector errors;
   private final VarCharVector codes;
   private final VarCharVector messages;
+  private final Optional<ListVector> variantTexts;
+  private final Optional<ListVector> variantReasons;
 
-  private ResultBatch(BufferAllocator allocator) {
+  private ResultBatch(Field layout, BufferAllocator allocator) {
     this.allocator = allocator;
-    this.results = (StructVector) LAYOUT.createVector(allocator);
+    this.results = (StructVector) layout.createVector(allocator);
     this.texts = results.getChild("text", VarCharVector.class);
     this.reasonings = results.getChild("reasoning", VarCharVector.class);
     this.finishReasons = results.getChild("finish_reason", VarCharVector.class);
@@ -72,18 +74,24 @@ public final class ResultBatch implements AutoCloseable {
     this.errors = results.getChild("error", StructVector.class);
     this.codes = errors.getChild("code", VarCharVector.class);
     this.messages = errors.getChild("message", VarCharVector.class);
+    this.variantTexts = Optional.ofNullable(results.getChild("texts", ListVector.class));
+    this.variantReasons = Optional.ofNullable(results.getChild("finish_reasons", ListVector.class));
   }
 
   /**
    * Writes a batch, which the caller owns.
    *
-   * @param rows the results in order; empty for NULL
+   * @param rows the results in order: one for each variant of a row, none for NULL
    * @param parent the allocator under which the batch gets one of its own
    * @throws org.apache.arrow.memory.OutOfMemoryException when {@code parent} has too little left;
    *     nothing is allocated then
    */
-  public static ResultBatch of(List<Optional<GenerationResult>> rows, BufferAllocator parent) {
-    ResultBatch batch = new ResultBatch(parent.newChildAllocator("results", 0, Long.MAX_VALUE));
+  public static ResultBatch of(List<List<GenerationResult>> rows, BufferAllocator parent) {
+    boolean variants = rows.stream().anyMatch(row -> row.size() > 1);
+    ResultBatch batch =
+        new ResultBatch(
+            variants ? LAYOUT_WITH_VARIANTS : LAYOUT,
+            parent.newChildAllocator("results", 0, Long.MAX_VALUE));
     try {
       batch.write(rows);
       return batch;
@@ -93,30 +101,35 @@ public final class ResultBatch implements AutoCloseable {
     }
   }
 
-  private void write(List<Optional<GenerationResult>> rows) {
+  private void write(List<List<GenerationResult>> rows) {
     long characters = 0;
-    for (Optional<GenerationResult> row : rows) {
-      characters += row.isPresent() ? row.get().text().length() : 0;
+    for (List<GenerationResult> row : rows) {
+      characters += row.isEmpty() ? 0 : row.get(0).text().length();
     }
     results.setInitialCapacity(rows.size());
     texts.setInitialCapacity(rows.size(), Math.max(1, (double) characters / rows.size()));
     results.allocateNew();
     for (int row = 0; row < rows.size(); row++) {
-      if (rows.get(row).isPresent()) {
-        write(row, rows.get(row).get());
-      } else {
+      if (rows.get(row).isEmpty()) {
         results.setNull(row);
+      } else {
+        write(row, rows.get(row));
       }
     }
     results.setValueCount(rows.size());
   }
 
-  private void write(int row, GenerationResult result) {
+  private void write(int row, List<GenerationResult> variants) {
+    GenerationResult result =
+        variants.stream()
+            .filter(variant -> variant.error().isPresent())
+            .findFirst()
+            .orElse(variants.get(0));
     results.setIndexDefined(row);
     finishReasons.setSafe(row, SPELLINGS.get(result.finishReason()));
     promptTokens.setSafe(row, result.promptTokens());
-    cachedTokens.setSafe(row, result.cachedTokens());
-    outputTokens.setSafe(row, result.outputTokens());
+    cachedTokens.setSafe(row, variants.get(0).cachedTokens());
+    outputTokens.setSafe(row, variants.stream().mapToInt(GenerationResult::outputTokens).sum());
     if (result.error().isPresent()) {
       GenerationError error = result.error().get();
       errors.setIndexDefined(row);
@@ -124,12 +137,37 @@ public final class ResultBatch implements AutoCloseable {
       set(messages, row, error.message());
     } else {
       set(texts, row, result.text());
+      if (variants.size() > 1) {
+        writeList(variantTexts.orElseThrow(), row, variants, variant -> bytes(variant.text()));
+        writeList(
+            variantReasons.orElseThrow(),
+            row,
+            variants,
+            variant -> SPELLINGS.get(variant.finishReason()));
+      }
     }
     result.reasoning().ifPresent(thoughts -> set(reasonings, row, thoughts));
   }
 
+  private static void writeList(
+      ListVector vector,
+      int row,
+      List<GenerationResult> variants,
+      Function<GenerationResult, byte[]> field) {
+    VarCharVector elements = (VarCharVector) vector.getDataVector();
+    int first = vector.startNewValue(row);
+    for (int variant = 0; variant < variants.size(); variant++) {
+      elements.setSafe(first + variant, field.apply(variants.get(variant)));
+    }
+    vector.endValue(row, variants.size());
+  }
+
   private static void set(VarCharVector vector, int row, String text) {
-    vector.setSafe(row, text.getBytes(StandardCharsets.UTF_8));
+    vector.setSafe(row, bytes(text));
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   /** Rows of the batch. */
@@ -162,7 +200,7 @@ public final class ResultBatch implements AutoCloseable {
     return cachedTokens.get(row);
   }
 
-  /** Tokens generated for a row that is not NULL. */
+  /** Tokens generated for all variants of a row that is not NULL. */
   public int outputTokens(int row) {
     return outputTokens.get(row);
   }
@@ -189,6 +227,25 @@ public final class ResultBatch implements AutoCloseable {
   public void close() {
     results.close();
     allocator.close();
+  }
+
+  private static Field layout(Field... further) {
+    List<Field> fields =
+        new ArrayList<>(
+            List.of(
+                utf8("text"),
+                utf8("reasoning"),
+                utf8("finish_reason"),
+                int32("prompt_tokens"),
+                int32("cached_tokens"),
+                int32("output_tokens"),
+                nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message"))));
+    fields.addAll(List.of(further));
+    return nullable("result", new ArrowType.Struct(), fields.toArray(Field[]::new));
+  }
+
+  private static Field texts(String name) {
+    return nullable(name, new ArrowType.List(), utf8("element"));
   }
 
   private static Field utf8(String name) {

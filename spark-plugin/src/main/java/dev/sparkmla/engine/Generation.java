@@ -8,29 +8,34 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A row that is being generated: its sequence, its text, and its place in its batch. Once it is in
- * the queue, it belongs to the stepping thread.
+ * A variant of a row that is being generated: its sequence, its text, and its place in its batch.
+ * Once it is in the queue, it belongs to the stepping thread.
  */
 final class Generation {
   private final GenerationBatch batch;
   private final int row;
+  private final int variant;
   private final Sequence sequence;
   private final OutputText output;
   private final Set<Integer> endTokens;
+  private boolean rowEnded;
 
   /**
    * @param batch gets the result
-   * @param row its number in the batch
+   * @param row the row's number in the batch
+   * @param variant which of the row's variants it is
    * @param endTokens tokens that end the generation
    */
   Generation(
       GenerationBatch batch,
       int row,
+      int variant,
       Sequence sequence,
       OutputText output,
       Set<Integer> endTokens) {
     this.batch = batch;
     this.row = row;
+    this.variant = variant;
     this.sequence = sequence;
     this.output = output;
     this.endTokens = endTokens;
@@ -42,6 +47,11 @@ final class Generation {
 
   Sequence sequence() {
     return sequence;
+  }
+
+  /** Whether it ended as the last of its row's variants. */
+  boolean hasEndedRow() {
+    return rowEnded;
   }
 
   /**
@@ -64,15 +74,16 @@ final class Generation {
     return true;
   }
 
-  /** Ends the row in error. */
+  /** Ends the variant, and so the row, in error. */
   void fail(ErrorCode code, String message) {
     end(FinishReason.ERROR, Optional.of(new GenerationError(code, message)));
   }
 
   private void end(FinishReason reason, Optional<GenerationError> error) {
-    batch.set(
-        row,
-        Optional.of(
+    rowEnded =
+        batch.set(
+            row,
+            variant,
             new GenerationResult(
                 error.isPresent() ? "" : output.text(),
                 error.isPresent() ? Optional.empty() : output.reasoning(),
@@ -80,6 +91,6 @@ final class Generation {
                 sequence.promptTokens(),
                 sequence.cachedTokens(),
                 sequence.outputTokens(),
-                error)));
+                error));
   }
 }

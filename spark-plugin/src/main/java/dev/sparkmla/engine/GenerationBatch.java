@@ -2,10 +2,8 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.ResultBatch;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
-import java.util.Optional;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -21,7 +19,10 @@ import org.apache.arrow.memory.BufferAllocator;
  */
 final class GenerationBatch {
   private final BufferAllocator parent;
-  private final List<Optional<GenerationResult>> results;
+
+  /** By row and variant; null where one is not there yet. A NULL row has no variants. */
+  private final GenerationResult[][] results;
+
   private final CompletableFuture<ResultBatch> future = new CompletableFuture<>();
 
   /** Rows without a result. Written by one thread at a time. */
@@ -33,7 +34,7 @@ final class GenerationBatch {
    */
   GenerationBatch(int rows, BufferAllocator parent) {
     this.parent = parent;
-    this.results = new ArrayList<>(Collections.nCopies(rows, Optional.empty()));
+    this.results = new GenerationResult[rows][1];
     this.missing = rows;
   }
 
@@ -51,15 +52,31 @@ final class GenerationBatch {
     return isDone() ? 0 : missing;
   }
 
+  /** Says, before any of them is set, that a row has so many variants; otherwise it has one. */
+  void expectVariants(int row, int variants) {
+    results[row] = new GenerationResult[variants];
+  }
+
+  /** Makes a row NULL. */
+  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
+  void setNull(int row) {
+    results[row] = new GenerationResult[0];
+    missing--;
+  }
+
   /**
-   * Sets a row's result, once.
+   * Sets the result of a row's variant, once.
    *
-   * @param result empty for NULL
+   * @return whether that was the last of the row's variants
    */
   @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
-  void set(int row, Optional<GenerationResult> result) {
-    results.set(row, result);
-    missing--;
+  boolean set(int row, int variant, GenerationResult result) {
+    results[row][variant] = result;
+    boolean whole = Arrays.stream(results[row]).allMatch(Objects::nonNull);
+    if (whole) {
+      missing--;
+    }
+    return whole;
   }
 
   /** Completes the future where every row has its result. */
@@ -68,7 +85,8 @@ final class GenerationBatch {
       return;
     }
     try {
-      ResultBatch whole = ResultBatch.of(results, parent);
+      ResultBatch whole =
+          ResultBatch.of(Arrays.stream(results).map(Arrays::asList).toList(), parent);
       if (!future.complete(whole)) {
         whole.close();
       }

@@ -241,7 +241,7 @@ final class GenerationLoop implements Runnable {
 
   /** Drops rows that have their results, and delivers the batches that are whole with them. */
   private void end(List<Generation> ended) {
-    counters.rowsFinished(ended.size());
+    counters.rowsFinished((int) ended.stream().filter(Generation::hasEndedRow).count());
     drop(ended);
     counters.publish(scheduler);
     // Last, so that whoever sees a result also sees its blocks given back.

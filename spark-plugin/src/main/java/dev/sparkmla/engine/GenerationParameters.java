@@ -210,6 +210,16 @@ public final class GenerationParameters {
             return text;
           });
 
+  /** How many variants of the text are generated. */
+  public static final GenerationParameter<Integer> N =
+      integer(
+          "n",
+          1,
+          128,
+          "1",
+          "How many variants of the text are generated, from a prompt that is computed once; each"
+              + " samples with a seed of its own, the first as if it were alone");
+
   private final Map<GenerationParameter<?>, Object> values;
 
   private GenerationParameters(Map<GenerationParameter<?>, Object> values) {

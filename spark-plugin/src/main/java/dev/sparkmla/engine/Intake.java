@@ -4,6 +4,7 @@ import static dev.sparkmla.engine.GenerationParameters.CHAT_TEMPLATE_KWARGS;
 import static dev.sparkmla.engine.GenerationParameters.CONTINUE_FINAL_MESSAGE;
 import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
+import static dev.sparkmla.engine.GenerationParameters.N;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.STOP;
@@ -20,6 +21,7 @@ import dev.sparkmla.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -101,7 +103,7 @@ final class Intake implements AutoCloseable {
       for (int number = 0; number < requests.rows() && !batch.isDone(); number++) {
         Optional<GenerationRequest> request = requests.request(number);
         if (request.isEmpty()) {
-          batch.set(number, Optional.empty());
+          batch.setNull(number);
           continue;
         }
         try {
@@ -122,7 +124,7 @@ final class Intake implements AutoCloseable {
     List<Generation> generations = new ArrayList<>(rows.size());
     for (int i = 0; i < rows.size(); i++) {
       try {
-        generations.add(generation(batch, rows.get(i), ids.get(i)));
+        generations.addAll(variants(batch, rows.get(i), ids.get(i)));
       } catch (RowErrorException refused) {
         refuse(batch, rows.get(i).number(), refused);
       }
@@ -149,20 +151,33 @@ final class Intake implements AutoCloseable {
         parameters.get(CONTINUE_FINAL_MESSAGE).orElse(false));
   }
 
-  private Generation generation(GenerationBatch batch, Row row, Optional<int[]> ids) {
+  /**
+   * The variants of a row one after the other, so that all but the first find its prompt cached.
+   */
+  private List<Generation> variants(GenerationBatch batch, Row row, Optional<int[]> ids) {
     GenerationParameters parameters = row.parameters();
     FittedPrompt prompt =
         encoder.fit(row.prompt(), ids, parameters.get(MAX_TOKENS).orElse(defaultLimit));
-    return new Generation(
-        batch,
-        row.number(),
-        new Sequence(
-            prompt.ids(),
-            prompt.maxTokens(),
-            sampling.sampling(
-                parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L)))),
-        output(parameters, thinksAfter(row.prompt(), prompt.ids())),
-        sampling.endTokens(parameters));
+    int count = parameters.get(N).orElse(1);
+    batch.expectVariants(row.number(), count);
+    long seed = parameters.get(SEED).orElse(0L);
+    boolean thinks = thinksAfter(row.prompt(), prompt.ids());
+    Set<Integer> endTokens = sampling.endTokens(parameters);
+    List<Generation> variants = new ArrayList<>(count);
+    for (int variant = 0; variant < count; variant++) {
+      variants.add(
+          new Generation(
+              batch,
+              row.number(),
+              variant,
+              new Sequence(
+                  prompt.ids(),
+                  prompt.maxTokens(),
+                  sampling.sampling(parameters, RowSeed.of(prompt.ids(), seed, variant))),
+              output(parameters, thinks),
+              endTokens));
+    }
+    return variants;
   }
 
   private boolean thinksAfter(PromptLayout prompt, int[] ids) {
@@ -180,7 +195,7 @@ final class Intake implements AutoCloseable {
   }
 
   private void refuse(GenerationBatch batch, int row, RowErrorException refused) {
-    batch.set(row, Optional.of(GenerationResult.refused(refused.error())));
+    batch.set(row, 0, GenerationResult.refused(refused.error()));
     counters.rowsFinished(1);
   }
 

@@ -7,13 +7,17 @@ final class RowSeed {
   /**
    * Mixes a prompt with the query's seed. Equal arguments give equal seeds, on any machine and in
    * any version. Parameters do not enter: more {@code max_tokens} continue the same text.
+   *
+   * @param variant which of the row's variants, from 0; the first has the seed of a row that asks
+   *     for one alone
    */
-  static long of(int[] prompt, long querySeed) {
+  static long of(int[] prompt, long querySeed, int variant) {
     long hash = mix(querySeed);
     for (int token : prompt) {
       hash = mix(hash ^ token);
     }
-    return hash;
+    // In the upper half, so that no variant has the seed of a prompt with one more token.
+    return variant == 0 ? hash : mix(hash ^ (long) variant << Integer.SIZE);
   }
 
   /** One step of SplitMix64 (Steele, Lea and Flood 2014). */

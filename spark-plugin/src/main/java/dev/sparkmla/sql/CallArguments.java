@@ -15,7 +15,6 @@ import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal$;
 import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
-import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
@@ -91,12 +90,16 @@ final class CallArguments {
   }
 
   private LlmGenerate call(boolean textOnly) {
+    Expression prompt = prompt();
+    Expression params = params();
+    GenerationParameters constants = constantParams(params);
     return new LlmGenerate(
-        prompt(),
-        params(),
+        prompt,
+        asTexts(params),
         system(),
         option("on_error", OnError.class, OnError.ROW),
         option("on_overflow", OverflowPolicy.class, OverflowPolicy.ERROR),
+        new ResultType(constants.get(GenerationParameters.N).orElse(1)),
         textOnly);
   }
 
@@ -179,34 +182,35 @@ final class CallArguments {
             || map.valueType() instanceof BooleanType))) {
       throw wrongType("params", "MAP<STRING, STRING>", params);
     }
-    Expression strings =
-        params.dataType().equals(PARAMS_TYPE)
-            ? params
-            : new Cast(params, PARAMS_TYPE, Option.apply(SQLConf.get().sessionLocalTimeZone()));
-    if (strings.foldable()) {
-      check((MapData) strings.eval(null));
-    }
-    return strings;
+    return params;
+  }
+
+  /** A map of texts to texts or numbers as one of {@link #PARAMS_TYPE}. */
+  static Expression asTexts(Expression params) {
+    return params.dataType().equals(PARAMS_TYPE)
+        ? params
+        : new Cast(params, PARAMS_TYPE, Option.apply(SQLConf.get().sessionLocalTimeZone()));
   }
 
   private static boolean isText(DataType type) {
     return type instanceof StringType || type instanceof NullType;
   }
 
-  /** Constant parameters are read here, so that a wrong one ends the query, not every row. */
-  private void check(MapData params) {
-    Map<String, String> named = new LinkedHashMap<>();
-    if (params != null) {
-      for (int i = 0; i < params.numElements(); i++) {
-        if (!params.valueArray().isNullAt(i)) {
-          named.put(
-              params.keyArray().getUTF8String(i).toString(),
-              params.valueArray().getUTF8String(i).toString());
-        }
-      }
+  /**
+   * The parameters that do not differ from row to row. They are read here, so that a wrong one ends
+   * the query, not every row.
+   */
+  private GenerationParameters constantParams(Expression params) {
+    Map<String, String> constants = ConstantParams.of(params);
+    if (ConstantParams.vary(params, GenerationParameters.N.name())) {
+      throw Catalyst.error(
+          function
+              + " needs a constant for '"
+              + GenerationParameters.N.name()
+              + "' in its 'params'");
     }
     try {
-      GenerationParameters.parse(named);
+      return GenerationParameters.parse(constants);
     } catch (InvalidParameterException invalid) {
       throw Catalyst.error(function + ": " + invalid.getMessage());
     }
@@ -228,13 +232,7 @@ final class CallArguments {
     if (option == null) {
       return usual;
     }
-    if (!(option.dataType() instanceof StringType)) {
-      throw wrongType(name, "STRING", option);
-    }
-    if (!option.foldable()) {
-      throw Catalyst.error(function + " needs a constant for '" + name + "', not " + option.sql());
-    }
-    String value = String.valueOf((UTF8String) option.eval(null));
+    String value = constant(name, option);
     for (E constant : type.getEnumConstants()) {
       if (spelling(constant).equals(value)) {
         return constant;
@@ -246,6 +244,17 @@ final class CallArguments {
             .collect(Collectors.joining(", "));
     throw Catalyst.error(
         function + " takes one of " + known + " for '" + name + "', not '" + value + "'");
+  }
+
+  private String constant(String name, Expression argument) {
+    if (!(argument.dataType() instanceof StringType)) {
+      throw wrongType(name, "STRING", argument);
+    }
+    if (!argument.foldable()) {
+      throw Catalyst.error(
+          function + " needs a constant for '" + name + "', not " + argument.sql());
+    }
+    return String.valueOf((UTF8String) argument.eval(null));
   }
 
   private static String spelling(Enum<?> constant) {

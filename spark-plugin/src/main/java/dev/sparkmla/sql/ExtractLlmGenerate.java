@@ -128,7 +128,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   }
 
   private static Expression text(Expression result) {
-    return new GetStructField(result, LlmGenerate.TEXT_ORDINAL, Option.apply("text"));
+    return new GetStructField(result, ResultType.TEXT_ORDINAL, Option.apply("text"));
   }
 
   /** A call in a subquery's correlation that reads the subquery alone is computed there. */

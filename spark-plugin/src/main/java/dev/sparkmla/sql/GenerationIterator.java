@@ -67,10 +67,6 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
 
   /** Rows with their results. */
   private record Answered(List<InternalRow> rows, ResultBatch results, ResultRows resultRows) {
-    Answered(List<InternalRow> rows, ResultBatch results) {
-      this(rows, results, new ResultRows(results));
-    }
-
     InternalRow join(int row, JoinedRow joined) {
       return joined.apply(rows.get(row), resultRows.row(row));
     }
@@ -178,7 +174,8 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     ResultBatch results = await(oldest.results());
     task.metrics().waitTime().add(System.nanoTime() - start);
     inFlight.removeFirst();
-    current = Optional.of(new Answered(oldest.rows(), results));
+    ResultRows resultRows = new ResultRows(results, task.resultType());
+    current = Optional.of(new Answered(oldest.rows(), results, resultRows));
     position = 0;
     task.metrics().add(results);
     judge(results);

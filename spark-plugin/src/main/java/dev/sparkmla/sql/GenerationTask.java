@@ -26,6 +26,7 @@ final class GenerationTask
   private final DataType[] outputTypes;
   private final OnError onError;
   private final OverflowPolicy onOverflow;
+  private final ResultType resultType;
   private final int batchRows;
   private final long batchBytes;
   private final int batchesInFlight;
@@ -50,10 +51,11 @@ final class GenerationTask
     this.input = new ArrayList<>(input);
     this.promptType = call.prompt().dataType();
     List<DataType> types = new ArrayList<>(input.stream().map(Attribute::dataType).toList());
-    types.add(LlmGenerate.RESULT_TYPE);
+    types.add(call.resultType().struct());
     this.outputTypes = types.toArray(DataType[]::new);
     this.onError = call.onError();
     this.onOverflow = call.onOverflow();
+    this.resultType = call.resultType();
     this.batchRows = batchRows;
     this.batchBytes = batchBytes;
     this.batchesInFlight = batchesInFlight;
@@ -90,6 +92,10 @@ final class GenerationTask
 
   OverflowPolicy onOverflow() {
     return onOverflow;
+  }
+
+  ResultType resultType() {
+    return resultType;
   }
 
   int batchRows() {

@@ -15,7 +15,6 @@ import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
 import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
@@ -37,31 +36,12 @@ public final class LlmGenerate extends Expression
   /** The name that returns the text alone. */
   static final String TEXT_NAME = "llm_generate_text";
 
-  /** {@code STRUCT<code STRING, message STRING>}. */
-  static final StructType ERROR_TYPE =
-      new StructType()
-          .add("code", DataTypes.StringType, true)
-          .add("message", DataTypes.StringType, true);
-
-  /** The whole result. */
-  static final StructType RESULT_TYPE =
-      new StructType()
-          .add("text", DataTypes.StringType, true)
-          .add("reasoning", DataTypes.StringType, true)
-          .add("finish_reason", DataTypes.StringType, true)
-          .add("prompt_tokens", DataTypes.IntegerType, true)
-          .add("cached_tokens", DataTypes.IntegerType, true)
-          .add("output_tokens", DataTypes.IntegerType, true)
-          .add("error", ERROR_TYPE, true);
-
-  /** Where the text stands in {@link #RESULT_TYPE}. */
-  static final int TEXT_ORDINAL = 0;
-
   private final Expression prompt;
   private final Expression params;
   private final Expression system;
   private final OnError onError;
   private final OverflowPolicy onOverflow;
+  private final ResultType resultType;
   private final boolean textOnly;
 
   /**
@@ -72,6 +52,7 @@ public final class LlmGenerate extends Expression
    * @param system STRING; a NULL literal where the call names none
    * @param onError what becomes of a row in error
    * @param onOverflow what becomes of a prompt that is too long
+   * @param resultType what the whole result holds
    * @param textOnly whether the result is the text alone
    */
   public LlmGenerate(
@@ -80,12 +61,14 @@ public final class LlmGenerate extends Expression
       Expression system,
       OnError onError,
       OverflowPolicy onOverflow,
+      ResultType resultType,
       boolean textOnly) {
     this.prompt = prompt;
     this.params = params;
     this.system = system;
     this.onError = onError;
     this.onOverflow = onOverflow;
+    this.resultType = resultType;
     this.textOnly = textOnly;
   }
 
@@ -109,13 +92,19 @@ public final class LlmGenerate extends Expression
     return onOverflow;
   }
 
+  ResultType resultType() {
+    return resultType;
+  }
+
   boolean textOnly() {
     return textOnly;
   }
 
   /** The call that returns the whole result for the same arguments. */
   LlmGenerate whole() {
-    return textOnly ? new LlmGenerate(prompt, params, system, onError, onOverflow, false) : this;
+    return textOnly
+        ? new LlmGenerate(prompt, params, system, onError, onOverflow, resultType, false)
+        : this;
   }
 
   /** This call with each argument put through {@code change}. */
@@ -126,6 +115,7 @@ public final class LlmGenerate extends Expression
         change.apply(system),
         onError,
         onOverflow,
+        resultType,
         textOnly);
   }
 
@@ -137,12 +127,18 @@ public final class LlmGenerate extends Expression
   @Override
   public Expression withNewChildrenInternal(IndexedSeq<Expression> children) {
     return new LlmGenerate(
-        children.apply(0), children.apply(1), children.apply(2), onError, onOverflow, textOnly);
+        children.apply(0),
+        children.apply(1),
+        children.apply(2),
+        onError,
+        onOverflow,
+        resultType,
+        textOnly);
   }
 
   @Override
   public DataType dataType() {
-    return textOnly ? DataTypes.StringType : RESULT_TYPE;
+    return textOnly ? DataTypes.StringType : resultType.struct();
   }
 
   @Override
@@ -187,7 +183,7 @@ public final class LlmGenerate extends Expression
 
   @Override
   public List<Object> arguments() {
-    return List.of(prompt, params, system, onError, onOverflow, textOnly);
+    return List.of(prompt, params, system, onError, onOverflow, resultType, textOnly);
   }
 
   @Override

@@ -6,24 +6,25 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 
 /**
  * How a DataFrame's call generates. Start with {@link #defaults} and say what differs. Immutable.
  *
- * @param params generation parameters by name, as in SQL
+ * @param params generation parameters by name, as in SQL: STRING
  * @param system the system message
  * @param onError what becomes of a row in error
  * @param onOverflow what becomes of a prompt that is too long
  */
 public record LlmOptions(
-    Map<String, String> params,
+    Map<String, Column> params,
     Optional<Column> system,
     OnError onError,
     OverflowPolicy onOverflow) {
   /**
    * Copies the map.
    *
-   * @param params generation parameters by name, as in SQL
+   * @param params generation parameters by name, as in SQL: STRING
    * @param system the system message
    * @param onError what becomes of a row in error
    * @param onOverflow what becomes of a prompt that is too long
@@ -50,8 +51,19 @@ public record LlmOptions(
    * @return a copy
    */
   public LlmOptions withParam(String name, Object value) {
-    Map<String, String> more = new LinkedHashMap<>(params);
-    more.put(name, String.valueOf(value));
+    return withParam(name, functions.lit(String.valueOf(value)));
+  }
+
+  /**
+   * With one more generation parameter, or another value of it, that may differ from row to row.
+   *
+   * @param name as above
+   * @param value STRING or a number; a row whose value is NULL does not name the parameter
+   * @return a copy
+   */
+  public LlmOptions withParam(String name, Column value) {
+    Map<String, Column> more = new LinkedHashMap<>(params);
+    more.put(name, value.cast(DataTypes.StringType));
     return new LlmOptions(more, system, onError, onOverflow);
   }
 

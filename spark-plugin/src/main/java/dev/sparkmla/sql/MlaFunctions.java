@@ -28,8 +28,8 @@ public final class MlaFunctions {
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
    * @param options how to generate
    * @return {@code STRUCT<text, reasoning, finish_reason, prompt_tokens, cached_tokens,
-   *     output_tokens, error>}; NULL for a NULL prompt, and for a row in error where the options
-   *     say so
+   *     output_tokens, error>}, and the fields that the options ask for; NULL for a NULL prompt,
+   *     and for a row in error where the options say so
    */
   public static Column llmGenerate(Column prompt, LlmOptions options) {
     return call(LlmGenerate.NAME, prompt, options);
@@ -82,7 +82,7 @@ public final class MlaFunctions {
         .forEach(
             (name, value) -> {
               params.add(functions.lit(name));
-              params.add(functions.lit(value));
+              params.add(value);
             });
     return functions.call_function(
         function,

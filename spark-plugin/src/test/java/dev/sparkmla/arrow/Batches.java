@@ -188,6 +188,12 @@ public final class Batches {
     }
   }
 
+  /** What one of the list fields of a row holds; empty where it is NULL or not there. */
+  public static List<String> list(ResultBatch results, int row, String field) {
+    List<?> elements = (List<?>) results.column().getObject(row).get(field);
+    return elements == null ? List.of() : elements.stream().map(Object::toString).toList();
+  }
+
   private static GenerationResult read(ResultBatch results, int row) {
     Map<String, ?> fields = results.column().getObject(row);
     Object text = fields.get("text");

@@ -53,7 +53,8 @@ class ResultBatchTest {
     for (int row = 0; row < size; row++) {
       rows.add(random.nextInt(5) == 0 ? Optional.empty() : Optional.of(result(random)));
     }
-    ResultBatch batch = ResultBatch.of(rows, parent);
+    ResultBatch batch =
+        ResultBatch.of(rows.stream().map(row -> row.stream().toList()).toList(), parent);
     assertThat(batch.rows()).isEqualTo(size);
     assertThat(batch.errorRows().boxed().toList())
         .isEqualTo(
@@ -65,6 +66,40 @@ class ResultBatchTest {
   }
 
   @Test
+  void holdsTheVariantsOfARow() {
+    GenerationResult first =
+        new GenerationResult("a", Optional.empty(), FinishReason.STOP, 3, 2, 1, Optional.empty());
+    GenerationResult second =
+        new GenerationResult("ä", Optional.empty(), FinishReason.LENGTH, 3, 3, 5, Optional.empty());
+    GenerationResult error =
+        new GenerationResult(
+            "",
+            Optional.empty(),
+            FinishReason.ERROR,
+            3,
+            3,
+            4,
+            Optional.of(new GenerationError(ErrorCode.COMPUTE_ERROR, "memory")));
+    try (ResultBatch batch =
+        ResultBatch.of(
+            List.of(List.of(first, second), List.of(first), List.of(), List.of(first, error)),
+            parent)) {
+      assertThat(Batches.list(batch, 0, "texts")).containsExactly("a", "ä");
+      assertThat(Batches.list(batch, 0, "finish_reasons")).containsExactly("stop", "length");
+      assertThat(batch.outputTokens(0)).isEqualTo(6);
+      assertThat(batch.promptTokens(0)).isEqualTo(3);
+      assertThat(batch.cachedTokens(0)).isEqualTo(2);
+      assertThat(batch.column().getObject(0).get("text")).hasToString("a");
+      assertThat(batch.column().getObject(1).get("texts")).isNull();
+      assertThat(batch.isNull(2)).isTrue();
+      assertThat(batch.errorRows()).containsExactly(3);
+      assertThat(batch.error(3)).isEqualTo(error.error());
+      assertThat(batch.outputTokens(3)).isEqualTo(5);
+      assertThat(batch.column().getObject(3).get("texts")).isNull();
+    }
+  }
+
+  @Test
   void makesRowsNull() {
     GenerationResult error =
         GenerationResult.refused(new GenerationError(ErrorCode.EMPTY_PROMPT, "empty"));
@@ -72,7 +107,7 @@ class ResultBatchTest {
         new GenerationResult(
             "text", Optional.of("why"), FinishReason.STOP, 3, 2, 1, Optional.empty());
     try (ResultBatch batch =
-        ResultBatch.of(List.of(Optional.of(error), Optional.of(text), Optional.empty()), parent)) {
+        ResultBatch.of(List.of(List.of(error), List.of(text), List.of()), parent)) {
       assertThat(batch.errorRows()).containsExactly(0);
       assertThat(batch.error(0)).isEqualTo(error.error());
       assertThat(batch.error(1)).isEmpty();
@@ -89,7 +124,7 @@ class ResultBatchTest {
     GenerationResult large =
         new GenerationResult(
             "x".repeat(1 << 20), Optional.empty(), FinishReason.STOP, 1, 0, 1, Optional.empty());
-    assertThatThrownBy(() -> ResultBatch.of(List.of(Optional.of(large)), parent))
+    assertThatThrownBy(() -> ResultBatch.of(List.of(List.of(large)), parent))
         .isInstanceOf(OutOfMemoryException.class);
     assertThat(parent.getAllocatedMemory()).isZero();
   }

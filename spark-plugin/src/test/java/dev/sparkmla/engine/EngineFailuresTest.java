@@ -322,6 +322,7 @@ class EngineFailuresTest {
           new Generation(
               batch,
               0,
+              0,
               new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY),
               new OutputText(
                   () -> tokenizer.newDecoder(false),

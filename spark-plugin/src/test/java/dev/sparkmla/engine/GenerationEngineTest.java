@@ -327,9 +327,68 @@ class GenerationEngineTest {
       shorter.put("max_tokens", "10");
       assertThat(text).startsWith(submit(engine, request("x", shorter)).join().text());
     }
-    assertThat(RowSeed.of(new int[] {1, 2}, 7)).isNotEqualTo(RowSeed.of(new int[] {2, 1}, 7));
+    assertThat(RowSeed.of(new int[] {1, 2}, 7, 0)).isNotEqualTo(RowSeed.of(new int[] {2, 1}, 7, 0));
     // Written down: a retry on another machine must find the same.
-    assertThat(RowSeed.of(new int[] {1, 2, 3}, 7)).isEqualTo(1867368617898080398L);
+    assertThat(RowSeed.of(new int[] {1, 2, 3}, 7, 0)).isEqualTo(1867368617898080398L);
+  }
+
+  private static List<String> texts(GenerationEngine engine, Map<String, String> params) {
+    try (ResultBatch results =
+        MEMORY.submit(engine::submit, List.of(request("x", params))).join()) {
+      return Batches.list(results, 0, "texts");
+    }
+  }
+
+  @Test
+  void variantsDifferAndAreReproducible() {
+    Map<String, String> one = Map.of("temperature", "1", "seed", "7", "max_tokens", "40");
+    Map<String, String> many = new HashMap<>(one);
+    many.put("n", "5");
+    List<String> variants;
+    String alone;
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      alone = submit(engine, request("x", one)).join().text();
+      variants = texts(engine, many);
+    }
+    assertThat(variants).hasSize(5).doesNotHaveDuplicates().startsWith(alone);
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      assertThat(texts(engine, many)).isEqualTo(variants);
+      many.put("n", "3");
+      assertThat(texts(engine, many)).isEqualTo(variants.subList(0, 3));
+      many.put("seed", "8");
+      assertThat(texts(engine, many)).doesNotContainAnyElementsOf(variants);
+      assertThat(engine.statistics().finished()).isEqualTo(3);
+    }
+    // Written down: a retry on another machine must find the same.
+    assertThat(RowSeed.of(new int[] {1, 2, 3}, 7, 1)).isEqualTo(7123742827877756568L);
+  }
+
+  @Test
+  void greedyVariantsAreAlike() {
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      assertThat(texts(engine, Map.of("n", "3", "max_tokens", "9")))
+          .containsExactly(expectedText("x", 9), expectedText("x", 9), expectedText("x", 9));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 63, 64, 65, 200, 300})
+  void thePromptIsComputedOnceForAllVariants(int words) {
+    int variants = 8;
+    String prompt = "a ".repeat(words);
+    int tokens = tokenizer.encodePrompt(prompt).length;
+    Map<String, String> params = Map.of("n", "" + variants, "max_tokens", "1", "temperature", "1");
+    try (GenerationEngine engine = engine(model(80), DEFAULTS)) {
+      GenerationResult result = submit(engine, request(prompt, params)).join();
+      EngineStatistics statistics = engine.statistics();
+      int page = model(1).config().cacheShape().page();
+      // The cache shares whole blocks, and the last token's logits are each variant's own.
+      int ofItsOwn = tokens - (tokens - 1) / page * page;
+      assertThat(statistics.computedTokens()).isEqualTo(tokens + (variants - 1L) * ofItsOwn);
+      assertThat(result.promptTokens()).isEqualTo(tokens);
+      assertThat(result.cachedTokens()).isZero();
+      assertThat(result.outputTokens()).isEqualTo(variants);
+    }
   }
 
   @Test

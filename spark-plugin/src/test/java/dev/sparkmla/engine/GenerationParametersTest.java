@@ -123,6 +123,8 @@ class GenerationParametersTest {
         "temperature|1e99|finite",
         "temperature|warm|finite",
         "top_k|-1|from 0",
+        "n|0|from 1 to 128",
+        "n|129|from 1 to 128",
         "top_p|0|above 0, at most 1",
         "top_p|1.01|above 0, at most 1",
         "top_p|NaN|above 0, at most 1",
@@ -160,7 +162,7 @@ class GenerationParametersTest {
                 + " top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty,"
                 + " logit_bias, bad_words, min_tokens, ignore_eos, stop_token_ids, stop,"
                 + " include_stop, skip_special_tokens, seed, chat_template_kwargs,"
-                + " continue_final_message and tools.");
+                + " continue_final_message, tools and n.");
   }
 
   @ParameterizedTest

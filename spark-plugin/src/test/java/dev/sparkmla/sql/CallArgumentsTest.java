@@ -37,6 +37,8 @@ class CallArgumentsTest {
         "llm_generate(p, map('max_token', '5')) | llm_generate: There is no parameter 'max_token'",
         "llm_generate(p, map('response_format', 'json')) | llm_generate: response_format is reserved",
         "llm_generate(p, response_format => 'json') | llm_generate: response_format is reserved",
+        "llm_generate(p, map('n', id)) | llm_generate needs a constant for 'n' in its 'params'",
+        "llm_generate(p, map('n', '0', 'seed', id)) | n is '0'; it must be an integer from 1 to 128",
         "llm_generate(p, map('temperature', 'warm')) | temperature is 'warm'; it must be",
         "llm_generate(p, map('top_p', 1.5)) | top_p is '1.5'; it must be a number above 0, at most 1",
         "llm_generate(p, map('top_k', 2.5)) | top_k is '2.5'; it must be an integer from 0",

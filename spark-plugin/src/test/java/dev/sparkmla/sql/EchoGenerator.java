@@ -11,6 +11,7 @@ import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.plugin.TextGenerator;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -59,13 +60,24 @@ final class EchoGenerator implements TextGenerator {
               }
               ResultBatch whole =
                   ResultBatch.of(
-                      answers.stream().map(answer -> answer.map(CompletableFuture::join)).toList(),
+                      IntStream.range(0, rows.size())
+                          .mapToObj(row -> variants(rows.get(row), answers.get(row)))
+                          .toList(),
                       parent);
               if (!results.complete(whole)) {
                 whole.close();
               }
             });
     return results;
+  }
+
+  /** As many variants as are asked for, all alike. */
+  private static List<GenerationResult> variants(
+      Optional<GenerationRequest> row, Optional<CompletableFuture<GenerationResult>> answer) {
+    return row.isEmpty()
+        ? List.of()
+        : Collections.nCopies(
+            Integer.parseInt(row.get().params().getOrDefault("n", "1")), answer.get().join());
   }
 
   @Override

@@ -36,6 +36,7 @@ class MlaFunctionsTest {
         LlmOptions.defaults()
             .withParam("max_tokens", 5)
             .withParam("temperature", 0.5)
+            .withParam("seed", lit(3))
             .withSystem("short")
             .withOnError(OnError.NULL)
             .withOnOverflow(OverflowPolicy.TRUNCATE_MIDDLE);
@@ -51,7 +52,7 @@ class MlaFunctionsTest {
             new GenerationRequest(
                 new Prompt.Raw("x"),
                 Optional.of("short"),
-                Map.of("max_tokens", "5", "temperature", "0.5"),
+                Map.of("max_tokens", "5", "temperature", "0.5", "seed", "3"),
                 OverflowPolicy.TRUNCATE_MIDDLE));
   }
 

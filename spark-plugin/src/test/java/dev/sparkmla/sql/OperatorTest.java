@@ -132,6 +132,22 @@ class OperatorTest {
   }
 
   @Test
+  void variantsStandInLists() {
+    Row row =
+        only(
+            "select llm_generate(cast(id + 5 as string), map('n', 3, 'seed', id)) g from"
+                + " range(1)");
+    assertThat(row.getStruct(0).schema().toDDL())
+        .isEqualTo(ResultType.ALWAYS.toDDL() + ",texts ARRAY<STRING>,finish_reasons ARRAY<STRING>");
+    assertThat(row.getStruct(0).getList(7)).isEqualTo(List.of("<5>", "<5>", "<5>"));
+    assertThat(row.getStruct(0).getList(8)).isEqualTo(List.of("stop", "stop", "stop"));
+    assertThat(row.getStruct(0).<Integer>getAs("output_tokens")).isEqualTo(6);
+    Row error = only("select llm_generate('', map('n', 3)) g").getStruct(0);
+    assertThat(error.isNullAt(error.fieldIndex("texts"))).isTrue();
+    assertThat(error.isNullAt(error.fieldIndex("finish_reasons"))).isTrue();
+  }
+
+  @Test
   void saysARowsErrorInTheRow() {
     assertThat(only("select llm_generate('') g").getStruct(0).toString())
         .isEqualTo("[null,null,error,0,0,0,[EMPTY_PROMPT,the prompt holds no text]]");

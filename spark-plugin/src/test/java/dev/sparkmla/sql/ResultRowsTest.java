@@ -25,7 +25,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ResultRowsTest {
-  private static final StructType ROW = new StructType().add("g", LlmGenerate.RESULT_TYPE, true);
+  private static final StructType ROW = new StructType().add("g", ResultType.ALWAYS, true);
+
+  private static final ResultType PLAIN = new ResultType(1);
 
   private final RootAllocator allocator = new RootAllocator();
   private final UnsafeProjection toUnsafe = UnsafeProjection.create(ROW);
@@ -40,15 +42,15 @@ class ResultRowsTest {
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
   void areWhatSparkReadsFromTheColumn(int seed) {
     Random random = new Random(seed);
-    List<Optional<GenerationResult>> results = new ArrayList<>();
+    List<List<GenerationResult>> results = new ArrayList<>();
     for (int row = 0; row < random.nextInt(300); row++) {
-      results.add(random.nextInt(5) == 0 ? Optional.empty() : Optional.of(result(random)));
+      results.add(random.nextInt(5) == 0 ? List.of() : List.of(result(random)));
     }
     try (ResultBatch batch = ResultBatch.of(results, allocator)) {
       if (batch.rows() > 0) {
         batch.setNull(random.nextInt(batch.rows()));
       }
-      ResultRows rows = new ResultRows(batch);
+      ResultRows rows = new ResultRows(batch, PLAIN);
       ColumnVector[] column = {new ArrowColumnVector(batch.column())};
       ColumnarBatch expected = new ColumnarBatch(column, batch.rows());
       for (int row = 0; row < batch.rows(); row++) {
@@ -61,11 +63,11 @@ class ResultRowsTest {
   @Test
   void outliveTheirBatch() {
     InternalRow row;
-    try (ResultBatch batch = ResultBatch.of(List.of(Optional.of(answer("änd 🙂"))), allocator)) {
-      row = new ResultRows(batch).row(0);
+    try (ResultBatch batch = ResultBatch.of(List.of(List.of(answer("änd 🙂"))), allocator)) {
+      row = new ResultRows(batch, PLAIN).row(0);
     }
-    InternalRow result = row.getStruct(0, LlmGenerate.RESULT_TYPE.size());
-    assertThat(result.getUTF8String(LlmGenerate.TEXT_ORDINAL)).hasToString("änd 🙂");
+    InternalRow result = row.getStruct(0, ResultType.ALWAYS.size());
+    assertThat(result.getUTF8String(ResultType.TEXT_ORDINAL)).hasToString("änd 🙂");
     assertThat(result.getUTF8String(2)).hasToString("stop");
     assertThat(List.of(result.getInt(3), result.getInt(4), result.getInt(5)))
         .containsExactly(3, 2, 1);

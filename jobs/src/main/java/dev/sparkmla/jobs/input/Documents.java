@@ -1,6 +1,8 @@
 package dev.sparkmla.jobs.input;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.from_json;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.when;
@@ -83,6 +85,16 @@ public record Documents(
       case CSV -> CsvDocuments.open(spark, files, options);
       case TEXT -> TextDocuments.open(spark, files, options);
     };
+  }
+
+  /** One of {@code columns} as text, also where it is in {@link #MEMBERS}. */
+  public Column value(String column) {
+    if (carried.contains(column)) {
+      return named(column).cast(DataTypes.StringType);
+    }
+    // After the members' last comma comes one that is not asked for.
+    Column object = concat(lit("{"), col(MEMBERS), lit("\"\":null}"));
+    return from_json(object, new StructType().add(column, DataTypes.StringType)).getField(column);
   }
 
   /** A column by its name, whatever letters it has. */

@@ -34,9 +34,9 @@ public final class InstantPlugin extends MlaPlugin {
     @Override
     public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
       try (requests) {
-        List<Optional<GenerationResult>> results = new ArrayList<>(requests.rows());
+        List<List<GenerationResult>> results = new ArrayList<>(requests.rows());
         for (int row = 0; row < requests.rows(); row++) {
-          results.add(requests.request(row).map(Instant::answer));
+          results.add(requests.request(row).map(Instant::answer).stream().toList());
         }
         return CompletableFuture.completedFuture(
             ResultBatch.of(results, requests.parentAllocator()));
