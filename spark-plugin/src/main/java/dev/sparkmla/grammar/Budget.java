@@ -47,8 +47,7 @@ final class Budget {
         return live;
       }
       spend(cells);
-      return Operations.removeDeadStates(
-          MinimizationOperations.minimize(live, MOST_DETERMINIZING));
+      return Operations.removeDeadStates(MinimizationOperations.minimize(live, MOST_DETERMINIZING));
     } catch (TooComplexToDeterminizeException e) {
       throw tooComplex(e);
     }

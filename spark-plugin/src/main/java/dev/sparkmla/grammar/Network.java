@@ -145,7 +145,10 @@ final class Network {
       for (int i = 0; i < count; i++) {
         part.getNextTransition(transition);
         label(
-            offset + state, transition.min + shift, transition.max + shift, offset + transition.dest);
+            offset + state,
+            transition.min + shift,
+            transition.max + shift,
+            offset + transition.dest);
       }
       if (part.isAccept(state)) {
         skip(offset + state, to);
