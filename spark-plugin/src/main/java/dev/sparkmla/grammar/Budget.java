@@ -29,7 +29,7 @@ final class Budget {
   void spend(long work) {
     left -= work;
     if (left < 0) {
-      throw tooComplex(null);
+      throw exceeded(null);
     }
   }
 
@@ -49,11 +49,12 @@ final class Budget {
       spend(cells);
       return Operations.removeDeadStates(MinimizationOperations.minimize(live, MOST_DETERMINIZING));
     } catch (TooComplexToDeterminizeException e) {
-      throw tooComplex(e);
+      throw exceeded(e);
     }
   }
 
-  private static InvalidResponseFormatException tooComplex(Throwable cause) {
+  /** Says that a response format takes more than it may. */
+  static InvalidResponseFormatException exceeded(Throwable cause) {
     return new InvalidResponseFormatException(
         "the response format is too complex: its automaton would take too much work and memory;"
             + " give it fewer or smaller alternatives, repetitions and bounds",

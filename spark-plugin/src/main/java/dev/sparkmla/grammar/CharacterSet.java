@@ -27,6 +27,11 @@ record CharacterSet(List<Range> ranges) {
     ranges = List.copyOf(ranges);
   }
 
+  /** The characters of ranges in any order, surrogates left out. */
+  static CharacterSet of(List<Range> ranges) {
+    return normalized(ranges);
+  }
+
   /** The characters from one to another, surrogates left out. */
   static CharacterSet of(int least, int largest) {
     return normalized(List.of(new Range(least, largest)));
@@ -36,6 +41,16 @@ record CharacterSet(List<Range> ranges) {
   static CharacterSet of(String characters) {
     return normalized(
         characters.codePoints().mapToObj(character -> new Range(character, character)).toList());
+  }
+
+  /** Whether it has exactly one character. */
+  boolean isOne() {
+    return ranges.size() == 1 && ranges.get(0).least() == ranges.get(0).largest();
+  }
+
+  boolean contains(int character) {
+    return ranges.stream()
+        .anyMatch(range -> range.least() <= character && character <= range.largest());
   }
 
   /** The characters of either. */

@@ -6,7 +6,10 @@ public enum WhiteSpace {
   COMPACT,
   /**
    * Around each colon and comma and inside each bracket: at most one line break and then at most
-   * {@value Network#MOST_BLANKS} spaces or tabs.
+   * {@value #MOST_BLANKS} spaces or tabs.
    */
-  FREE
+  FREE;
+
+  /** How many spaces or tabs free white space may have in a row. */
+  static final int MOST_BLANKS = 20;
 }
