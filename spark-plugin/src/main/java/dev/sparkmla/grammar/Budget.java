@@ -10,14 +10,17 @@ import org.apache.lucene.util.automaton.TooComplexToDeterminizeException;
  * and transitions, and so the same on every machine. For one thread.
  */
 final class Budget {
-  /** Some tenths of a second; a schema of 30 fields takes a hundredth of it. */
-  private static final long MOST_WORK = 10_000_000;
+  /** About a second; a schema of 30 fields takes a fiftieth of it. */
+  private static final long MOST_WORK = 5_000_000;
 
-  /** Lucene counts the states of all sets of states, in tens. */
-  private static final int MOST_DETERMINIZING = 40_000;
+  /** The limits under which an automaton is determinized, one after the other. */
+  private static final int[] DETERMINIZING_LIMITS = {400, 4_000, 40_000};
+
+  /** Lucene counts the states of all sets of states, in tens; each takes as long as four others. */
+  private static final long DETERMINIZING_COST = 4 * 10;
 
   /** Lucene's minimization holds several tables of states times labels. */
-  private static final long MOST_MINIMIZED = 2_000_000;
+  private static final long MOST_MINIMIZED = 1_000_000;
 
   private long left = MOST_WORK;
 
@@ -33,24 +36,36 @@ final class Budget {
     }
   }
 
-  /** The smallest deterministic automaton of the same language, without dead states. */
-  Automaton minimal(Automaton automaton) {
-    try {
-      Automaton deterministic = Operations.determinize(automaton, MOST_DETERMINIZING);
-      long subsets = (long) deterministic.getNumStates() * automaton.getNumStates();
-      spend(
-          deterministic.getNumTransitions()
-              + (deterministic == automaton ? 0 : Math.min(subsets, 10L * MOST_DETERMINIZING)));
-      Automaton live = Operations.removeDeadStates(deterministic);
-      long cells = (long) live.getNumStates() * live.getStartPoints().length;
-      if (cells > MOST_MINIMIZED) {
-        return live;
+  /** A deterministic automaton of the same language, without dead states. */
+  Automaton deterministic(Automaton automaton) {
+    Automaton deterministic = automaton.isDeterministic() ? automaton : determinized(automaton);
+    spend(deterministic.getNumTransitions());
+    return Operations.removeDeadStates(deterministic);
+  }
+
+  private Automaton determinized(Automaton automaton) {
+    TooComplexToDeterminizeException problem = null;
+    for (int limit : DETERMINIZING_LIMITS) {
+      try {
+        spend(DETERMINIZING_COST * limit);
+        return Operations.determinize(automaton, limit);
+      } catch (TooComplexToDeterminizeException e) {
+        problem = e; // the next limit is larger
       }
-      spend(cells);
-      return Operations.removeDeadStates(MinimizationOperations.minimize(live, MOST_DETERMINIZING));
-    } catch (TooComplexToDeterminizeException e) {
-      throw exceeded(e);
     }
+    throw exceeded(problem);
+  }
+
+  /** The smallest deterministic automaton of the same language, unless it would be a large one. */
+  Automaton minimal(Automaton automaton) {
+    Automaton deterministic = deterministic(automaton);
+    long cells = (long) deterministic.getNumStates() * deterministic.getStartPoints().length;
+    if (cells > MOST_MINIMIZED) {
+      return deterministic;
+    }
+    spend(cells);
+    return Operations.removeDeadStates(
+        MinimizationOperations.minimize(deterministic, Integer.MAX_VALUE));
   }
 
   /** Says that a response format takes more than it may. */

@@ -120,7 +120,7 @@ final class CountedStrings {
         }
       }
     }
-    return network.minimal();
+    return network.deterministic();
   }
 
   private void spellOut(Network network, int from, Bounds bounds, int to) {

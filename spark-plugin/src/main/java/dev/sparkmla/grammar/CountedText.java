@@ -58,7 +58,7 @@ final class CountedText {
         bounded.addTransition(state, state(next), transition.min - first, transition.max - first);
       }
     }
-    return budget.minimal(bounded.finish());
+    return budget.deterministic(bounded.finish());
   }
 
   private int state(Place place) {

@@ -111,6 +111,11 @@ final class Network {
     return budget.minimal(withoutEmpties());
   }
 
+  /** A deterministic automaton of these texts, for a network that has nothing to be joined. */
+  Automaton deterministic() {
+    return budget.deterministic(withoutEmpties());
+  }
+
   private Automaton withoutEmpties() {
     Rows.Sorted sortedEmpties = empties.sorted(states);
     Rows.Sorted sorted = transitions.sorted(states);

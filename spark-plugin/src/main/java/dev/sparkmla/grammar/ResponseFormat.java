@@ -49,7 +49,7 @@ public final class ResponseFormat {
    * @throws InvalidResponseFormatException when the vocabulary's tokens cannot spell any answer
    */
   public ByteAutomaton automaton(TokenBytes vocabulary) {
-    return answers;
+    return RestingStates.of(answers, vocabulary);
   }
 
   @Override
