@@ -19,6 +19,17 @@ final class Layout {
   /** How deep expressions may nest, so that the stack is not exhausted. */
   static final int MOST_DEPTH = 500;
 
+  /**
+   * The characters of one, two, three and four bytes. Of a range that has some of several lengths,
+   * {@link UTF32ToUTF8} would also make longer encodings than UTF-8 allows.
+   */
+  private static final List<CharacterSet> UTF_8_LENGTHS =
+      List.of(
+          CharacterSet.of(0, 0x7F),
+          CharacterSet.of(0x80, 0x7FF),
+          CharacterSet.of(0x800, 0xFFFF),
+          CharacterSet.of(0x10000, Character.MAX_CODE_POINT));
+
   private final Network network;
   private final Spelling spelling;
   private final WhiteSpace whiteSpace;
@@ -101,11 +112,14 @@ final class Layout {
   private Automaton automaton(CharacterSet characters) {
     Automaton plain = new Automaton();
     plain.createState();
-    plain.createState();
-    plain.setAccept(1, true);
-    for (CharacterSet.Range range : characters.and(spelling.unescaped()).ranges()) {
-      budget.spend(1);
-      plain.addTransition(0, 1, range.least(), range.largest());
+    CharacterSet unescaped = characters.and(spelling.unescaped());
+    for (CharacterSet length : UTF_8_LENGTHS) {
+      int end = plain.createState();
+      plain.setAccept(end, true);
+      for (CharacterSet.Range range : unescaped.and(length).ranges()) {
+        budget.spend(1);
+        plain.addTransition(0, end, range.least(), range.largest());
+      }
     }
     plain.finishState();
     Network network = new Network(budget);

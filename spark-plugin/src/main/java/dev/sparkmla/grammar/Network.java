@@ -111,7 +111,9 @@ final class Network {
     return budget.minimal(withoutEmpties());
   }
 
-  /** A deterministic automaton of these texts, for a network that has nothing to be joined. */
+  /**
+   * A deterministic automaton of these texts: for large networks that have hardly any equal states.
+   */
   Automaton deterministic() {
     return budget.deterministic(withoutEmpties());
   }

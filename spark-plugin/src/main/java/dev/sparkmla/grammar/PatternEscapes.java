@@ -54,10 +54,10 @@ final class PatternEscapes {
   CharacterSet outside(int start) {
     char kind = kind(start);
     if (kind == 'b' || kind == 'B') {
-      throw unsupported("the word boundary \\" + kind, start);
+      throw PatternProblem.unsupported("the word boundary \\" + kind, start);
     }
     if (kind >= '1' && kind <= '9' || kind == 'k') {
-      throw unsupported("the back reference \\" + kind, start);
+      throw PatternProblem.unsupported("the back reference \\" + kind, start);
     }
     return read(start);
   }
@@ -66,14 +66,14 @@ final class PatternEscapes {
   CharacterSet character(int codePoint, int start) {
     CharacterSet set = CharacterSet.of(codePoint, codePoint);
     if (!set.isOne()) {
-      throw problem("half a surrogate pair", start);
+      throw PatternProblem.of("half a surrogate pair", start);
     }
     return set;
   }
 
   private char kind(int start) {
     if (start + 1 >= pattern.length()) {
-      throw problem("a backslash at its end", start);
+      throw PatternProblem.of("a backslash at its end", start);
     }
     return pattern.charAt(start + 1);
   }
@@ -101,17 +101,17 @@ final class PatternEscapes {
   private CharacterSet category(int start) {
     int close = pattern.indexOf('}', start);
     if (!pattern.startsWith("{", end) || close < 0) {
-      throw problem("a \\" + kind(start) + " without a name in braces", start);
+      throw PatternProblem.of("a \\" + kind(start) + " without a name in braces", start);
     }
     String name = pattern.substring(end + 1, close);
     end = close + 1;
     return UnicodeCategory.of(name.replaceFirst("^(General_Category|gc)=", ""))
         .orElseThrow(
             () ->
-                unsupported(
+                PatternProblem.unsupported(
                     "the property "
                         + (name.length() > 40 ? name.substring(0, 40) + "..." : name)
-                        + ", which is no general category such as L or Nd,",
+                        + " (known are general categories such as L or Nd)",
                     start));
   }
 
@@ -137,7 +137,7 @@ final class PatternEscapes {
     boolean within = from < to && to <= pattern.length() && to - from <= 6;
     String digits = within ? pattern.substring(from, to) : "";
     if (!digits.matches("[0-9a-fA-F]+") || Integer.parseInt(digits, 16) > 0x10FFFF) {
-      throw problem("a \\" + kind(start) + " without a character's number", start);
+      throw PatternProblem.of("a \\" + kind(start) + " without a character's number", start);
     }
     end = to;
     return Integer.parseInt(digits, 16);
@@ -146,7 +146,7 @@ final class PatternEscapes {
   private CharacterSet control(int start) {
     char letter = end < pattern.length() ? pattern.charAt(end) : ' ';
     if (!CharacterSet.of('a', 'z').or(CharacterSet.of('A', 'Z')).contains(letter)) {
-      throw problem("a \\c without a letter", start);
+      throw PatternProblem.of("a \\c without a letter", start);
     }
     end++;
     return character(letter % 32, start);
@@ -154,7 +154,7 @@ final class PatternEscapes {
 
   private CharacterSet nul(int start) {
     if (end < pattern.length() && DIGITS.contains(pattern.charAt(end))) {
-      throw unsupported("an octal escape", start);
+      throw PatternProblem.unsupported("an octal escape", start);
     }
     return character(0, start);
   }
@@ -163,23 +163,8 @@ final class PatternEscapes {
     int codePoint = pattern.codePointAt(start + 1);
     end = start + 1 + Character.charCount(codePoint);
     if (WORDS.contains(codePoint)) {
-      throw unsupported("the escape \\" + Character.toString(codePoint), start);
+      throw PatternProblem.unsupported("the escape \\" + Character.toString(codePoint), start);
     }
     return character(codePoint, start);
-  }
-
-  static InvalidResponseFormatException unsupported(String construct, int index) {
-    return new InvalidResponseFormatException(
-        "the pattern's character "
-            + index
-            + " is "
-            + construct
-            + " which is not supported; supported are groups, alternatives, classes, escapes, "
-            + "quantifiers, and ^ and $ where the pattern begins and ends");
-  }
-
-  static InvalidResponseFormatException problem(String problem, int index) {
-    return new InvalidResponseFormatException(
-        "the pattern has " + problem + ", at character " + index);
   }
 }

@@ -88,17 +88,17 @@ final class PatternReader {
       } else if (character == '(') {
         open.push(i);
         if (open.size() > MOST_DEPTH) {
-          throw problem("groups nested more than " + MOST_DEPTH + " deep", i);
+          throw PatternProblem.of("groups nested more than " + MOST_DEPTH + " deep", i);
         }
       } else if (character == ')') {
         if (open.isEmpty()) {
-          throw problem("a ')' that closes no group", i);
+          throw PatternProblem.of("a ')' that closes no group", i);
         }
         ends[open.pop()] = i;
       }
     }
     if (!open.isEmpty()) {
-      throw problem("a group that is not closed", open.pop());
+      throw PatternProblem.of("a group that is not closed", open.pop());
     }
     return ends;
   }
@@ -203,13 +203,14 @@ final class PatternReader {
     if (pattern.startsWith("?:", next)) {
       next += 2;
     } else if (pattern.startsWith("?=", next) || pattern.startsWith("?!", next)) {
-      throw unsupported("a lookahead", open);
+      throw PatternProblem.unsupported("a lookahead", open);
     } else if (pattern.startsWith("?<=", next) || pattern.startsWith("?<!", next)) {
-      throw unsupported("a lookbehind", open);
+      throw PatternProblem.unsupported("a lookbehind", open);
     } else if (name.lookingAt()) {
       next = name.end();
     } else {
-      throw unsupported("a group of the kind '" + pattern.substring(open, open + 2) + "'", open);
+      throw PatternProblem.unsupported(
+          "a group of the kind '" + pattern.substring(open, open + 2) + "'", open);
     }
   }
 
@@ -219,9 +220,12 @@ final class PatternReader {
     char character = pattern.charAt(next);
     CharacterSet set;
     switch (character) {
-      case '^' -> throw unsupported("the anchor ^ elsewhere than where the pattern begins", start);
-      case '$' -> throw unsupported("the anchor $ elsewhere than where the pattern ends", start);
-      case '*', '+', '?' -> throw problem("a '" + character + "' that repeats nothing", start);
+      case '^' ->
+          throw PatternProblem.unsupported("the anchor ^ elsewhere than where it begins", start);
+      case '$' ->
+          throw PatternProblem.unsupported("the anchor $ elsewhere than where it ends", start);
+      case '*', '+', '?' ->
+          throw PatternProblem.of("a '" + character + "' that repeats nothing", start);
       case '.' -> {
         next++;
         set = NOT_LINE_ENDS;
@@ -233,7 +237,7 @@ final class PatternReader {
       }
       default -> {
         if (quantifier(next).end() > next) {
-          throw problem("a quantifier that repeats nothing", start);
+          throw PatternProblem.of("a quantifier that repeats nothing", start);
         }
         int codePoint = pattern.codePointAt(next);
         next += Character.charCount(codePoint);
@@ -275,19 +279,19 @@ final class PatternReader {
 
   private CharacterSet range(CharacterSet least, CharacterSet largest, int at) {
     if (!least.isOne() || !largest.isOne()) {
-      throw problem("a range from or to a class of characters", at);
+      throw PatternProblem.of("a range from or to a class of characters", at);
     }
     int from = least.ranges().get(0).least();
     int to = largest.ranges().get(0).least();
     if (from > to) {
-      throw problem("a range that ends before it begins", at);
+      throw PatternProblem.of("a range that ends before it begins", at);
     }
     return CharacterSet.of(from, to);
   }
 
   private CharacterSet classCharacter(int start) {
     if (next >= pattern.length()) {
-      throw problem("a class of characters that is not closed", start);
+      throw PatternProblem.of("a class of characters that is not closed", start);
     }
     if (pattern.charAt(next) == '\\') {
       CharacterSet set = escapes.inClass(next);
@@ -306,14 +310,14 @@ final class PatternReader {
       return part;
     }
     if (quantifier.most() < quantifier.least()) {
-      throw problem("a quantifier whose largest number is below its least", next);
+      throw PatternProblem.of("a quantifier whose largest number is below its least", next);
     }
     next = quantifier.end();
     if (pattern.startsWith("?", next)) {
       next++; // lazy: the same texts
     }
     if (quantifier(next).end() > next) {
-      throw problem("a quantifier that repeats nothing", next);
+      throw PatternProblem.of("a quantifier that repeats nothing", next);
     }
     return new Expression.Repetition(part, Expression.EMPTY, quantifier.least(), quantifier.most());
   }
@@ -347,16 +351,8 @@ final class PatternReader {
 
   private int number(String digits, int index) {
     if (digits.length() > 9) {
-      throw problem("a repetition of " + digits + " times", index);
+      throw PatternProblem.of("a repetition of " + digits + " times", index);
     }
     return Integer.parseInt(digits);
-  }
-
-  private InvalidResponseFormatException unsupported(String construct, int index) {
-    return PatternEscapes.unsupported(construct, index);
-  }
-
-  private InvalidResponseFormatException problem(String problem, int index) {
-    return PatternEscapes.problem(problem, index);
   }
 }

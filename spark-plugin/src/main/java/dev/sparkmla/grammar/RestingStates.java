@@ -20,7 +20,10 @@ import java.util.Set;
  */
 final class RestingStates {
   /** Some tenths of a second. */
-  private static final long MOST_VISITS = 30_000_000;
+  private static final long MOST_WORK = 30_000_000;
+
+  /** What a step costs of that, by the memory that it takes. */
+  private static final int STEP_COST = 10;
 
   private static final int TARGET_MASK = (1 << ByteAutomaton.ACTION_SHIFT) - 1;
   private static final Action[] ACTIONS = Action.values();
@@ -103,13 +106,13 @@ final class RestingStates {
     Count[] counts = new Count[tokens.height() + 1];
     int[] seenFrom = new int[automaton.states() * COUNTS.length];
     Arrays.fill(seenFrom, -1);
-    long visits = 0;
+    long work = 0;
     for (int state = 0; state < automaton.states(); state++) {
       positions[0] = ByteAutomaton.position(state, 0);
       counts[0] = most[state] > 0 ? Count.SAME : Count.KNOWN;
       int node = 0;
       while (node < tokens.size()) {
-        if (++visits > MOST_VISITS) {
+        if (++work > MOST_WORK) {
           throw Budget.exceeded(null);
         }
         int depth = tokens.depth(node);
@@ -123,6 +126,7 @@ final class RestingStates {
           if (seenFrom[target * COUNTS.length + count] != state) {
             seenFrom[target * COUNTS.length + count] = state;
             steps.add(target, state, count);
+            work += STEP_COST;
           }
         }
         node++;

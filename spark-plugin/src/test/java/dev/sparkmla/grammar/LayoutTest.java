@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.policy.ByteAutomaton;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class LayoutTest {
@@ -21,6 +24,43 @@ class LayoutTest {
 
   private static Expression repeated(Expression part, int least, int most) {
     return new Expression.Repetition(part, Expression.EMPTY, least, most);
+  }
+
+  @Test
+  void acceptsWhatIsUtf8Alone() {
+    ByteAutomaton any = compact(ANY);
+    int[] bytes = IntStream.range(0, 256).toArray();
+    int[] limits = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF};
+    for (int first : bytes) {
+      assertThatAcceptsUtf8(any, first);
+      for (int second : bytes) {
+        assertThatAcceptsUtf8(any, first, second);
+      }
+      for (int second : limits) {
+        for (int third : limits) {
+          assertThatAcceptsUtf8(any, first, second, third);
+          for (int fourth : limits) {
+            assertThatAcceptsUtf8(any, first, second, third, fourth);
+          }
+        }
+      }
+    }
+  }
+
+  private static void assertThatAcceptsUtf8(ByteAutomaton any, int... values) {
+    byte[] bytes = new byte[values.length];
+    long position = any.start();
+    for (int i = 0; i < values.length; i++) {
+      bytes[i] = (byte) values[i];
+      position = any.step(position, values[i]);
+    }
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    boolean isOne =
+        text.codePointCount(0, text.length()) == 1
+            && Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes);
+    if (any.accepts(position) != isOne) {
+      assertThat(any.accepts(position)).as(Arrays.toString(values)).isEqualTo(isOne);
+    }
   }
 
   @Test

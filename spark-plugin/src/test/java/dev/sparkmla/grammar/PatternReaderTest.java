@@ -104,12 +104,12 @@ class PatternReaderTest {
   @CsvSource(
       delimiter = ';',
       value = {
-        "(a)\\1; the pattern's character 3 is the back reference \\1 which is not supported",
-        "(?<n>a)\\k<n>; character 7 is the back reference \\k",
-        "a(?=b); character 1 is a lookahead",
-        "a(?!b); character 1 is a lookahead",
-        "(?<=a)b; character 0 is a lookbehind",
-        "\\bword; character 0 is the word boundary \\b",
+        "(a)\\1; the pattern has the back reference \\1, at character 3, which is not supported",
+        "(?<n>a)\\k<n>; the back reference \\k, at character 7, which",
+        "a(?=b); a lookahead, at character 1, which",
+        "a(?!b); a lookahead, at character 1, which",
+        "(?<=a)b; a lookbehind, at character 0, which",
+        "\\bword; the word boundary \\b, at character 0, which",
         "\\p{Script=Greek}; the property Script=Greek",
         "(?i)a; a group of the kind '(?'",
         "a^b; the anchor ^ elsewhere",
