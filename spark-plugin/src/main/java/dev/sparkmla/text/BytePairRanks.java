@@ -30,7 +30,7 @@ final class BytePairRanks {
   private static final int MOST_MERGES = 1 << 20;
 
   private static final int BYTES = 256;
-  private static final String[] LETTERS = letters();
+  private static final List<String> LETTERS = letters();
 
   private final Path file;
 
@@ -155,19 +155,22 @@ final class BytePairRanks {
   private static String spell(String token) {
     StringBuilder spelled = new StringBuilder(token.length());
     for (int i = 0; i < token.length(); i++) {
-      spelled.append(LETTERS[token.charAt(i)]);
+      spelled.append(LETTERS.get(token.charAt(i)));
     }
     return spelled.toString();
   }
 
-  /** Visible characters of Latin-1 stand for themselves, the others are numbered from U+0100. */
-  private static String[] letters() {
-    String[] letters = new String[BYTES];
+  /**
+   * The letter of each byte in ByteLevel's spelling: visible characters of Latin-1 stand for
+   * themselves, the others are numbered from U+0100.
+   */
+  static List<String> letters() {
+    List<String> letters = new ArrayList<>(BYTES);
     int next = 0x100;
     for (int value = 0; value < BYTES; value++) {
       boolean visible =
           (value >= '!' && value <= '~') || (value >= 0xA1 && value <= 0xFF && value != 0xAD);
-      letters[value] = Character.toString(visible ? value : next++);
+      letters.add(Character.toString(visible ? value : next++));
     }
     return letters;
   }

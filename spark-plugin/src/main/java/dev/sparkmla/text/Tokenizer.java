@@ -1,5 +1,6 @@
 package dev.sparkmla.text;
 
+import dev.sparkmla.policy.TokenBytes;
 import dev.sparkmla.text.TokenizerFile.AddedToken;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -32,6 +33,7 @@ public final class Tokenizer implements AutoCloseable {
   private final Path file;
   private final int vocabularySize;
   private final OptionalInt longestToken;
+  private final Optional<TokenBytes> tokenBytes;
   private final Frame frame;
   private final List<AddedToken> markers;
 
@@ -72,6 +74,7 @@ public final class Tokenizer implements AutoCloseable {
     this.file = file.file();
     this.vocabularySize = file.largestId() + 1;
     this.longestToken = file.longestToken();
+    this.tokenBytes = file.tokenBytes();
     this.frame = frame;
     this.secrets = secrets;
     this.guardedIds = guardedIds;
@@ -181,6 +184,25 @@ public final class Tokenizer implements AutoCloseable {
   /** One more than the largest id of any token: the least vocabulary a model of it must have. */
   public int vocabularySize() {
     return vocabularySize;
+  }
+
+  /**
+   * The bytes that each token adds to a text. Special tokens and ids that no token has add none.
+   *
+   * @param vocabulary the model's number of ids, at least {@link #vocabularySize()}
+   * @throws TextFormatException when the tokenizer joins tokens in a way that gives them no bytes
+   *     of their own
+   */
+  public TokenBytes tokenBytes(int vocabulary) {
+    return tokenBytes
+        .orElseThrow(
+            () ->
+                new TextFormatException(
+                    file,
+                    "its decoder gives tokens no bytes of their own, so answers cannot be"
+                        + " constrained; expected ByteLevel, ByteFallback, Metaspace or Replace"
+                        + " with a plain text"))
+        .padded(vocabulary);
   }
 
   /**

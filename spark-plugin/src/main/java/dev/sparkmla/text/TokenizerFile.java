@@ -3,6 +3,7 @@ package dev.sparkmla.text;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.policy.TokenBytes;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -243,6 +245,22 @@ final class TokenizerFile {
   /** At least as many as a text has in UTF-8, and as a token of bytes has characters. */
   private static int bytes(String token) {
     return token.getBytes(StandardCharsets.UTF_8).length;
+  }
+
+  /**
+   * The bytes that each token adds to a text, of ids up to the largest; a special token adds none.
+   *
+   * @return empty where the decoder gives tokens no bytes of their own
+   */
+  Optional<TokenBytes> tokenBytes() {
+    String[] tokens = new String[largestId() + 1];
+    for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
+      tokens[token.getValue().intValue()] = token.getKey();
+    }
+    for (AddedToken token : added) {
+      tokens[token.id()] = token.special() ? null : token.content();
+    }
+    return TokenSpelling.of(root.path("decoder"), tokens);
   }
 
   /** The id of an added token by its content. */
