@@ -5,10 +5,12 @@
 
 #include <cstddef>
 
+#include "dev_sparkmla_cuda_AutomatonLayout.h"
 #include "dev_sparkmla_cuda_NativeOperations.h"
 #include "dev_sparkmla_cuda_ProcessingLayout.h"
 #include "dev_sparkmla_cuda_SamplingLayout.h"
 #include "jni_arguments.h"
+#include "ops/automaton_words.h"
 #include "spark_mla_ops.h"
 
 #define FIELD(NAME, member) \
@@ -47,9 +49,19 @@ static_assert(AT_WORD(HISTORY, history) && AT_WORD(OUTPUTS, outputs) && AT_WORD(
                   AT_WORD(BIAS_COUNT, bias_count) && AT_WORD(BAD_WORDS, bad_words) &&
                   AT_WORD(BAD_WORD_COUNT, bad_word_count) && AT_WORD(ENDS, ends) &&
                   AT_WORD(END_COUNT, end_count) && AT_WORD(SUPPRESS_ENDS, suppress_ends) &&
+                  AT_WORD(AUTOMATON, automaton) && AT_WORD(PREVIOUS, previous) &&
+                  AT_WORD(STATE, state) && AT_WORD(COUNT, count) && AT_WORD(AFTER, after) &&
                   dev_sparkmla_cuda_ProcessingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_processing),
               "ProcessingLayout.java and spark_mla_ops.h disagree");
+static_assert(dev_sparkmla_cuda_AutomatonLayout_COUNT == spark_mla::kWordCount &&
+                  dev_sparkmla_cuda_AutomatonLayout_SIZE == spark_mla::kWordSize &&
+                  dev_sparkmla_cuda_AutomatonLayout_CLASSES_OF_BYTES == spark_mla::kWordClasses &&
+                  dev_sparkmla_cuda_AutomatonLayout_OFFSETS == spark_mla::kWordOffsets &&
+                  dev_sparkmla_cuda_AutomatonLayout_EDGES == spark_mla::kWordEdges &&
+                  dev_sparkmla_cuda_AutomatonLayout_ACCEPTS == spark_mla::kAccepts &&
+                  dev_sparkmla_cuda_AutomatonLayout_RESTS == spark_mla::kRests,
+              "AutomatonLayout.java and automaton_words.h disagree");
 
 namespace {
 
@@ -113,7 +125,9 @@ constexpr auto kProcessLogits = LAYOUT(
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(BLOCKS, blocks), FIELD(OUT, logits),
     FIELD(OUT_STRIDE, logits_stride), FIELD(PROCESSING, processing), FIELD(WORDS, words),
     FIELD(COUNT, word_count), FIELD(TOKENS_CACHE, tokens_cache), FIELD(COUNTS, counts),
-    FIELD(STREAM, stream));
+    FIELD(AUTOMATA, automata), FIELD(AUTOMATA_WORDS, automata_words), FIELD(PREVIOUS, previous),
+    FIELD(POSITIONS_BEFORE, positions), FIELD(PREVIOUS_ROWS, previous_rows),
+    FIELD(NEW_POSITIONS, new_positions), FIELD(STREAM, stream));
 
 constexpr auto kSample = LAYOUT(
     spark_mla_sample_args,

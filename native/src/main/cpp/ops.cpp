@@ -199,9 +199,13 @@ int32_t spark_mla_process_logits(const spark_mla_process_logits_args* a) {
   }
   return launch(a,
                 check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary &&
-                          a->blocks >= 1 && a->word_count >= 0,
+                          a->blocks >= 1 && a->word_count >= 0 && a->automata_words >= 0 &&
+                          a->previous_rows >= a->rows && a->rows <= UINT16_MAX,
                       true,
-                      aligned({a->logits, a->processing, a->words, a->tokens_cache, a->counts}, 4),
+                      aligned({a->logits, a->processing, a->words, a->tokens_cache, a->counts,
+                               a->previous},
+                              4) &&
+                          aligned({a->positions, a->new_positions, a->automata}, 8),
                       stride_ok(a->logits_stride, a->columns, a->rows, 1)),
                 a->rows, spark_mla::launch_process_logits);
 }

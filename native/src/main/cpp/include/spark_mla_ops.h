@@ -199,8 +199,9 @@ SPARK_MLA_API int32_t spark_mla_add_bias(const spark_mla_add_bias_args *args);
    the logits of tokens in prompt and output are divided by the repetition penalty where positive, else
    multiplied; frequency_penalty times its count and presence_penalty are subtracted from those of
    tokens in the output; the last token of each bad word whose others prompt and output end with is
-   suppressed, and so are the ends where suppress_ends says so. Places are those of int32 words. Java
-   writes this struct itself: ProcessingLayout.java. */
+   suppressed, and so are the ends where suppress_ends says so. A row with an automaton keeps the tokens
+   whose bytes lead on in it to where a token may end, and of the ends those all where it accepts, else
+   none. Places are those of int32 words. Java writes this struct itself: ProcessingLayout.java. */
 typedef struct spark_mla_processing {
   int32_t history; /* tokens of prompt and output; 0 leaves the row as it is */
   int32_t outputs; /* how many of them, at their end, are the output's */
@@ -215,7 +216,12 @@ typedef struct spark_mla_processing {
   int32_t ends; /* place of the ids of the tokens that end the row */
   int32_t end_count;
   int32_t suppress_ends; /* 1 or 0 */
-  int32_t reserved;
+  int32_t automaton; /* its place in automata; -1 for none */
+  int32_t previous;  /* the row of the step before whose position and token lead to the row's position; -1
+                        where state and count are it */
+  int32_t state;     /* -2: the answer has not begun, and only the ends are suppressed */
+  int32_t count;
+  int32_t after; /* the token that an answer begins after that has not begun; -1 for none */
 } spark_mla_processing;
 
 /* Processes each row's logits in place. Token ids that the vocabulary does not have do nothing, nor do
@@ -232,6 +238,13 @@ typedef struct spark_mla_process_logits_args {
   int64_t word_count;
   const int32_t *tokens_cache; /* [blocks, SPARK_MLA_PAGE_TOKENS], as spark_mla_write_tokens writes it */
   int32_t *counts; /* [rows, columns], workspace */
+  const int32_t *automata; /* a vocabulary and automata, as AutomatonLayout.java writes them */
+  int64_t automata_words;
+  const int32_t *previous; /* [previous_rows], the tokens of the step before */
+  int32_t *positions; /* [previous_rows, 2]: of the step before; gets those of this step's rows */
+  int32_t previous_rows; /* at least rows */
+  int32_t reserved;
+  int32_t *new_positions; /* [rows, 2], workspace */
   void *stream;
 } spark_mla_process_logits_args;
 SPARK_MLA_API int32_t spark_mla_process_logits(const spark_mla_process_logits_args *args);

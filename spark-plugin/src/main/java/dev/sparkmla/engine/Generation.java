@@ -54,7 +54,17 @@ final class Generation {
     if (endTokens.contains(token)) {
       output.end(token);
       end(FinishReason.STOP, Optional.empty());
+    } else if (sequence.isAnswerLost()) {
+      fail(
+          ErrorCode.NUMERICAL_ERROR,
+          "After "
+              + (sequence.outputTokens() - 1)
+              + " tokens the answer can neither go on nor end: the logits of all tokens that may"
+              + " follow are minus infinity.");
     } else if (output.append(token)) {
+      end(FinishReason.STOP, Optional.empty());
+    } else if (sequence.isAnswerOver()) {
+      output.finish();
       end(FinishReason.STOP, Optional.empty());
     } else if (sequence.outputTokens() == sequence.maxTokens()) {
       end(output.finish() ? FinishReason.STOP : FinishReason.LENGTH, Optional.empty());

@@ -58,7 +58,11 @@ public final class GenerationEngine implements AutoCloseable {
     int page = model.config().cacheShape().page();
     Scheduler scheduler =
         new Scheduler(
-            options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks(), page);
+            options.maxBatchedTokens(),
+            options.maxSequences(),
+            model.cacheBlocks(),
+            page,
+            model::constrain);
     this.counters = new EngineCounters(scheduler);
     PromptEncoder encoder =
         new PromptEncoder(

@@ -160,7 +160,8 @@ final class Intake implements AutoCloseable {
             prompt.ids(),
             prompt.maxTokens(),
             sampling.sampling(
-                parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L)))),
+                parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L))),
+            Optional.empty()),
         output(parameters, thinksAfter(row.prompt(), prompt.ids())),
         sampling.endTokens(parameters));
   }

@@ -100,7 +100,8 @@ abstract class BatchInvarianceLaws {
               load.stepTokens(),
               load.sequences(),
               load.cacheBlocks(),
-              model.config().cacheShape().page());
+              model.config().cacheShape().page(),
+              model::constrain);
       this.toCome =
           new ArrayDeque<>(
               RequestAlone.draw(

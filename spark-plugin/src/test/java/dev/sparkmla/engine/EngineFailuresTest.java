@@ -309,7 +309,7 @@ class EngineFailuresTest {
   @Test
   void everyBatchIsAnsweredWhereArrivalsCannotBeTakenIn() {
     GenerationQueue queue = new GenerationQueue();
-    Scheduler scheduler = new Scheduler(64, 4, 1, 64);
+    Scheduler scheduler = new Scheduler(64, 4, 1, 64, constraint -> Optional.empty());
     GenerationLoop loop =
         new GenerationLoop(model(false), scheduler, queue, new EngineCounters(scheduler));
     List<GenerationBatch> batches = new ArrayList<>();
@@ -322,7 +322,7 @@ class EngineFailuresTest {
           new Generation(
               batch,
               0,
-              new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY),
+              new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY, Optional.empty()),
               new OutputText(
                   () -> tokenizer.newDecoder(false),
                   Thinking.of(tokenizer, Optional.empty()),

@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
@@ -10,6 +11,7 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.RopeScaling;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -158,6 +160,11 @@ final class FakeLanguageModel implements LanguageModel {
   @Override
   public int cacheBlocks() {
     return cache.length / BLOCK;
+  }
+
+  @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    return Optional.empty();
   }
 
   @Override

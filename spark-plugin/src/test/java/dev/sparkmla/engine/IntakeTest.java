@@ -47,7 +47,7 @@ class IntakeTest {
             GenerationDefaults.greedy(Set.of()),
             new TokenLimit.AtMost(16),
             queue,
-            new EngineCounters(new Scheduler(64, 1, 1, 64)));
+            new EngineCounters(new Scheduler(64, 1, 1, 64, constraint -> Optional.empty())));
   }
 
   @AfterEach

@@ -1,15 +1,24 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.RandomAutomata;
 import dev.sparkmla.compute.RecordedLogits;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.policy.TokenBytes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -18,10 +27,16 @@ import java.util.stream.IntStream;
  *
  * @param prompt its tokens
  * @param sampling how tokens are chosen
+ * @param constraint what they are constrained by, if they are
  * @param tokens the tokens that are generated
  * @param logits the logits that each of them is chosen from
  */
-record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] logits) {
+record RequestAlone(
+    int[] prompt,
+    Sampling sampling,
+    Optional<Constraint> constraint,
+    int[] tokens,
+    float[][] logits) {
   private static final int DOCUMENTS = 3;
   private static final int MOST_OWN_TOKENS = 150;
 
@@ -40,6 +55,7 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
       MlaTransformer model,
       RecordedLogits recorded) {
     int vocabulary = model.config().vocabularySize();
+    TokenBytes bytes = RandomAutomata.vocabulary(vocabulary, new Random(vocabulary));
     int[][] documents = new int[DOCUMENTS][];
     Arrays.setAll(documents, i -> random.ints(longestPrompt, 0, vocabulary).toArray());
     List<RequestAlone> requests = new ArrayList<>();
@@ -64,12 +80,37 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
                   .limit(longestPrompt)
                   .toArray(),
               most / 2 + 1 + random.nextInt(most / 2),
-              sampling,
+              i % 4 < 2
+                  ? sampling
+                  : sampling.withProcessing(drawProcessing(vocabulary, new Random(i))),
+              drawConstraint(i, bytes),
               random,
               model,
               recorded));
     }
     return requests;
+  }
+
+  private static LogitsProcessing drawProcessing(int vocabulary, Random random) {
+    return new LogitsProcessing(
+        Map.of(random.nextInt(vocabulary), random.nextFloat()),
+        1 + random.nextFloat() / 2,
+        random.nextFloat(),
+        random.nextFloat(),
+        List.of(List.of(random.nextInt(vocabulary)), List.of(random.nextInt(vocabulary), 7)),
+        random.nextInt(20),
+        Set.of(random.nextInt(vocabulary)));
+  }
+
+  /** A third are constrained, half of these from a token on. */
+  private static Optional<Constraint> drawConstraint(int i, TokenBytes bytes) {
+    return i % 3 == 1
+        ? Optional.of(
+            new Constraint(
+                RandomAutomata.automaton(50, new Random(i)),
+                bytes,
+                i % 2 == 0 ? OptionalInt.of(i) : OptionalInt.empty()))
+        : Optional.empty();
   }
 
   /**
@@ -96,6 +137,7 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
       int[] prompt,
       int maxTokens,
       Sampling sampling,
+      Optional<Constraint> constraint,
       Random random,
       MlaTransformer model,
       RecordedLogits recorded) {
@@ -109,29 +151,33 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
             .toArray();
     int[] tokens = new int[maxTokens];
     float[][] logits = new float[maxTokens][];
+    Optional<ConstraintTable> table = constraint.flatMap(model::constrain);
+    long answer = constraint.map(Constraint::start).orElse(ByteAutomaton.DEAD);
     Segment.Role role = Segment.Role.PREFILL;
     int[] next = prompt;
     int position = 0;
     for (int i = 0; i < maxTokens; i++) {
-      Sampling now = sampling.withIndex(i);
+      Segment.Position known = new Segment.Position.Known(answer);
+      Segment.Sample sample =
+          new Segment.Sample(
+              next.length - 1,
+              sampling.withIndex(i),
+              table.map(open -> new Segment.Constrained(open, known)));
       Segment segment =
-          new Segment(
-              role,
-              new Segment.Tokens.Known(next),
-              position,
-              blocks,
-              List.of(new Segment.Sample(next.length - 1, now)));
+          new Segment(role, new Segment.Tokens.Known(next), position, blocks, List.of(sample));
       tokens[i] = model.submit(List.of(segment)).tokens().token(0).orElseThrow();
       logits[i] = recorded.logits(0);
+      answer = constraint.isPresent() ? constraint.get().advance(answer, tokens[i]) : answer;
       role = Segment.Role.DECODE;
       position += next.length;
       next = new int[] {tokens[i]};
     }
-    return new RequestAlone(prompt, sampling, tokens, logits);
+    table.ifPresent(ConstraintTable::close);
+    return new RequestAlone(prompt, sampling, constraint, tokens, logits);
   }
 
   /** The same request, for a scheduler. */
   Sequence sequence() {
-    return new Sequence(prompt, tokens.length, sampling);
+    return new Sequence(prompt, tokens.length, sampling, constraint);
   }
 }

@@ -4,6 +4,7 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
@@ -19,6 +20,7 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
+import dev.sparkmla.cuda.ConstraintMemory;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
@@ -26,6 +28,7 @@ import dev.sparkmla.cuda.ExpertsShape;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -107,6 +110,12 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public ExpertWeights uploadExperts(List<GatedSource> experts) {
     return upload.experts(experts);
+  }
+
+  @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    return device.guarded(
+        "copying an automaton", () -> device.automata.take(constraint).map(table -> table));
   }
 
   @Override
@@ -407,13 +416,19 @@ public final class CudaBackend implements ComputeBackend {
     CudaPlan step = device.on(plan);
     DeviceTensor values = CudaActivation.of(logits).tensor();
     if (step.processesLogits()) {
-      try (TokenCounts counts = new TokenCounts(device.arena, logits.rows(), logits.columns())) {
+      try (ProcessingWorkspace workspace =
+          new ProcessingWorkspace(device.arena, logits.rows(), logits.columns())) {
         device.rows.processLogits(
             values,
             step.processing(),
             step.words(),
             CudaCache.of(cache).tokens(),
-            counts.tensor(),
+            workspace.counts(),
+            new ConstraintMemory(
+                device.automata.words(),
+                device.plans.tokens(),
+                device.plans.positions(),
+                workspace.positions()),
             device.stream);
       }
     }

@@ -9,6 +9,7 @@ import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * Everything that a step needs from the host, laid out as int32 words that go to the device in one
@@ -99,13 +100,13 @@ final class PlanLayout {
   }
 
   private static boolean processesLogits(Segment segment) {
-    return segment.samples().stream().anyMatch(sample -> sample.sampling().processesLogits());
+    return segment.samples().stream().anyMatch(Segment.Sample::processesLogits);
   }
 
   private static long listWords(List<Segment> segments) {
     return segments.stream()
         .flatMap(segment -> segment.samples().stream())
-        .filter(sample -> sample.sampling().processesLogits())
+        .filter(Segment.Sample::processesLogits)
         .mapToLong(sample -> ProcessingLayout.listWords(sample.sampling().processing()))
         .sum();
   }
@@ -253,9 +254,12 @@ final class PlanLayout {
       for (Segment segment : segments) {
         for (Segment.Sample sample : segment.samples()) {
           Sampling sampling = sample.sampling();
-          if (sampling.processesLogits()) {
+          if (sample.processesLogits()) {
             int history = segment.position() + sample.offset() + 1;
             ProcessingLayout.write(to, at, sampling, history, table, list);
+            if (sample.constrained().isPresent()) {
+              writeConstrained(to, at, sample.constrained().get());
+            }
             list += ProcessingLayout.listWords(sampling.processing());
           } else {
             ProcessingLayout.writeNone(to, at);
@@ -269,6 +273,16 @@ final class PlanLayout {
     }
     for (; at < lengths; at += ProcessingLayout.WORDS) {
       ProcessingLayout.writeNone(to, at);
+    }
+  }
+
+  private static void writeConstrained(IntBuffer to, int at, Segment.Constrained constrained) {
+    AutomatonMemory.Table table = (AutomatonMemory.Table) constrained.table();
+    OptionalInt after = table.constraint().after();
+    if (constrained.position() instanceof Segment.Position.Sampled sampled) {
+      ProcessingLayout.writeConstraintAfter(to, at, table.place(), after, sampled.row());
+    } else if (constrained.position() instanceof Segment.Position.Known known) {
+      ProcessingLayout.writeConstraint(to, at, table.place(), after, known.position());
     }
   }
 

@@ -15,13 +15,17 @@ import java.util.function.LongFunction;
 
 /**
  * Where steps' plans and tokens cross between host and device. The device has one place for the
- * plan of the step that runs and one for the tokens that the last step sampled; the host has a slot
- * for each plan that is open. Copies are enqueued in the order of the steps.
+ * plan of the step that runs and one for the tokens that the last step sampled, with the positions
+ * of constrained rows in their automata behind them; the host has a slot for each plan that is
+ * open. Copies are enqueued in the order of the steps.
  */
 final class PlanMemory implements AutoCloseable {
   private static final int FIRST_WORDS = 1 << 20;
   private static final int FIRST_TOKENS = 1 << 12;
   private static final int SMALLEST_SLOT = 1 << 16;
+
+  /** Of a sampled row: its token, and two words for its position. */
+  private static final int SAMPLED_WORDS = 3;
 
   private final LongFunction<DeviceBuffer> deviceMemory;
   private final IntFunction<PinnedBuffer> hostMemory;
@@ -112,7 +116,7 @@ final class PlanMemory implements AutoCloseable {
     this.moved = moved;
     this.plan = deviceMemory.apply((long) FIRST_WORDS * Integer.BYTES);
     try {
-      this.tokens = deviceMemory.apply((long) FIRST_TOKENS * Integer.BYTES);
+      this.tokens = deviceMemory.apply(bytes((long) SAMPLED_WORDS * FIRST_TOKENS));
     } catch (RuntimeException | Error e) {
       plan.close();
       throw e;
@@ -148,10 +152,12 @@ final class PlanMemory implements AutoCloseable {
       if (plan.bytes() < bytes(words)) {
         largerPlan = deviceMemory.apply(bytes(words));
       }
-      if (tokens.bytes() < bytes(sampled)) {
-        largerTokens = deviceMemory.apply(bytes(sampled));
-        // The step before may have left tokens that the next one goes on with.
-        largerTokens.copyFromDevice(0, tokens, 0, tokens.bytes(), stream);
+      if (places() < sampled) {
+        // The step before may have left tokens and positions that the next one goes on with.
+        largerTokens = deviceMemory.apply(bytes(SAMPLED_WORDS * (sampled + 1)));
+        largerTokens.copyFromDevice(0, tokens, 0, bytes(places()), stream);
+        largerTokens.copyFromDevice(
+            bytes(places(largerTokens)), tokens, bytes(places()), bytes(2 * places()), stream);
       }
       if (largerPlan == plan && largerTokens == tokens) {
         return;
@@ -169,6 +175,16 @@ final class PlanMemory implements AutoCloseable {
     tokens = largerTokens;
   }
 
+  /** Sampled rows that there is room for. */
+  private long places() {
+    return places(tokens);
+  }
+
+  /** An even number, so that positions are aligned. */
+  private static long places(DeviceBuffer tokens) {
+    return tokens.bytes() / bytes(SAMPLED_WORDS) / 2 * 2;
+  }
+
   private static long bytes(long words) {
     return words * Integer.BYTES;
   }
@@ -181,7 +197,7 @@ final class PlanMemory implements AutoCloseable {
 
   /** Enqueues the copy of a plan to the device, where room is made for it, and as much to spare. */
   void upload(Slot slot, int words, int sampled) {
-    if (plan.bytes() < bytes(words) || tokens.bytes() < bytes(sampled)) {
+    if (plan.bytes() < bytes(words) || places() < sampled) {
       reserve(2L * words, 2L * sampled);
     }
     plan.copyFromPinned(0, slot.buffer, 0, bytes(words), stream);
@@ -213,7 +229,12 @@ final class PlanMemory implements AutoCloseable {
 
   /** Every place for a sampled token, also those that the last step left as they were. */
   DeviceTensor tokens() {
-    return tokens.tensor(ElementType.INT32, tokens.bytes() / Integer.BYTES);
+    return tokens.tensor(ElementType.INT32, places());
+  }
+
+  /** The positions of the rows that the last step sampled, int32 {@code [places, 2]}. */
+  DeviceTensor positions() {
+    return DeviceTensor.of(tokens, bytes(places()), ElementType.INT32, places(), 2);
   }
 
   /** Work that uses it must be done. */
