@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "dev_sparkmla_cuda_AutomatonLayout.h"
+#include "dev_sparkmla_cuda_LogprobsLayout.h"
 #include "dev_sparkmla_cuda_NativeOperations.h"
 #include "dev_sparkmla_cuda_ProcessingLayout.h"
 #include "dev_sparkmla_cuda_SamplingLayout.h"
@@ -33,7 +34,8 @@ static_assert(dev_sparkmla_cuda_NativeOperations_PAGE_TOKENS == SPARK_MLA_PAGE_T
   (dev_sparkmla_cuda_SamplingLayout_##NAME * sizeof(int32_t) == \
    offsetof(spark_mla_sampling, member))
 static_assert(AT_WORD(TEMPERATURE, temperature) && AT_WORD(TOP_K, top_k) && AT_WORD(TOP_P, top_p) &&
-                  AT_WORD(MIN_P, min_p) && AT_WORD(INDEX, index) && AT_WORD(SEED, seed) &&
+                  AT_WORD(MIN_P, min_p) && AT_WORD(INDEX, index) &&
+                  AT_WORD(LOGPROBS, logprobs) && AT_WORD(SEED, seed) &&
                   dev_sparkmla_cuda_SamplingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_sampling),
               "SamplingLayout.java and spark_mla_ops.h disagree");
@@ -54,6 +56,10 @@ static_assert(AT_WORD(HISTORY, history) && AT_WORD(OUTPUTS, outputs) && AT_WORD(
                   dev_sparkmla_cuda_ProcessingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_processing),
               "ProcessingLayout.java and spark_mla_ops.h disagree");
+static_assert(dev_sparkmla_cuda_LogprobsLayout_MOST_LIKELIEST == SPARK_MLA_MOST_LOGPROBS &&
+                  dev_sparkmla_cuda_LogprobsLayout_NO_TOKEN == SPARK_MLA_NO_TOKEN &&
+                  dev_sparkmla_cuda_LogprobsLayout_WORDS == SPARK_MLA_LOGPROB_WORDS,
+              "LogprobsLayout.java and spark_mla_ops.h disagree");
 static_assert(dev_sparkmla_cuda_AutomatonLayout_COUNT == spark_mla::kWordCount &&
                   dev_sparkmla_cuda_AutomatonLayout_SIZE == spark_mla::kWordSize &&
                   dev_sparkmla_cuda_AutomatonLayout_CLASSES_OF_BYTES == spark_mla::kWordClasses &&
@@ -135,6 +141,12 @@ constexpr auto kSample = LAYOUT(
     FIELD(IN_STRIDE, logits_stride), FIELD(SAMPLING, sampling), FIELD(TOKENS, tokens),
     FIELD(STREAM, stream));
 
+constexpr auto kLogprobs = LAYOUT(
+    spark_mla_logprobs_args,
+    FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(IN, logits),
+    FIELD(IN_STRIDE, logits_stride), FIELD(SAMPLING, sampling), FIELD(TOKENS, tokens),
+    FIELD(OUT, out), FIELD(STREAM, stream));
+
 constexpr auto kConvert = LAYOUT(
     spark_mla_convert_args,
     FIELD(IN_TYPE, in_type), FIELD(OUT_TYPE, out_type), FIELD(COUNT, count), FIELD(IN, in),
@@ -160,6 +172,7 @@ SPARK_MLA_METHOD(NativeOperations, gatherRows, kGatherRows, spark_mla_gather_row
 SPARK_MLA_METHOD(NativeOperations, addBias, kAddBias, spark_mla_add_bias)
 SPARK_MLA_METHOD(NativeOperations, processLogits, kProcessLogits, spark_mla_process_logits)
 SPARK_MLA_METHOD(NativeOperations, sample, kSample, spark_mla_sample)
+SPARK_MLA_METHOD(NativeOperations, logprobs, kLogprobs, spark_mla_logprobs)
 SPARK_MLA_METHOD(NativeOperations, convert, kConvert, spark_mla_convert)
 
 }  // extern "C"

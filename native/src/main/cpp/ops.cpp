@@ -221,6 +221,17 @@ int32_t spark_mla_sample(const spark_mla_sample_args* a) {
                 a->rows, spark_mla::launch_sample);
 }
 
+int32_t spark_mla_logprobs(const spark_mla_logprobs_args* a) {
+  if (!known(a)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  return launch(a,
+                check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary,
+                      true, aligned({a->logits, a->tokens, a->out}, 4) && aligned(a->sampling, 8),
+                      stride_ok(a->logits_stride, a->columns, a->rows, 1)),
+                a->rows, spark_mla::launch_logprobs);
+}
+
 int32_t spark_mla_convert(const spark_mla_convert_args* a) {
   if (!known(a)) {
     return SPARK_MLA_INVALID_STRUCT;

@@ -257,7 +257,8 @@ typedef struct spark_mla_sampling {
   float top_p;       /* keeps the smallest set of largest probabilities that reach it; 1 keeps all */
   float min_p;       /* keeps probabilities of at least this part of the largest; 0 keeps all */
   int32_t index;     /* how many tokens the row has generated before this one */
-  int32_t reserved;
+  int32_t logprobs;  /* how many of the likeliest tokens spark_mla_logprobs reports; -1 for none, and
+                        not the chosen token's either */
   int64_t seed;
 } spark_mla_sampling;
 
@@ -277,6 +278,27 @@ typedef struct spark_mla_sample_args {
   void *stream;
 } spark_mla_sample_args;
 SPARK_MLA_API int32_t spark_mla_sample(const spark_mla_sample_args *args);
+
+/* Log probabilities, log softmax of the logits: of each row's token, and of the row's likeliest tokens,
+   the likeliest first and the lower id first among equals. Nothing is written for a row that asks for
+   none, and for one without a token. */
+#define SPARK_MLA_MOST_LOGPROBS 20
+#define SPARK_MLA_NO_TOKEN (-1) /* in place of an id, where the vocabulary has no more tokens */
+#define SPARK_MLA_LOGPROB_WORDS (1 + 2 * SPARK_MLA_MOST_LOGPROBS)
+typedef struct spark_mla_logprobs_args {
+  uint32_t struct_size;
+  int32_t rows;
+  int32_t columns; /* 1 to 2^23 */
+  int32_t reserved;
+  const float *logits; /* [rows, columns], 4-byte aligned */
+  int64_t logits_stride;
+  const spark_mla_sampling *sampling; /* [rows], 8-byte aligned */
+  const int32_t *tokens;              /* [rows] */
+  int32_t *out; /* [rows, SPARK_MLA_LOGPROB_WORDS]: the token's log probability as the bits of a float32,
+                   then an id and the bits of its log probability for each of the likeliest */
+  void *stream;
+} spark_mla_logprobs_args;
+SPARK_MLA_API int32_t spark_mla_logprobs(const spark_mla_logprobs_args *args);
 
 /* out[i] = in[i] in another type, rounded to nearest, ties to even. Both aligned to their elements. */
 typedef struct spark_mla_convert_args {

@@ -231,17 +231,14 @@ __global__ void __launch_bounds__(kMaskThreads)
   const Vocabulary vocabulary = vocabulary_of(p.automata, p.automata_words);
   float* logits = p.logits + row * p.logits_stride;
   for (int i = threadIdx.x; i < kMaskTokens && first + i < p.columns; i += kMaskThreads) {
-    bool allowed = accepts;
-    if ((ends[i / 32] >> i % 32 & 1) == 0) {
-      int begin;
-      int end;
-      vocabulary.find(first + i, &begin, &end);
-      allowed = false;
-      if (begin < end) {
-        const Position next = automaton.follow(position, first_edges[vocabulary.text[begin]]);
-        allowed = next.state != kDead &&
-                  automaton.walk(next, vocabulary.text, begin + 1, end).state != kDead;
-      }
+    int begin;
+    int end;
+    vocabulary.find(first + i, &begin, &end);
+    bool allowed = accepts && (ends[i / 32] >> i % 32 & 1) != 0;
+    if (!allowed && begin < end) {
+      const Position next = automaton.follow(position, first_edges[vocabulary.text[begin]]);
+      allowed = next.state != kDead &&
+                automaton.walk(next, vocabulary.text, begin + 1, end).state != kDead;
     }
     if (!allowed) {
       logits[first + i] = -CUDART_INF_F;

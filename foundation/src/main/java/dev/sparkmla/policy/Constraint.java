@@ -4,7 +4,7 @@ import java.util.OptionalInt;
 
 /**
  * What a row's output is held to: an automaton's answers, spelled by a vocabulary's tokens. A token
- * can be chosen only where its bytes lead on, and one that ends the row only where the automaton
+ * can be chosen where its bytes lead on, and one that ends the row also where the automaton
  * accepts. Immutable and thread-safe.
  *
  * <p>A position is one of the automaton's, or {@link #UNARMED}.
@@ -31,6 +31,15 @@ public record Constraint(ByteAutomaton automaton, TokenBytes vocabulary, Optiona
       return token == after.orElseThrow() ? automaton.start() : UNARMED;
     }
     return automaton.advance(position, vocabulary, token);
+  }
+
+  /**
+   * Whether a token can be chosen: its bytes lead on, or it ends the row where an answer may end.
+   *
+   * @param ends whether it is one that ends the row
+   */
+  public boolean admits(long position, int token, boolean ends) {
+    return advance(position, token) != ByteAutomaton.DEAD || (ends && mayEnd(position));
   }
 
   /** Whether a token that ends the row can be chosen. */

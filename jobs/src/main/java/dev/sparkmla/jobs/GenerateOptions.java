@@ -196,6 +196,12 @@ final class GenerateOptions {
   Optional<String> skipSpecialTokens = Optional.empty();
 
   @Option(
+      names = "--logprobs",
+      paramLabel = "K",
+      description = "Report the log probability of each token and of the K likeliest, 0 to 20.")
+  Optional<String> logprobs = Optional.empty();
+
+  @Option(
       names = "--chat-template-kwargs",
       paramLabel = "JSON",
       description = "Variables of the chat template, such as {\"enable_thinking\": false}.")
@@ -297,6 +303,7 @@ final class GenerateOptions {
     continueFinalMessage.ifPresent(value -> params.put("continue_final_message", value));
     tools.ifPresent(value -> params.put("tools", value));
     skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
+    logprobs.ifPresent(value -> params.put("logprobs", value));
     return params;
   }
 

@@ -97,5 +97,7 @@ final class NativeOperations {
 
   static native int sample(long[] fields);
 
+  static native int logprobs(long[] fields);
+
   static native int convert(long[] fields);
 }

@@ -269,6 +269,37 @@ public final class RowOperations extends DeviceKernels {
    */
   public void sample(
       DeviceTensor logits, DeviceTensor sampling, DeviceTensor tokens, CudaStream stream) {
+    long[] fields = choice(logits, sampling, tokens);
+    enqueue("spark_mla_sample", NativeOperations::sample, fields, stream);
+  }
+
+  /**
+   * Enqueues log probabilities, log softmax of the logits, of every row's token and of its
+   * likeliest tokens, of as many as its sampling parameters ask for. Nothing is written for a row
+   * that asks for none, or whose token is {@link #NOT_A_NUMBER}.
+   *
+   * @param logits float32 [rows, vocabulary], at most 2^23 columns
+   * @param sampling int32 [rows × {@value SamplingLayout#WORDS}], as for {@link #sample}
+   * @param tokens int32 [rows]
+   * @param out gets int32 [rows × {@value LogprobsLayout#WORDS}], each row as {@link
+   *     LogprobsLayout} reads it
+   * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
+   */
+  public void logprobs(
+      DeviceTensor logits,
+      DeviceTensor sampling,
+      DeviceTensor tokens,
+      DeviceTensor out,
+      CudaStream stream) {
+    long[] fields = choice(logits, sampling, tokens);
+    requireIntegers(context, "out", out, tokens.dimension(0) * LogprobsLayout.WORDS);
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_logprobs", NativeOperations::logprobs, fields, stream);
+  }
+
+  /** The arguments of a call over logits, how tokens are chosen from them, and the tokens. */
+  private long[] choice(DeviceTensor logits, DeviceTensor sampling, DeviceTensor tokens) {
     long rows = requireCount("rows of logits", tokens.dimension(0));
     long columns = requireCount("logits of a row", logits.dimension(1), MOST_LOGITS);
     requireRows(context, "logits", logits, ElementType.FLOAT32, rows, columns);
@@ -281,7 +312,7 @@ public final class RowOperations extends DeviceKernels {
     putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, logits);
     fields[NativeOperations.SAMPLING] = sampling.address();
     fields[NativeOperations.TOKENS] = tokens.address();
-    enqueue("spark_mla_sample", NativeOperations::sample, fields, stream);
+    return fields;
   }
 
   /** The arguments of a call over rows of so many columns, taken eight at a time. */

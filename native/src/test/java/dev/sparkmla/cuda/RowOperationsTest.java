@@ -180,6 +180,19 @@ class RowOperationsTest {
   }
 
   @Test
+  void logprobsNeedRoomForEveryRow() {
+    assertRefused(
+        () ->
+            operations.logprobs(
+                tensor(ElementType.FLOAT32, 2, 40),
+                tensor(ElementType.INT32, 2 * SamplingLayout.WORDS),
+                tensor(ElementType.INT32, 2),
+                tensor(ElementType.INT32, LogprobsLayout.WORDS),
+                null),
+        "out must have the shape [82]");
+  }
+
+  @Test
   void refusesMemoryOfAnotherContext() {
     DeviceTensor foreign =
         FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.BFLOAT16, 2, 40);

@@ -72,6 +72,7 @@ public final class GenerationEngine implements AutoCloseable {
             encoder,
             tokenizer,
             Thinking.of(tokenizer, template),
+            new Vocabulary(tokenizer, model.config().vocabularySize()),
             defaults,
             new TokenLimit.AtMost(options.defaultMaxTokens()),
             queue,

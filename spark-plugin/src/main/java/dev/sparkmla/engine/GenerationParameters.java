@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -164,6 +165,17 @@ public final class GenerationParameters {
   /** Whether special tokens leave no text. */
   public static final GenerationParameter<Boolean> SKIP_SPECIAL_TOKENS =
       flag("skip_special_tokens", "true", "Leaves special tokens out of the text");
+
+  /** Of how many of the likeliest tokens log probabilities are reported. */
+  public static final GenerationParameter<Integer> LOGPROBS =
+      integer(
+          "logprobs",
+          0,
+          Sampling.MOST_LOGPROBS,
+          "none",
+          "Adds to the result the log probability of each generated token, and those of so many of the"
+              + " likeliest tokens there: of the model's own logits, before temperature, penalties,"
+              + " biases and a response format");
 
   /** The query's seed, which is mixed with the row's content. */
   public static final GenerationParameter<Long> SEED =

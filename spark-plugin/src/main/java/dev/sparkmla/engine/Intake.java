@@ -39,6 +39,7 @@ final class Intake implements AutoCloseable {
   private final Thinking thinking;
   private final RowSampling sampling;
   private final TokenLimit defaultLimit;
+  private final Vocabulary vocabulary;
   private final GenerationQueue queue;
   private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
@@ -46,6 +47,7 @@ final class Intake implements AutoCloseable {
 
   /**
    * @param thinking how the model marks its thoughts
+   * @param vocabulary the model's tokens
    * @param defaults hold where a request says nothing
    * @param defaultLimit likewise
    * @param queue gets the rows that are to be generated
@@ -54,6 +56,7 @@ final class Intake implements AutoCloseable {
       PromptEncoder encoder,
       Tokenizer tokenizer,
       Thinking thinking,
+      Vocabulary vocabulary,
       GenerationDefaults defaults,
       TokenLimit defaultLimit,
       GenerationQueue queue,
@@ -61,6 +64,7 @@ final class Intake implements AutoCloseable {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
     this.thinking = thinking;
+    this.vocabulary = vocabulary;
     this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultLimit = defaultLimit;
     this.queue = queue;
@@ -163,7 +167,8 @@ final class Intake implements AutoCloseable {
                 parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L))),
             Optional.empty()),
         output(parameters, thinksAfter(row.prompt(), prompt.ids())),
-        sampling.endTokens(parameters));
+        sampling.endTokens(parameters),
+        vocabulary);
   }
 
   private boolean thinksAfter(PromptLayout prompt, int[] ids) {

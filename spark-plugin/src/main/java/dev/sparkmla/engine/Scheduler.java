@@ -1,6 +1,7 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockPool;
@@ -78,8 +79,9 @@ final class Scheduler {
    *
    * @param grown the sequences that got a token, in the order of the step
    * @param failed the sequences whose logits were not numbers
+   * @param stuck the sequences that could get no token that their constraint admits
    */
-  record Completed(List<Sequence> grown, List<Sequence> failed) {}
+  record Completed(List<Sequence> grown, List<Sequence> failed, List<Sequence> stuck) {}
 
   /** The block a prompt computes next: {@code tokens} after {@code predecessor}. */
   private record NextBlock(int predecessor, List<Integer> tokens) {}
@@ -240,20 +242,24 @@ final class Scheduler {
           tokens.rows() + " tokens for a step of " + rows + " sampled rows");
     }
     pending.removeFirst();
-    Completed completed = new Completed(new ArrayList<>(), new ArrayList<>());
+    Completed completed = new Completed(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     int row = 0;
     for (int i = 0; row < rows; i++) {
       Sequence sequence = step.sequences().get(i);
       for (int sample = 0; sample < step.segments().get(i).samples().size(); sample++) {
-        OptionalInt token = tokens.token(row++);
+        OptionalInt token = tokens.token(row);
+        Optional<Logprobs> logprobs = tokens.logprobs(row);
+        row++;
         if (sequence.isDropped()) {
           continue;
         }
-        if (token.isPresent()) {
-          sequence.append(token.getAsInt());
+        if (token.isEmpty()) {
+          completed.failed().add(sequence);
+        } else if (sequence.admits(token.getAsInt())) {
+          sequence.append(token.getAsInt(), logprobs);
           completed.grown().add(sequence);
         } else {
-          completed.failed().add(sequence);
+          completed.stuck().add(sequence);
         }
       }
     }

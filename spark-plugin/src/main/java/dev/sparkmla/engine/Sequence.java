@@ -1,11 +1,13 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockTable;
 import dev.sparkmla.policy.ByteAutomaton;
 import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -25,6 +27,7 @@ final class Sequence {
 
   private int length;
   private BlockTable table;
+  private final List<Logprobs> logprobs = new ArrayList<>();
   private int cachedTokens;
   private Optional<ConstraintTable> constraintTable = Optional.empty();
 
@@ -88,6 +91,16 @@ final class Sequence {
   /** The generated token ids: a copy. */
   int[] output() {
     return Arrays.copyOfRange(tokens, promptTokens, length);
+  }
+
+  /** Whether log probabilities of its tokens are reported. */
+  boolean reportsLogprobs() {
+    return sampling.logprobs().isPresent();
+  }
+
+  /** The log probabilities of the generated tokens, where they are reported: a copy. */
+  List<Logprobs> logprobs() {
+    return List.copyOf(logprobs);
   }
 
   /** Ids of prompt and generated tokens, valid up to {@link #length}: no copy. */
@@ -233,13 +246,26 @@ final class Sequence {
     return constraint.isPresent() && constraint.get().isOver(position);
   }
 
-  /** Whether it got a token that its constraint does not let pass, for lack of any that it does. */
-  boolean isAnswerLost() {
-    return constraint.isPresent() && position == ByteAutomaton.DEAD;
+  /** Whether an answer may end with the tokens that it has. */
+  boolean mayAnswerEnd() {
+    return constraint.isPresent() && constraint.get().mayEnd(position);
   }
 
-  /** Takes in the token that the oldest of the submitted steps that choose one has chosen. */
-  void append(int token) {
+  /**
+   * Whether a token may follow. One that may not is chosen only where none may that can be chosen:
+   * the logits of all others are minus infinity then.
+   */
+  boolean admits(int token) {
+    return constraint.isEmpty() || constraint.get().admits(position, token, sampling.ends(token));
+  }
+
+  /**
+   * Takes in the token that the oldest of the submitted steps that choose one has chosen.
+   *
+   * @param reported its log probabilities, where they are reported
+   */
+  void append(int token, Optional<Logprobs> reported) {
+    reported.ifPresent(logprobs::add);
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, length + Math.max(64, length / 8));
     }

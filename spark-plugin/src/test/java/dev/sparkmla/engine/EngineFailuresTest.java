@@ -328,7 +328,8 @@ class EngineFailuresTest {
                   Thinking.of(tokenizer, Optional.empty()),
                   false,
                   new StoppedText(List.of(), false)),
-              Set.of()));
+              Set.of(),
+              new Vocabulary(tokenizer, DemoText.VOCABULARY)));
     }
     queue.add(rows);
 

@@ -117,6 +117,8 @@ class GenerationParametersTest {
         "chat_template_kwargs|''|a JSON object",
         "chat_template_kwargs|{\"messages\": []}|without add_generation_prompt, messages",
         "skip_special_tokens|0|true or false",
+        "logprobs|-1|an integer from 0 to 20",
+        "logprobs|21|an integer from 0 to 20",
         "temperature|-0.1|≥ 0",
         "temperature|NaN|finite",
         "temperature|Infinity|finite",
@@ -159,7 +161,7 @@ class GenerationParametersTest {
             "There is no parameter 'max_length'; known are max_tokens, temperature, top_k,"
                 + " top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty,"
                 + " logit_bias, bad_words, min_tokens, ignore_eos, stop_token_ids, stop,"
-                + " include_stop, skip_special_tokens, seed, chat_template_kwargs,"
+                + " include_stop, skip_special_tokens, logprobs, seed, chat_template_kwargs,"
                 + " continue_final_message and tools.");
   }
 

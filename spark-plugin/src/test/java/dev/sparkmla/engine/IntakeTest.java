@@ -44,6 +44,7 @@ class IntakeTest {
             new PromptEncoder(tokenizer, Optional.empty(), 1000, 1000),
             tokenizer,
             Thinking.of(tokenizer, Optional.empty()),
+            new Vocabulary(tokenizer, DemoText.VOCABULARY),
             GenerationDefaults.greedy(Set.of()),
             new TokenLimit.AtMost(16),
             queue,

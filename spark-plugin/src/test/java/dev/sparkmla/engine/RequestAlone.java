@@ -1,8 +1,10 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.RandomAutomata;
 import dev.sparkmla.compute.RecordedLogits;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.MlaTransformer;
 import dev.sparkmla.policy.ByteAutomaton;
@@ -29,14 +31,19 @@ import java.util.stream.IntStream;
  * @param sampling how tokens are chosen
  * @param constraint what they are constrained by, if they are
  * @param tokens the tokens that are generated
- * @param logits the logits that each of them is chosen from
+ * @param logits the logits that each of them is chosen from, and behind them those that it gets
+ *     stuck at, if it does
+ * @param logprobs the log probabilities of each of the tokens, where they are reported
+ * @param stuck whether no token is left in the end that its constraint admits
  */
 record RequestAlone(
     int[] prompt,
     Sampling sampling,
     Optional<Constraint> constraint,
     int[] tokens,
-    float[][] logits) {
+    List<float[]> logits,
+    List<Logprobs> logprobs,
+    boolean stuck) {
   private static final int DOCUMENTS = 3;
   private static final int MOST_OWN_TOKENS = 150;
 
@@ -80,9 +87,10 @@ record RequestAlone(
                   .limit(longestPrompt)
                   .toArray(),
               most / 2 + 1 + random.nextInt(most / 2),
-              i % 4 < 2
-                  ? sampling
-                  : sampling.withProcessing(drawProcessing(vocabulary, new Random(i))),
+              (i % 4 < 2
+                      ? sampling
+                      : sampling.withProcessing(drawProcessing(vocabulary, new Random(i))))
+                  .withLogprobs(i % 5 == 0 ? OptionalInt.of(i % 7) : OptionalInt.empty()),
               drawConstraint(i, bytes),
               random,
               model,
@@ -149,35 +157,51 @@ record RequestAlone(
             .limit(model.config().cacheShape().blocksFor(prompt.length + maxTokens))
             .mapToInt(Integer::intValue)
             .toArray();
-    int[] tokens = new int[maxTokens];
-    float[][] logits = new float[maxTokens][];
+    List<Integer> tokens = new ArrayList<>();
+    List<float[]> logits = new ArrayList<>();
+    List<Logprobs> logprobs = new ArrayList<>();
+    boolean stuck = false;
     Optional<ConstraintTable> table = constraint.flatMap(model::constrain);
     long answer = constraint.map(Constraint::start).orElse(ByteAutomaton.DEAD);
     Segment.Role role = Segment.Role.PREFILL;
     int[] next = prompt;
     int position = 0;
-    for (int i = 0; i < maxTokens; i++) {
+    while (tokens.size() < maxTokens && !stuck) {
       Segment.Position known = new Segment.Position.Known(answer);
       Segment.Sample sample =
           new Segment.Sample(
               next.length - 1,
-              sampling.withIndex(i),
+              sampling.withIndex(tokens.size()),
               table.map(open -> new Segment.Constrained(open, known)));
       Segment segment =
           new Segment(role, new Segment.Tokens.Known(next), position, blocks, List.of(sample));
-      tokens[i] = model.submit(List.of(segment)).tokens().token(0).orElseThrow();
-      logits[i] = recorded.logits(0);
-      answer = constraint.isPresent() ? constraint.get().advance(answer, tokens[i]) : answer;
-      role = Segment.Role.DECODE;
-      position += next.length;
-      next = new int[] {tokens[i]};
+      SampledTokens sampled = model.submit(List.of(segment)).tokens();
+      int token = sampled.token(0).orElseThrow();
+      logits.add(recorded.logits(0));
+      stuck =
+          constraint.isPresent() && !constraint.get().admits(answer, token, sampling.ends(token));
+      if (!stuck) {
+        tokens.add(token);
+        sampled.logprobs(0).ifPresent(logprobs::add);
+        answer = constraint.isPresent() ? constraint.get().advance(answer, token) : answer;
+        role = Segment.Role.DECODE;
+        position += next.length;
+        next = new int[] {token};
+      }
     }
     table.ifPresent(ConstraintTable::close);
-    return new RequestAlone(prompt, sampling, constraint, tokens, logits);
+    return new RequestAlone(
+        prompt,
+        sampling,
+        constraint,
+        tokens.stream().mapToInt(Integer::intValue).toArray(),
+        logits,
+        logprobs,
+        stuck);
   }
 
   /** The same request, for a scheduler. */
   Sequence sequence() {
-    return new Sequence(prompt, tokens.length, sampling, constraint);
+    return new Sequence(prompt, logits.size(), sampling, constraint);
   }
 }

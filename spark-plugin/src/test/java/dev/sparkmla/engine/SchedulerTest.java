@@ -562,11 +562,14 @@ class SchedulerTest {
     }
   }
 
+  private static final int CLOSING = 7;
+
+  /** Of an answer that begins after a token. */
   private static Constraint constraint() {
     return new Constraint(
-        RandomAutomata.only("yes"),
+        RandomAutomata.only("aa"),
         RandomAutomata.vocabulary(VOCABULARY, new Random(1)),
-        OptionalInt.empty());
+        OptionalInt.of(CLOSING));
   }
 
   @Test
@@ -604,10 +607,34 @@ class SchedulerTest {
 
     assertThat(positions(first)).containsExactly(new Segment.Position.Known(constraint.start()));
     assertThat(positions(second)).containsExactly(new Segment.Position.Sampled(1));
-    int token = results.tokens().token(1).orElseThrow();
-    scheduler.complete(SampledTokens.of(0, token));
+    results.tokens();
+    scheduler.complete(SampledTokens.of(0, CLOSING));
     assertThat(positions(second.halves().get(1)))
-        .containsExactly(new Segment.Position.Known(constraint.advance(constraint.start(), token)));
+        .containsExactly(new Segment.Position.Known(constraint.automaton().start()));
+  }
+
+  /** The least token that is chosen where the logits of all are minus infinity may not follow. */
+  @Test
+  void aRowThatNoTokenIsLeftForIsStuck() {
+    Scheduler scheduler = new Scheduler(1000, 8, 64, 64, new FewTables(9)::open);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
+    Constraint constraint = constraint();
+    int barred = 0;
+    while (constraint.automaton().advance(0, constraint.vocabulary(), barred) >= 0) {
+      barred++;
+    }
+    Sequence sequence = new Sequence(prompt(2, 10), 9, Sampling.GREEDY, Optional.of(constraint));
+    scheduler.add(sequence);
+    submit(scheduler, model).tokens();
+    assertThat(scheduler.complete(SampledTokens.of(CLOSING)).grown()).containsExactly(sequence);
+    submit(scheduler, model).tokens();
+
+    Scheduler.Completed completed = scheduler.complete(SampledTokens.of(barred));
+
+    assertThat(completed.stuck()).containsExactly(sequence);
+    assertThat(completed.grown()).isEmpty();
+    assertThat(sequence.output()).containsExactly(CLOSING);
+    assertThat(sequence.mayAnswerEnd()).isFalse();
   }
 
   private static List<Segment.Position> positions(PlannedStep step) {

@@ -8,6 +8,7 @@ import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.QueryGrowth;
@@ -25,7 +26,9 @@ import dev.sparkmla.policy.ByteAutomaton;
 import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -545,12 +548,15 @@ public final class CpuBackend implements ComputeBackend {
     CpuPlan rows = CpuPlan.of(plan);
     int[] tokens = new int[rows.samples()];
     long[] positions = new long[tokens.length];
+    List<Optional<Logprobs>> logprobs =
+        new ArrayList<>(Collections.nCopies(tokens.length, Optional.empty()));
     workers.run(
         tokens.length,
         (sample, scratch) -> {
           float[] values = new float[logits.columns()];
           source.readRow(rows.sampledRow(sample), values, 0);
           Sampling sampling = rows.sampling(sample);
+          float[] unprocessed = sampling.logprobs().isPresent() ? values.clone() : values;
           Optional<AllowedTokens> constraint = rows.allowed(sample);
           if (sampling.processesLogits() || constraint.isPresent()) {
             int[] history = rows.history(sample, CpuCache.of(cache));
@@ -562,8 +568,13 @@ public final class CpuBackend implements ComputeBackend {
             }
           }
           tokens[sample] = TokenChoice.choose(values, sampling).orElse(NO_TOKEN);
+          if (sampling.logprobs().isPresent() && tokens[sample] != NO_TOKEN) {
+            int count = sampling.logprobs().getAsInt();
+            logprobs.set(
+                sample, Optional.of(new LogSoftmax(unprocessed).logprobs(tokens[sample], count)));
+          }
         });
-    rows.keep(new CpuPlan.Sampled(SampledTokens.of(tokens), positions));
+    rows.keep(new CpuPlan.Sampled(SampledTokens.of(tokens, logprobs), positions));
   }
 
   @Override

@@ -54,13 +54,16 @@ final class LogitsProcessor {
   void constrain(AllowedTokens allowed, long position) {
     if (position == Constraint.UNARMED) {
       how.endTokens().forEach(this::suppress);
-      return;
-    }
-    BitSet tokens = position == ByteAutomaton.DEAD ? new BitSet() : allowed.at(position);
-    boolean mayEnd = allowed.constraint().mayEnd(position);
-    for (int token = 0; token < logits.length; token++) {
-      if (!(how.endTokens().contains(token) ? mayEnd : tokens.get(token))) {
-        suppress(token);
+    } else if (position != ByteAutomaton.DEAD) { // else the row ends, whatever is chosen
+      BitSet tokens = allowed.at(position);
+      if (allowed.constraint().mayEnd(position)) {
+        tokens = (BitSet) tokens.clone();
+        how.endTokens().forEach(tokens::set);
+      }
+      for (int token = 0; token < logits.length; token++) {
+        if (!tokens.get(token)) {
+          suppress(token);
+        }
       }
     }
   }

@@ -162,7 +162,7 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public SampledTokens tokens(StepPlan plan) {
-    return device.guarded("computing a step", () -> SampledTokens.of(CudaPlan.of(plan).await()));
+    return device.guarded("computing a step", () -> CudaPlan.of(plan).await());
   }
 
   @Override
@@ -414,26 +414,50 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void sample(Activation logits, StepPlan plan, LatentCache cache) {
     CudaPlan step = device.on(plan);
-    DeviceTensor values = CudaActivation.of(logits).tensor();
-    if (step.processesLogits()) {
-      try (ProcessingWorkspace workspace =
-          new ProcessingWorkspace(device.arena, logits.rows(), logits.columns())) {
-        device.rows.processLogits(
-            values,
-            step.processing(),
-            step.words(),
-            CudaCache.of(cache).tokens(),
-            workspace.counts(),
-            new ConstraintMemory(
-                device.automata.words(),
-                device.plans.tokens(),
-                device.plans.positions(),
-                workspace.positions()),
-            device.stream);
+    CudaActivation given = CudaActivation.of(logits);
+    if (step.processesLogits() && step.reportsLogprobs()) {
+      // Log probabilities are those of the logits before anything is done to them.
+      try (CudaActivation copy = given.copy(device.arena, device.stream)) {
+        processLogits(copy, step, cache);
+        chooseTokens(copy, step);
       }
+    } else {
+      if (step.processesLogits()) {
+        processLogits(given, step, cache);
+      }
+      chooseTokens(given, step);
     }
+    if (step.reportsLogprobs()) {
+      device.rows.logprobs(
+          given.tensor(),
+          step.sampling(),
+          device.plans.tokens(step.sampledRows()),
+          device.plans.logprobs(step.sampledRows()),
+          device.stream);
+    }
+  }
+
+  private void processLogits(CudaActivation logits, CudaPlan step, LatentCache cache) {
+    try (ProcessingWorkspace workspace =
+        new ProcessingWorkspace(device.arena, logits.rows(), logits.columns())) {
+      device.rows.processLogits(
+          logits.tensor(),
+          step.processing(),
+          step.words(),
+          CudaCache.of(cache).tokens(),
+          workspace.counts(),
+          new ConstraintMemory(
+              device.automata.words(),
+              device.plans.tokens(),
+              device.plans.positions(),
+              workspace.positions()),
+          device.stream);
+    }
+  }
+
+  private void chooseTokens(CudaActivation logits, CudaPlan step) {
     device.rows.sample(
-        values, step.sampling(), device.plans.tokens(step.sampledRows()), device.stream);
+        logits.tensor(), step.sampling(), device.plans.tokens(step.sampledRows()), device.stream);
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.LogprobsLayout;
 import dev.sparkmla.cuda.PinnedBuffer;
 import java.nio.IntBuffer;
 import java.util.ArrayDeque;
@@ -16,16 +17,19 @@ import java.util.function.LongFunction;
 /**
  * Where steps' plans and tokens cross between host and device. The device has one place for the
  * plan of the step that runs and one for the tokens that the last step sampled, with the positions
- * of constrained rows in their automata behind them; the host has a slot for each plan that is
- * open. Copies are enqueued in the order of the steps.
+ * of constrained rows in their automata and log probabilities behind them; the host has a slot for
+ * each plan that is open. Copies are enqueued in the order of the steps.
  */
 final class PlanMemory implements AutoCloseable {
   private static final int FIRST_WORDS = 1 << 20;
   private static final int FIRST_TOKENS = 1 << 12;
   private static final int SMALLEST_SLOT = 1 << 16;
 
-  /** Of a sampled row: its token, and two words for its position. */
-  private static final int SAMPLED_WORDS = 3;
+  /** Words of every place before the log probabilities of the first: tokens and positions. */
+  private static final int LOGPROBS_AFTER = 3;
+
+  /** Of a sampled row: its token, two words for its position, and its log probabilities. */
+  private static final int SAMPLED_WORDS = LOGPROBS_AFTER + LogprobsLayout.WORDS;
 
   private final LongFunction<DeviceBuffer> deviceMemory;
   private final IntFunction<PinnedBuffer> hostMemory;
@@ -36,20 +40,20 @@ final class PlanMemory implements AutoCloseable {
   private DeviceBuffer plan;
   private DeviceBuffer tokens;
 
-  /** A plan's side of the host: its words, and room for the tokens that its step samples. */
+  /** A plan's side of the host: its words, and room for what comes back of its sampled rows. */
   final class Slot implements AutoCloseable {
     private PinnedBuffer buffer;
-    private long tokensAt;
+    private long resultsAt;
     private CudaEvent done;
     private boolean enqueued;
 
     /** Makes room, once the copies of before are done. Where it throws, the slot is as before. */
-    private void prepare(int words, int sampled) {
+    private void prepare(int words, int results) {
       if (enqueued) {
         done.synchronize();
         enqueued = false;
       }
-      long needed = Integer.BYTES * ((long) words + sampled);
+      long needed = Integer.BYTES * ((long) words + results);
       if (buffer == null || buffer.bytes().capacity() < needed) {
         PinnedBuffer larger = hostMemory.apply(roomFor(needed));
         if (buffer != null) {
@@ -57,7 +61,7 @@ final class PlanMemory implements AutoCloseable {
         }
         buffer = larger;
       }
-      tokensAt = (long) Integer.BYTES * words;
+      resultsAt = (long) Integer.BYTES * words;
     }
 
     private static int roomFor(long bytes) {
@@ -79,12 +83,12 @@ final class PlanMemory implements AutoCloseable {
       enqueued = true;
     }
 
-    /** Waits for the tokens of a step whose copy was enqueued. */
+    /** Waits for the words that came back of a step whose copies were enqueued. */
     int[] await(int count) {
       done.synchronize();
-      int[] sampled = new int[count];
-      buffer.bytes().position((int) tokensAt).asIntBuffer().get(sampled);
-      return sampled;
+      int[] results = new int[count];
+      buffer.bytes().position((int) resultsAt).asIntBuffer().get(results);
+      return results;
     }
 
     @Override
@@ -123,11 +127,16 @@ final class PlanMemory implements AutoCloseable {
     }
   }
 
-  /** A slot with room for a plan; its copies of before are done. */
-  Slot take(int words, int sampled) {
+  /**
+   * A slot with room for a plan; its copies of before are done.
+   *
+   * @param words of the plan
+   * @param results words that come back
+   */
+  Slot take(int words, int results) {
     Slot slot = free.isEmpty() ? slots.own(new Slot()) : free.pop();
     try {
-      slot.prepare(words, sampled);
+      slot.prepare(words, results);
       return slot;
     } catch (RuntimeException | Error e) {
       free.push(slot);
@@ -204,10 +213,21 @@ final class PlanMemory implements AutoCloseable {
     slot.enqueued();
   }
 
-  /** Enqueues the copy of what a step sampled to the host. */
-  void download(Slot slot, int sampled) {
+  /**
+   * Enqueues the copy of what a step sampled to the host: its tokens, and behind them the log
+   * probabilities where it reports them.
+   */
+  void download(Slot slot, int sampled, boolean reportsLogprobs) {
     if (sampled > 0) {
-      tokens.copyToPinned(0, slot.buffer, slot.tokensAt, bytes(sampled), stream);
+      tokens.copyToPinned(0, slot.buffer, slot.resultsAt, bytes(sampled), stream);
+    }
+    if (reportsLogprobs) {
+      tokens.copyToPinned(
+          bytes(LOGPROBS_AFTER * places()),
+          slot.buffer,
+          slot.resultsAt + bytes(sampled),
+          bytes((long) LogprobsLayout.WORDS * sampled),
+          stream);
     }
     slot.enqueued();
   }
@@ -235,6 +255,15 @@ final class PlanMemory implements AutoCloseable {
   /** The positions of the rows that the last step sampled, int32 {@code [places, 2]}. */
   DeviceTensor positions() {
     return DeviceTensor.of(tokens, bytes(places()), ElementType.INT32, places(), 2);
+  }
+
+  /** The log probabilities of the rows that the last step sampled, int32 {@code [words]}. */
+  DeviceTensor logprobs(int count) {
+    return DeviceTensor.of(
+        tokens,
+        bytes(LOGPROBS_AFTER * places()),
+        ElementType.INT32,
+        (long) LogprobsLayout.WORDS * count);
   }
 
   /** Work that uses it must be done. */

@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
@@ -8,6 +9,7 @@ import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.RandomAutomata;
 import dev.sparkmla.compute.RandomTensors;
@@ -84,16 +86,21 @@ class SamplingGpuTest {
                   badWords,
                   random.nextInt(STEPS),
                   Set.of(random.nextInt(vocabulary), random.nextInt(vocabulary), 2 * vocabulary));
-      return random.nextBoolean()
-          ? Sampling.GREEDY.withProcessing(processing)
-          : new Sampling(
-              0.7f,
-              random.nextInt(3) * 20,
-              random.nextBoolean() ? 1 : 0.9f,
-              random.nextBoolean() ? 0 : 0.05f,
-              random.nextLong(),
-              0,
-              processing);
+      Sampling sampling =
+          random.nextBoolean()
+              ? Sampling.GREEDY.withProcessing(processing)
+              : new Sampling(
+                  0.7f,
+                  random.nextInt(3) * 20,
+                  random.nextBoolean() ? 1 : 0.9f,
+                  random.nextBoolean() ? 0 : 0.05f,
+                  random.nextLong(),
+                  0,
+                  processing);
+      return sampling.withLogprobs(
+          random.nextInt(3) == 0
+              ? OptionalInt.of(random.nextInt(1 + Sampling.MOST_LOGPROBS))
+              : OptionalInt.empty());
     }
 
     private Constraint constraint(Random random) {
@@ -103,9 +110,9 @@ class SamplingGpuTest {
           random.nextInt(4) == 0 ? OptionalInt.of(random.nextInt(60)) : OptionalInt.empty());
     }
 
-    /** The tokens that a backend chooses, by step and row. */
-    List<int[]> run(ComputeBackend backend) {
-      List<int[]> chosen = new ArrayList<>();
+    /** What a backend chooses, by step. */
+    List<SampledTokens> run(ComputeBackend backend) {
+      List<SampledTokens> chosen = new ArrayList<>();
       List<Optional<ConstraintTable>> tables =
           constraints.stream()
               .map(one -> one.map(constraint -> backend.constrain(constraint).orElseThrow()))
@@ -122,11 +129,7 @@ class SamplingGpuTest {
           }
           try (StepPlan plan = backend.plan(segments)) {
             backend.run(plan, forward);
-            SampledTokens tokens = backend.tokens(plan);
-            chosen.add(
-                IntStream.range(0, prompts.size())
-                    .map(row -> tokens.token(row).orElseThrow())
-                    .toArray());
+            chosen.add(backend.tokens(plan));
           }
         }
       }
@@ -172,8 +175,8 @@ class SamplingGpuTest {
   @CsvSource({"1, 64, 1", "5, 328, 2", "9, 328, 3", "16, 1000, 4", "40, 1000, 5", "12, 4200, 6"})
   void choosesWhatTheProcessorChooses(int rows, int vocabulary, long seed) {
     Rows problem = new Rows(rows, vocabulary, new Random(seed));
-    List<int[]> expected;
-    List<int[]> chosen;
+    List<SampledTokens> expected;
+    List<SampledTokens> chosen;
     try (ComputeBackend cpu = ComputeBackends.cpu(2)) {
       expected = problem.run(cpu);
     }
@@ -190,15 +193,35 @@ class SamplingGpuTest {
         if (lost[row]) {
           continue; // No token was left to choose, and the engine would have ended the row.
         }
-        int token = expected.get(step)[row];
-        assertThat(chosen.get(step)[row])
-            .as("row %d, step %d, %s", row, step, problem.samplings.get(row))
-            .isEqualTo(token);
+        int token = expected.get(step).token(row).orElseThrow();
+        String where = "row %d, step %d, %s".formatted(row, step, problem.samplings.get(row));
+        assertThat(chosen.get(step).token(row)).as(where).hasValue(token);
+        assertClose(chosen.get(step).logprobs(row), expected.get(step).logprobs(row), where);
         if (problem.constraints.get(row).isPresent()) {
           answers[row] = problem.constraints.get(row).get().advance(answers[row], token);
           lost[row] = answers[row] == ByteAutomaton.DEAD;
         }
       }
     }
+  }
+
+  private static void assertClose(
+      Optional<Logprobs> reported, Optional<Logprobs> expected, String where) {
+    assertThat(reported.isPresent()).as(where).isEqualTo(expected.isPresent());
+    if (expected.isPresent()) {
+      assertThat(reported.get().chosen())
+          .as(where)
+          .isCloseTo(expected.get().chosen(), within(1e-4f));
+      assertThat(ids(reported.get())).as(where).isEqualTo(ids(expected.get()));
+      for (int i = 0; i < expected.get().likeliest().size(); i++) {
+        assertThat(reported.get().likeliest().get(i).logprob())
+            .as(where)
+            .isCloseTo(expected.get().likeliest().get(i).logprob(), within(1e-4f));
+      }
+    }
+  }
+
+  private static List<Integer> ids(Logprobs logprobs) {
+    return logprobs.likeliest().stream().map(Logprobs.Likely::token).toList();
   }
 }

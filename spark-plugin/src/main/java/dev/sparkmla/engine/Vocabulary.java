@@ -1,0 +1,44 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.policy.TokenBytes;
+import dev.sparkmla.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * What each of a model's tokens adds to a text. The bytes of all are made when one is first asked
+ * for, which takes a moment. Thread-safe; it uses the tokenizer.
+ */
+final class Vocabulary {
+  private final Tokenizer tokenizer;
+  private final int size;
+  private TokenBytes bytes;
+
+  /**
+   * @param size of the model's vocabulary, at least the tokenizer's
+   */
+  Vocabulary(Tokenizer tokenizer, int size) {
+    this.tokenizer = tokenizer;
+    this.size = size;
+  }
+
+  /** The bytes of all tokens, always the same object. */
+  synchronized TokenBytes bytes() {
+    if (bytes == null) {
+      bytes = tokenizer.tokenBytes(size);
+    }
+    return bytes;
+  }
+
+  /** The text of a token alone, with U+FFFD for bytes that are no whole character. */
+  String text(int token) {
+    TokenBytes all = bytes();
+    if (all.length(token) == 0) {
+      return tokenizer.spelled(token);
+    }
+    byte[] own = new byte[all.length(token)];
+    for (int i = 0; i < own.length; i++) {
+      own[i] = all.at(token, i);
+    }
+    return new String(own, StandardCharsets.UTF_8);
+  }
+}
