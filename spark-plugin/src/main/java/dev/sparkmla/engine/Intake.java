@@ -3,6 +3,7 @@ package dev.sparkmla.engine;
 import static dev.sparkmla.engine.GenerationParameters.CHAT_TEMPLATE_KWARGS;
 import static dev.sparkmla.engine.GenerationParameters.CONTINUE_FINAL_MESSAGE;
 import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
+import static dev.sparkmla.engine.GenerationParameters.LOGPROBS;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
 import static dev.sparkmla.engine.GenerationParameters.SKIP_SPECIAL_TOKENS;
@@ -40,6 +41,10 @@ final class Intake implements AutoCloseable {
   private final RowSampling sampling;
   private final TokenLimit defaultLimit;
   private final Vocabulary vocabulary;
+
+  /** Used by the intake's own thread. */
+  private final Constraints constraints;
+
   private final GenerationQueue queue;
   private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
@@ -65,6 +70,7 @@ final class Intake implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.thinking = thinking;
     this.vocabulary = vocabulary;
+    this.constraints = new Constraints(vocabulary, thinking);
     this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultLimit = defaultLimit;
     this.queue = queue;
@@ -157,6 +163,10 @@ final class Intake implements AutoCloseable {
     GenerationParameters parameters = row.parameters();
     FittedPrompt prompt =
         encoder.fit(row.prompt(), ids, parameters.get(MAX_TOKENS).orElse(defaultLimit));
+    boolean thinks = thinksAfter(row.prompt(), prompt.ids());
+    if (parameters.get(LOGPROBS).isPresent()) {
+      vocabulary.bytes(); // so that a row is refused here, not when it has ended
+    }
     return new Generation(
         batch,
         row.number(),
@@ -165,8 +175,8 @@ final class Intake implements AutoCloseable {
             prompt.maxTokens(),
             sampling.sampling(
                 parameters, RowSeed.of(prompt.ids(), parameters.get(SEED).orElse(0L))),
-            Optional.empty()),
-        output(parameters, thinksAfter(row.prompt(), prompt.ids())),
+            constraints.of(parameters, thinks)),
+        output(parameters, thinks),
         sampling.endTokens(parameters),
         vocabulary);
   }

@@ -1,6 +1,8 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.policy.TokenBytes;
+import dev.sparkmla.text.TextFormatException;
 import dev.sparkmla.text.Tokenizer;
 import java.nio.charset.StandardCharsets;
 
@@ -21,10 +23,20 @@ final class Vocabulary {
     this.size = size;
   }
 
-  /** The bytes of all tokens, always the same object. */
+  /**
+   * The bytes of all tokens, always the same object.
+   *
+   * @throws RowErrorException where the model's tokens have no bytes of their own
+   */
   synchronized TokenBytes bytes() {
     if (bytes == null) {
-      bytes = tokenizer.tokenBytes(size);
+      try {
+        bytes = tokenizer.tokenBytes(size);
+      } catch (TextFormatException problem) {
+        throw new RowErrorException(
+            ErrorCode.INVALID_PARAMETER,
+            "response_format and logprobs need the bytes of tokens: " + problem.getMessage());
+      }
     }
     return bytes;
   }

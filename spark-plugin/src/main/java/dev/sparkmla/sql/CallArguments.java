@@ -200,7 +200,7 @@ final class CallArguments {
       }
     }
     try {
-      GenerationParameters.parse(named);
+      GenerationParameters.parse(named).responseFormat();
     } catch (InvalidParameterException invalid) {
       throw Catalyst.error(function + ": " + invalid.getMessage());
     }

@@ -31,7 +31,7 @@ class CallArgumentsTest {
         "llm_generate(p, 'max_tokens') | llm_generate takes MAP<STRING, STRING> for 'params', not STRING",
         "llm_generate(p, map('stop', array('x'))) | llm_generate takes MAP<STRING, STRING> for 'params', not MAP<STRING, ARRAY<STRING>>",
         "llm_generate(p, map('max_token', '5')) | llm_generate: There is no parameter 'max_token'",
-        "llm_generate(p, map('response_format', 'json')) | llm_generate: response_format is reserved",
+        "llm_generate(p, map('response_format', 'regex: (a')) | llm_generate: response_format cannot be used: ",
         "llm_generate(p, response_format => 'json') | llm_generate: response_format is reserved",
         "llm_generate(p, map('temperature', 'warm')) | temperature is 'warm'; it must be",
         "llm_generate(p, map('top_p', 1.5)) | top_p is '1.5'; it must be a number above 0, at most 1",
