@@ -5,10 +5,13 @@
 
 #include <cstddef>
 
+#include "dev_sparkmla_cuda_AutomatonLayout.h"
+#include "dev_sparkmla_cuda_LogprobsLayout.h"
 #include "dev_sparkmla_cuda_NativeOperations.h"
 #include "dev_sparkmla_cuda_ProcessingLayout.h"
 #include "dev_sparkmla_cuda_SamplingLayout.h"
 #include "jni_arguments.h"
+#include "ops/automaton_words.h"
 #include "spark_mla_ops.h"
 
 #define FIELD(NAME, member) \
@@ -31,7 +34,8 @@ static_assert(dev_sparkmla_cuda_NativeOperations_PAGE_TOKENS == SPARK_MLA_PAGE_T
   (dev_sparkmla_cuda_SamplingLayout_##NAME * sizeof(int32_t) == \
    offsetof(spark_mla_sampling, member))
 static_assert(AT_WORD(TEMPERATURE, temperature) && AT_WORD(TOP_K, top_k) && AT_WORD(TOP_P, top_p) &&
-                  AT_WORD(MIN_P, min_p) && AT_WORD(INDEX, index) && AT_WORD(SEED, seed) &&
+                  AT_WORD(MIN_P, min_p) && AT_WORD(INDEX, index) &&
+                  AT_WORD(LOGPROBS, logprobs) && AT_WORD(SEED, seed) &&
                   dev_sparkmla_cuda_SamplingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_sampling),
               "SamplingLayout.java and spark_mla_ops.h disagree");
@@ -47,9 +51,23 @@ static_assert(AT_WORD(HISTORY, history) && AT_WORD(OUTPUTS, outputs) && AT_WORD(
                   AT_WORD(BIAS_COUNT, bias_count) && AT_WORD(BAD_WORDS, bad_words) &&
                   AT_WORD(BAD_WORD_COUNT, bad_word_count) && AT_WORD(ENDS, ends) &&
                   AT_WORD(END_COUNT, end_count) && AT_WORD(SUPPRESS_ENDS, suppress_ends) &&
+                  AT_WORD(AUTOMATON, automaton) && AT_WORD(PREVIOUS, previous) &&
+                  AT_WORD(STATE, state) && AT_WORD(COUNT, count) && AT_WORD(AFTER, after) &&
                   dev_sparkmla_cuda_ProcessingLayout_WORDS * sizeof(int32_t) ==
                       sizeof(spark_mla_processing),
               "ProcessingLayout.java and spark_mla_ops.h disagree");
+static_assert(dev_sparkmla_cuda_LogprobsLayout_MOST_LIKELIEST == SPARK_MLA_MOST_LOGPROBS &&
+                  dev_sparkmla_cuda_LogprobsLayout_NO_TOKEN == SPARK_MLA_NO_TOKEN &&
+                  dev_sparkmla_cuda_LogprobsLayout_WORDS == SPARK_MLA_LOGPROB_WORDS,
+              "LogprobsLayout.java and spark_mla_ops.h disagree");
+static_assert(dev_sparkmla_cuda_AutomatonLayout_COUNT == spark_mla::kWordCount &&
+                  dev_sparkmla_cuda_AutomatonLayout_SIZE == spark_mla::kWordSize &&
+                  dev_sparkmla_cuda_AutomatonLayout_CLASSES_OF_BYTES == spark_mla::kWordClasses &&
+                  dev_sparkmla_cuda_AutomatonLayout_OFFSETS == spark_mla::kWordOffsets &&
+                  dev_sparkmla_cuda_AutomatonLayout_EDGES == spark_mla::kWordEdges &&
+                  dev_sparkmla_cuda_AutomatonLayout_ACCEPTS == spark_mla::kAccepts &&
+                  dev_sparkmla_cuda_AutomatonLayout_RESTS == spark_mla::kRests,
+              "AutomatonLayout.java and automaton_words.h disagree");
 
 namespace {
 
@@ -113,13 +131,21 @@ constexpr auto kProcessLogits = LAYOUT(
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(BLOCKS, blocks), FIELD(OUT, logits),
     FIELD(OUT_STRIDE, logits_stride), FIELD(PROCESSING, processing), FIELD(WORDS, words),
     FIELD(COUNT, word_count), FIELD(TOKENS_CACHE, tokens_cache), FIELD(COUNTS, counts),
-    FIELD(STREAM, stream));
+    FIELD(AUTOMATA, automata), FIELD(AUTOMATA_WORDS, automata_words), FIELD(PREVIOUS, previous),
+    FIELD(POSITIONS_BEFORE, positions), FIELD(PREVIOUS_ROWS, previous_rows),
+    FIELD(NEW_POSITIONS, new_positions), FIELD(STREAM, stream));
 
 constexpr auto kSample = LAYOUT(
     spark_mla_sample_args,
     FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(IN, logits),
     FIELD(IN_STRIDE, logits_stride), FIELD(SAMPLING, sampling), FIELD(TOKENS, tokens),
     FIELD(STREAM, stream));
+
+constexpr auto kLogprobs = LAYOUT(
+    spark_mla_logprobs_args,
+    FIELD(ROWS, rows), FIELD(COLUMNS, columns), FIELD(IN, logits),
+    FIELD(IN_STRIDE, logits_stride), FIELD(SAMPLING, sampling), FIELD(TOKENS, tokens),
+    FIELD(OUT, out), FIELD(STREAM, stream));
 
 constexpr auto kConvert = LAYOUT(
     spark_mla_convert_args,
@@ -146,6 +172,7 @@ SPARK_MLA_METHOD(NativeOperations, gatherRows, kGatherRows, spark_mla_gather_row
 SPARK_MLA_METHOD(NativeOperations, addBias, kAddBias, spark_mla_add_bias)
 SPARK_MLA_METHOD(NativeOperations, processLogits, kProcessLogits, spark_mla_process_logits)
 SPARK_MLA_METHOD(NativeOperations, sample, kSample, spark_mla_sample)
+SPARK_MLA_METHOD(NativeOperations, logprobs, kLogprobs, spark_mla_logprobs)
 SPARK_MLA_METHOD(NativeOperations, convert, kConvert, spark_mla_convert)
 
 }  // extern "C"

@@ -199,9 +199,13 @@ int32_t spark_mla_process_logits(const spark_mla_process_logits_args* a) {
   }
   return launch(a,
                 check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary &&
-                          a->blocks >= 1 && a->word_count >= 0,
+                          a->blocks >= 1 && a->word_count >= 0 && a->automata_words >= 0 &&
+                          a->previous_rows >= a->rows && a->rows <= UINT16_MAX,
                       true,
-                      aligned({a->logits, a->processing, a->words, a->tokens_cache, a->counts}, 4),
+                      aligned({a->logits, a->processing, a->words, a->tokens_cache, a->counts,
+                               a->previous},
+                              4) &&
+                          aligned({a->positions, a->new_positions, a->automata}, 8),
                       stride_ok(a->logits_stride, a->columns, a->rows, 1)),
                 a->rows, spark_mla::launch_process_logits);
 }
@@ -215,6 +219,17 @@ int32_t spark_mla_sample(const spark_mla_sample_args* a) {
                       true, aligned({a->logits, a->tokens}, 4) && aligned(a->sampling, 8),
                       stride_ok(a->logits_stride, a->columns, a->rows, 1)),
                 a->rows, spark_mla::launch_sample);
+}
+
+int32_t spark_mla_logprobs(const spark_mla_logprobs_args* a) {
+  if (!known(a)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  return launch(a,
+                check(a->rows >= 0 && a->columns >= 1 && a->columns <= spark_mla::kMaxVocabulary,
+                      true, aligned({a->logits, a->tokens, a->out}, 4) && aligned(a->sampling, 8),
+                      stride_ok(a->logits_stride, a->columns, a->rows, 1)),
+                a->rows, spark_mla::launch_logprobs);
 }
 
 int32_t spark_mla_convert(const spark_mla_convert_args* a) {

@@ -199,8 +199,9 @@ SPARK_MLA_API int32_t spark_mla_add_bias(const spark_mla_add_bias_args *args);
    the logits of tokens in prompt and output are divided by the repetition penalty where positive, else
    multiplied; frequency_penalty times its count and presence_penalty are subtracted from those of
    tokens in the output; the last token of each bad word whose others prompt and output end with is
-   suppressed, and so are the ends where suppress_ends says so. Places are those of int32 words. Java
-   writes this struct itself: ProcessingLayout.java. */
+   suppressed, and so are the ends where suppress_ends says so. A row with an automaton keeps the tokens
+   whose bytes lead on in it to where a token may end, and of the ends those all where it accepts, else
+   none. Places are those of int32 words. Java writes this struct itself: ProcessingLayout.java. */
 typedef struct spark_mla_processing {
   int32_t history; /* tokens of prompt and output; 0 leaves the row as it is */
   int32_t outputs; /* how many of them, at their end, are the output's */
@@ -215,7 +216,12 @@ typedef struct spark_mla_processing {
   int32_t ends; /* place of the ids of the tokens that end the row */
   int32_t end_count;
   int32_t suppress_ends; /* 1 or 0 */
-  int32_t reserved;
+  int32_t automaton; /* its place in automata; -1 for none */
+  int32_t previous;  /* the row of the step before whose position and token lead to the row's position; -1
+                        where state and count are it */
+  int32_t state;     /* -2: the answer has not begun, and only the ends are suppressed */
+  int32_t count;
+  int32_t after; /* the token that an answer begins after that has not begun; -1 for none */
 } spark_mla_processing;
 
 /* Processes each row's logits in place. Token ids that the vocabulary does not have do nothing, nor do
@@ -232,6 +238,13 @@ typedef struct spark_mla_process_logits_args {
   int64_t word_count;
   const int32_t *tokens_cache; /* [blocks, SPARK_MLA_PAGE_TOKENS], as spark_mla_write_tokens writes it */
   int32_t *counts; /* [rows, columns], workspace */
+  const int32_t *automata; /* a vocabulary and automata, as AutomatonLayout.java writes them */
+  int64_t automata_words;
+  const int32_t *previous; /* [previous_rows], the tokens of the step before */
+  int32_t *positions; /* [previous_rows, 2]: of the step before; gets those of this step's rows */
+  int32_t previous_rows; /* at least rows */
+  int32_t reserved;
+  int32_t *new_positions; /* [rows, 2], workspace */
   void *stream;
 } spark_mla_process_logits_args;
 SPARK_MLA_API int32_t spark_mla_process_logits(const spark_mla_process_logits_args *args);
@@ -244,7 +257,8 @@ typedef struct spark_mla_sampling {
   float top_p;       /* keeps the smallest set of largest probabilities that reach it; 1 keeps all */
   float min_p;       /* keeps probabilities of at least this part of the largest; 0 keeps all */
   int32_t index;     /* how many tokens the row has generated before this one */
-  int32_t reserved;
+  int32_t logprobs;  /* how many of the likeliest tokens spark_mla_logprobs reports; -1 for none, and
+                        not the chosen token's either */
   int64_t seed;
 } spark_mla_sampling;
 
@@ -264,6 +278,27 @@ typedef struct spark_mla_sample_args {
   void *stream;
 } spark_mla_sample_args;
 SPARK_MLA_API int32_t spark_mla_sample(const spark_mla_sample_args *args);
+
+/* Log probabilities, log softmax of the logits: of each row's token, and of the row's likeliest tokens,
+   the likeliest first and the lower id first among equals. Nothing is written for a row that asks for
+   none, and for one without a token. */
+#define SPARK_MLA_MOST_LOGPROBS 20
+#define SPARK_MLA_NO_TOKEN (-1) /* in place of an id, where the vocabulary has no more tokens */
+#define SPARK_MLA_LOGPROB_WORDS (1 + 2 * SPARK_MLA_MOST_LOGPROBS)
+typedef struct spark_mla_logprobs_args {
+  uint32_t struct_size;
+  int32_t rows;
+  int32_t columns; /* 1 to 2^23 */
+  int32_t reserved;
+  const float *logits; /* [rows, columns], 4-byte aligned */
+  int64_t logits_stride;
+  const spark_mla_sampling *sampling; /* [rows], 8-byte aligned */
+  const int32_t *tokens;              /* [rows] */
+  int32_t *out; /* [rows, SPARK_MLA_LOGPROB_WORDS]: the token's log probability as the bits of a float32,
+                   then an id and the bits of its log probability for each of the likeliest */
+  void *stream;
+} spark_mla_logprobs_args;
+SPARK_MLA_API int32_t spark_mla_logprobs(const spark_mla_logprobs_args *args);
 
 /* out[i] = in[i] in another type, rounded to nearest, ties to even. Both aligned to their elements. */
 typedef struct spark_mla_convert_args {

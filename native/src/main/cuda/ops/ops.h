@@ -30,6 +30,7 @@ cudaError_t launch_gather_rows(const spark_mla_gather_rows_args& args);
 cudaError_t launch_add_bias(const spark_mla_add_bias_args& args);
 cudaError_t launch_process_logits(const spark_mla_process_logits_args& args);
 cudaError_t launch_sample(const spark_mla_sample_args& args);
+cudaError_t launch_logprobs(const spark_mla_logprobs_args& args);
 cudaError_t launch_convert(const spark_mla_convert_args& args);
 
 }  // namespace spark_mla

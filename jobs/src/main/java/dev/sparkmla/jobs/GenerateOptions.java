@@ -209,6 +209,24 @@ final class GenerateOptions {
   Optional<String> skipSpecialTokens = Optional.empty();
 
   @Option(
+      names = "--response-format",
+      paramLabel = "FORMAT",
+      description = "What each answer must look like: a JSON schema, json, choice: or regex:.")
+  Optional<String> responseFormat = Optional.empty();
+
+  @Option(
+      names = "--response-white-space",
+      paramLabel = "HOW",
+      description = "compact or free: white space of answers in JSON. Default: compact.")
+  Optional<String> responseWhiteSpace = Optional.empty();
+
+  @Option(
+      names = "--logprobs",
+      paramLabel = "K",
+      description = "Report the log probability of each token and of the K likeliest, 0 to 20.")
+  Optional<String> logprobs = Optional.empty();
+
+  @Option(
       names = "--chat-template-kwargs",
       paramLabel = "JSON",
       description = "Variables of the chat template, such as {\"enable_thinking\": false}.")
@@ -311,6 +329,9 @@ final class GenerateOptions {
     continueFinalMessage.ifPresent(value -> params.put("continue_final_message", value));
     tools.ifPresent(value -> params.put("tools", value));
     skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
+    responseFormat.ifPresent(value -> params.put("response_format", value));
+    responseWhiteSpace.ifPresent(value -> params.put("response_white_space", value));
+    logprobs.ifPresent(value -> params.put("logprobs", value));
     return params;
   }
 

@@ -53,7 +53,11 @@ final class NativeOperations {
   static final int WORDS = 42;
   static final int TOKENS_CACHE = 43;
   static final int COUNTS = 44;
-  static final int FIELD_COUNT = 45;
+  static final int AUTOMATA = 45;
+  static final int AUTOMATA_WORDS = 46;
+  static final int POSITIONS_BEFORE = 47;
+  static final int NEW_POSITIONS = 48;
+  static final int FIELD_COUNT = 49;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;
@@ -92,6 +96,8 @@ final class NativeOperations {
   static native int processLogits(long[] fields);
 
   static native int sample(long[] fields);
+
+  static native int logprobs(long[] fields);
 
   static native int convert(long[] fields);
 }

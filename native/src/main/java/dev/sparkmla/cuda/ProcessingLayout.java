@@ -1,11 +1,14 @@
 package dev.sparkmla.cuda;
 
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.lang.annotation.Native;
 import java.nio.IntBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /**
  * The layout of what is done to one row's logits on its way to {@link RowOperations#processLogits}:
@@ -15,7 +18,7 @@ import java.util.Map;
  */
 public final class ProcessingLayout {
   /** Words of a row without its lists. */
-  @Native public static final int WORDS = 14;
+  @Native public static final int WORDS = 18;
 
   /** The most words of a row's lists. */
   public static final int MOST_LIST_WORDS = 2 * LogitsProcessing.MOST_IDS + 1;
@@ -33,6 +36,12 @@ public final class ProcessingLayout {
   @Native private static final int ENDS = 10;
   @Native private static final int END_COUNT = 11;
   @Native private static final int SUPPRESS_ENDS = 12;
+  @Native private static final int AUTOMATON = 13;
+  @Native private static final int PREVIOUS = 14;
+  @Native private static final int STATE = 15;
+  @Native private static final int COUNT = 16;
+  @Native private static final int AFTER = 17;
+  private static final int NONE = -1;
 
   private ProcessingLayout() {}
 
@@ -52,6 +61,31 @@ public final class ProcessingLayout {
     for (int i = 0; i < WORDS; i++) {
       to.put(at + i, 0);
     }
+    to.put(at + AUTOMATON, NONE).put(at + PREVIOUS, NONE).put(at + AFTER, NONE);
+  }
+
+  /**
+   * Adds to a row what it is constrained by at a position that the host knows.
+   *
+   * @param automaton its place among the automata, in words
+   * @param position of the automaton, or {@link Constraint#UNARMED}
+   */
+  public static void writeConstraint(
+      IntBuffer to, int at, int automaton, OptionalInt after, long position) {
+    to.put(at + AUTOMATON, automaton).put(at + AFTER, after.orElse(NONE));
+    to.put(at + STATE, ByteAutomaton.state(position));
+    to.put(at + COUNT, ByteAutomaton.count(position));
+  }
+
+  /**
+   * Adds to a row what it is constrained by at the position that a row of the step before led to.
+   *
+   * @param automaton its place among the automata, in words
+   * @param row which of that step's sampled rows
+   */
+  public static void writeConstraintAfter(
+      IntBuffer to, int at, int automaton, OptionalInt after, int row) {
+    to.put(at + AUTOMATON, automaton).put(at + AFTER, after.orElse(NONE)).put(at + PREVIOUS, row);
   }
 
   /**

@@ -204,6 +204,7 @@ public final class RowOperations extends DeviceKernels {
    * @param words int32 [any], where the rows' lists and block tables are
    * @param tokens int32 [blocks, page], as {@link #writeTokens} writes them
    * @param counts int32 [rows, vocabulary], workspace
+   * @param constraints what constrained rows need
    * @throws CudaArgumentException where this does not hold
    * @throws CudaException where the launch fails
    */
@@ -213,6 +214,7 @@ public final class RowOperations extends DeviceKernels {
       DeviceTensor words,
       DeviceTensor tokens,
       DeviceTensor counts,
+      ConstraintMemory constraints,
       CudaStream stream) {
     long rows = requireCount("rows of logits", logits.dimension(0));
     long columns = requireCount("logits of a row", logits.dimension(1), MOST_LOGITS);
@@ -221,6 +223,13 @@ public final class RowOperations extends DeviceKernels {
     requireIntegers(context, "words", words, words.dimension(0));
     requireTokens(tokens);
     requireArray(context, "counts", counts, ElementType.INT32, rows, columns);
+    DeviceTensor automata = constraints.automata();
+    DeviceTensor previous = constraints.previous();
+    requireIntegers(context, "automata", automata, automata.dimension(0));
+    requireAligned("automata", automata, Long.BYTES);
+    requireIntegers(context, "previous", previous, previous.dimension(0));
+    requirePositions("positions", constraints.positions(), previous.dimension(0));
+    requirePositions("newPositions", constraints.newPositions(), rows);
     long[] fields = new long[NativeOperations.FIELD_COUNT];
     fields[NativeOperations.ROWS] = rows;
     fields[NativeOperations.COLUMNS] = columns;
@@ -231,7 +240,19 @@ public final class RowOperations extends DeviceKernels {
     fields[NativeOperations.TOKENS_CACHE] = tokens.address();
     fields[NativeOperations.BLOCKS] = requireCount("blocks", tokens.dimension(0));
     fields[NativeOperations.COUNTS] = counts.address();
+    fields[NativeOperations.AUTOMATA] = automata.address();
+    fields[NativeOperations.AUTOMATA_WORDS] = automata.dimension(0);
+    fields[NativeOperations.PREVIOUS] = previous.address();
+    fields[NativeOperations.PREVIOUS_ROWS] =
+        requireCount("tokens of the step before", previous.dimension(0));
+    fields[NativeOperations.POSITIONS_BEFORE] = constraints.positions().address();
+    fields[NativeOperations.NEW_POSITIONS] = constraints.newPositions().address();
     enqueue("spark_mla_process_logits", NativeOperations::processLogits, fields, stream);
+  }
+
+  private void requirePositions(String name, DeviceTensor positions, long rows) {
+    requireArray(context, name, positions, ElementType.INT32, rows, 2);
+    requireAligned(name, positions, Long.BYTES);
   }
 
   /**
@@ -248,6 +269,37 @@ public final class RowOperations extends DeviceKernels {
    */
   public void sample(
       DeviceTensor logits, DeviceTensor sampling, DeviceTensor tokens, CudaStream stream) {
+    long[] fields = choice(logits, sampling, tokens);
+    enqueue("spark_mla_sample", NativeOperations::sample, fields, stream);
+  }
+
+  /**
+   * Enqueues log probabilities, log softmax of the logits, of every row's token and of its
+   * likeliest tokens, of as many as its sampling parameters ask for. Nothing is written for a row
+   * that asks for none, or whose token is {@link #NOT_A_NUMBER}.
+   *
+   * @param logits float32 [rows, vocabulary], at most 2^23 columns
+   * @param sampling int32 [rows × {@value SamplingLayout#WORDS}], as for {@link #sample}
+   * @param tokens int32 [rows]
+   * @param out gets int32 [rows × {@value LogprobsLayout#WORDS}], each row as {@link
+   *     LogprobsLayout} reads it
+   * @throws CudaArgumentException where this does not hold
+   * @throws CudaException where the launch fails
+   */
+  public void logprobs(
+      DeviceTensor logits,
+      DeviceTensor sampling,
+      DeviceTensor tokens,
+      DeviceTensor out,
+      CudaStream stream) {
+    long[] fields = choice(logits, sampling, tokens);
+    requireIntegers(context, "out", out, tokens.dimension(0) * LogprobsLayout.WORDS);
+    fields[NativeOperations.OUT] = out.address();
+    enqueue("spark_mla_logprobs", NativeOperations::logprobs, fields, stream);
+  }
+
+  /** The arguments of a call over logits, how tokens are chosen from them, and the tokens. */
+  private long[] choice(DeviceTensor logits, DeviceTensor sampling, DeviceTensor tokens) {
     long rows = requireCount("rows of logits", tokens.dimension(0));
     long columns = requireCount("logits of a row", logits.dimension(1), MOST_LOGITS);
     requireRows(context, "logits", logits, ElementType.FLOAT32, rows, columns);
@@ -260,7 +312,7 @@ public final class RowOperations extends DeviceKernels {
     putRows(fields, NativeOperations.IN, NativeOperations.IN_STRIDE, logits);
     fields[NativeOperations.SAMPLING] = sampling.address();
     fields[NativeOperations.TOKENS] = tokens.address();
-    enqueue("spark_mla_sample", NativeOperations::sample, fields, stream);
+    return fields;
   }
 
   /** The arguments of a call over rows of so many columns, taken eight at a time. */

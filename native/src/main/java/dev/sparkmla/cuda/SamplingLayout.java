@@ -18,9 +18,12 @@ public final class SamplingLayout {
   @Native private static final int TOP_P = 2;
   @Native private static final int MIN_P = 3;
   @Native private static final int INDEX = 4;
+  @Native private static final int LOGPROBS = 5;
 
-  /** Two words, the low one first; a reserved one lies before them. */
+  /** Two words, the low one first. */
   @Native private static final int SEED = 6;
+
+  private static final int NO_LOGPROBS = -1;
 
   private SamplingLayout() {}
 
@@ -37,7 +40,7 @@ public final class SamplingLayout {
     to.put(at + TOP_P, Float.floatToRawIntBits(sampling.topP()));
     to.put(at + MIN_P, Float.floatToRawIntBits(sampling.minP()));
     to.put(at + INDEX, sampling.index());
-    to.put(at + INDEX + 1, 0);
+    to.put(at + LOGPROBS, sampling.logprobs().orElse(NO_LOGPROBS));
     to.put(at + SEED, (int) sampling.seed());
     to.put(at + SEED + 1, (int) (sampling.seed() >>> Integer.SIZE));
   }

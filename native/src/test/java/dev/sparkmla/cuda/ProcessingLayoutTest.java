@@ -2,12 +2,15 @@ package dev.sparkmla.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -56,7 +59,11 @@ class ProcessingLayoutTest {
             39,
             1,
             1,
-            0);
+            -1,
+            -1,
+            0,
+            0,
+            -1);
     assertThat(at(10 + ProcessingLayout.WORDS, 30 - 10 - ProcessingLayout.WORDS))
         .containsOnly(UNTOUCHED);
   }
@@ -78,6 +85,19 @@ class ProcessingLayoutTest {
     assertThat(words.get(10 + 12)).isOne();
     write(2);
     assertThat(words.get(10 + 12)).isZero();
+  }
+
+  @Test
+  void addsConstraintsWithPositionsOnEitherSide() {
+    write(0);
+    ProcessingLayout.writeConstraint(
+        words, 10, 400, OptionalInt.of(8), ByteAutomaton.position(17, 3));
+    assertThat(at(10 + 13, 5)).containsExactly(400, -1, 17, 3, 8);
+    ProcessingLayout.writeConstraint(words, 10, 400, OptionalInt.of(8), Constraint.UNARMED);
+    assertThat(words.get(10 + 15)).isEqualTo(-2);
+    write(0);
+    ProcessingLayout.writeConstraintAfter(words, 10, 400, OptionalInt.empty(), 5);
+    assertThat(at(10 + 13, 5)).containsExactly(400, 5, 0, 0, -1);
   }
 
   @Test

@@ -98,6 +98,23 @@ class RowOperationsTest {
     DeviceTensor logits = tensor(ElementType.FLOAT32, 3, 320);
     DeviceTensor processing = tensor(ElementType.INT32, 3 * ProcessingLayout.WORDS);
     DeviceTensor words = tensor(ElementType.INT32, 50);
+    ConstraintMemory constraints =
+        new ConstraintMemory(
+            words,
+            tensor(ElementType.INT32, 4),
+            tensor(ElementType.INT32, 4, 2),
+            tensor(ElementType.INT32, 2, 2));
+    assertRefused(
+        () ->
+            operations.processLogits(
+                logits,
+                processing,
+                words,
+                tensor(ElementType.INT32, 5, 64),
+                tensor(ElementType.INT32, 3, 320),
+                constraints,
+                null),
+        "newPositions must have the shape [3, 2]");
     assertRefused(
         () ->
             operations.processLogits(
@@ -106,6 +123,7 @@ class RowOperationsTest {
                 words,
                 tensor(ElementType.INT32, 5, 64),
                 tensor(ElementType.INT32, 3, 319),
+                constraints,
                 null),
         "counts must have the shape [3, 320]");
     assertRefused(
@@ -116,6 +134,7 @@ class RowOperationsTest {
                 words,
                 tensor(ElementType.INT32, 5, 32),
                 tensor(ElementType.INT32, 3, 320),
+                constraints,
                 null),
         "the cache's tokens must have the shape [5, 64]");
     assertRefused(
@@ -158,6 +177,19 @@ class RowOperationsTest {
                 tensor(ElementType.INT32, 1),
                 null),
         "logits of a row must be at most 8388608, are 16777216");
+  }
+
+  @Test
+  void logprobsNeedRoomForEveryRow() {
+    assertRefused(
+        () ->
+            operations.logprobs(
+                tensor(ElementType.FLOAT32, 2, 40),
+                tensor(ElementType.INT32, 2 * SamplingLayout.WORDS),
+                tensor(ElementType.INT32, 2),
+                tensor(ElementType.INT32, LogprobsLayout.WORDS),
+                null),
+        "out must have the shape [82]");
   }
 
   @Test

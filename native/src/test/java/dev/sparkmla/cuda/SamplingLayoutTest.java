@@ -7,6 +7,7 @@ import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 /** The bytes of a row's parameters as C reads struct spark_mla_sampling. */
@@ -21,7 +22,8 @@ class SamplingLayoutTest {
     SamplingLayout.write(
         bytes.asIntBuffer(),
         SamplingLayout.WORDS,
-        new Sampling(0.7f, 40, 0.95f, 0.05f, 0x8765_4321_FEDC_BA98L, 11, LogitsProcessing.NONE));
+        new Sampling(0.7f, 40, 0.95f, 0.05f, 0x8765_4321_FEDC_BA98L, 11, LogitsProcessing.NONE)
+            .withLogprobs(OptionalInt.of(5)));
 
     assertThat(SamplingLayout.WORDS * Integer.BYTES).isEqualTo(32);
     assertThat(bytes.getFloat(row)).isEqualTo(0.7f);
@@ -29,7 +31,10 @@ class SamplingLayoutTest {
     assertThat(bytes.getFloat(row + 8)).isEqualTo(0.95f);
     assertThat(bytes.getFloat(row + 12)).isEqualTo(0.05f);
     assertThat(bytes.getInt(row + 16)).isEqualTo(11);
+    assertThat(bytes.getInt(row + 20)).isEqualTo(5);
     assertThat(bytes.getLong(row + 24)).isEqualTo(0x8765_4321_FEDC_BA98L);
+    SamplingLayout.write(bytes.asIntBuffer(), SamplingLayout.WORDS, Sampling.GREEDY);
+    assertThat(bytes.getInt(row + 20)).isEqualTo(-1);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.sparkmla.arrow;
 
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,8 @@ import java.util.Optional;
  *     refused before they were counted
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated, an end token included
+ * @param logprobs log probabilities of each of these tokens, where the request asks for them; empty
+ *     in error
  * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
  */
 public record GenerationResult(
@@ -21,7 +24,28 @@ public record GenerationResult(
     int promptTokens,
     int cachedTokens,
     int outputTokens,
+    Optional<List<TokenLogprobs>> logprobs,
     Optional<GenerationError> error) {
+  /** Of a request that does not ask for log probabilities. */
+  public GenerationResult(
+      String text,
+      Optional<String> reasoning,
+      FinishReason finishReason,
+      int promptTokens,
+      int cachedTokens,
+      int outputTokens,
+      Optional<GenerationError> error) {
+    this(
+        text,
+        reasoning,
+        finishReason,
+        promptTokens,
+        cachedTokens,
+        outputTokens,
+        Optional.empty(),
+        error);
+  }
+
   /** Of a row that is refused before anything is computed for it. */
   public static GenerationResult refused(GenerationError error) {
     return new GenerationResult(

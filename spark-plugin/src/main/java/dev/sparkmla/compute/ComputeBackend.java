@@ -1,6 +1,7 @@
 package dev.sparkmla.compute;
 
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
@@ -90,6 +91,14 @@ public interface ComputeBackend extends AutoCloseable {
    * @throws ComputeException when there is no memory for it
    */
   ExpertWeights uploadExperts(List<GatedSource> experts);
+
+  /**
+   * Takes in what rows can be constrained by. All constraints are of one vocabulary.
+   *
+   * @return empty when there is no room for it until another one is closed; the largest automaton
+   *     finds room when no other table is open
+   */
+  Optional<ConstraintTable> constrain(Constraint constraint);
 
   /**
    * An activation whose elements are undefined. Activations and routings are closed in the opposite

@@ -2,6 +2,7 @@ package dev.sparkmla.compute;
 
 import dev.sparkmla.policy.Sampling;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One sequence's part of a step: a run of its tokens, how attention is computed for them, and where
@@ -63,8 +64,45 @@ public record Segment(Role role, Tokens tokens, int position, int[] blocks, List
    *
    * @param offset the new token follows the segment's token {@code offset}
    * @param sampling how it is chosen
+   * @param constrained what it is constrained by, if it is
    */
-  public record Sample(int offset, Sampling sampling) {}
+  public record Sample(int offset, Sampling sampling, Optional<Constrained> constrained) {
+    /** A token that is not constrained. */
+    public Sample(int offset, Sampling sampling) {
+      this(offset, sampling, Optional.empty());
+    }
+
+    /** Whether anything is done to its logits before it is chosen. */
+    public boolean processesLogits() {
+      return sampling.processesLogits() || constrained.isPresent();
+    }
+  }
+
+  /**
+   * What a sampled token is constrained by.
+   *
+   * @param table the constraint, open until the step is run
+   * @param position how far the answer is before the token
+   */
+  public record Constrained(ConstraintTable table, Position position) {}
+
+  /** How far an answer is. */
+  public sealed interface Position {
+    /**
+     * A position that the host knows.
+     *
+     * @param position of the {@link dev.sparkmla.policy.Constraint}
+     */
+    record Known(long position) implements Position {}
+
+    /**
+     * The position that the token of a sampled row of the step before leads to; its sample must
+     * have been constrained by the same.
+     *
+     * @param row which of that step's sampled rows
+     */
+    record Sampled(int row) implements Position {}
+  }
 
   /**
    * Checks what can be checked without the model.

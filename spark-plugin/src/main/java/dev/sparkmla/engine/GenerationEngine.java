@@ -58,7 +58,11 @@ public final class GenerationEngine implements AutoCloseable {
     int page = model.config().cacheShape().page();
     Scheduler scheduler =
         new Scheduler(
-            options.maxBatchedTokens(), options.maxSequences(), model.cacheBlocks(), page);
+            options.maxBatchedTokens(),
+            options.maxSequences(),
+            model.cacheBlocks(),
+            page,
+            model::constrain);
     this.counters = new EngineCounters(scheduler);
     PromptEncoder encoder =
         new PromptEncoder(
@@ -68,6 +72,7 @@ public final class GenerationEngine implements AutoCloseable {
             encoder,
             tokenizer,
             Thinking.of(tokenizer, template),
+            new Vocabulary(tokenizer, model.config().vocabularySize()),
             defaults,
             new TokenLimit.AtMost(options.defaultMaxTokens()),
             queue,

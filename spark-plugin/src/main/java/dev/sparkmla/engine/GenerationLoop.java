@@ -25,7 +25,8 @@ import java.util.Set;
  * <p><b>Failures.</b>
  *
  * <ul>
- *   <li>A row whose logits are no numbers ends in error; the step's other rows go on.
+ *   <li>A row whose logits are no numbers ends in error; the step's other rows go on. So does one
+ *       whose answer can neither go on nor end.
  *   <li>A step that cannot be submitted is submitted in halves, and these again, so that a row ends
  *       in error only if it cannot be computed alone.
  *   <li>Where the results of a submitted step are lost, all rows are computed anew, but for one
@@ -203,6 +204,10 @@ final class GenerationLoop implements Runnable {
                   + sequence.length()
                   + " tokens hold NaN or infinity: with this prompt the model's numbers leave their"
                   + " range.");
+      ended.add(generations.get(sequence));
+    }
+    for (Sequence sequence : completed.stuck()) {
+      generations.get(sequence).stop();
       ended.add(generations.get(sequence));
     }
     end(ended);

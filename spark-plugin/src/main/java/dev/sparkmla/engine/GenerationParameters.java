@@ -4,6 +4,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.grammar.InvalidResponseFormatException;
+import dev.sparkmla.grammar.ResponseFormat;
+import dev.sparkmla.grammar.WhiteSpace;
+import dev.sparkmla.policy.Sampling;
 import dev.sparkmla.text.ChatTemplate;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -165,6 +169,38 @@ public final class GenerationParameters {
   public static final GenerationParameter<Boolean> SKIP_SPECIAL_TOKENS =
       flag("skip_special_tokens", "true", "Leaves special tokens out of the text");
 
+  /** What an answer must look like. */
+  public static final GenerationParameter<String> RESPONSE_FORMAT =
+      add(
+          "response_format",
+          "a JSON schema, `json`, `choice: [\"a\", \"b\"]` or `regex: ...`",
+          "none",
+          "Holds the answer to a form: only tokens that lead on in it are chosen, and the answer ends"
+              + " where it is whole, whatever `min_tokens` and `ignore_eos` say. After thoughts that"
+              + " the prompt opens, it begins where they close. `stop`, `stop_token_ids` and"
+              + " `max_tokens` may end it before",
+          text -> text);
+
+  /** Where an answer in JSON may have white space. */
+  public static final GenerationParameter<WhiteSpace> RESPONSE_WHITE_SPACE =
+      add(
+          "response_white_space",
+          "compact or free",
+          "compact",
+          "Whether an answer in JSON has no white space outside of strings, or what the model likes",
+          text -> WhiteSpace.valueOf(text.strip().toUpperCase(Locale.ROOT)));
+
+  /** Of how many of the likeliest tokens log probabilities are reported. */
+  public static final GenerationParameter<Integer> LOGPROBS =
+      integer(
+          "logprobs",
+          0,
+          Sampling.MOST_LOGPROBS,
+          "none",
+          "Adds to the result the log probability of each generated token, and those of so many of the"
+              + " likeliest tokens there: of the model's own logits, before temperature, penalties,"
+              + " biases and a response format");
+
   /** The query's seed, which is mixed with the row's content. */
   public static final GenerationParameter<Long> SEED =
       add(
@@ -258,15 +294,25 @@ public final class GenerationParameters {
     return Optional.ofNullable((T) values.get(parameter));
   }
 
+  /**
+   * What answers must look like; reading it takes a moment.
+   *
+   * @throws InvalidParameterException if it cannot be used
+   */
+  public Optional<ResponseFormat> responseFormat() {
+    WhiteSpace whiteSpace = get(RESPONSE_WHITE_SPACE).orElse(WhiteSpace.COMPACT);
+    try {
+      return get(RESPONSE_FORMAT).map(text -> ResponseFormat.parse(text, whiteSpace));
+    } catch (InvalidResponseFormatException problem) {
+      throw InvalidParameterException.of(problem);
+    }
+  }
+
   private static GenerationParameter<?> declared(String name) {
     for (GenerationParameter<?> parameter : ALL) {
       if (parameter.name().equals(name) || parameter.aliases().contains(name)) {
         return parameter;
       }
-    }
-    if (name.equals("response_format")) {
-      throw new InvalidParameterException(
-          "response_format is reserved: this version does not hold texts to a format.");
     }
     List<String> names = ALL.stream().<String>map(GenerationParameter::name).toList();
     throw new InvalidParameterException(

@@ -3,6 +3,7 @@ package dev.sparkmla.engine;
 import static dev.sparkmla.engine.GenerationParameters.CHAT_TEMPLATE_KWARGS;
 import static dev.sparkmla.engine.GenerationParameters.CONTINUE_FINAL_MESSAGE;
 import static dev.sparkmla.engine.GenerationParameters.INCLUDE_STOP;
+import static dev.sparkmla.engine.GenerationParameters.LOGPROBS;
 import static dev.sparkmla.engine.GenerationParameters.MAX_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.N;
 import static dev.sparkmla.engine.GenerationParameters.SEED;
@@ -15,6 +16,7 @@ import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.text.TemplateOptions;
 import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
@@ -41,6 +43,11 @@ final class Intake implements AutoCloseable {
   private final Thinking thinking;
   private final RowSampling sampling;
   private final TokenLimit defaultLimit;
+  private final Vocabulary vocabulary;
+
+  /** Used by the intake's own thread. */
+  private final Constraints constraints;
+
   private final GenerationQueue queue;
   private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
@@ -48,6 +55,7 @@ final class Intake implements AutoCloseable {
 
   /**
    * @param thinking how the model marks its thoughts
+   * @param vocabulary the model's tokens
    * @param defaults hold where a request says nothing
    * @param defaultLimit likewise
    * @param queue gets the rows that are to be generated
@@ -56,6 +64,7 @@ final class Intake implements AutoCloseable {
       PromptEncoder encoder,
       Tokenizer tokenizer,
       Thinking thinking,
+      Vocabulary vocabulary,
       GenerationDefaults defaults,
       TokenLimit defaultLimit,
       GenerationQueue queue,
@@ -63,6 +72,8 @@ final class Intake implements AutoCloseable {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
     this.thinking = thinking;
+    this.vocabulary = vocabulary;
+    this.constraints = new Constraints(vocabulary, thinking);
     this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultLimit = defaultLimit;
     this.queue = queue;
@@ -159,10 +170,14 @@ final class Intake implements AutoCloseable {
     FittedPrompt prompt =
         encoder.fit(row.prompt(), ids, parameters.get(MAX_TOKENS).orElse(defaultLimit));
     int count = parameters.get(N).orElse(1);
-    batch.expectVariants(row.number(), count);
     long seed = parameters.get(SEED).orElse(0L);
     boolean thinks = thinksAfter(row.prompt(), prompt.ids());
+    Optional<Constraint> constraint = constraints.of(parameters, thinks);
+    if (parameters.get(LOGPROBS).isPresent()) {
+      vocabulary.bytes(); // so that a row is refused here, not when it has ended
+    }
     Set<Integer> endTokens = sampling.endTokens(parameters);
+    batch.expectVariants(row.number(), count); // after all that may refuse the row
     List<Generation> variants = new ArrayList<>(count);
     for (int variant = 0; variant < count; variant++) {
       variants.add(
@@ -173,9 +188,11 @@ final class Intake implements AutoCloseable {
               new Sequence(
                   prompt.ids(),
                   prompt.maxTokens(),
-                  sampling.sampling(parameters, RowSeed.of(prompt.ids(), seed, variant))),
+                  sampling.sampling(parameters, RowSeed.of(prompt.ids(), seed, variant)),
+                  constraint),
               output(parameters, thinks),
-              endTokens));
+              endTokens,
+              vocabulary));
     }
     return variants;
   }

@@ -34,14 +34,7 @@ record PlannedStep(List<Segment> segments, List<Sequence> sequences) {
     for (int i = 0; i < segments.size(); i++) {
       Sequence sequence = sequences.get(i);
       if (!sequence.isDropped()) {
-        Segment segment = segments.get(i);
-        known.add(
-            new Segment(
-                segment.role(),
-                new Segment.Tokens.Known(sequence.tokens(segment.position(), segment.end())),
-                segment.position(),
-                segment.blocks(),
-                segment.samples()));
+        known.add(sequence.known(segments.get(i)));
         left.add(sequence);
       }
     }

@@ -4,6 +4,7 @@ import static dev.sparkmla.engine.GenerationParameters.BAD_WORDS;
 import static dev.sparkmla.engine.GenerationParameters.FREQUENCY_PENALTY;
 import static dev.sparkmla.engine.GenerationParameters.IGNORE_EOS;
 import static dev.sparkmla.engine.GenerationParameters.LOGIT_BIAS;
+import static dev.sparkmla.engine.GenerationParameters.LOGPROBS;
 import static dev.sparkmla.engine.GenerationParameters.MIN_P;
 import static dev.sparkmla.engine.GenerationParameters.MIN_TOKENS;
 import static dev.sparkmla.engine.GenerationParameters.PRESENCE_PENALTY;
@@ -24,6 +25,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -59,16 +61,21 @@ final class RowSampling {
   Sampling sampling(GenerationParameters parameters, long seed) {
     LogitsProcessing processing = processing(parameters);
     float temperature = parameters.get(TEMPERATURE).orElse(defaults.temperature());
-    return temperature < LOWEST_TEMPERATURE
-        ? Sampling.GREEDY.withProcessing(processing)
-        : new Sampling(
-            temperature,
-            parameters.get(TOP_K).orElse(defaults.topK()),
-            parameters.get(TOP_P).orElse(defaults.topP()),
-            parameters.get(MIN_P).orElse(defaults.minP()),
-            seed,
-            0,
-            processing);
+    Sampling sampling =
+        temperature < LOWEST_TEMPERATURE
+            ? Sampling.GREEDY.withProcessing(processing)
+            : new Sampling(
+                temperature,
+                parameters.get(TOP_K).orElse(defaults.topK()),
+                parameters.get(TOP_P).orElse(defaults.topP()),
+                parameters.get(MIN_P).orElse(defaults.minP()),
+                seed,
+                0,
+                processing);
+    return parameters
+        .get(LOGPROBS)
+        .map(count -> sampling.withLogprobs(OptionalInt.of(count)))
+        .orElse(sampling);
   }
 
   private LogitsProcessing processing(GenerationParameters parameters) {

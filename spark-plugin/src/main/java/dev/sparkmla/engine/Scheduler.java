@@ -1,10 +1,13 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockPool;
 import dev.sparkmla.kvcache.BlockTable;
 import dev.sparkmla.kvcache.PrefixIndex;
+import dev.sparkmla.policy.Constraint;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -25,8 +29,8 @@ import java.util.function.Predicate;
  *   <li>Every decoding sequence gets one token of the budget.
  *   <li>What is left of the budget goes to prompts, the first arrived first, in chunks.
  *   <li>When budget is left, waiting sequences are admitted while blocks for their whole prompts
- *       are available, with one to spare for every running sequence. The first that does not fit
- *       holds back those behind it.
+ *       are available, with one to spare for every running sequence, and there is room for what
+ *       they are constrained by. The first that does not fit holds back those behind it.
  * </ol>
  *
  * <p>A sequence that gets no block takes those of the youngest running one, if that is younger than
@@ -56,6 +60,7 @@ final class Scheduler {
   private final int maxRunning;
   private final int cacheBlocks;
   private final int page;
+  private final Function<Constraint, Optional<ConstraintTable>> constraintTables;
   private PrefixIndex index;
   private BlockPool pool;
 
@@ -74,8 +79,9 @@ final class Scheduler {
    *
    * @param grown the sequences that got a token, in the order of the step
    * @param failed the sequences whose logits were not numbers
+   * @param stuck the sequences that could get no token that their constraint admits
    */
-  record Completed(List<Sequence> grown, List<Sequence> failed) {}
+  record Completed(List<Sequence> grown, List<Sequence> failed, List<Sequence> stuck) {}
 
   /** The block a prompt computes next: {@code tokens} after {@code predecessor}. */
   private record NextBlock(int predecessor, List<Integer> tokens) {}
@@ -85,12 +91,19 @@ final class Scheduler {
    * @param maxSequences running sequences at most; no more than {@code maxBatchedTokens} count
    * @param cacheBlocks blocks to hand out
    * @param page tokens in a block
+   * @param constraintTables makes a constraint's table, where there is room for it
    */
-  Scheduler(int maxBatchedTokens, int maxSequences, int cacheBlocks, int page) {
+  Scheduler(
+      int maxBatchedTokens,
+      int maxSequences,
+      int cacheBlocks,
+      int page,
+      Function<Constraint, Optional<ConstraintTable>> constraintTables) {
     this.maxBatchedTokens = maxBatchedTokens;
     this.maxRunning = Math.min(maxSequences, maxBatchedTokens);
     this.cacheBlocks = cacheBlocks;
     this.page = page;
+    this.constraintTables = constraintTables;
     emptyCache();
   }
 
@@ -229,20 +242,24 @@ final class Scheduler {
           tokens.rows() + " tokens for a step of " + rows + " sampled rows");
     }
     pending.removeFirst();
-    Completed completed = new Completed(new ArrayList<>(), new ArrayList<>());
+    Completed completed = new Completed(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     int row = 0;
     for (int i = 0; row < rows; i++) {
       Sequence sequence = step.sequences().get(i);
       for (int sample = 0; sample < step.segments().get(i).samples().size(); sample++) {
-        OptionalInt token = tokens.token(row++);
+        OptionalInt token = tokens.token(row);
+        Optional<Logprobs> logprobs = tokens.logprobs(row);
+        row++;
         if (sequence.isDropped()) {
           continue;
         }
-        if (token.isPresent()) {
-          sequence.append(token.getAsInt());
+        if (token.isEmpty()) {
+          completed.failed().add(sequence);
+        } else if (sequence.admits(token.getAsInt())) {
+          sequence.append(token.getAsInt(), logprobs);
           completed.grown().add(sequence);
         } else {
-          completed.failed().add(sequence);
+          completed.stuck().add(sequence);
         }
       }
     }
@@ -371,12 +388,20 @@ final class Scheduler {
       for (Sequence sequence : running) {
         promised += missingBlocks(sequence);
       }
-      if (promised > pool.available()) {
+      if (promised > pool.available() || !constrain(first)) {
         first.postpone();
         return false;
       }
       running.add(waiting.removeFirst());
       return true;
+    }
+
+    /** Gets a sequence the table that it needs; false where there is no room for it. */
+    private boolean constrain(Sequence sequence) {
+      Optional<Constraint> missing = sequence.missingTable();
+      Optional<ConstraintTable> table = missing.flatMap(constraintTables);
+      table.ifPresent(sequence::constrainBy);
+      return missing.isEmpty() || table.isPresent();
     }
 
     /** Blocks that a sequence still needs to compute its tokens. */

@@ -1,10 +1,16 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.BlockTable;
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One prompt with the tokens generated for it, and its place in the cache. Once scheduled, it
@@ -14,13 +20,20 @@ final class Sequence {
   private final int promptTokens;
   private final int maxTokens;
   private final Sampling sampling;
+  private final Optional<Constraint> constraint;
 
   /** The prompt's ids, then the generated ones; valid up to {@link #length}. */
   private int[] tokens;
 
   private int length;
   private BlockTable table;
+  private final List<Logprobs> logprobs = new ArrayList<>();
   private int cachedTokens;
+  private Optional<ConstraintTable> constraintTable = Optional.empty();
+
+  /** How far the answer is after the known tokens, where it is constrained. */
+  private long position;
+
   private boolean preempted;
   private boolean dropped;
 
@@ -37,8 +50,9 @@ final class Sequence {
    * @param prompt the prompt's token ids, at least one
    * @param maxTokens tokens to generate at most, ≥ 1
    * @param sampling how they are chosen; its index is that of the first
+   * @param constraint what they are constrained by, if they are
    */
-  Sequence(int[] prompt, int maxTokens, Sampling sampling) {
+  Sequence(int[] prompt, int maxTokens, Sampling sampling, Optional<Constraint> constraint) {
     if (prompt.length == 0 || maxTokens < 1) {
       throw new IllegalArgumentException(
           prompt.length + " prompt tokens and max " + maxTokens + " new ones: both must be ≥ 1");
@@ -46,6 +60,8 @@ final class Sequence {
     this.promptTokens = prompt.length;
     this.maxTokens = maxTokens;
     this.sampling = sampling;
+    this.constraint = constraint;
+    this.position = constraint.map(Constraint::start).orElse(ByteAutomaton.DEAD);
     this.tokens = prompt.clone();
     this.length = prompt.length;
   }
@@ -75,6 +91,16 @@ final class Sequence {
   /** The generated token ids: a copy. */
   int[] output() {
     return Arrays.copyOfRange(tokens, promptTokens, length);
+  }
+
+  /** Whether log probabilities of its tokens are reported. */
+  boolean reportsLogprobs() {
+    return sampling.logprobs().isPresent();
+  }
+
+  /** The log probabilities of the generated tokens, where they are reported: a copy. */
+  List<Logprobs> logprobs() {
+    return List.copyOf(logprobs);
   }
 
   /** Ids of prompt and generated tokens, valid up to {@link #length}: no copy. */
@@ -142,8 +168,33 @@ final class Sequence {
         scheduled,
         table.blocks(table.blocksFor(end)),
         end == expectedLength()
-            ? List.of(new Segment.Sample(count - 1, nextSampling()))
+            ? List.of(new Segment.Sample(count - 1, nextSampling(), constrained()))
             : List.of());
+  }
+
+  private Optional<Segment.Constrained> constrained() {
+    return constraintTable.map(
+        table ->
+            new Segment.Constrained(
+                table,
+                inFlight == 0
+                    ? new Segment.Position.Known(position)
+                    : new Segment.Position.Sampled(sampledRow)));
+  }
+
+  /**
+   * A planned segment of it, once the results of all submitted steps are in: with the tokens, and
+   * the place in its answer, that it went on from without knowing them.
+   */
+  Segment known(Segment segment) {
+    return new Segment(
+        segment.role(),
+        new Segment.Tokens.Known(tokens(segment.position(), segment.end())),
+        segment.position(),
+        segment.blocks(),
+        segment.samples().stream()
+            .map(sample -> new Segment.Sample(sample.offset(), sample.sampling(), constrained()))
+            .toList());
   }
 
   private Sampling nextSampling() {
@@ -180,12 +231,46 @@ final class Sequence {
     }
   }
 
-  /** Takes in the token that the oldest of the submitted steps that choose one has chosen. */
-  void append(int token) {
+  /** What it must get a table of before it runs; empty where it has one or needs none. */
+  Optional<Constraint> missingTable() {
+    return constraintTable.isPresent() ? Optional.empty() : constraint;
+  }
+
+  /** Gets the table of its constraint, which it owns until it gives its blocks back. */
+  void constrainBy(ConstraintTable table) {
+    constraintTable = Optional.of(table);
+  }
+
+  /** Whether its answer is whole, and nothing may follow. */
+  boolean isAnswerOver() {
+    return constraint.isPresent() && constraint.get().isOver(position);
+  }
+
+  /** Whether an answer may end with the tokens that it has. */
+  boolean mayAnswerEnd() {
+    return constraint.isPresent() && constraint.get().mayEnd(position);
+  }
+
+  /**
+   * Whether a token may follow. One that may not is chosen only where none may that can be chosen:
+   * the logits of all others are minus infinity then.
+   */
+  boolean admits(int token) {
+    return constraint.isEmpty() || constraint.get().admits(position, token, sampling.ends(token));
+  }
+
+  /**
+   * Takes in the token that the oldest of the submitted steps that choose one has chosen.
+   *
+   * @param reported its log probabilities, where they are reported
+   */
+  void append(int token, Optional<Logprobs> reported) {
+    reported.ifPresent(logprobs::add);
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, length + Math.max(64, length / 8));
     }
     tokens[length++] = token;
+    constraint.ifPresent(by -> position = by.advance(position, token));
     inFlight--;
     if (scheduled >= length) {
       table.advance(tokens, length);
@@ -219,6 +304,8 @@ final class Sequence {
 
   private void giveBack() {
     table.close();
+    constraintTable.ifPresent(ConstraintTable::close);
+    constraintTable = Optional.empty();
     scheduled = 0;
   }
 }

@@ -1,7 +1,10 @@
 package dev.sparkmla.model;
 
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.Segment;
+import dev.sparkmla.policy.Constraint;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A loaded model with its paged cache, as the engine sees it. Not thread-safe: one thread steps it.
@@ -30,6 +33,15 @@ public interface LanguageModel extends AutoCloseable {
    *     is not affected
    */
   PendingStep submit(List<Segment> segments);
+
+  /**
+   * Takes in what rows can be constrained by, as {@link
+   * dev.sparkmla.compute.ComputeBackend#constrain} does. Its owner closes it before the model is
+   * closed.
+   *
+   * @return empty when there is no room for it until another one is closed
+   */
+  Optional<ConstraintTable> constrain(Constraint constraint);
 
   /** Frees the weights and the cache, and forgets the steps that are pending. */
   @Override

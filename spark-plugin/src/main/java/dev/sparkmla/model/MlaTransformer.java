@@ -3,6 +3,7 @@ package dev.sparkmla.model;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
@@ -12,6 +13,7 @@ import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepLimits;
 import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.policy.Constraint;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -111,6 +113,11 @@ public final class MlaTransformer implements LanguageModel {
   @Override
   public boolean runsAhead() {
     return backend.runsAhead();
+  }
+
+  @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    return backend.constrain(constraint);
   }
 
   @Override

@@ -210,7 +210,9 @@ final class CallArguments {
               + "' in its 'params'");
     }
     try {
-      return GenerationParameters.parse(constants);
+      GenerationParameters parameters = GenerationParameters.parse(constants);
+      parameters.responseFormat();
+      return parameters;
     } catch (InvalidParameterException invalid) {
       throw Catalyst.error(function + ": " + invalid.getMessage());
     }

@@ -365,6 +365,11 @@ public final class Tokenizer implements AutoCloseable {
     return new TokenDecoder(parsing, spellsSpecialTokens);
   }
 
+  /** The text of a token alone, a special token spelled out. */
+  public String spelled(int id) {
+    return spelled(new int[] {id});
+  }
+
   /** The text of tokens decoded at once, special tokens spelled out. */
   String spelled(int[] ids) {
     return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), true);

@@ -100,7 +100,8 @@ abstract class BatchInvarianceLaws {
               load.stepTokens(),
               load.sequences(),
               load.cacheBlocks(),
-              model.config().cacheShape().page());
+              model.config().cacheShape().page(),
+              model::constrain);
       this.toCome =
           new ArrayDeque<>(
               RequestAlone.draw(
@@ -155,7 +156,8 @@ abstract class BatchInvarianceLaws {
       int row = 0;
       for (int i = 0; i < step.segments().size(); i++) {
         for (Segment.Sample sample : step.segments().get(i).samples()) {
-          float[] expected = alone.get(step.sequences().get(i)).logits()[sample.sampling().index()];
+          float[] expected =
+              alone.get(step.sequences().get(i)).logits().get(sample.sampling().index());
           assertSame(recorded.logits(row++), expected, step, i);
         }
       }
@@ -183,13 +185,20 @@ abstract class BatchInvarianceLaws {
     }
 
     private void complete() {
-      assertThat(scheduler.complete(pending.removeFirst().tokens()).failed()).isEmpty();
+      Scheduler.Completed completed = scheduler.complete(pending.removeFirst().tokens());
+      assertThat(completed.failed()).isEmpty();
       List<Sequence> finished =
-          live.stream().filter(one -> one.outputTokens() == one.maxTokens()).toList();
+          live.stream()
+              .filter(
+                  one -> one.outputTokens() == one.maxTokens() || completed.stuck().contains(one))
+              .toList();
       for (Sequence sequence : finished) {
-        assertThat(sequence.output())
-            .as("tokens: %s", load)
-            .isEqualTo(alone.get(sequence).tokens());
+        RequestAlone expected = alone.get(sequence);
+        assertThat(sequence.output()).as("tokens: %s", load).isEqualTo(expected.tokens());
+        assertThat(sequence.logprobs()).as("logprobs: %s", load).isEqualTo(expected.logprobs());
+        assertThat(completed.stuck().contains(sequence))
+            .as("is stuck: %s", load)
+            .isEqualTo(expected.stuck());
         cachedTokens += sequence.cachedTokens();
       }
       live.removeAll(finished);

@@ -309,7 +309,7 @@ class EngineFailuresTest {
   @Test
   void everyBatchIsAnsweredWhereArrivalsCannotBeTakenIn() {
     GenerationQueue queue = new GenerationQueue();
-    Scheduler scheduler = new Scheduler(64, 4, 1, 64);
+    Scheduler scheduler = new Scheduler(64, 4, 1, 64, constraint -> Optional.empty());
     GenerationLoop loop =
         new GenerationLoop(model(false), scheduler, queue, new EngineCounters(scheduler));
     List<GenerationBatch> batches = new ArrayList<>();
@@ -323,13 +323,14 @@ class EngineFailuresTest {
               batch,
               0,
               0,
-              new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY),
+              new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY, Optional.empty()),
               new OutputText(
                   () -> tokenizer.newDecoder(false),
                   Thinking.of(tokenizer, Optional.empty()),
                   false,
                   new StoppedText(List.of(), false)),
-              Set.of()));
+              Set.of(),
+              new Vocabulary(tokenizer, DemoText.VOCABULARY)));
     }
     queue.add(rows);
 

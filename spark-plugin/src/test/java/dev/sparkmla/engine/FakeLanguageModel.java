@@ -1,6 +1,8 @@
 package dev.sparkmla.engine;
 
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
@@ -10,6 +12,7 @@ import dev.sparkmla.model.LanguageModel;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.RopeScaling;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +22,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
 /**
  * A small deterministic language model over a real paged cache: a position's cache entry is the
@@ -161,6 +165,11 @@ final class FakeLanguageModel implements LanguageModel {
   }
 
   @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    return Optional.empty();
+  }
+
+  @Override
   public PendingStep submit(List<Segment> segments) {
     beforeStep.run();
     for (Segment segment : segments) {
@@ -221,18 +230,31 @@ final class FakeLanguageModel implements LanguageModel {
     largestStep = Math.max(largestStep, stepTokens);
     mostDecodeRows = Math.max(mostDecodeRows, decodeRows);
     List<Integer> chosen = new ArrayList<>();
+    List<Optional<Logprobs>> logprobs = new ArrayList<>();
     for (Segment segment : segments) {
       for (Segment.Sample sample : segment.samples()) {
-        chosen.add(spoiling.test(tokens(segment)) ? -1 : next(segment, sample));
+        int token = spoiling.test(tokens(segment)) ? -1 : next(segment, sample);
+        chosen.add(token);
+        OptionalInt reported = sample.sampling().logprobs();
+        logprobs.add(
+            token >= 0 && reported.isPresent()
+                ? Optional.of(logprobs(token, reported.getAsInt()))
+                : Optional.empty());
       }
     }
     int[] tokens = chosen.stream().mapToInt(Integer::intValue).toArray();
     boolean lost = segments.stream().map(this::tokens).anyMatch(losing);
     before = tokens;
-    return () -> taken(tokens, lost);
+    return () -> taken(SampledTokens.of(tokens, logprobs), lost);
   }
 
-  private SampledTokens taken(int[] tokens, boolean lost) {
+  /** Of a token, its id negated; the likeliest are those with the lowest ids. */
+  private static Logprobs logprobs(int token, int count) {
+    return new Logprobs(
+        -token, IntStream.range(0, count).mapToObj(id -> new Logprobs.Likely(id, -id)).toList());
+  }
+
+  private SampledTokens taken(SampledTokens tokens, boolean lost) {
     synchronized (this) {
       pending--;
     }
@@ -240,7 +262,7 @@ final class FakeLanguageModel implements LanguageModel {
     if (lost) {
       throw new ComputeException("the step's results are lost");
     }
-    return SampledTokens.of(tokens);
+    return tokens;
   }
 
   private int token(Segment segment, int index) {

@@ -542,10 +542,15 @@ public final class GenerateBenchmark {
   /** Runs random prompts to their end, as the engine does. */
   private Run schedule(Size size) {
     Scheduler scheduler =
-        new Scheduler(options.stepTokens, size.sequences(), model.cacheBlocks(), CACHE.page());
+        new Scheduler(
+            options.stepTokens,
+            size.sequences(),
+            model.cacheBlocks(),
+            CACHE.page(),
+            model::constrain);
     for (int i = 0; i < size.sequences(); i++) {
       int[] prompt = random.ints(size.tokens(), 0, model.config().vocabularySize()).toArray();
-      scheduler.add(new Sequence(prompt, size.newTokens(), Sampling.GREEDY));
+      scheduler.add(new Sequence(prompt, size.newTokens(), Sampling.GREEDY, Optional.empty()));
     }
     Deque<PendingStep> pending = new ArrayDeque<>();
     Deque<Boolean> decodes = new ArrayDeque<>();

@@ -18,6 +18,8 @@ import static dev.sparkmla.engine.GenerationParameters.TOP_P;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.grammar.ResponseFormat;
+import dev.sparkmla.grammar.WhiteSpace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -117,6 +119,9 @@ class GenerationParametersTest {
         "chat_template_kwargs|''|a JSON object",
         "chat_template_kwargs|{\"messages\": []}|without add_generation_prompt, messages",
         "skip_special_tokens|0|true or false",
+        "response_white_space|tabs|compact or free",
+        "logprobs|-1|an integer from 0 to 20",
+        "logprobs|21|an integer from 0 to 20",
         "temperature|-0.1|≥ 0",
         "temperature|NaN|finite",
         "temperature|Infinity|finite",
@@ -161,8 +166,8 @@ class GenerationParametersTest {
             "There is no parameter 'max_length'; known are max_tokens, temperature, top_k,"
                 + " top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty,"
                 + " logit_bias, bad_words, min_tokens, ignore_eos, stop_token_ids, stop,"
-                + " include_stop, skip_special_tokens, seed, chat_template_kwargs,"
-                + " continue_final_message, tools and n.");
+                + " include_stop, skip_special_tokens, response_format, response_white_space,"
+                + " logprobs, seed, chat_template_kwargs, continue_final_message, tools and n.");
   }
 
   @ParameterizedTest
@@ -194,10 +199,16 @@ class GenerationParametersTest {
   }
 
   @Test
-  void refusesTheReservedName() {
-    assertThatThrownBy(() -> GenerationParameters.parse(Map.of("response_format", "json")))
+  void readsResponseFormats() {
+    assertThat(GenerationParameters.parse(Map.of()).responseFormat()).isEmpty();
+    Map<String, String> named =
+        Map.of("response_format", "choice: [\"a\"]", "response_white_space", " Free ");
+    assertThat(GenerationParameters.parse(named).responseFormat())
+        .contains(ResponseFormat.parse("choice: [\"a\"]", WhiteSpace.FREE));
+    GenerationParameters wrong = GenerationParameters.parse(Map.of("response_format", "regex: (a"));
+    assertThatThrownBy(wrong::responseFormat)
         .isInstanceOf(InvalidParameterException.class)
-        .hasMessageStartingWith("response_format is reserved");
+        .hasMessageStartingWith("response_format cannot be used: ");
   }
 
   @Test

@@ -44,10 +44,11 @@ class IntakeTest {
             new PromptEncoder(tokenizer, Optional.empty(), 1000, 1000),
             tokenizer,
             Thinking.of(tokenizer, Optional.empty()),
+            new Vocabulary(tokenizer, DemoText.VOCABULARY),
             GenerationDefaults.greedy(Set.of()),
             new TokenLimit.AtMost(16),
             queue,
-            new EngineCounters(new Scheduler(64, 1, 1, 64)));
+            new EngineCounters(new Scheduler(64, 1, 1, 64, constraint -> Optional.empty())));
   }
 
   @AfterEach

@@ -1,15 +1,26 @@
 package dev.sparkmla.engine;
 
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.Logprobs;
+import dev.sparkmla.compute.RandomAutomata;
 import dev.sparkmla.compute.RecordedLogits;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.MlaTransformer;
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
+import dev.sparkmla.policy.TokenBytes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -18,10 +29,21 @@ import java.util.stream.IntStream;
  *
  * @param prompt its tokens
  * @param sampling how tokens are chosen
+ * @param constraint what they are constrained by, if they are
  * @param tokens the tokens that are generated
- * @param logits the logits that each of them is chosen from
+ * @param logits the logits that each of them is chosen from, and behind them those that it gets
+ *     stuck at, if it does
+ * @param logprobs the log probabilities of each of the tokens, where they are reported
+ * @param stuck whether no token is left in the end that its constraint admits
  */
-record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] logits) {
+record RequestAlone(
+    int[] prompt,
+    Sampling sampling,
+    Optional<Constraint> constraint,
+    int[] tokens,
+    List<float[]> logits,
+    List<Logprobs> logprobs,
+    boolean stuck) {
   private static final int DOCUMENTS = 3;
   private static final int MOST_OWN_TOKENS = 150;
 
@@ -40,6 +62,7 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
       MlaTransformer model,
       RecordedLogits recorded) {
     int vocabulary = model.config().vocabularySize();
+    TokenBytes bytes = RandomAutomata.vocabulary(vocabulary, new Random(vocabulary));
     int[][] documents = new int[DOCUMENTS][];
     Arrays.setAll(documents, i -> random.ints(longestPrompt, 0, vocabulary).toArray());
     List<RequestAlone> requests = new ArrayList<>();
@@ -64,12 +87,38 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
                   .limit(longestPrompt)
                   .toArray(),
               most / 2 + 1 + random.nextInt(most / 2),
-              sampling,
+              (i % 4 < 2
+                      ? sampling
+                      : sampling.withProcessing(drawProcessing(vocabulary, new Random(i))))
+                  .withLogprobs(i % 5 == 0 ? OptionalInt.of(i % 7) : OptionalInt.empty()),
+              drawConstraint(i, bytes),
               random,
               model,
               recorded));
     }
     return requests;
+  }
+
+  private static LogitsProcessing drawProcessing(int vocabulary, Random random) {
+    return new LogitsProcessing(
+        Map.of(random.nextInt(vocabulary), random.nextFloat()),
+        1 + random.nextFloat() / 2,
+        random.nextFloat(),
+        random.nextFloat(),
+        List.of(List.of(random.nextInt(vocabulary)), List.of(random.nextInt(vocabulary), 7)),
+        random.nextInt(20),
+        Set.of(random.nextInt(vocabulary)));
+  }
+
+  /** A third are constrained, half of these from a token on. */
+  private static Optional<Constraint> drawConstraint(int i, TokenBytes bytes) {
+    return i % 3 == 1
+        ? Optional.of(
+            new Constraint(
+                RandomAutomata.automaton(50, new Random(i)),
+                bytes,
+                i % 2 == 0 ? OptionalInt.of(i) : OptionalInt.empty()))
+        : Optional.empty();
   }
 
   /**
@@ -96,6 +145,7 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
       int[] prompt,
       int maxTokens,
       Sampling sampling,
+      Optional<Constraint> constraint,
       Random random,
       MlaTransformer model,
       RecordedLogits recorded) {
@@ -107,31 +157,51 @@ record RequestAlone(int[] prompt, Sampling sampling, int[] tokens, float[][] log
             .limit(model.config().cacheShape().blocksFor(prompt.length + maxTokens))
             .mapToInt(Integer::intValue)
             .toArray();
-    int[] tokens = new int[maxTokens];
-    float[][] logits = new float[maxTokens][];
+    List<Integer> tokens = new ArrayList<>();
+    List<float[]> logits = new ArrayList<>();
+    List<Logprobs> logprobs = new ArrayList<>();
+    boolean stuck = false;
+    Optional<ConstraintTable> table = constraint.flatMap(model::constrain);
+    long answer = constraint.map(Constraint::start).orElse(ByteAutomaton.DEAD);
     Segment.Role role = Segment.Role.PREFILL;
     int[] next = prompt;
     int position = 0;
-    for (int i = 0; i < maxTokens; i++) {
-      Sampling now = sampling.withIndex(i);
+    while (tokens.size() < maxTokens && !stuck) {
+      Segment.Position known = new Segment.Position.Known(answer);
+      Segment.Sample sample =
+          new Segment.Sample(
+              next.length - 1,
+              sampling.withIndex(tokens.size()),
+              table.map(open -> new Segment.Constrained(open, known)));
       Segment segment =
-          new Segment(
-              role,
-              new Segment.Tokens.Known(next),
-              position,
-              blocks,
-              List.of(new Segment.Sample(next.length - 1, now)));
-      tokens[i] = model.submit(List.of(segment)).tokens().token(0).orElseThrow();
-      logits[i] = recorded.logits(0);
-      role = Segment.Role.DECODE;
-      position += next.length;
-      next = new int[] {tokens[i]};
+          new Segment(role, new Segment.Tokens.Known(next), position, blocks, List.of(sample));
+      SampledTokens sampled = model.submit(List.of(segment)).tokens();
+      int token = sampled.token(0).orElseThrow();
+      logits.add(recorded.logits(0));
+      stuck =
+          constraint.isPresent() && !constraint.get().admits(answer, token, sampling.ends(token));
+      if (!stuck) {
+        tokens.add(token);
+        sampled.logprobs(0).ifPresent(logprobs::add);
+        answer = constraint.isPresent() ? constraint.get().advance(answer, token) : answer;
+        role = Segment.Role.DECODE;
+        position += next.length;
+        next = new int[] {token};
+      }
     }
-    return new RequestAlone(prompt, sampling, tokens, logits);
+    table.ifPresent(ConstraintTable::close);
+    return new RequestAlone(
+        prompt,
+        sampling,
+        constraint,
+        tokens.stream().mapToInt(Integer::intValue).toArray(),
+        logits,
+        logprobs,
+        stuck);
   }
 
   /** The same request, for a scheduler. */
   Sequence sequence() {
-    return new Sequence(prompt, tokens.length, sampling);
+    return new Sequence(prompt, logits.size(), sampling, constraint);
   }
 }

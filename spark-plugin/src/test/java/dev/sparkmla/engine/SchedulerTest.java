@@ -3,9 +3,12 @@ package dev.sparkmla.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.compute.ConstraintTable;
+import dev.sparkmla.compute.RandomAutomata;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.model.PendingStep;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayDeque;
@@ -15,6 +18,8 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Random;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -26,7 +31,7 @@ class SchedulerTest {
   private static final int VOCABULARY = 1000;
 
   private static Sequence sequence(int[] prompt, int maxTokens) {
-    return new Sequence(prompt, maxTokens, Sampling.GREEDY);
+    return new Sequence(prompt, maxTokens, Sampling.GREEDY, Optional.empty());
   }
 
   /** A prompt of {@code length} tokens that shares no block with one of another {@code content}. */
@@ -71,7 +76,7 @@ class SchedulerTest {
 
   @Test
   void computesAPromptInChunksOfTheBudget() {
-    Scheduler scheduler = new Scheduler(100, 4, 16, 64);
+    Scheduler scheduler = new Scheduler(100, 4, 16, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
     int[] prompt = prompt(1, 250);
     Sequence sequence = sequence(prompt, 2);
@@ -90,7 +95,7 @@ class SchedulerTest {
 
   @Test
   void decodesBeforeItPrefillsAndServesInOrderOfArrival() {
-    Scheduler scheduler = new Scheduler(64, 4, 64, 64);
+    Scheduler scheduler = new Scheduler(64, 4, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 10), 5);
     Sequence second = sequence(prompt(2, 100), 5);
@@ -105,7 +110,7 @@ class SchedulerTest {
 
   @Test
   void runsNoMoreThanMaxSequences() {
-    Scheduler scheduler = new Scheduler(1000, 2, 64, 64);
+    Scheduler scheduler = new Scheduler(1000, 2, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     for (int i = 0; i < 5; i++) {
       scheduler.add(sequence(prompt(i, 10), 3));
@@ -119,7 +124,7 @@ class SchedulerTest {
 
   @Test
   void computesASharedPrefixOnceAlsoWhenAllArriveTogether() {
-    Scheduler scheduler = new Scheduler(128, 8, 64, 64);
+    Scheduler scheduler = new Scheduler(128, 8, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     List<int[]> prompts = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
@@ -147,7 +152,7 @@ class SchedulerTest {
 
   @Test
   void doesOtherWorkWhileASharedPrefixIsComputed() {
-    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 100), 1);
     Sequence same = sequence(prompt(1, 100), 1);
@@ -161,7 +166,7 @@ class SchedulerTest {
 
   @Test
   void neverTakesTheLastTokenFromTheCache() {
-    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     for (int length : new int[] {128, 128, 129}) {
       Sequence sequence = sequence(prompt(1, length), 2);
@@ -177,7 +182,7 @@ class SchedulerTest {
 
   @Test
   void computesInItsPromptWhatAnotherHasGenerated() {
-    Scheduler scheduler = new Scheduler(256, 8, 64, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 70), 100);
     scheduler.add(first);
@@ -195,7 +200,7 @@ class SchedulerTest {
 
   @Test
   void computesGeneratedTokensAnewInAbsorbedForm() {
-    Scheduler scheduler = new Scheduler(256, 8, 6, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 6, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 6);
     Sequence older = sequence(prompt(1, 64), 200);
     Sequence younger = sequence(prompt(2, 64), 200);
@@ -211,7 +216,7 @@ class SchedulerTest {
 
   @Test
   void startsAgainWithAnEmptyCacheAndTheTokensItHas() {
-    Scheduler scheduler = new Scheduler(256, 2, 32, 64);
+    Scheduler scheduler = new Scheduler(256, 2, 32, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 32).runningAhead(true);
     List<Sequence> sequences = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
@@ -233,7 +238,7 @@ class SchedulerTest {
 
   @Test
   void aPlanThatIsThrownAwayChangesNothing() {
-    Scheduler scheduler = new Scheduler(100, 4, 16, 64);
+    Scheduler scheduler = new Scheduler(100, 4, 16, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
     Sequence first = sequence(prompt(1, 130), 3);
     Sequence same = sequence(prompt(1, 130), 3);
@@ -249,7 +254,7 @@ class SchedulerTest {
 
   @Test
   void halvesAStepDownToItsSequences() {
-    Scheduler scheduler = new Scheduler(256, 8, 16, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 16, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
     List<Sequence> sequences = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
@@ -275,7 +280,7 @@ class SchedulerTest {
 
   @Test
   void namesTheSequencesWhoseLogitsAreNoNumbers() {
-    Scheduler scheduler = new Scheduler(256, 8, 16, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 16, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 16);
     Sequence first = sequence(prompt(1, 20), 4);
     Sequence second = sequence(prompt(2, 20), 4);
@@ -293,7 +298,7 @@ class SchedulerTest {
   @Test
   void preemptsTheYoungestWhenBlocksRunOut() {
     // Each needs 1 block at first and 3 at the end; there are 4.
-    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 4);
     Sequence older = sequence(prompt(1, 60), 120);
     Sequence younger = sequence(prompt(2, 60), 120);
@@ -316,7 +321,7 @@ class SchedulerTest {
 
   @Test
   void keepsTheBudgetOfYoungerDecodingSequences() {
-    Scheduler scheduler = new Scheduler(100, 8, 64, 64);
+    Scheduler scheduler = new Scheduler(100, 8, 64, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
     Sequence first = sequence(prompt(1, 90), 5);
     int[] sharing = prompt(1, 364);
@@ -334,7 +339,7 @@ class SchedulerTest {
 
   @Test
   void admitsWithABlockToSpareForEveryRunningSequence() {
-    Scheduler scheduler = new Scheduler(1000, 8, 6, 64);
+    Scheduler scheduler = new Scheduler(1000, 8, 6, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 6);
     for (int i = 0; i < 4; i++) {
       scheduler.add(sequence(prompt(i, 64), 64));
@@ -348,7 +353,7 @@ class SchedulerTest {
 
   @Test
   void refusesASequenceThatCanNeverFit() {
-    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64, constraint -> Optional.empty());
 
     assertThatThrownBy(() -> scheduler.add(sequence(prompt(1, 200), 57)))
         .isInstanceOf(IllegalArgumentException.class)
@@ -359,7 +364,7 @@ class SchedulerTest {
 
   @Test
   void refusesResultsThatDoNotFitThePlan() {
-    Scheduler scheduler = new Scheduler(256, 8, 4, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 4, 64, constraint -> Optional.empty());
     scheduler.add(sequence(prompt(1, 20), 5));
     scheduler.submitted(scheduler.plan().orElseThrow());
     scheduler.submitted(scheduler.plan().orElseThrow());
@@ -396,7 +401,12 @@ class SchedulerTest {
   void everySequenceGeneratesWhatItWouldAlone(Setting setting) {
     SplittableRandom random = new SplittableRandom(setting.seed());
     Scheduler scheduler =
-        new Scheduler(setting.budget(), setting.maxSequences(), setting.blocks(), 64);
+        new Scheduler(
+            setting.budget(),
+            setting.maxSequences(),
+            setting.blocks(),
+            64,
+            constraint -> Optional.empty());
     FakeLanguageModel model =
         new FakeLanguageModel(VOCABULARY, 100_000, setting.blocks()).runningAhead(setting.ahead());
     int capacity = setting.blocks() * 64;
@@ -419,7 +429,7 @@ class SchedulerTest {
             random.nextBoolean()
                 ? Sampling.GREEDY
                 : new Sampling(1, 0, 1, 0, random.nextLong(), 0, LogitsProcessing.NONE);
-        Sequence sequence = new Sequence(prompt, maxTokens, sampling);
+        Sequence sequence = new Sequence(prompt, maxTokens, sampling, Optional.empty());
         scheduler.add(sequence);
         all.add(sequence);
         alive.add(sequence);
@@ -474,7 +484,7 @@ class SchedulerTest {
 
   @Test
   void goesOnWithATokenThatIsNotKnownYet() {
-    Scheduler scheduler = new Scheduler(256, 8, 8, 64);
+    Scheduler scheduler = new Scheduler(256, 8, 8, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 8).runningAhead(true);
     Sequence first = sequence(prompt(1, 63), 4);
     Sequence second = sequence(prompt(2, 10), 2);
@@ -501,7 +511,7 @@ class SchedulerTest {
 
   @Test
   void tinyPoolsDoPreempt() {
-    Scheduler scheduler = new Scheduler(64, 16, 12, 64);
+    Scheduler scheduler = new Scheduler(64, 16, 12, 64, constraint -> Optional.empty());
     FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 12);
     List<Sequence> sequences = new ArrayList<>();
     for (int i = 0; i < 16; i++) {
@@ -521,5 +531,117 @@ class SchedulerTest {
     for (int i = 0; i < 16; i++) {
       assertGenerated(sequences.get(i), prompt(i, 30));
     }
+  }
+
+  /** Tables of which so many may be open. */
+  private static final class FewTables {
+    private final int most;
+    private int open;
+
+    FewTables(int most) {
+      this.most = most;
+    }
+
+    Optional<ConstraintTable> open(Constraint constraint) {
+      if (open == most) {
+        return Optional.empty();
+      }
+      open++;
+      return Optional.of(
+          new ConstraintTable() {
+            @Override
+            public Constraint constraint() {
+              return constraint;
+            }
+
+            @Override
+            public void close() {
+              open--;
+            }
+          });
+    }
+  }
+
+  private static final int CLOSING = 7;
+
+  /** Of an answer that begins after a token. */
+  private static Constraint constraint() {
+    return new Constraint(
+        RandomAutomata.only("aa"),
+        RandomAutomata.vocabulary(VOCABULARY, new Random(1)),
+        OptionalInt.of(CLOSING));
+  }
+
+  @Test
+  void aRowWaitsUntilThereIsRoomForWhatItIsConstrainedBy() {
+    FewTables tables = new FewTables(2);
+    Scheduler scheduler = new Scheduler(1000, 8, 64, 64, tables::open);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
+    for (int i = 0; i < 5; i++) {
+      Constraint constraint = constraint();
+      scheduler.add(new Sequence(prompt(i, 10), 3, Sampling.GREEDY, Optional.of(constraint)));
+    }
+    int steps = 0;
+    while (!scheduler.isIdle()) {
+      step(scheduler, model);
+      assertThat(scheduler.running()).isLessThanOrEqualTo(2);
+      assertThat(tables.open).isEqualTo(scheduler.running());
+      steps++;
+    }
+    assertThat(steps).isEqualTo(9);
+  }
+
+  /** A row's place in its answer is the host's where it knows all tokens, else the device's. */
+  @Test
+  void aRowGoesOnFromThePositionThatTheStepBeforeLedTo() {
+    Scheduler scheduler = new Scheduler(1000, 8, 64, 64, new FewTables(9)::open);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64).runningAhead(true);
+    scheduler.add(sequence(prompt(1, 10), 9));
+    Constraint constraint = constraint();
+    scheduler.add(new Sequence(prompt(2, 10), 9, Sampling.GREEDY, Optional.of(constraint)));
+
+    PlannedStep first = scheduler.plan().orElseThrow();
+    PendingStep results = model.submit(first.segments());
+    scheduler.submitted(first);
+    PlannedStep second = scheduler.plan().orElseThrow();
+
+    assertThat(positions(first)).containsExactly(new Segment.Position.Known(constraint.start()));
+    assertThat(positions(second)).containsExactly(new Segment.Position.Sampled(1));
+    results.tokens();
+    scheduler.complete(SampledTokens.of(0, CLOSING));
+    assertThat(positions(second.halves().get(1)))
+        .containsExactly(new Segment.Position.Known(constraint.automaton().start()));
+  }
+
+  /** The least token that is chosen where the logits of all are minus infinity may not follow. */
+  @Test
+  void aRowThatNoTokenIsLeftForIsStuck() {
+    Scheduler scheduler = new Scheduler(1000, 8, 64, 64, new FewTables(9)::open);
+    FakeLanguageModel model = new FakeLanguageModel(VOCABULARY, 4096, 64);
+    Constraint constraint = constraint();
+    int barred = 0;
+    while (constraint.automaton().advance(0, constraint.vocabulary(), barred) >= 0) {
+      barred++;
+    }
+    Sequence sequence = new Sequence(prompt(2, 10), 9, Sampling.GREEDY, Optional.of(constraint));
+    scheduler.add(sequence);
+    submit(scheduler, model).tokens();
+    assertThat(scheduler.complete(SampledTokens.of(CLOSING)).grown()).containsExactly(sequence);
+    submit(scheduler, model).tokens();
+
+    Scheduler.Completed completed = scheduler.complete(SampledTokens.of(barred));
+
+    assertThat(completed.stuck()).containsExactly(sequence);
+    assertThat(completed.grown()).isEmpty();
+    assertThat(sequence.output()).containsExactly(CLOSING);
+    assertThat(sequence.mayAnswerEnd()).isFalse();
+  }
+
+  private static List<Segment.Position> positions(PlannedStep step) {
+    return step.segments().stream()
+        .flatMap(segment -> segment.samples().stream())
+        .flatMap(sample -> sample.constrained().stream())
+        .map(Segment.Constrained::position)
+        .toList();
   }
 }

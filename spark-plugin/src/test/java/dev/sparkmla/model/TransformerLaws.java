@@ -5,18 +5,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -292,6 +299,54 @@ abstract class TransformerLaws {
         step == 0 ? 0 : prompt.length + step - 1,
         blocks,
         List.of(new Segment.Sample(tokens.length - 1, sampling)));
+  }
+
+  /** They are those of the logits before anything is done to them. */
+  @ParameterizedTest
+  @MethodSource("checkpoints")
+  void reportsTheReferencesLogProbabilities(GoldenCheckpoint checkpoint) {
+    Sampling sampling =
+        Sampling.GREEDY
+            .withProcessing(
+                new LogitsProcessing(Map.of(5, 9f), 3, 1, 1, List.of(List.of(6)), 0, Set.of()))
+            .withLogprobs(OptionalInt.of(Sampling.MOST_LOGPROBS));
+    try (MlaTransformer model = load(checkpoint, new CacheSize.Blocks(BLOCKS))) {
+      for (GoldenCheckpoint.Case golden : checkpoint.cases()) {
+        int[] tokens = golden.tokens();
+        Segment segment =
+            new Segment(
+                Segment.Role.PREFILL,
+                new Segment.Tokens.Known(tokens),
+                0,
+                new Blocks(1).take(tokens.length),
+                List.of(new Segment.Sample(tokens.length - 1, sampling)));
+        SampledTokens sampled = model.submit(List.of(segment)).tokens();
+        Logprobs reported = sampled.logprobs(0).orElseThrow();
+        double[] expected = logSoftmax(golden.logits());
+        // A logit and the normalizer differ from the reference's, whose cache is float32.
+        Offset<Double> close = Offset.offset(2 * tolerance(golden) * golden.deviation());
+        assertThat((double) reported.chosen())
+            .as("of the chosen token after %s", golden)
+            .isCloseTo(expected[sampled.token(0).orElseThrow()], close);
+        double[] falling = DoubleStream.of(expected).map(value -> -value).sorted().toArray();
+        for (int i = 0; i < Sampling.MOST_LOGPROBS; i++) {
+          Logprobs.Likely likely = reported.likeliest().get(i);
+          assertThat((double) likely.logprob())
+              .as("likeliest token %d after %s", i, golden)
+              .isCloseTo(expected[likely.token()], close)
+              .isCloseTo(-falling[i], close);
+        }
+      }
+    }
+  }
+
+  private static double[] logSoftmax(float[] logits) {
+    double sum = 0;
+    for (float logit : logits) {
+      sum += Math.exp(logit);
+    }
+    double normalizer = Math.log(sum);
+    return IntStream.range(0, logits.length).mapToDouble(i -> logits[i] - normalizer).toArray();
   }
 
   /** All prompts of a checkpoint at once, each going its way from prefill to decoding. */

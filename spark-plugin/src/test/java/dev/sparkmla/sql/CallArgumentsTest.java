@@ -35,7 +35,7 @@ class CallArgumentsTest {
         "llm_generate(p, 'max_tokens') | llm_generate takes MAP<STRING, STRING> for 'params', not STRING",
         "llm_generate(p, map('stop', array('x'))) | llm_generate takes MAP<STRING, STRING> for 'params', not MAP<STRING, ARRAY<STRING>>",
         "llm_generate(p, map('max_token', '5')) | llm_generate: There is no parameter 'max_token'",
-        "llm_generate(p, map('response_format', 'json')) | llm_generate: response_format is reserved",
+        "llm_generate(p, map('response_format', 'regex: (a')) | llm_generate: response_format cannot be used: ",
         "llm_generate(p, response_format => 'json') | llm_generate: response_format is reserved",
         "llm_generate(p, map('n', id)) | llm_generate needs a constant for 'n' in its 'params'",
         "llm_generate(p, map('n', '0', 'seed', id)) | n is '0'; it must be an integer from 1 to 128",

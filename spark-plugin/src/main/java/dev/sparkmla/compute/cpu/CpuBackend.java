@@ -3,10 +3,12 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.LatentCache;
+import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.QueryGrowth;
@@ -20,10 +22,16 @@ import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import dev.sparkmla.policy.Sampling;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -36,6 +44,9 @@ public final class CpuBackend implements ComputeBackend {
   /** Rows of a task of an operation that goes row by row. */
   private static final int TASK_ROWS = 64;
 
+  /** Automata whose sets of tokens are kept. */
+  private static final int MOST_AUTOMATA = 64;
+
   /** Says to {@link SampledTokens} that a row has no token. */
   private static final int NO_TOKEN = -1;
 
@@ -43,8 +54,11 @@ public final class CpuBackend implements ComputeBackend {
   private final Workers workers;
   private final RowPlacement placement;
 
-  /** The tokens of the last step. */
-  private SampledTokens sampled = SampledTokens.of();
+  /** The automata that were asked for last, the longest ago first. */
+  private final Map<ByteAutomaton, AllowedTokens> allowed = new LinkedHashMap<>(16, 0.75f, true);
+
+  /** Of the last step. */
+  private CpuPlan.Sampled sampled = CpuPlan.Sampled.NOTHING;
 
   /**
    * Starts the threads.
@@ -112,6 +126,20 @@ public final class CpuBackend implements ComputeBackend {
     return new CpuExperts(memory, experts);
   }
 
+  /** There is always room; the sets of the automata that were asked for last are kept. */
+  @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    AllowedTokens known = allowed.get(constraint.automaton());
+    if (known == null || !known.constraint().equals(constraint)) {
+      known = new AllowedTokens(constraint);
+      allowed.put(constraint.automaton(), known);
+      if (allowed.size() > MOST_AUTOMATA) {
+        allowed.remove(allowed.keySet().iterator().next());
+      }
+    }
+    return Optional.of(known);
+  }
+
   @Override
   public Activation allocate(int rows, int columns, Set<Precision> precisions) {
     return new CpuActivation(memory, rows, columns);
@@ -136,12 +164,12 @@ public final class CpuBackend implements ComputeBackend {
   @Override
   public void run(StepPlan plan, Forward forward) {
     forward.compute(plan);
-    sampled = CpuPlan.of(plan).chosen();
+    sampled = CpuPlan.of(plan).sampled();
   }
 
   @Override
   public SampledTokens tokens(StepPlan plan) {
-    return CpuPlan.of(plan).chosen();
+    return CpuPlan.of(plan).sampled().tokens();
   }
 
   private interface RowTask {
@@ -519,19 +547,34 @@ public final class CpuBackend implements ComputeBackend {
     CpuActivation source = CpuActivation.of(logits);
     CpuPlan rows = CpuPlan.of(plan);
     int[] tokens = new int[rows.samples()];
+    long[] positions = new long[tokens.length];
+    List<Optional<Logprobs>> logprobs =
+        new ArrayList<>(Collections.nCopies(tokens.length, Optional.empty()));
     workers.run(
         tokens.length,
         (sample, scratch) -> {
           float[] values = new float[logits.columns()];
           source.readRow(rows.sampledRow(sample), values, 0);
           Sampling sampling = rows.sampling(sample);
-          if (sampling.processesLogits()) {
+          float[] unprocessed = sampling.logprobs().isPresent() ? values.clone() : values;
+          Optional<AllowedTokens> constraint = rows.allowed(sample);
+          if (sampling.processesLogits() || constraint.isPresent()) {
             int[] history = rows.history(sample, CpuCache.of(cache));
-            new LogitsProcessor(values, sampling, history).run();
+            LogitsProcessor processor = new LogitsProcessor(values, sampling, history);
+            processor.run();
+            if (constraint.isPresent()) {
+              positions[sample] = rows.position(sample);
+              processor.constrain(constraint.get(), positions[sample]);
+            }
           }
           tokens[sample] = TokenChoice.choose(values, sampling).orElse(NO_TOKEN);
+          if (sampling.logprobs().isPresent() && tokens[sample] != NO_TOKEN) {
+            int count = sampling.logprobs().getAsInt();
+            logprobs.set(
+                sample, Optional.of(new LogSoftmax(unprocessed).logprobs(tokens[sample], count)));
+          }
         });
-    rows.choose(SampledTokens.of(tokens));
+    rows.keep(new CpuPlan.Sampled(SampledTokens.of(tokens, logprobs), positions));
   }
 
   @Override

@@ -3,10 +3,12 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
+import dev.sparkmla.policy.ByteAutomaton;
 import dev.sparkmla.policy.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * The rows of a step, what is sampled after which of them, and the tokens that were sampled. Rows
@@ -14,7 +16,7 @@ import java.util.Optional;
  */
 final class CpuPlan implements StepPlan {
   private final List<Segment> segments;
-  private final SampledTokens sampledBefore;
+  private final Sampled before;
   private final List<Optional<Row>> rows = new ArrayList<>();
   private final int[] firstRows;
   private final int decodeRows;
@@ -22,7 +24,7 @@ final class CpuPlan implements StepPlan {
   private final int[] rowsOfSamples;
   private final List<Integer> sources = new ArrayList<>();
   private final List<PlacedSample> placed = new ArrayList<>();
-  private SampledTokens chosen = SampledTokens.of();
+  private Sampled sampled = Sampled.NOTHING;
 
   /**
    * A token of the step.
@@ -33,18 +35,28 @@ final class CpuPlan implements StepPlan {
    */
   record Row(Segment segment, int position, int token) {}
 
+  /**
+   * What a step sampled.
+   *
+   * @param tokens by sample
+   * @param positions of constrained samples before their tokens, by sample
+   */
+  record Sampled(SampledTokens tokens, long[] positions) {
+    static final Sampled NOTHING = new Sampled(SampledTokens.of(), new long[0]);
+  }
+
   private record PlacedSample(Segment segment, Segment.Sample sample) {}
 
   /**
    * Lays out a step.
    *
    * @param segments its segments, those that decode first
-   * @param sampledBefore the tokens that the step before chose
+   * @param before what the step before sampled
    * @param placement where rows lie
    */
-  CpuPlan(List<Segment> segments, SampledTokens sampledBefore, RowPlacement placement) {
+  CpuPlan(List<Segment> segments, Sampled before, RowPlacement placement) {
     this.segments = List.copyOf(segments);
-    this.sampledBefore = sampledBefore;
+    this.before = before;
     this.firstRows = new int[segments.size()];
     int decoding = 0;
     while (decoding < segments.size() && decodes(segments.get(decoding))) {
@@ -110,7 +122,7 @@ final class CpuPlan implements StepPlan {
   private int token(Segment segment, int index) {
     if (segment.tokens() instanceof Segment.Tokens.Sampled sampled) {
       // A row without a token is dropped by whoever asked for it; any token will do until then.
-      return sampledBefore.token(sampled.row()).orElse(0);
+      return before.tokens().token(sampled.row()).orElse(0);
     }
     return ((Segment.Tokens.Known) segment.tokens()).ids()[index];
   }
@@ -161,14 +173,34 @@ final class CpuPlan implements StepPlan {
     return cache.tokens(place.segment(), place.segment().position() + place.sample().offset() + 1);
   }
 
-  /** The tokens that were sampled. */
-  SampledTokens chosen() {
-    return chosen;
+  /** What a sample's token is constrained by. */
+  Optional<AllowedTokens> allowed(int sample) {
+    return placed.get(sample).sample().constrained().map(by -> (AllowedTokens) by.table());
   }
 
-  /** Keeps the tokens that were sampled. */
-  void choose(SampledTokens tokens) {
-    chosen = tokens;
+  /** How far the answer of a constrained sample is. */
+  long position(int sample) {
+    Segment.Constrained constrained = placed.get(sample).sample().constrained().orElseThrow();
+    if (constrained.position() instanceof Segment.Position.Sampled sampled) {
+      OptionalInt token = before.tokens().token(sampled.row());
+      return token.isEmpty()
+          ? ByteAutomaton.DEAD
+          : constrained
+              .table()
+              .constraint()
+              .advance(before.positions()[sampled.row()], token.getAsInt());
+    }
+    return ((Segment.Position.Known) constrained.position()).position();
+  }
+
+  /** What was sampled. */
+  Sampled sampled() {
+    return sampled;
+  }
+
+  /** Keeps what was sampled. */
+  void keep(Sampled outcome) {
+    sampled = outcome;
   }
 
   @Override

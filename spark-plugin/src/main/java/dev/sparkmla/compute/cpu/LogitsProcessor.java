@@ -1,10 +1,13 @@
 package dev.sparkmla.compute.cpu;
 
+import dev.sparkmla.policy.ByteAutomaton;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
+import java.util.BitSet;
 import java.util.List;
 
-/** Does to a row of logits what {@link LogitsProcessing} says, in float32. */
+/** Does to a row of logits what {@link LogitsProcessing} and a constraint say, in float32. */
 final class LogitsProcessor {
   private final float[] logits;
   private final LogitsProcessing how;
@@ -40,6 +43,28 @@ final class LogitsProcessor {
     }
     if (how.suppressesEnd(index)) {
       how.endTokens().forEach(this::suppress);
+    }
+  }
+
+  /**
+   * Suppresses what a constraint does not let pass.
+   *
+   * @param position how far the answer is
+   */
+  void constrain(AllowedTokens allowed, long position) {
+    if (position == Constraint.UNARMED) {
+      how.endTokens().forEach(this::suppress);
+    } else if (position != ByteAutomaton.DEAD) { // else the row ends, whatever is chosen
+      BitSet tokens = allowed.at(position);
+      if (allowed.constraint().mayEnd(position)) {
+        tokens = (BitSet) tokens.clone();
+        how.endTokens().forEach(tokens::set);
+      }
+      for (int token = 0; token < logits.length; token++) {
+        if (!tokens.get(token)) {
+          suppress(token);
+        }
+      }
     }
   }
 

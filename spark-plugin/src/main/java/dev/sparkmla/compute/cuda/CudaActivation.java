@@ -2,6 +2,7 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Float8Rows;
@@ -53,6 +54,16 @@ final class CudaActivation implements Activation {
     this.stride = whole.stride;
     this.type = whole.type;
     this.float8 = Optional.empty();
+  }
+
+  /** A float32 activation of the same elements; their copy is enqueued. */
+  CudaActivation copy(Arena arena, CudaStream stream) {
+    CudaActivation copy = new CudaActivation(arena, rows, columns, Set.of(Precision.FLOAT32));
+    long bytes = rows * stride * ElementType.FLOAT32.bytes();
+    copy.block
+        .buffer()
+        .copyFromDevice(copy.block.offset(), block.buffer(), block.offset(), bytes, stream);
+    return copy;
   }
 
   private static Optional<ElementType> type(Set<Precision> precisions) {

@@ -4,6 +4,7 @@ import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
@@ -19,6 +20,7 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
+import dev.sparkmla.cuda.ConstraintMemory;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
@@ -26,6 +28,7 @@ import dev.sparkmla.cuda.ExpertsShape;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -110,6 +113,12 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    return device.guarded(
+        "copying an automaton", () -> device.automata.take(constraint).map(table -> table));
+  }
+
+  @Override
   public Activation allocate(int rowCount, int columns, Set<Precision> precisions) {
     return device.guarded(
         "allocating activations",
@@ -153,7 +162,7 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public SampledTokens tokens(StepPlan plan) {
-    return device.guarded("computing a step", () -> SampledTokens.of(CudaPlan.of(plan).await()));
+    return device.guarded("computing a step", () -> CudaPlan.of(plan).await());
   }
 
   @Override
@@ -405,20 +414,50 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void sample(Activation logits, StepPlan plan, LatentCache cache) {
     CudaPlan step = device.on(plan);
-    DeviceTensor values = CudaActivation.of(logits).tensor();
-    if (step.processesLogits()) {
-      try (TokenCounts counts = new TokenCounts(device.arena, logits.rows(), logits.columns())) {
-        device.rows.processLogits(
-            values,
-            step.processing(),
-            step.words(),
-            CudaCache.of(cache).tokens(),
-            counts.tensor(),
-            device.stream);
+    CudaActivation given = CudaActivation.of(logits);
+    if (step.processesLogits() && step.reportsLogprobs()) {
+      // Log probabilities are those of the logits before anything is done to them.
+      try (CudaActivation copy = given.copy(device.arena, device.stream)) {
+        processLogits(copy, step, cache);
+        chooseTokens(copy, step);
       }
+    } else {
+      if (step.processesLogits()) {
+        processLogits(given, step, cache);
+      }
+      chooseTokens(given, step);
     }
+    if (step.reportsLogprobs()) {
+      device.rows.logprobs(
+          given.tensor(),
+          step.sampling(),
+          device.plans.tokens(step.sampledRows()),
+          device.plans.logprobs(step.sampledRows()),
+          device.stream);
+    }
+  }
+
+  private void processLogits(CudaActivation logits, CudaPlan step, LatentCache cache) {
+    try (ProcessingWorkspace workspace =
+        new ProcessingWorkspace(device.arena, logits.rows(), logits.columns())) {
+      device.rows.processLogits(
+          logits.tensor(),
+          step.processing(),
+          step.words(),
+          CudaCache.of(cache).tokens(),
+          workspace.counts(),
+          new ConstraintMemory(
+              device.automata.words(),
+              device.plans.tokens(),
+              device.plans.positions(),
+              workspace.positions()),
+          device.stream);
+    }
+  }
+
+  private void chooseTokens(CudaActivation logits, CudaPlan step) {
     device.rows.sample(
-        values, step.sampling(), device.plans.tokens(step.sampledRows()), device.stream);
+        logits.tensor(), step.sampling(), device.plans.tokens(step.sampledRows()), device.stream);
   }
 
   @Override

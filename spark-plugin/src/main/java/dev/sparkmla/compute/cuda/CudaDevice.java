@@ -45,6 +45,7 @@ final class CudaDevice implements AutoCloseable {
   final Experts experts;
   final Arena arena;
   final PlanMemory plans;
+  final AutomatonMemory automata;
   final CudaAttention attention;
   final WeightLoader loader;
   private final Resources owned = new Resources();
@@ -78,6 +79,10 @@ final class CudaDevice implements AutoCloseable {
                   bytes -> PinnedBuffer.allocate(context, bytes),
                   stream,
                   graphs::forget));
+      automata =
+          owned.own(
+              new AutomatonMemory(
+                  context::allocate, (to, place, words) -> to.copyFromHost(place, words, stream)));
       attention = owned.own(new CudaAttention(context, stream, gemm, arena, graphs::forget));
       loader = owned.own(new WeightLoader(context, stream));
     } catch (CudaException failed) {

@@ -1,15 +1,22 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.Logprobs;
+import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.LogprobsLayout;
 import dev.sparkmla.cuda.ProcessingLayout;
 import dev.sparkmla.cuda.RowOperations;
 import dev.sparkmla.cuda.SamplingLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * A step's plan: a slot of the plan memory with the words of a {@link PlanLayout}, and these words
@@ -26,7 +33,7 @@ final class CudaPlan implements StepPlan {
     this.memory = memory;
     this.layout = new PlanLayout(segments);
     this.shape = layout.shape();
-    PlanMemory.Slot taken = memory.take(layout.words(), shape.sampledRows());
+    PlanMemory.Slot taken = memory.take(layout.words(), resultWords());
     try {
       layout.write(taken.words());
     } catch (RuntimeException | Error e) {
@@ -80,14 +87,42 @@ final class CudaPlan implements StepPlan {
     begin();
   }
 
-  /** Enqueues the copy of the sampled rows' tokens to the host. */
+  /** Enqueues the copy of what is sampled to the host. */
   void download() {
-    memory.download(open(), shape.sampledRows());
+    memory.download(open(), shape.sampledRows(), shape.reportsLogprobs());
   }
 
-  /** Waits for the tokens of the sampled rows; {@link RowOperations#NOT_A_NUMBER} for none. */
-  int[] await() {
-    return open().await(layout.samples());
+  /** Words that come back: the sampled rows' tokens, then their log probabilities, if there are. */
+  private int resultWords() {
+    return shape.sampledRows() * (shape.reportsLogprobs() ? 1 + LogprobsLayout.WORDS : 1);
+  }
+
+  /** Waits for what is sampled. */
+  SampledTokens await() {
+    int[] words = open().await(resultWords());
+    int[] tokens = Arrays.copyOf(words, layout.samples());
+    List<Optional<Logprobs>> logprobs = new ArrayList<>();
+    for (int sample = 0; sample < tokens.length; sample++) {
+      int at = shape.sampledRows() + LogprobsLayout.WORDS * sample;
+      logprobs.add(
+          layout.sampling(sample).logprobs().isPresent()
+                  && tokens[sample] != RowOperations.NOT_A_NUMBER
+              ? Optional.of(logprobs(words, at, layout.sampling(sample).logprobs().getAsInt()))
+              : Optional.empty());
+    }
+    return SampledTokens.of(tokens, logprobs);
+  }
+
+  private static Logprobs logprobs(int[] words, int at, int count) {
+    return new Logprobs(
+        LogprobsLayout.chosen(words, at),
+        IntStream.range(0, count)
+            .takeWhile(i -> LogprobsLayout.token(words, at, i) != LogprobsLayout.NO_TOKEN)
+            .mapToObj(
+                i ->
+                    new Logprobs.Likely(
+                        LogprobsLayout.token(words, at, i), LogprobsLayout.logprob(words, at, i)))
+            .toList());
   }
 
   /** int32 [1]. */
@@ -123,6 +158,11 @@ final class CudaPlan implements StepPlan {
   /** Whether something is done to any sampled row's logits. */
   boolean processesLogits() {
     return shape.processesLogits();
+  }
+
+  /** Whether any sampled row asks for log probabilities. */
+  boolean reportsLogprobs() {
+    return shape.reportsLogprobs();
   }
 
   /** int32 [sampledRows * ProcessingLayout.WORDS]. */

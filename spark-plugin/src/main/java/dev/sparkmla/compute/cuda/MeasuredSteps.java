@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -24,7 +25,7 @@ import java.util.Set;
  *
  * <ul>
  *   <li>a step that only decodes has rows up to the last bucket, all of which decode and are
- *       sampled, and have their logits processed: {@link #decoding};
+ *       sampled, have their logits processed and report log probabilities: {@link #decoding};
  *   <li>another step has at most the limit's tokens as rows. During decode attention and at the end
  *       it needs no more than {@link #mixed}, where as many rows as possible decode and are
  *       sampled; during prefill attention no more than {@link #prefilling}, where all rows prefill
@@ -43,9 +44,10 @@ final class MeasuredSteps {
   /** cuBLASLt is asked for no more rows than this when an algorithm is chosen. */
   private static final int MOST_TYPICAL_ROWS = 8192;
 
-  private static final Sampling PROCESSED =
-      Sampling.GREEDY.withProcessing(
-          new LogitsProcessing(Map.of(), 2, 0, 0, List.of(), 0, Set.of()));
+  private static final Sampling SAMPLED =
+      Sampling.GREEDY
+          .withProcessing(new LogitsProcessing(Map.of(), 2, 0, 0, List.of(), 0, Set.of()))
+          .withLogprobs(OptionalInt.of(Sampling.MOST_LOGPROBS));
 
   private final int sequences;
   private final int positions;
@@ -126,9 +128,12 @@ final class MeasuredSteps {
     }
   }
 
-  /** The last token of a sequence, with the token after it sampled from processed logits. */
+  /**
+   * The last token of a sequence, with the token after it sampled with everything that takes
+   * memory.
+   */
   private static Segment decode(int end) {
-    return segment(Segment.Role.DECODE, 1, end, List.of(new Segment.Sample(0, PROCESSED)));
+    return segment(Segment.Role.DECODE, 1, end, List.of(new Segment.Sample(0, SAMPLED)));
   }
 
   /** The last tokens of a prompt. */

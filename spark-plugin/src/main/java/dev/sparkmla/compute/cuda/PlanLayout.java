@@ -9,6 +9,8 @@ import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Sampling;
 import java.nio.IntBuffer;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
 
 /**
  * Everything that a step needs from the host, laid out as int32 words that go to the device in one
@@ -32,8 +34,14 @@ final class PlanLayout {
    * What the operations and addresses of a step that only decodes depend on.
    *
    * @param processesLogits whether something is done to any sampled row's logits
+   * @param reportsLogprobs whether any sampled row asks for log probabilities
    */
-  record Shape(int rows, int sampledRows, int tableWidth, boolean processesLogits) {}
+  record Shape(
+      int rows,
+      int sampledRows,
+      int tableWidth,
+      boolean processesLogits,
+      boolean reportsLogprobs) {}
 
   private final List<Segment> decoding;
   private final List<Segment> prefilling;
@@ -42,6 +50,7 @@ final class PlanLayout {
   private final int decodeRows;
   private final int decodeSlots;
   private final int samples;
+  private final List<Sampling> samplings;
   private final Shape shape;
   private final int positions;
   private final int slots;
@@ -71,7 +80,8 @@ final class PlanLayout {
       throw new IllegalArgumentException("a segment decodes after one that prefills");
     }
     runs = PrefillRun.of(prefilling);
-    samples = segments.stream().mapToInt(segment -> segment.samples().size()).sum();
+    samplings = samples(segments).map(Segment.Sample::sampling).toList();
+    samples = samplings.size();
     boolean padded = prefilling.isEmpty();
     realDecodeRows = tokens(decoding);
     decodeSlots = decoding.isEmpty() ? 0 : Buckets.above(realDecodeRows);
@@ -82,7 +92,8 @@ final class PlanLayout {
             decodeRows + tokens(prefilling),
             padded && samples > 0 ? Buckets.above(samples) : samples,
             width,
-            segments.stream().anyMatch(PlanLayout::processesLogits));
+            samples(segments).anyMatch(Segment.Sample::processesLogits),
+            samples(segments).anyMatch(sample -> sample.sampling().logprobs().isPresent()));
     long runWords = runs.stream().mapToLong(PrefillRun::words).sum();
     long listWords = shape.processesLogits ? listWords(segments) : 0;
     words = words(shape, decodeSlots, runWords, prefilling.size(), listWords);
@@ -98,14 +109,13 @@ final class PlanLayout {
     lists = prefillTables + prefilling.size() * width;
   }
 
-  private static boolean processesLogits(Segment segment) {
-    return segment.samples().stream().anyMatch(sample -> sample.sampling().processesLogits());
+  private static Stream<Segment.Sample> samples(List<Segment> segments) {
+    return segments.stream().flatMap(segment -> segment.samples().stream());
   }
 
   private static long listWords(List<Segment> segments) {
-    return segments.stream()
-        .flatMap(segment -> segment.samples().stream())
-        .filter(sample -> sample.sampling().processesLogits())
+    return samples(segments)
+        .filter(Segment.Sample::processesLogits)
         .mapToLong(sample -> ProcessingLayout.listWords(sample.sampling().processing()))
         .sum();
   }
@@ -144,6 +154,7 @@ final class PlanLayout {
         Math.max(limits.tokens(), decodeRows),
         decodeRows,
         Buckets.width(blocks(limits.positions())),
+        true,
         true);
   }
 
@@ -253,9 +264,12 @@ final class PlanLayout {
       for (Segment segment : segments) {
         for (Segment.Sample sample : segment.samples()) {
           Sampling sampling = sample.sampling();
-          if (sampling.processesLogits()) {
+          if (sample.processesLogits()) {
             int history = segment.position() + sample.offset() + 1;
             ProcessingLayout.write(to, at, sampling, history, table, list);
+            if (sample.constrained().isPresent()) {
+              writeConstrained(to, at, sample.constrained().get());
+            }
             list += ProcessingLayout.listWords(sampling.processing());
           } else {
             ProcessingLayout.writeNone(to, at);
@@ -269,6 +283,16 @@ final class PlanLayout {
     }
     for (; at < lengths; at += ProcessingLayout.WORDS) {
       ProcessingLayout.writeNone(to, at);
+    }
+  }
+
+  private static void writeConstrained(IntBuffer to, int at, Segment.Constrained constrained) {
+    AutomatonMemory.Table table = (AutomatonMemory.Table) constrained.table();
+    OptionalInt after = table.constraint().after();
+    if (constrained.position() instanceof Segment.Position.Sampled sampled) {
+      ProcessingLayout.writeConstraintAfter(to, at, table.place(), after, sampled.row());
+    } else if (constrained.position() instanceof Segment.Position.Known known) {
+      ProcessingLayout.writeConstraint(to, at, table.place(), after, known.position());
     }
   }
 
@@ -328,6 +352,11 @@ final class PlanLayout {
   /** Rows that prefill. */
   int prefillRows() {
     return shape.rows - decodeRows;
+  }
+
+  /** How the token of a sampled row is chosen that was not added. */
+  Sampling sampling(int sample) {
+    return samplings.get(sample);
   }
 
   /** Sampled rows without those that were added. */

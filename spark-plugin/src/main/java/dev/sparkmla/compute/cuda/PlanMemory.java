@@ -6,6 +6,7 @@ import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.LogprobsLayout;
 import dev.sparkmla.cuda.PinnedBuffer;
 import java.nio.IntBuffer;
 import java.util.ArrayDeque;
@@ -15,13 +16,20 @@ import java.util.function.LongFunction;
 
 /**
  * Where steps' plans and tokens cross between host and device. The device has one place for the
- * plan of the step that runs and one for the tokens that the last step sampled; the host has a slot
- * for each plan that is open. Copies are enqueued in the order of the steps.
+ * plan of the step that runs and one for the tokens that the last step sampled, with the positions
+ * of constrained rows in their automata and log probabilities behind them; the host has a slot for
+ * each plan that is open. Copies are enqueued in the order of the steps.
  */
 final class PlanMemory implements AutoCloseable {
   private static final int FIRST_WORDS = 1 << 20;
   private static final int FIRST_TOKENS = 1 << 12;
   private static final int SMALLEST_SLOT = 1 << 16;
+
+  /** Words of every place before the log probabilities of the first: tokens and positions. */
+  private static final int LOGPROBS_AFTER = 3;
+
+  /** Of a sampled row: its token, two words for its position, and its log probabilities. */
+  private static final int SAMPLED_WORDS = LOGPROBS_AFTER + LogprobsLayout.WORDS;
 
   private final LongFunction<DeviceBuffer> deviceMemory;
   private final IntFunction<PinnedBuffer> hostMemory;
@@ -32,20 +40,20 @@ final class PlanMemory implements AutoCloseable {
   private DeviceBuffer plan;
   private DeviceBuffer tokens;
 
-  /** A plan's side of the host: its words, and room for the tokens that its step samples. */
+  /** A plan's side of the host: its words, and room for what comes back of its sampled rows. */
   final class Slot implements AutoCloseable {
     private PinnedBuffer buffer;
-    private long tokensAt;
+    private long resultsAt;
     private CudaEvent done;
     private boolean enqueued;
 
     /** Makes room, once the copies of before are done. Where it throws, the slot is as before. */
-    private void prepare(int words, int sampled) {
+    private void prepare(int words, int results) {
       if (enqueued) {
         done.synchronize();
         enqueued = false;
       }
-      long needed = Integer.BYTES * ((long) words + sampled);
+      long needed = Integer.BYTES * ((long) words + results);
       if (buffer == null || buffer.bytes().capacity() < needed) {
         PinnedBuffer larger = hostMemory.apply(roomFor(needed));
         if (buffer != null) {
@@ -53,7 +61,7 @@ final class PlanMemory implements AutoCloseable {
         }
         buffer = larger;
       }
-      tokensAt = (long) Integer.BYTES * words;
+      resultsAt = (long) Integer.BYTES * words;
     }
 
     private static int roomFor(long bytes) {
@@ -75,12 +83,12 @@ final class PlanMemory implements AutoCloseable {
       enqueued = true;
     }
 
-    /** Waits for the tokens of a step whose copy was enqueued. */
+    /** Waits for the words that came back of a step whose copies were enqueued. */
     int[] await(int count) {
       done.synchronize();
-      int[] sampled = new int[count];
-      buffer.bytes().position((int) tokensAt).asIntBuffer().get(sampled);
-      return sampled;
+      int[] results = new int[count];
+      buffer.bytes().position((int) resultsAt).asIntBuffer().get(results);
+      return results;
     }
 
     @Override
@@ -112,18 +120,23 @@ final class PlanMemory implements AutoCloseable {
     this.moved = moved;
     this.plan = deviceMemory.apply((long) FIRST_WORDS * Integer.BYTES);
     try {
-      this.tokens = deviceMemory.apply((long) FIRST_TOKENS * Integer.BYTES);
+      this.tokens = deviceMemory.apply(bytes((long) SAMPLED_WORDS * FIRST_TOKENS));
     } catch (RuntimeException | Error e) {
       plan.close();
       throw e;
     }
   }
 
-  /** A slot with room for a plan; its copies of before are done. */
-  Slot take(int words, int sampled) {
+  /**
+   * A slot with room for a plan; its copies of before are done.
+   *
+   * @param words of the plan
+   * @param results words that come back
+   */
+  Slot take(int words, int results) {
     Slot slot = free.isEmpty() ? slots.own(new Slot()) : free.pop();
     try {
-      slot.prepare(words, sampled);
+      slot.prepare(words, results);
       return slot;
     } catch (RuntimeException | Error e) {
       free.push(slot);
@@ -148,10 +161,12 @@ final class PlanMemory implements AutoCloseable {
       if (plan.bytes() < bytes(words)) {
         largerPlan = deviceMemory.apply(bytes(words));
       }
-      if (tokens.bytes() < bytes(sampled)) {
-        largerTokens = deviceMemory.apply(bytes(sampled));
-        // The step before may have left tokens that the next one goes on with.
-        largerTokens.copyFromDevice(0, tokens, 0, tokens.bytes(), stream);
+      if (places() < sampled) {
+        // The step before may have left tokens and positions that the next one goes on with.
+        largerTokens = deviceMemory.apply(bytes(SAMPLED_WORDS * (sampled + 1)));
+        largerTokens.copyFromDevice(0, tokens, 0, bytes(places()), stream);
+        largerTokens.copyFromDevice(
+            bytes(places(largerTokens)), tokens, bytes(places()), bytes(2 * places()), stream);
       }
       if (largerPlan == plan && largerTokens == tokens) {
         return;
@@ -169,6 +184,16 @@ final class PlanMemory implements AutoCloseable {
     tokens = largerTokens;
   }
 
+  /** Sampled rows that there is room for. */
+  private long places() {
+    return places(tokens);
+  }
+
+  /** An even number, so that positions are aligned. */
+  private static long places(DeviceBuffer tokens) {
+    return tokens.bytes() / bytes(SAMPLED_WORDS) / 2 * 2;
+  }
+
   private static long bytes(long words) {
     return words * Integer.BYTES;
   }
@@ -181,17 +206,28 @@ final class PlanMemory implements AutoCloseable {
 
   /** Enqueues the copy of a plan to the device, where room is made for it, and as much to spare. */
   void upload(Slot slot, int words, int sampled) {
-    if (plan.bytes() < bytes(words) || tokens.bytes() < bytes(sampled)) {
+    if (plan.bytes() < bytes(words) || places() < sampled) {
       reserve(2L * words, 2L * sampled);
     }
     plan.copyFromPinned(0, slot.buffer, 0, bytes(words), stream);
     slot.enqueued();
   }
 
-  /** Enqueues the copy of what a step sampled to the host. */
-  void download(Slot slot, int sampled) {
+  /**
+   * Enqueues the copy of what a step sampled to the host: its tokens, and behind them the log
+   * probabilities where it reports them.
+   */
+  void download(Slot slot, int sampled, boolean reportsLogprobs) {
     if (sampled > 0) {
-      tokens.copyToPinned(0, slot.buffer, slot.tokensAt, bytes(sampled), stream);
+      tokens.copyToPinned(0, slot.buffer, slot.resultsAt, bytes(sampled), stream);
+    }
+    if (reportsLogprobs) {
+      tokens.copyToPinned(
+          bytes(LOGPROBS_AFTER * places()),
+          slot.buffer,
+          slot.resultsAt + bytes(sampled),
+          bytes((long) LogprobsLayout.WORDS * sampled),
+          stream);
     }
     slot.enqueued();
   }
@@ -213,7 +249,21 @@ final class PlanMemory implements AutoCloseable {
 
   /** Every place for a sampled token, also those that the last step left as they were. */
   DeviceTensor tokens() {
-    return tokens.tensor(ElementType.INT32, tokens.bytes() / Integer.BYTES);
+    return tokens.tensor(ElementType.INT32, places());
+  }
+
+  /** The positions of the rows that the last step sampled, int32 {@code [places, 2]}. */
+  DeviceTensor positions() {
+    return DeviceTensor.of(tokens, bytes(places()), ElementType.INT32, places(), 2);
+  }
+
+  /** The log probabilities of the rows that the last step sampled, int32 {@code [words]}. */
+  DeviceTensor logprobs(int count) {
+    return DeviceTensor.of(
+        tokens,
+        bytes(LOGPROBS_AFTER * places()),
+        ElementType.INT32,
+        (long) LogprobsLayout.WORDS * count);
   }
 
   /** Work that uses it must be done. */

@@ -2,7 +2,6 @@ package dev.sparkmla.compute.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sparkmla.compute.SampledTokens;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
 import java.util.ArrayList;
@@ -37,7 +36,7 @@ class RowPlacementTest {
   @Test
   void denseRowsLeaveNoPlaceEmpty() {
     List<Segment> segments = segments(new Random(1));
-    CpuPlan plan = new CpuPlan(segments, SampledTokens.of(), RowPlacement.DENSE);
+    CpuPlan plan = new CpuPlan(segments, CpuPlan.Sampled.NOTHING, RowPlacement.DENSE);
     assertThat(plan.rows()).isEqualTo(segments.stream().mapToInt(Segment::count).sum());
     assertThat(plan.sampledRows()).isEqualTo(segments.size());
     assertThat(IntStream.range(0, plan.rows()).mapToObj(plan::row)).allMatch(Optional::isPresent);
@@ -48,12 +47,13 @@ class RowPlacementTest {
     long seed = repetition.getCurrentRepetition();
     Random random = new Random(seed);
     List<Segment> segments = segments(random);
-    CpuPlan together = new CpuPlan(segments, SampledTokens.of(), RowPlacement.IN_HALVES);
+    CpuPlan together = new CpuPlan(segments, CpuPlan.Sampled.NOTHING, RowPlacement.IN_HALVES);
     int sample = 0;
     int rows = 0;
     for (int i = 0; i < segments.size(); i++) {
       Segment segment = segments.get(i);
-      CpuPlan alone = new CpuPlan(List.of(segment), SampledTokens.of(), RowPlacement.IN_HALVES);
+      CpuPlan alone =
+          new CpuPlan(List.of(segment), CpuPlan.Sampled.NOTHING, RowPlacement.IN_HALVES);
       for (int index = 0; index < segment.count(); index++) {
         int position = segment.position() + index;
         assertThat(RowPlacement.half(placeOf(together, segment, position)))

@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
@@ -21,6 +22,7 @@ import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.FakeMemory;
 import dev.sparkmla.kvcache.CacheShape;
+import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
 import java.util.List;
 import java.util.Optional;
@@ -146,6 +148,11 @@ final class DryBackend implements ComputeBackend {
   public ExpertWeights uploadExperts(List<GatedSource> experts) {
     GatedSource first = experts.get(0);
     return new DryExperts(experts.size(), first.hidden(), first.width());
+  }
+
+  @Override
+  public Optional<ConstraintTable> constrain(Constraint constraint) {
+    throw new UnsupportedOperationException("nothing is computed");
   }
 
   @Override
@@ -295,7 +302,7 @@ final class DryBackend implements ComputeBackend {
   @Override
   public void sample(Activation logits, StepPlan plan, LatentCache cache) {
     if (DryPlan.layout(plan).shape().processesLogits()) {
-      new TokenCounts(arena, logits.rows(), logits.columns()).close();
+      new ProcessingWorkspace(arena, logits.rows(), logits.columns()).close();
     }
   }
 

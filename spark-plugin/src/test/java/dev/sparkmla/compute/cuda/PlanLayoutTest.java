@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,6 +126,17 @@ class PlanLayoutTest {
     List<Segment> step = List.of(Segments.decode(new int[] {1}, 0, new int[] {0}));
     assertThat(new PlanLayout(step).shape().processesLogits()).isFalse();
     assertThat(new PlanLayout(step).processingAt()).isEqualTo(new PlanLayout(step).lengthsAt());
+  }
+
+  @Test
+  void aStepReportsLogProbabilitiesWhereOneOfItsRowsAsksForThem() {
+    Segment silent = Segments.decode(new int[] {1}, 0, new int[] {0});
+    Sampling asking = Sampling.GREEDY.withLogprobs(OptionalInt.of(0));
+    Segment reporting = sampled(Segment.Role.DECODE, 0, new int[] {1}, asking);
+    assertThat(new PlanLayout(List.of(silent)).shape().reportsLogprobs()).isFalse();
+    PlanLayout layout = new PlanLayout(List.of(silent, reporting));
+    assertThat(layout.shape().reportsLogprobs()).isTrue();
+    assertThat(layout.sampling(1)).isEqualTo(asking);
   }
 
   private static int[] at(IntBuffer words, int first, int count) {
