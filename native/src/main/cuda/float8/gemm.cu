@@ -1,9 +1,8 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// GEMMs of e4m3 tokens [rows, columns] and e4m3 weights on tensor cores: dense ones, and the grouped
-// ones of experts, one persistent kernel for each kind of result:
-//   kMatrix     c = tokens weights^T, bf16 or float32, or added to float32 c
-//   kActivated  silu(gate) * up of weights that are gate and up, quantized again
+// GEMMs of e4m3 tokens [rows, columns] and e4m3 weights on tensor cores, for few rows: dense ones, and the
+// grouped ones of experts. Also chooses a dense GEMM's tile, and for many rows hands over to
+// gemm_many_rows.cu.
 //
 // Weights are wgmma's A operand, tokens its B operand, so that few tokens cost few cycles. Sums of 128
 // columns of e4m3 values come from four wgmmas; times their scales they are added to sums in registers,
@@ -11,10 +10,9 @@
 //
 // Launch: 384 threads on every multiprocessor. One warpgroup loads, two compute, each kSubtiles times 64
 // of the weight rows by all tokens of a tile, or all weight rows by half of the tokens: so few tokens
-// are spread over more multiprocessors. A stage of the pipeline is 128 columns. In a cluster of
-// two, each thread block takes half of the tokens and loads half of the weights for both. kActivated
-// has rows of gate and up alternate by eights in shared memory, so that a thread holds both halves of
-// an activation, and the 128 activations of a thread block are those that share a scale.
+// are spread over more multiprocessors. A stage of the pipeline is 128 columns. kActivated has rows of gate
+// and up alternate by eights in shared memory, so that a thread holds both halves of an activation, and the
+// 128 activations of a thread block are those that share a scale.
 
 #include <cuda_bf16.h>
 
@@ -22,12 +20,8 @@
 #include <cstdint>
 
 #include "../fragments.cuh"
-#include "../grouped_gemm.cuh"
-#include "../tensor_map.h"
 #include "../wgmma.cuh"
-#include "float8.h"
-#include "quantize.cuh"
-#include "spark_mla_ops.h"
+#include "gemm.cuh"
 
 namespace spark_mla {
 namespace {
@@ -35,50 +29,42 @@ namespace {
 constexpr int kThreads = 384;
 constexpr int kWarpgroup = 128;
 constexpr int kConsumers = 256;
-constexpr int kConsumerWarps = 8;
 constexpr int kSubtileRows = 64;  // wgmma's M
-constexpr int kRowBytes = 128;    // of a stage: one swizzle row, one scale
+constexpr int kRowBytes = kFloat8RowBytes;
 constexpr int kStoredTokens = 64;  // that pass through shared memory at once as bf16, at most
 constexpr int kActivatedBytes = kScaleColumns + 16;  // of a stored token, without bank conflicts
-constexpr int kMaxGroups = 512;
 // Named barriers; consumer i has kSideStored + i.
 constexpr int kSideStored = 1;
 constexpr int kLargestReady = 3;
 constexpr int kActivatedStored = 4;
 
-enum class Result { kMatrix, kActivated };
-
 // What the two consumers of a thread block divide.
 enum class Divided { kWeightRows, kTokens };
 
-// How a kernel is built: tokens of a thread block's tile, tokens of one TMA copy, 64-row subtiles of a
-// consumer, thread blocks of a cluster, stages of the pipeline, what consumers divide.
-template <int kTokens_, int kBoxTokens_, int kSubtiles_, int kCluster_, int kStages_,
-          Divided kDivided = Divided::kWeightRows>
+// How a kernel is built: tokens of a tile, 64-row subtiles of a consumer, stages of the pipeline, what
+// consumers divide.
+template <int kTokens_, int kSubtiles_, int kStages_, Divided kDivided = Divided::kWeightRows>
 struct Configuration {
   static constexpr int kTokens = kTokens_;
-  static constexpr int kBoxTokens = kBoxTokens_;
+  static constexpr int kBoxTokens = 16;  // of one TMA copy
   static constexpr int kSubtiles = kSubtiles_;
-  static constexpr int kCluster = kCluster_;
   static constexpr int kStages = kStages_;
   static constexpr bool kTokensDivided = kDivided == Divided::kTokens;
   static constexpr int kSideTokens = kTokensDivided ? kTokens / 2 : kTokens;  // of a consumer
   static constexpr int kWeightRows = (kTokensDivided ? 1 : 2) * kSubtiles * kSubtileRows;
-  static constexpr int kLoadedRows = kWeightRows / kCluster;
+  static constexpr int kScaledRows = kSubtiles * kSubtileRows;  // that share a scale: a consumer's
+  static constexpr int kConsumerWarps = 8;
   static constexpr int kStored = kSideTokens > kStoredTokens ? kSideTokens / 2 : kSideTokens;
   static constexpr int kStoredBytes = 2 * kStored * kSubtileRows * 2;
 };
 
-// A name says tokens and weight rows of a cluster.
-using Tile32x64 = Configuration<32, 16, 1, 1, 15, Divided::kTokens>;
-using Tile64x64 = Configuration<64, 16, 1, 1, 11, Divided::kTokens>;
-using Tile16x128 = Configuration<16, 16, 1, 1, 11>;
-using Tile16x256 = Configuration<16, 16, 2, 1, 6>;
-using Tile64x128 = Configuration<64, 16, 1, 1, 8>;
-using Tile64x256 = Configuration<64, 16, 2, 1, 5>;
-using Tile128x256 = Configuration<64, 64, 2, 2, 5>;
-using Tile192x256 = Configuration<96, 32, 2, 2, 4>;
-using Tile256x128 = Configuration<128, 64, 1, 2, 6>;
+// A name says tokens and weight rows.
+using Tile32x64 = Configuration<32, 1, 15, Divided::kTokens>;
+using Tile64x64 = Configuration<64, 1, 11, Divided::kTokens>;
+using Tile16x128 = Configuration<16, 1, 11>;
+using Tile16x256 = Configuration<16, 2, 6>;
+using Tile64x128 = Configuration<64, 1, 8>;
+using Tile64x256 = Configuration<64, 2, 5>;
 
 template <class C>
 struct alignas(1024) SharedStorage {
@@ -92,58 +78,19 @@ struct alignas(1024) SharedStorage {
   // kMatrix: of each consumer's rows; kActivated: of gate and up.
   float weight_scales[C::kStages][2];
   alignas(16) float largest[2][C::kTokens];  // absolute activation of a token, for tiles by turns
-  int first_row[kMaxGroups + 1];
-  int first_tile[kMaxGroups + 1];
+  int first_row[kFloat8MaxGroups + 1];
+  int first_tile[kFloat8MaxGroups + 1];
   uint64_t full[C::kStages];
   uint64_t empty[C::kStages];
 };
 
-struct GemmArgs {
-  CUtensorMap weights;
-  CUtensorMap tokens;         // [rows, columns]
-  const float* token_scales;  // [column blocks, rows]
-  int64_t token_scales_stride;
-  const float* weight_scales;
-  int32_t scaling;
-  int weight_rows;   // of a group; of gate alone in kActivated
-  int weight_tiles;  // of a cluster
-  int column_blocks;  // that are computed: an even number with one subtile
-  int scale_blocks;   // of 128 columns that there are
-  int weight_scales_stride;
-  int groups;
-  const int32_t* first_row;   // null: one group of all rows
-  const int32_t* first_tile;
-  int rows;
-  void* out;  // kMatrix: [rows, weight_rows]; kActivated: e4m3 [rows, weight_rows]
-  int64_t out_stride;
-  int32_t out_type;
-  int32_t add;
-  float* out_scales;
-  int64_t out_scales_stride;
-};
-
-// The part of a cluster's tile that this thread block computes; it may have no rows.
-template <class C>
-__device__ __forceinline__ void take_share(Tile& tile, int rank) {
-  if (C::kCluster > 1) {
-    const int share = (tile.rows + C::kCluster - 1) / C::kCluster;
-    tile.first_row += rank * share;
-    tile.rows = max(0, min(share, tile.rows - rank * share));
-  }
-}
-
-template <class C>
-__device__ __forceinline__ int rank_in_cluster() {
-  return C::kCluster > 1 ? cluster_rank() : 0;
-}
-
 // ---- Loading ------------------------------------------------------------------------------------
 
-template <class C, Result kResult>
+template <class C, Float8Result kResult>
 class Loader {
  public:
-  __device__ __forceinline__ Loader(const GemmArgs& p, SharedStorage<C>& shared)
-      : p_(p), shared_(shared), rank_(rank_in_cluster<C>()) {}
+  __device__ __forceinline__ Loader(const Float8GemmArgs& p, SharedStorage<C>& shared)
+      : p_(p), shared_(shared) {}
 
   // Waits for the stage, announces what comes into it, asks for the weights.
   __device__ __forceinline__ void weights(const Tile& tile, int block,
@@ -152,14 +99,14 @@ class Loader {
     const uint32_t full = shared_address(&shared_.full[stage.index]);
     mbarrier_arrive_expect(full, C::kWeightRows * kRowBytes +
                                      token_boxes(tile) * C::kBoxTokens * kRowBytes);
-    const uint32_t to = shared_address(shared_.weights[stage.index]) +
-                        rank_ * C::kLoadedRows * kRowBytes;
+    const uint32_t to = shared_address(shared_.weights[stage.index]);
     const int column = block * kScaleColumns;
-    const int first = tile.weight_tile * C::kWeightRows + rank_ * C::kLoadedRows;
-    if (kResult == Result::kActivated) {
-      load_weights(to, full, column, 0, 2 * tile.group, first / 16);
+    const int first = tile.weight_tile * C::kWeightRows;
+    // Where a group has few tokens its weights are read once.
+    if (kResult == Float8Result::kActivated) {
+      tma_load_4d(to, &p_.weights, full, column, 0, 2 * tile.group, first / 16, kEvictFirst);
     } else {
-      load_weights(to, full, column, first, tile.group, 0);
+      tma_load_4d(to, &p_.weights, full, column, first, tile.group, 0, kEvictFirst);
     }
   }
 
@@ -174,100 +121,13 @@ class Loader {
   }
 
  private:
-  // Where a group has few tokens its weights are read once.
-  static constexpr uint64_t kPolicy = C::kCluster == 1 ? kEvictFirst : kEvictNormal;
-
   static __device__ __forceinline__ int token_boxes(const Tile& tile) {
     return (tile.rows + C::kBoxTokens - 1) / C::kBoxTokens;
   }
 
-  __device__ __forceinline__ void load_weights(uint32_t to, uint32_t full, int c0, int c1, int c2,
-                                               int c3) {
-    if (C::kCluster == 1) {
-      tma_load_4d(to, &p_.weights, full, c0, c1, c2, c3, kPolicy);
-    } else {
-      tma_load_4d_multicast(to, &p_.weights, full, c0, c1, c2, c3, (1 << C::kCluster) - 1, kPolicy);
-    }
-  }
-
-  const GemmArgs& p_;
+  const Float8GemmArgs& p_;
   SharedStorage<C>& shared_;
-  const int rank_;
 };
-
-template <class C, Result kResult>
-__device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared) {
-  Loader<C, kResult> loader(p, shared);
-  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
-  const int rank = rank_in_cluster<C>();
-  Stage<C::kStages> stage;
-  Tile tile;
-  bool more = walker.next(tile);
-  take_share<C>(tile, rank);
-  // Weights do not wait for the kernel before; tokens do.
-  Stage<C::kStages> early;
-  int blocks = 0;
-  for (; more && blocks < p.column_blocks && early.parity == 0; ++blocks) {
-    loader.weights(tile, blocks, early);
-    early.advance();
-  }
-  wait_for_previous_kernel();
-  int block = 0;
-  for (; block < blocks; ++block) {
-    loader.tokens(tile, block, stage);
-    stage.advance();
-  }
-  while (more) {
-    for (; block < p.column_blocks; ++block) {
-      loader.weights(tile, block, stage);
-      loader.tokens(tile, block, stage);
-      stage.advance();
-    }
-    more = walker.next(tile);
-    take_share<C>(tile, rank);
-    block = 0;
-  }
-}
-
-// The second warp of the loading warpgroup: scales, one by one, since the copy engine wants multiples of
-// 16 bytes while a tile's tokens begin anywhere. By channel there are none of weights here: they are
-// applied to the whole sums.
-template <class C, Result kResult>
-__device__ __forceinline__ void load_scales(const GemmArgs& p, SharedStorage<C>& shared) {
-  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
-  const int rank = rank_in_cluster<C>();
-  const int lane = threadIdx.x % 32;
-  const int row_blocks = float8_blocks(p.weight_rows);
-  Stage<C::kStages> stage;
-  Tile tile;
-  while (walker.next(tile)) {
-    take_share<C>(tile, rank);
-    // The row of blocks whose scales lane 0 or 1 copies.
-    const int64_t row_block =
-        kResult == Result::kActivated
-            ? (int64_t{2} * tile.group + lane) * row_blocks + tile.weight_tile
-            : int64_t{tile.group} * row_blocks +
-                  min((tile.weight_tile * C::kWeightRows + lane * C::kSubtiles * kSubtileRows) /
-                          kScaleRows,
-                      row_blocks - 1);
-    for (int i = 0; i < p.column_blocks; ++i) {
-      const int block = min(i, p.scale_blocks - 1);
-      mbarrier_wait(shared_address(&shared.empty[stage.index]), stage.parity ^ 1);
-      // Tokens past the last are not written; they take any scale.
-      const float* from = p.token_scales + block * p.token_scales_stride;
-      for (int token = lane; token < C::kTokens; token += 32) {
-        copy_async_4(shared_address(&shared.token_scales[stage.index][token]),
-                     from + min(tile.first_row + token, p.rows - 1));
-      }
-      if (lane < 2 && p.scaling == SPARK_MLA_FLOAT8_BLOCK) {
-        copy_async_4(shared_address(&shared.weight_scales[stage.index][lane]),
-                     p.weight_scales + row_block * p.weight_scales_stride + block);
-      }
-      mbarrier_arrive_after_copies(shared_address(&shared.full[stage.index]));
-      stage.advance();
-    }
-  }
-}
 
 // ---- Computing ----------------------------------------------------------------------------------
 
@@ -279,10 +139,10 @@ using Sums = float[C::kSubtiles][C::kSideTokens / 2];
 // The GEMM of a thread block's tile. Sums of 128 columns are made two at a time: while the tensor cores
 // work on the second, the first are scaled and added. They are of the two subtiles, or of two blocks of
 // columns.
-template <class C, Result kResult>
+template <class C, Float8Result kResult>
 class Multiplication {
  public:
-  __device__ __forceinline__ Multiplication(const GemmArgs& p, SharedStorage<C>& shared, int side)
+  __device__ __forceinline__ Multiplication(const Float8GemmArgs& p, SharedStorage<C>& shared, int side)
       : shared_(shared), rows_side_(C::kTokensDivided ? 0 : side),
         tokens_side_(C::kTokensDivided ? side : 0), by_block_(p.scaling == SPARK_MLA_FLOAT8_BLOCK),
         pairs_(p.column_blocks * C::kSubtiles / 2) {}
@@ -304,15 +164,6 @@ class Multiplication {
       finish<0>(first, sums[0]);
       wgmma_wait<0>();
       finish<kSecond>(second, sums[kSecond]);
-    }
-  }
-
-  // Goes through a tile's stages without computing: another thread block of the cluster does.
-  __device__ __forceinline__ void skip() {
-    for (int i = 0; i < pairs_ * 2 / C::kSubtiles; ++i) {
-      mbarrier_wait(shared_address(&shared_.full[started_.index]), started_.parity);
-      started_.advance();
-      release_finished();
     }
   }
 
@@ -357,8 +208,8 @@ class Multiplication {
         by_block_ ? load_shared_float2(shared_address(shared_.weight_scales[stage]))
                   : make_float2(1.f, 1.f);
     const float upper =
-        kResult == Result::kActivated || rows_side_ == 0 ? weight_scales.x : weight_scales.y;
-    const float lower = kResult == Result::kActivated ? weight_scales.y : upper;
+        kResult == Float8Result::kActivated || rows_side_ == 0 ? weight_scales.x : weight_scales.y;
+    const float lower = kResult == Float8Result::kActivated ? weight_scales.y : upper;
     const uint32_t token_scales =
         shared_address(&shared_.token_scales[stage][tokens_side_ * C::kSideTokens]) +
         threadIdx.x % 4 * sizeof(float2);
@@ -373,13 +224,9 @@ class Multiplication {
     pin(sums);
     if (kSubtile == kSecond) {
       __syncwarp();
-      release_finished();
+      release<1>(shared_.empty[finished_.index]);
+      finished_.advance();
     }
-  }
-
-  __device__ __forceinline__ void release_finished() {
-    release<C::kCluster>(shared_.empty[finished_.index]);
-    finished_.advance();
   }
 
   SharedStorage<C>& shared_;
@@ -411,7 +258,7 @@ __device__ __forceinline__ void scale_channels(float (&sums)[kCount], float uppe
 
 // Writes 64 columns of each token as bf16, through shared memory.
 template <class C>
-__device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& shared,
+__device__ __forceinline__ void write_bf16(const Float8GemmArgs& p, SharedStorage<C>& shared,
                                            const Tile& tile, int side, int first_column,
                                            const float (&sums)[C::kSideTokens / 2]) {
   constexpr int kBytes = 2 * kSubtileRows;  // of a token
@@ -451,7 +298,7 @@ __device__ __forceinline__ void write_bf16(const GemmArgs& p, SharedStorage<C>& 
 
 // Writes or adds 64 columns of each token as float32: eight lanes write 32 bytes.
 template <class C>
-__device__ __forceinline__ void write_float32(const GemmArgs& p, const Tile& tile,
+__device__ __forceinline__ void write_float32(const Float8GemmArgs& p, const Tile& tile,
                                               int first_column,
                                               const float (&sums)[C::kSideTokens / 2]) {
   const int lane = threadIdx.x % 32;
@@ -469,7 +316,7 @@ __device__ __forceinline__ void write_float32(const GemmArgs& p, const Tile& til
 }
 
 template <class C>
-__device__ __forceinline__ void write_matrix(const GemmArgs& p, SharedStorage<C>& shared,
+__device__ __forceinline__ void write_matrix(const Float8GemmArgs& p, SharedStorage<C>& shared,
                                              Tile tile, int side, Sums<C>& sums) {
   if (C::kTokensDivided) {
     tile.first_row += side * C::kSideTokens;
@@ -496,7 +343,7 @@ __device__ __forceinline__ void write_matrix(const GemmArgs& p, SharedStorage<C>
 
 // Activates, finds each token's largest activation over both consumers, quantizes and writes.
 template <class C>
-__device__ __forceinline__ void write_activated(const GemmArgs& p, SharedStorage<C>& shared,
+__device__ __forceinline__ void write_activated(const Float8GemmArgs& p, SharedStorage<C>& shared,
                                                 const Tile& tile, int side, int turn,
                                                 Sums<C>& sums) {
   const int thread = threadIdx.x - kWarpgroup;  // of the consumers
@@ -576,25 +423,19 @@ __device__ __forceinline__ void write_activated(const GemmArgs& p, SharedStorage
   }
 }
 
-template <class C, Result kResult>
-__device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& shared, int side) {
-  if (kResult == Result::kMatrix) {
+template <class C, Float8Result kResult>
+__device__ __forceinline__ void compute(const Float8GemmArgs& p, SharedStorage<C>& shared, int side) {
+  if (kResult == Float8Result::kMatrix) {
     wait_for_previous_kernel();  // it may read or write out
   }
-  TileWalker<C::kCluster> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
-  const int rank = rank_in_cluster<C>();
+  TileWalker<1> walker(shared.first_row, shared.first_tile, p.groups, p.weight_tiles);
   Multiplication<C, kResult> multiplication(p, shared, side);
   int turn = 0;
   Tile tile;
   while (walker.next(tile)) {
-    take_share<C>(tile, rank);
-    if (C::kCluster > 1 && tile.rows == 0) {
-      multiplication.skip();
-      continue;
-    }
     Sums<C> sums;
     multiplication.run(sums);
-    if constexpr (kResult == Result::kMatrix) {
+    if constexpr (kResult == Float8Result::kMatrix) {
       write_matrix<C>(p, shared, tile, side, sums);
     } else {
       write_activated<C>(p, shared, tile, side, turn, sums);
@@ -603,139 +444,92 @@ __device__ __forceinline__ void compute(const GemmArgs& p, SharedStorage<C>& sha
   }
 }
 
-template <class C, Result kResult>
+template <class C, Float8Result kResult>
 __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
-    const __grid_constant__ GemmArgs p) {
+    const __grid_constant__ Float8GemmArgs p) {
   extern __shared__ uint8_t dynamic_shared[];
   auto& shared = *reinterpret_cast<SharedStorage<C>*>(
       (reinterpret_cast<uintptr_t>(dynamic_shared) + 1023) & ~static_cast<uintptr_t>(1023));
-  if (threadIdx.x == 0) {
-    prefetch_tensor_map(&p.weights);
-    prefetch_tensor_map(&p.tokens);
-    for (int stage = 0; stage < C::kStages; ++stage) {
-      mbarrier_init(shared_address(&shared.full[stage]), 1 + 32);
-      mbarrier_init(shared_address(&shared.empty[stage]), kConsumerWarps * C::kCluster);
-    }
-    fence_mbarrier_init();
-  }
-  if (kResult == Result::kActivated) {
-    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
-    // sort when the next kernel starts.
-    launch_dependents();
+  if (kResult == Float8Result::kActivated) {
     for (int i = threadIdx.x; i < 2 * C::kTokens; i += kThreads) {
       shared.largest[i / C::kTokens][i % C::kTokens] = 0.f;
     }
   }
-  for (int i = threadIdx.x; i <= p.groups; i += kThreads) {
-    constexpr int kTileTokens = C::kTokens * C::kCluster;
-    shared.first_row[i] = p.first_row != nullptr ? p.first_row[i] : i * p.rows;
-    shared.first_tile[i] = p.first_row != nullptr ? p.first_tile[i]
-                                                  : i * ((p.rows + kTileTokens - 1) / kTileTokens);
-  }
-  __syncthreads();
-  if (C::kCluster > 1) {
-    cluster_sync();
-  }
+  begin_float8_gemm<C, kResult>(p, shared);
   const int warpgroup = threadIdx.x / kWarpgroup;
   if (warpgroup == 0) {
     release_registers<40>();
-    if (threadIdx.x == 0) {
-      load<C, kResult>(p, shared);
-    } else {
-      wait_for_previous_kernel();
-    }
-    __syncwarp();
-    if (threadIdx.x / 32 == 1) {
-      load_scales<C, kResult>(p, shared);
-    }
+    Float8Loading<C, kResult, SharedStorage<C>, Loader<C, kResult>>::run(p, shared);
   } else {
     claim_registers<232>();
     compute<C, kResult>(p, shared, warpgroup - 1);
   }
-  if (kResult == Result::kMatrix) {
+  if (kResult == Float8Result::kMatrix) {
     launch_dependents();
-  }
-  if (C::kCluster > 1) {
-    cluster_sync();
   }
 }
 
 // ---- Host ---------------------------------------------------------------------------------------
 
-// What a launch is for: the arguments but their tensor maps, and what these describe.
-struct Launch {
-  GemmArgs args = {};
-  Float8Tokens tokens;
-  const void* weights;
-  int64_t weights_stride;
-  int columns;
-  cudaStream_t stream;
-};
-
-template <class C, Result kResult>
-cudaError_t launch(Launch& wanted, int multiprocessors) {
-  GemmArgs& p = wanted.args;
+template <class C, Float8Result kResult>
+cudaError_t launch(Float8Gemm& gemm, int multiprocessors) {
+  Float8GemmArgs& p = gemm.args;
   TensorMapEncoder encoder;
   cudaError_t error = find_encoder(&encoder);
-  const int64_t columns = wanted.columns;
-  const int64_t rows = p.weight_rows;
-  const int64_t stride = wanted.weights_stride;
-  constexpr auto kPromotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
-  if (error == cudaSuccess && kResult == Result::kMatrix) {
-    error = encode_map<4>(encoder, &p.weights, wanted.weights, {columns, rows, p.groups, 1},
-                          {stride, rows * stride, 0}, {kScaleColumns, C::kLoadedRows, 1, 1},
-                          kPromotion, kFloat8);
-  } else if (error == cudaSuccess) {
-    // [groups of 8 rows, gate and up of each expert, 8 rows, columns]: a box takes groups of gate and
-    // of up by turns.
-    error = encode_map<4>(encoder, &p.weights, wanted.weights,
-                          {columns, 8, 2 * p.groups, rows / 8}, {stride, rows * stride, 8 * stride},
-                          {kScaleColumns, 8, 2, C::kLoadedRows / 16}, kPromotion, kFloat8);
-  }
   if (error == cudaSuccess) {
-    error = encode_map<3>(encoder, &p.tokens, wanted.tokens.values, {columns, p.rows, 1},
-                          {wanted.tokens.stride, 0}, {kScaleColumns, C::kBoxTokens, 1}, kPromotion,
-                          kFloat8);
+    error = describe_tiles<kResult>(gemm, encoder, C::kWeightRows, C::kBoxTokens);
   }
   if (error != cudaSuccess) {
     return error;
   }
-  p.scale_blocks = float8_blocks(wanted.columns);
-  p.weight_scales_stride = float8_scales_stride(wanted.columns);
-  p.column_blocks = C::kSubtiles == 1 ? (p.scale_blocks + 1) / 2 * 2 : p.scale_blocks;
-  p.token_scales = wanted.tokens.scales;
-  p.token_scales_stride = wanted.tokens.scales_stride;
-  const int64_t tiled_rows = kResult == Result::kActivated ? 2 * rows : rows;
-  p.weight_tiles = static_cast<int>((tiled_rows + C::kWeightRows - 1) / C::kWeightRows);
-  int blocks = multiprocessors / C::kCluster * C::kCluster;
-  if (p.first_row == nullptr) {
-    constexpr int kTileTokens = C::kTokens * C::kCluster;
-    const int64_t tiles =
-        static_cast<int64_t>((p.rows + kTileTokens - 1) / kTileTokens) * p.weight_tiles;
-    blocks = static_cast<int>(tiles * C::kCluster < blocks ? tiles * C::kCluster : blocks);
+  if (C::kSubtiles == 1) {
+    p.column_blocks = (p.scale_blocks + 1) / 2 * 2;  // computed two at a time
+  }
+  const int64_t columns = gemm.columns;
+  const int64_t rows = p.weight_rows;
+  const int64_t stride = gemm.weights_stride;
+  constexpr auto kPromotion = CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
+  if (kResult == Float8Result::kMatrix) {
+    error = encode_map<4>(encoder, &p.weights, gemm.weights, {columns, rows, p.groups, 1},
+                          {stride, rows * stride, 0}, {kScaleColumns, C::kWeightRows, 1, 1},
+                          kPromotion, kFloat8);
+  } else {
+    // [groups of 8 rows, gate and up of each expert, 8 rows, columns]: a box takes groups of gate and
+    // of up by turns.
+    error = encode_map<4>(encoder, &p.weights, gemm.weights, {columns, 8, 2 * p.groups, rows / 8},
+                          {stride, rows * stride, 8 * stride},
+                          {kScaleColumns, 8, 2, C::kWeightRows / 16}, kPromotion, kFloat8);
+  }
+  if (error != cudaSuccess) {
+    return error;
   }
   constexpr size_t kShared = sizeof(SharedStorage<C>) + 1024;
   static_assert(kShared <= 227 * 1024);
-  const LaunchShape shape{dim3(blocks), dim3(kThreads), kShared, C::kCluster};
-  return launch_dependent(gemm_kernel<C, kResult>, shape, wanted.stream, p);
+  const LaunchShape shape{dim3(thread_blocks(p, C::kTokens, multiprocessors)), dim3(kThreads),
+                          kShared};
+  return launch_dependent(gemm_kernel<C, kResult>, shape, gemm.stream, p);
 }
 
-Launch launch_of(const Float8Experts& experts, const Float8Tokens& tokens,
-                 const Float8ExpertWeights& weights, int weight_rows, int columns) {
-  Launch launch;
-  launch.args.weight_scales = weights.scales;
-  launch.args.scaling = weights.scaling;
-  launch.args.weight_rows = weight_rows;
-  launch.args.groups = experts.experts;
-  launch.args.first_row = experts.first_row;
-  launch.args.first_tile = experts.first_tile;
-  launch.args.rows = static_cast<int>(experts.choices);
-  launch.tokens = tokens;
-  launch.weights = weights.values;
-  launch.weights_stride = columns;
-  launch.columns = columns;
-  launch.stream = experts.stream;
-  return launch;
+Float8Gemm gemm_of(const Float8Experts& experts, const Float8Tokens& tokens,
+                   const Float8ExpertWeights& weights, int weight_rows, int columns) {
+  Float8Gemm gemm;
+  gemm.args.weight_scales = weights.scales;
+  gemm.args.scaling = weights.scaling;
+  gemm.args.weight_rows = weight_rows;
+  gemm.args.groups = experts.experts;
+  gemm.args.first_row = experts.first_row;
+  gemm.args.first_tile = experts.first_tile;
+  gemm.args.rows = static_cast<int>(experts.choices);
+  gemm.tokens = tokens;
+  gemm.weights = weights.values;
+  gemm.weights_stride = columns;
+  gemm.columns = columns;
+  gemm.stream = experts.stream;
+  return gemm;
+}
+
+cudaError_t launch_many_rows_matrix(Float8Gemm& gemm, int multiprocessors) {
+  return launch_float8_many_rows(gemm, Float8Result::kMatrix, multiprocessors);
 }
 
 // About how long a dense GEMM takes. What a stage takes was fitted to times on an H100: most of it is
@@ -743,34 +537,38 @@ Launch launch_of(const Float8Experts& experts, const Float8Tokens& tokens,
 template <class C>
 int64_t estimate(const spark_mla_float8_gemm_args& args, int multiprocessors) {
   const auto parts = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
-  const int64_t tiles =
-      parts(args.m, C::kTokens * C::kCluster) * parts(args.n, C::kWeightRows);
-  const int64_t tokens = std::min<int64_t>(C::kTokens, parts(args.m, C::kCluster));
+  const int64_t tiles = parts(args.m, C::kTokens) * parts(args.n, C::kWeightRows);
+  const int64_t tokens = std::min<int64_t>(C::kTokens, args.m);
   const int64_t copies = 1 + parts(tokens, C::kBoxTokens);
   const int64_t stage = 128 * (2 + copies) + C::kWeightRows + 3 * C::kTokens;
-  return parts(tiles, multiprocessors / C::kCluster) * stage;
+  return parts(tiles, multiprocessors) * stage;
+}
+
+int64_t estimate_many_rows(const spark_mla_float8_gemm_args& args, int multiprocessors) {
+  const auto parts = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
+  return parts(parts(args.m, kManyRowsTile) * parts(args.n, 256), multiprocessors) * 1800;
 }
 
 }  // namespace
 
 cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multiprocessors) {
-  Launch wanted;
-  wanted.args.weight_scales = args.b_scales;
-  wanted.args.scaling = args.scaling;
-  wanted.args.weight_rows = args.n;
-  wanted.args.groups = 1;
-  wanted.args.rows = args.m;
-  wanted.args.out = args.c;
-  wanted.args.out_stride = args.c_stride;
-  wanted.args.out_type = args.c_type;
-  wanted.args.add = args.add;
-  wanted.tokens = {const_cast<void*>(args.a), args.a_stride, const_cast<float*>(args.a_scales),
+  Float8Gemm gemm;
+  gemm.args.weight_scales = args.b_scales;
+  gemm.args.scaling = args.scaling;
+  gemm.args.weight_rows = args.n;
+  gemm.args.groups = 1;
+  gemm.args.rows = args.m;
+  gemm.args.out = args.c;
+  gemm.args.out_stride = args.c_stride;
+  gemm.args.out_type = args.c_type;
+  gemm.args.add = args.add;
+  gemm.tokens = {const_cast<void*>(args.a), args.a_stride, const_cast<float*>(args.a_scales),
                    args.a_scales_stride};
-  wanted.weights = args.b;
-  wanted.weights_stride = args.b_stride;
-  wanted.columns = args.k;
-  wanted.stream = static_cast<cudaStream_t>(args.stream);
-  cudaError_t (*chosen)(Launch&, int) = nullptr;
+  gemm.weights = args.b;
+  gemm.weights_stride = args.b_stride;
+  gemm.columns = args.k;
+  gemm.stream = static_cast<cudaStream_t>(args.stream);
+  cudaError_t (*chosen)(Float8Gemm&, int) = nullptr;
   int64_t least = INT64_MAX;
   const auto offer = [&](int64_t estimated, auto* launch_tile) {
     if (estimated < least) {
@@ -779,56 +577,52 @@ cudaError_t launch_float8_gemm(const spark_mla_float8_gemm_args& args, int multi
     }
   };
   const int n = multiprocessors;
-  offer(estimate<Tile32x64>(args, n), launch<Tile32x64, Result::kMatrix>);
-  offer(estimate<Tile64x64>(args, n), launch<Tile64x64, Result::kMatrix>);
-  offer(estimate<Tile16x128>(args, n), launch<Tile16x128, Result::kMatrix>);
-  offer(estimate<Tile16x256>(args, n), launch<Tile16x256, Result::kMatrix>);
-  offer(estimate<Tile64x128>(args, n), launch<Tile64x128, Result::kMatrix>);
-  offer(estimate<Tile64x256>(args, n), launch<Tile64x256, Result::kMatrix>);
-  offer(estimate<Tile256x128>(args, n), launch<Tile256x128, Result::kMatrix>);
-  return chosen(wanted, multiprocessors);
+  offer(estimate<Tile32x64>(args, n), launch<Tile32x64, Float8Result::kMatrix>);
+  offer(estimate<Tile64x64>(args, n), launch<Tile64x64, Float8Result::kMatrix>);
+  offer(estimate<Tile16x128>(args, n), launch<Tile16x128, Float8Result::kMatrix>);
+  offer(estimate<Tile16x256>(args, n), launch<Tile16x256, Float8Result::kMatrix>);
+  offer(estimate<Tile64x128>(args, n), launch<Tile64x128, Float8Result::kMatrix>);
+  offer(estimate<Tile64x256>(args, n), launch<Tile64x256, Float8Result::kMatrix>);
+  offer(estimate_many_rows(args, n), launch_many_rows_matrix);
+  return chosen(gemm, multiprocessors);
 }
 
 int float8_tile_tokens(int64_t mean_tokens) {
-  return mean_tokens <= 8 ? 16 : mean_tokens <= 64 ? 64 : mean_tokens <= 128 ? 128 : 192;
+  return mean_tokens <= 8 ? 16 : mean_tokens <= 64 ? 64 : kManyRowsTile;
 }
 
 cudaError_t launch_float8_gate_up(const Float8Experts& experts, const Float8Tokens& tokens,
                                   const Float8ExpertWeights& gate_up, const Float8Tokens& activated,
                                   int multiprocessors) {
-  Launch wanted = launch_of(experts, tokens, gate_up, experts.width, experts.hidden);
-  wanted.args.out = activated.values;
-  wanted.args.out_stride = activated.stride;
-  wanted.args.out_scales = activated.scales;
-  wanted.args.out_scales_stride = activated.scales_stride;
+  Float8Gemm gemm = gemm_of(experts, tokens, gate_up, experts.width, experts.hidden);
+  gemm.args.out = activated.values;
+  gemm.args.out_stride = activated.stride;
+  gemm.args.out_scales = activated.scales;
+  gemm.args.out_scales_stride = activated.scales_stride;
   switch (experts.tile_tokens) {
     case 16:
-      return launch<Tile16x256, Result::kActivated>(wanted, multiprocessors);
+      return launch<Tile16x256, Float8Result::kActivated>(gemm, multiprocessors);
     case 64:
-      return launch<Tile64x256, Result::kActivated>(wanted, multiprocessors);
-    case 128:
-      return launch<Tile128x256, Result::kActivated>(wanted, multiprocessors);
+      return launch<Tile64x256, Float8Result::kActivated>(gemm, multiprocessors);
     default:
-      return launch<Tile192x256, Result::kActivated>(wanted, multiprocessors);
+      return launch_float8_many_rows(gemm, Float8Result::kActivated, multiprocessors);
   }
 }
 
 cudaError_t launch_float8_down(const Float8Experts& experts, const Float8Tokens& activated,
                                const Float8ExpertWeights& down, void* results,
                                int multiprocessors) {
-  Launch wanted = launch_of(experts, activated, down, experts.hidden, experts.width);
-  wanted.args.out = results;
-  wanted.args.out_stride = experts.hidden;
-  wanted.args.out_type = SPARK_MLA_BFLOAT16;
+  Float8Gemm gemm = gemm_of(experts, activated, down, experts.hidden, experts.width);
+  gemm.args.out = results;
+  gemm.args.out_stride = experts.hidden;
+  gemm.args.out_type = SPARK_MLA_BFLOAT16;
   switch (experts.tile_tokens) {
     case 16:
-      return launch<Tile16x128, Result::kMatrix>(wanted, multiprocessors);
+      return launch<Tile16x128, Float8Result::kMatrix>(gemm, multiprocessors);
     case 64:
-      return launch<Tile64x128, Result::kMatrix>(wanted, multiprocessors);
-    case 128:
-      return launch<Tile128x256, Result::kMatrix>(wanted, multiprocessors);
+      return launch<Tile64x128, Float8Result::kMatrix>(gemm, multiprocessors);
     default:
-      return launch<Tile192x256, Result::kMatrix>(wanted, multiprocessors);
+      return launch_many_rows_matrix(gemm, multiprocessors);
   }
 }
 
