@@ -1,7 +1,6 @@
 package dev.sparkmla.grammar;
 
 import org.apache.lucene.util.automaton.Automaton;
-import org.apache.lucene.util.automaton.MinimizationOperations;
 import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.TooComplexToDeterminizeException;
 
@@ -18,9 +17,6 @@ final class Budget {
 
   /** Lucene counts the states of all sets of states, in tens; each takes as long as four others. */
   private static final long DETERMINIZING_COST = 4 * 10;
-
-  /** Lucene's minimization holds several tables of states times labels. */
-  private static final long MOST_MINIMIZED = 1_000_000;
 
   private long left = MOST_WORK;
 
@@ -56,16 +52,9 @@ final class Budget {
     throw exceeded(problem);
   }
 
-  /** The smallest deterministic automaton of the same language, unless it would be a large one. */
+  /** The smallest deterministic automaton of the same language, without dead states. */
   Automaton minimal(Automaton automaton) {
-    Automaton deterministic = deterministic(automaton);
-    long cells = (long) deterministic.getNumStates() * deterministic.getStartPoints().length;
-    if (cells > MOST_MINIMIZED) {
-      return deterministic;
-    }
-    spend(cells);
-    return Operations.removeDeadStates(
-        MinimizationOperations.minimize(deterministic, Integer.MAX_VALUE));
+    return Minimization.minimal(deterministic(automaton), this);
   }
 
   /** Says that a response format takes more than it may. */
