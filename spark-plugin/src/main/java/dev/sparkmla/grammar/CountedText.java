@@ -54,11 +54,16 @@ final class CountedText {
           continue;
         }
         int first = counted ? Label.COUNTED : 0;
-        Place next = new Place(transition.dest, place.count() + (counted ? 1 : 0));
+        Place next = new Place(transition.dest, place.count() + (counted && isBounded() ? 1 : 0));
         bounded.addTransition(state, state(next), transition.min - first, transition.max - first);
       }
     }
     return budget.deterministic(bounded.finish());
+  }
+
+  /** The characters of a text of any length need not be counted. */
+  private boolean isBounded() {
+    return least > 0 || most < Expression.UNBOUNDED;
   }
 
   private int state(Place place) {

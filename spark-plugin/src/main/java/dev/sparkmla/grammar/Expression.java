@@ -17,6 +17,28 @@ sealed interface Expression {
   /** The empty text. */
   Expression EMPTY = new Sequence(List.of());
 
+  /** One part after another; no text at all if a part has none. */
+  static Expression sequence(Expression... parts) {
+    return sequence(List.of(parts));
+  }
+
+  /** One part after another; no text at all if a part has none. */
+  static Expression sequence(List<Expression> parts) {
+    return parts.contains(NONE) ? NONE : new Sequence(parts);
+  }
+
+  /** Any of the alternatives that have a text. */
+  static Expression choice(Expression... alternatives) {
+    return choice(List.of(alternatives));
+  }
+
+  /** Any of the alternatives that have a text. */
+  static Expression choice(List<Expression> alternatives) {
+    List<Expression> possible =
+        alternatives.stream().filter(alternative -> !alternative.equals(NONE)).toList();
+    return possible.size() == 1 ? possible.get(0) : new Choice(possible);
+  }
+
   /** Lays the texts out between two states. */
   void layOut(Layout layout, int from, int to);
 
@@ -85,6 +107,29 @@ sealed interface Expression {
     }
   }
 
+  /**
+   * Parts in their order, of which some may be left out, but not all.
+   *
+   * @param separator what stands between two of those that are there
+   */
+  record Selection(List<Part> parts, Expression separator) implements Expression {
+    public Selection {
+      parts = List.copyOf(parts);
+    }
+
+    @Override
+    public void layOut(Layout layout, int from, int to) {
+      layout.selection(this, from, to);
+    }
+  }
+
+  /**
+   * A part of a {@link Selection}.
+   *
+   * @param isRequired whether it may not be left out
+   */
+  record Part(Expression expression, boolean isRequired) {}
+
   /** Where a JSON text may have white space. */
   record Space() implements Expression {
     @Override
@@ -114,7 +159,7 @@ sealed interface Expression {
    * @param text without JSON's parts: made of {@link Literal}, {@link Character}, {@link Sequence},
    *     {@link Choice} and {@link Repetition}
    * @param least the fewest characters (Unicode code points)
-   * @param most the most characters
+   * @param most the most characters, or {@link #UNBOUNDED}
    */
   record JsonText(Expression text, int least, int most) implements Expression {
     @Override

@@ -12,6 +12,8 @@ import java.util.List;
 final class FormatReader {
   private static final String REGEX = "regex:";
   private static final String CHOICE = "choice:";
+  private static final String JSON_VALUE = "json";
+  private static final String SCHEMA_OF_ANY_VALUE = "{}";
 
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
@@ -30,10 +32,17 @@ final class FormatReader {
     if (text.startsWith(CHOICE)) {
       return choice(text.substring(CHOICE.length()));
     }
+    if (text.strip().equals(JSON_VALUE)) {
+      return SchemaReader.read(SCHEMA_OF_ANY_VALUE, budget);
+    }
+    if (text.stripLeading().startsWith("{") || text.strip().matches("true|false")) {
+      return SchemaReader.read(text, budget);
+    }
     throw new InvalidResponseFormatException(
         "the response format begins with '"
             + text.substring(0, Math.min(text.length(), 20))
-            + "'; it must be 'regex: PATTERN' or 'choice: [\"a\", \"b\"]'");
+            + "'; it must be 'regex: PATTERN', 'choice: [\"a\", \"b\"]', 'json', or a JSON schema"
+            + " such as {\"type\": \"object\", ...}");
   }
 
   private static Expression choice(String text) {

@@ -2,7 +2,6 @@ package dev.sparkmla.grammar;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -36,7 +35,7 @@ final class Layout {
   private final CountedStrings strings;
   private final Budget budget;
   private final Map<CharacterSet, Automaton> sets = new HashMap<>();
-  private final Map<Expression.JsonText, Automaton> texts = new IdentityHashMap<>();
+  private final Map<Expression.JsonText, Automaton> texts = new HashMap<>();
   private int depth;
 
   private Layout(
@@ -188,6 +187,27 @@ final class Layout {
         lay(repetition.separator(), after, before);
       }
     }
+  }
+
+  /** Each part stands once: the states tell whether one was there before it. */
+  void selection(Expression.Selection selection, int from, int to) {
+    int none = from;
+    int some = network.state();
+    for (Expression.Part part : selection.parts()) {
+      int before = network.state();
+      network.skip(none, before);
+      lay(selection.separator(), some, before);
+      int after = network.state();
+      lay(part.expression(), before, after);
+      int stillNone = network.state();
+      if (!part.isRequired()) {
+        network.skip(none, stillNone);
+        network.skip(some, after);
+      }
+      none = stillNone;
+      some = after;
+    }
+    network.skip(some, to);
   }
 
   void space(int from, int to) {

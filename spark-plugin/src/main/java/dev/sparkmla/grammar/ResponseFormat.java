@@ -26,7 +26,7 @@ public final class ResponseFormat {
    * Reads a format.
    *
    * @param text {@code regex: PATTERN} or {@code choice: ["a", "b"]}, where blanks after the colon
-   *     do not count
+   *     do not count; {@code json} for any JSON value; or a JSON schema
    * @throws InvalidResponseFormatException naming the part that is wrong or not supported, or when
    *     the format takes too much work: within 2 s also for a hostile one
    */

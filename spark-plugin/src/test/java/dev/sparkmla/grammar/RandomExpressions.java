@@ -19,7 +19,7 @@ final class RandomExpressions {
 
   /** An answer, which may have strings. */
   Expression answer(int depth) {
-    return switch (random.nextInt(depth == 0 ? 4 : 8)) {
+    return switch (random.nextInt(depth == 0 ? 4 : 9)) {
       case 0 -> literal();
       case 1 -> string();
       case 2 -> new Expression.JsonText(text(2), random.nextInt(3), 2 + random.nextInt(4));
@@ -31,6 +31,11 @@ final class RandomExpressions {
               random.nextBoolean() ? Expression.EMPTY : literal(),
               random.nextInt(3),
               random.nextInt(3) == 0 ? Expression.UNBOUNDED : 2 + random.nextInt(2));
+      case 6 -> {
+        List<Expression.Part> parts = new ArrayList<>();
+        parts(depth).forEach(part -> parts.add(new Expression.Part(part, random.nextBoolean())));
+        yield new Expression.Selection(parts, random.nextBoolean() ? literal() : Expression.EMPTY);
+      }
       default -> new Expression.Sequence(parts(depth));
     };
   }
@@ -96,6 +101,15 @@ final class RandomExpressions {
       int times = repetition.least() + random.nextInt(most - repetition.least() + 1);
       for (int i = 0; i < times; i++) {
         text.append(i == 0 ? "" : sample(repetition.separator())).append(sample(repetition.part()));
+      }
+      return text.toString();
+    } else if (expression instanceof Expression.Selection selection) {
+      StringBuilder text = new StringBuilder();
+      for (Expression.Part part : selection.parts()) {
+        if (part.isRequired() || random.nextBoolean()) {
+          text.append(text.isEmpty() ? "" : sample(selection.separator()));
+          text.append(sample(part.expression()));
+        }
       }
       return text.toString();
     } else if (expression instanceof Expression.JsonString string) {

@@ -48,6 +48,8 @@ final class ReferenceMatcher {
       }
     } else if (expression instanceof Expression.Repetition repetition) {
       return repeated(repetition, start);
+    } else if (expression instanceof Expression.Selection selection) {
+      return selected(selection, start);
     } else if (expression instanceof Expression.JsonString string) {
       return string(start, null, string.least(), string.most());
     } else if (expression instanceof Expression.JsonText string) {
@@ -79,6 +81,23 @@ final class ReferenceMatcher {
       reached = ends(repetition.part(), reached);
     }
     return ends;
+  }
+
+  private Set<Integer> selected(Expression.Selection selection, int start) {
+    Set<Integer> none = new TreeSet<>(Set.of(start));
+    Set<Integer> some = new TreeSet<>();
+    for (Expression.Part part : selection.parts()) {
+      Set<Integer> before = ends(selection.separator(), some);
+      before.addAll(none);
+      Set<Integer> after = ends(part.expression(), before);
+      if (part.isRequired()) {
+        none = new TreeSet<>();
+      } else {
+        after.addAll(some);
+      }
+      some = after;
+    }
+    return some;
   }
 
   private Set<Integer> space(int start) {
