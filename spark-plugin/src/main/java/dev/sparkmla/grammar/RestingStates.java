@@ -16,7 +16,10 @@ import java.util.Set;
  * <p>Elsewhere all tokens are walked from each state. Within a counted string the count is not
  * known, and a state rests only if it may with any count: some tokens lead out of the string once
  * its least count is reached (those that count no further), and, below the least count, some lead
- * towards it (those that count one character). For one thread.
+ * towards it (those that count one character).
+ *
+ * <p>Where that takes too much work, only tokens as long as one character are walked. Then fewer
+ * states may rest than could, but none that must not. For one thread.
  */
 final class RestingStates {
   /** Some tenths of a second. */
@@ -24,6 +27,9 @@ final class RestingStates {
 
   /** What a step costs of that, by the memory that it takes. */
   private static final int STEP_COST = 10;
+
+  /** The most bytes of a character in UTF-8. */
+  private static final int LONGEST_CHARACTER = 4;
 
   private static final int TARGET_MASK = (1 << ByteAutomaton.ACTION_SHIFT) - 1;
   private static final Action[] ACTIONS = Action.values();
@@ -47,7 +53,7 @@ final class RestingStates {
   private final int[] most;
 
   /** [target, source, ordinal of the count]: where tokens lead. */
-  private final Rows steps = new Rows(3);
+  private Rows steps = new Rows(3);
 
   private RestingStates(ByteAutomaton automaton) {
     this.automaton = automaton;
@@ -73,7 +79,10 @@ final class RestingStates {
     if (missing.isEmpty()) {
       return automaton;
     }
-    states.walk(new TokenTree(vocabulary));
+    TokenTree tokens = new TokenTree(vocabulary);
+    if (!states.walk(tokens, tokens.height()) && !states.walk(tokens, LONGEST_CHARACTER)) {
+      throw Budget.exceeded(null);
+    }
     BitSet resting = states.resting();
     if (!resting.get(ByteAutomaton.state(automaton.start()))) {
       throw new InvalidResponseFormatException(
@@ -100,10 +109,16 @@ final class RestingStates {
     return bytes;
   }
 
-  /** Finds where tokens lead from each state. */
-  private void walk(TokenTree tokens) {
-    long[] positions = new long[tokens.height() + 1];
-    Count[] counts = new Count[tokens.height() + 1];
+  /**
+   * Finds where tokens lead from each state.
+   *
+   * @param longest the most bytes of a token that is walked
+   * @return false when it takes too much work
+   */
+  private boolean walk(TokenTree tokens, int longest) {
+    steps = new Rows(3);
+    long[] positions = new long[longest + 1];
+    Count[] counts = new Count[longest + 1];
     int[] seenFrom = new int[automaton.states() * COUNTS.length];
     Arrays.fill(seenFrom, -1);
     long work = 0;
@@ -111,27 +126,24 @@ final class RestingStates {
       positions[0] = ByteAutomaton.position(state, 0);
       counts[0] = most[state] > 0 ? Count.SAME : Count.KNOWN;
       int node = 0;
-      while (node < tokens.size()) {
-        if (++work > MOST_WORK) {
-          throw Budget.exceeded(null);
-        }
+      while (node < tokens.size() && work < MOST_WORK) {
+        work++;
         int depth = tokens.depth(node);
-        if (!step(positions, counts, depth, tokens.value(node))) {
+        if (depth == longest || !step(positions, counts, depth, tokens.value(node))) {
           node = tokens.end(node);
           continue;
         }
-        if (tokens.endsToken(node)) {
-          int target = ByteAutomaton.state(positions[depth + 1]);
-          int count = counts[depth + 1].ordinal();
-          if (seenFrom[target * COUNTS.length + count] != state) {
-            seenFrom[target * COUNTS.length + count] = state;
-            steps.add(target, state, count);
-            work += STEP_COST;
-          }
+        int target = ByteAutomaton.state(positions[depth + 1]);
+        int count = counts[depth + 1].ordinal();
+        if (tokens.endsToken(node) && seenFrom[target * COUNTS.length + count] != state) {
+          seenFrom[target * COUNTS.length + count] = state;
+          steps.add(target, state, count);
+          work += STEP_COST;
         }
         node++;
       }
     }
+    return work < MOST_WORK;
   }
 
   /** Goes one byte deeper, if an edge leads there. */

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class RestingStatesTest {
@@ -78,6 +80,36 @@ class RestingStatesTest {
     assertThatThrownBy(() -> resting(string, "\"", "aaaa"))
         .as("nothing counts one character")
         .isInstanceOf(InvalidResponseFormatException.class);
+  }
+
+  @Test
+  void aLargeVocabularyMayLackBytes() {
+    Random random = new Random(1);
+    Set<String> tokens = new TreeSet<>();
+    for (char letter = ' '; letter < 'z'; letter++) {
+      tokens.add(String.valueOf(letter));
+    }
+    while (tokens.size() < 128_000) {
+      random
+          .ints(2 + random.nextInt(7), 'a', 'z')
+          .mapToObj(Character::toString)
+          .reduce(String::concat)
+          .ifPresent(tokens::add);
+    }
+    Expression string = new Expression.JsonString(0, 1_000);
+    Expression strings =
+        new Expression.Sequence(
+            IntStream.range(0, 30)
+                .<Expression>mapToObj(
+                    i -> new Expression.Sequence(List.of(string, new Expression.Literal("," + i))))
+                .toList());
+
+    ByteAutomaton automaton = resting(strings, tokens.toArray(String[]::new));
+
+    assertThat(mayRestAfter(automaton, "\"ab")).isTrue();
+    assertThat(mayRestAfter(automaton, "\"ab\\")).isTrue();
+    assertThat(mayRestAfter(automaton, "\"ab\u00e9")).isTrue();
+    assertThat(automaton.resting().cardinality()).isLessThan(automaton.states());
   }
 
   @Test
