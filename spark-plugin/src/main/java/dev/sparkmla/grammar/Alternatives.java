@@ -30,9 +30,9 @@ record Alternatives(List<Alternative> all) {
   /**
    * One of the shapes.
    *
-   * @param stated whether the schema speaks of its type. Beside {@code {"minLength": 2}} a number
-   *     is valid, too; such shapes are kept because they decide which texts are valid for another
-   *     schema, but they are not written.
+   * @param stated whether the schema names its type or has a keyword of it. Beside {@code
+   *     {"minLength": 2}} a number is valid, too; such shapes are kept because they decide which
+   *     texts are valid for another schema, but they are not written.
    */
   record Alternative(Shape shape, boolean stated) {}
 
@@ -80,8 +80,8 @@ record Alternatives(List<Alternative> all) {
   }
 
   /**
-   * The values of any of the branches. A branch that speaks of no type, as {@code {}} does, allows
-   * them all.
+   * The values of any of the branches. A branch that states no type, as {@code {}}, allows them
+   * all.
    */
   static Alternatives or(List<Alternatives> branches) {
     List<Alternative> any = new ArrayList<>();
@@ -94,7 +94,7 @@ record Alternatives(List<Alternative> all) {
     return new Alternatives(any);
   }
 
-  /** The shapes whose values are written: those of the types that the schema speaks of, if any. */
+  /** The shapes whose values are written: those that are stated, or all where none is. */
   List<Shape> written() {
     boolean anyStated = anyStated();
     return all.stream()

@@ -40,10 +40,10 @@ record Exclusion(SchemaReader reader, int levels) {
 
   /** Whether no text that is written for some values is among others. */
   private boolean excludes(Alternatives written, Alternatives others) {
-    for (Shape shape : written.written()) {
+    for (Alternatives.Alternative one : written.all()) {
       for (Alternatives.Alternative other : others.all()) {
         reader.spendComparison();
-        if (shape.type() == other.shape().type() && !excludes(shape, other.shape())) {
+        if (one.shape().type() == other.shape().type() && !excludes(one.shape(), other.shape())) {
           return false;
         }
       }

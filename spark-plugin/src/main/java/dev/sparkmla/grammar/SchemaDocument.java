@@ -51,12 +51,15 @@ final class SchemaDocument {
     } catch (JsonProcessingException e) {
       throw new InvalidResponseFormatException(
           "the response format is no JSON: " + JsonProblem.of(e), e);
+    } catch (NumberFormatException e) { // which Jackson lets through for some exponents
+      throw new InvalidResponseFormatException(
+          "the response format has a number that cannot be read: " + e.getMessage(), e);
     }
   }
 
   /** The schema of whole answers. */
   SchemaPlace root() {
-    return new SchemaPlace("", root, SchemaPlace.Lineage.ROOT);
+    return new SchemaPlace(root, SchemaPlace.Lineage.ROOT);
   }
 
   /**

@@ -1,18 +1,19 @@
 package dev.sparkmla.grammar;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * A schema within a document, and how the reader came there. Immutable.
  *
- * @param pointer its JSON pointer
  * @param schema the schema's JSON
- * @param lineage the references that were followed and the schemas that were entered on the way
+ * @param lineage the references that were followed and the keywords that were entered on the way
  */
-record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
+record SchemaPlace(JsonNode schema, Lineage lineage) {
   /** How deep schemas may stand within schemas, references followed. */
   static final int MOST_DEPTH = 100;
 
@@ -22,28 +23,41 @@ record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
   private static final int MOST_SHOWN = 80;
 
   /**
-   * One step of the way to a schema.
+   * One step of the way to a schema. Pointers are put together when they are asked for, since a
+   * long name may have many schemas below it.
    *
    * @param parent the step before; null at the document's root
-   * @param reference the definition that the step followed; empty for a step into a keyword
+   * @param pointer from the step before, or from the root where the step followed a reference
+   * @param isReference whether it did
    * @param depth the number of steps before
    */
-  record Lineage(Lineage parent, Optional<String> reference, int depth) {
-    static final Lineage ROOT = new Lineage(null, Optional.empty(), 0);
-
-    private Lineage step(Optional<String> reference) {
-      return new Lineage(this, reference, depth + 1);
-    }
+  record Lineage(Lineage parent, String pointer, boolean isReference, int depth) {
+    static final Lineage ROOT = new Lineage(null, "", true, 0);
 
     private int follows(String definition) {
       int follows = 0;
-      for (Lineage step = this; step != null; step = step.parent) {
-        if (step.reference.isPresent() && step.reference.get().equals(definition)) {
+      for (Lineage step = this; step != ROOT; step = step.parent) {
+        if (step.isReference && step.pointer.equals(definition)) {
           follows++;
         }
       }
       return follows;
     }
+
+    private String wholePointer() {
+      Deque<String> pointers = new ArrayDeque<>();
+      Lineage step = this;
+      while (!step.isReference) {
+        pointers.addFirst("/" + step.pointer);
+        step = step.parent;
+      }
+      return step.pointer + String.join("", pointers);
+    }
+  }
+
+  /** The schema's JSON pointer. */
+  String pointer() {
+    return lineage.wholePointer();
   }
 
   /** The schemas of both lists. */
@@ -60,7 +74,7 @@ record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
 
   /** The value of a keyword, as a schema. */
   SchemaPlace child(String keyword) {
-    return descendant(pointer + '/' + escaped(keyword), schema.get(keyword));
+    return step(schema.get(keyword), escaped(keyword), false);
   }
 
   /** The schemas in the list that a keyword has. */
@@ -71,13 +85,9 @@ record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
     }
     List<SchemaPlace> children = new ArrayList<>();
     for (int i = 0; i < list.size(); i++) {
-      children.add(descendant(pointer + '/' + keyword + '/' + i, list.get(i)));
+      children.add(step(list.get(i), keyword + '/' + i, false));
     }
     return children;
-  }
-
-  private SchemaPlace descendant(String pointer, JsonNode schema) {
-    return new SchemaPlace(pointer, schema, deeper(pointer, Optional.empty()));
   }
 
   /**
@@ -89,16 +99,14 @@ record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
     if (lineage.follows(definition) == MOST_RECURSION) {
       return Optional.empty();
     }
-    return Optional.of(
-        new SchemaPlace(definition, schema, deeper(pointer, Optional.of(definition))));
+    return Optional.of(step(schema, definition, true));
   }
 
-  private Lineage deeper(String pointer, Optional<String> reference) {
+  private SchemaPlace step(JsonNode schema, String pointer, boolean isReference) {
     if (lineage.depth == MOST_DEPTH) {
-      throw InvalidResponseFormatException.at(
-          pointer, "stands in more than " + MOST_DEPTH + " schemas, references followed");
+      throw problem("has schemas in it that stand in more than " + MOST_DEPTH + " others");
     }
-    return lineage.step(reference);
+    return new SchemaPlace(schema, new Lineage(lineage, pointer, isReference, lineage.depth + 1));
   }
 
   /** A count that a keyword has, at most {@link Expression#UNBOUNDED}. */
@@ -122,12 +130,12 @@ record SchemaPlace(String pointer, JsonNode schema, Lineage lineage) {
 
   /** What to throw for a keyword. */
   InvalidResponseFormatException problem(String keyword, String problem) {
-    return InvalidResponseFormatException.at(pointer + '/' + escaped(keyword), problem);
+    return InvalidResponseFormatException.at(pointer() + '/' + escaped(keyword), problem);
   }
 
   /** What to throw for the schema. */
   InvalidResponseFormatException problem(String problem) {
-    return InvalidResponseFormatException.at(pointer, problem);
+    return InvalidResponseFormatException.at(pointer(), problem);
   }
 
   /** A value as a message shows it. */

@@ -114,7 +114,7 @@ final class SchemaReader {
     }
     checkKeywords(place);
     Alternatives narrowed = values;
-    if (speaksOfTypes(place)) {
+    if (hasKeywordsOfTypes(place)) {
       narrowed = narrowed.and(typed(place), this);
     }
     if (place.has("const")) {
@@ -187,13 +187,13 @@ final class SchemaReader {
     };
   }
 
-  private static boolean speaksOf(SchemaPlace place, JsonType type) {
+  private static boolean hasKeywordOf(SchemaPlace place, JsonType type) {
     return keywords(type).stream().anyMatch(place::has);
   }
 
-  private static boolean speaksOfTypes(SchemaPlace place) {
+  private static boolean hasKeywordsOfTypes(SchemaPlace place) {
     return place.has("type")
-        || EnumSet.allOf(JsonType.class).stream().anyMatch(type -> speaksOf(place, type));
+        || EnumSet.allOf(JsonType.class).stream().anyMatch(type -> hasKeywordOf(place, type));
   }
 
   /** The values that are valid for a schema's {@code type} and the keywords of each type. */
@@ -203,7 +203,7 @@ final class SchemaReader {
     for (Alternatives.Alternative any : Alternatives.ANY.all()) {
       JsonType type = any.shape().type();
       if (names.isEmpty() || names.contains(name(type))) {
-        boolean stated = !names.isEmpty() || speaksOf(place, type);
+        boolean stated = !names.isEmpty() || hasKeywordOf(place, type);
         typed.add(new Alternatives.Alternative(narrowed(any.shape(), place), stated));
       } else if (type == JsonType.NUMBER && names.contains("integer")) {
         Shape integers = ((NumberShape) narrowed(any.shape(), place)).integers();

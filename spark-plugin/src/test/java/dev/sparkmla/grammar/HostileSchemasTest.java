@@ -1,13 +1,21 @@
 package dev.sparkmla.grammar;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sparkmla.grammar.SchemaCases.SchemaCase;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -38,7 +46,9 @@ class HostileSchemasTest {
                 + "}, \"required\": [\"p9\"]}"),
         schema("product of anyOf", allOfAnyOf(20)),
         schema("many enums", "{\"allOf\": [" + list(2, i -> enumeration(20_000, i)) + "]}"),
+        schema("long name over many", longName(300_000, 20_000)),
         schema("long digits", "{\"minimum\": " + "9".repeat(900) + "}"),
+        schema("exponent out of range", "{\"const\": 1e-99999999999}"),
         schema("huge exponent", "{\"enum\": [1], \"minimum\": 1e2147483647}"),
         schema("many items", "{\"type\": \"array\", \"minItems\": 2000000000}"),
         schema(
@@ -53,6 +63,14 @@ class HostileSchemasTest {
             "{\"type\": \"object\", \"properties\": {"
                 + list(2_000, i -> "\"p" + i + "\": {}")
                 + "}}"));
+  }
+
+  private static String longName(int length, int properties) {
+    return "{\"properties\": {\""
+        + "x".repeat(length)
+        + "\": {\"properties\": {"
+        + list(properties, i -> "\"p" + i + "\": {\"not\": {}}")
+        + "}}}}";
   }
 
   private static Arguments schema(String name, String schema) {
@@ -131,5 +149,51 @@ class HostileSchemasTest {
         () ->
             assertThatThrownBy(() -> ResponseFormat.parse(schema, WhiteSpace.FREE))
                 .isInstanceOf(InvalidResponseFormatException.class));
+  }
+
+  /** Schemas in which characters or keywords' values are others end as formats or as errors. */
+  @Test
+  void brokenSchemas() {
+    List<JsonNode> schemas = SchemaCases.all().stream().map(SchemaCase::schema).toList();
+    for (long seed = 0; seed < 300; seed++) {
+      Random random = new Random(seed);
+      JsonNode schema = schemas.get(random.nextInt(schemas.size()));
+      JsonNode other = schemas.get(random.nextInt(schemas.size()));
+      String broken =
+          seed % 2 == 0 ? withOtherValue(schema, other, random) : withOtherText(schema, random);
+      if (broken.length() > 300) {
+        continue; // takes long
+      }
+      try {
+        ResponseFormat.parse(broken, WhiteSpace.COMPACT);
+      } catch (InvalidResponseFormatException e) {
+        assertThat(e)
+            .as("seed %s, schema %s", seed, broken)
+            .hasMessageContaining("the response format");
+      }
+    }
+  }
+
+  private static String withOtherValue(JsonNode schema, JsonNode other, Random random) {
+    JsonNode copy = schema.deepCopy();
+    if (copy instanceof ObjectNode object && !object.isEmpty() && !other.isEmpty()) {
+      List<String> keywords = new ArrayList<>();
+      object.fieldNames().forEachRemaining(keywords::add);
+      List<JsonNode> values = new ArrayList<>();
+      other.elements().forEachRemaining(values::add);
+      object.set(
+          keywords.get(random.nextInt(keywords.size())), values.get(random.nextInt(values.size())));
+    }
+    return copy.toString();
+  }
+
+  private static String withOtherText(JsonNode schema, Random random) {
+    String characters = "{}[]\":,0123456789eE.-+ \\utrfalsn$";
+    StringBuilder text = new StringBuilder(schema.toString());
+    for (int i = random.nextInt(3); i >= 0; i--) {
+      text.setCharAt(
+          random.nextInt(text.length()), characters.charAt(random.nextInt(characters.length())));
+    }
+    return text.toString();
   }
 }

@@ -93,18 +93,18 @@ class SchemaConformanceTest {
       }
       checkAnswers(schema, automaton, Answers.BYTES, seed);
       WhiteSpace whiteSpace = WhiteSpace.values()[(int) seed % 2];
-      TokenBytes pieces = pieces(schema.toString(), new Random(seed));
-      ByteAutomaton ofPieces =
-          ResponseFormat.parse(schema.toString(), whiteSpace).automaton(pieces);
-      checkAnswers(schema, ofPieces, pieces, seed);
+      TokenBytes fragments = fragments(schema.toString(), new Random(seed));
+      ByteAutomaton ofFragments =
+          ResponseFormat.parse(schema.toString(), whiteSpace).automaton(fragments);
+      checkAnswers(schema, ofFragments, fragments, seed);
     }
   }
 
   /**
-   * A vocabulary of ASCII, the characters of a text, and pieces of it that may end within a
+   * A vocabulary of ASCII, the characters of a text, and fragments of it that may end within a
    * character. It cannot spell each byte.
    */
-  private static TokenBytes pieces(String text, Random random) {
+  private static TokenBytes fragments(String text, Random random) {
     List<byte[]> tokens = new ArrayList<>();
     for (int character = '\n'; character < 0x7F; character++) {
       tokens.add(new byte[] {(byte) character});

@@ -18,17 +18,21 @@ class SchemaReaderTest {
         "{\"type\": \"object\"; the response format is no JSON",
         "{\"type\": \"null\", \"type\": \"null\"}; Duplicate field 'type'",
         "{} {}; the response format is no JSON",
-        "{\"type\": \"text\"}; #/type must be array, boolean, integer, null, number, object or string",
+        "{\"type\": \"text\"}; #/type must be array, boolean, integer, null, number, object or"
+            + " string",
         "{\"type\": []}; #/type must be array",
         "{\"type\": [\"null\", 1]}; #/type must be array",
         "{\"not\": {}}; #/not is not supported; supported are $defs, $ref, additionalProperties",
         "{\"items\": {\"if\": {}}}; #/items/if is not supported",
-        "{\"properties\": {\"a/b\": {\"contains\": {}}}}; #/properties/a~1b/contains is not supported",
-        "{\"properties\": {\"a\": 1}}; #/properties/a must be a schema (an object, true or false), is 1",
+        "{\"properties\": {\"a/b\": {\"contains\": {}}}}; #/properties/a~1b/contains is not"
+            + " supported",
+        "{\"properties\": {\"a\": 1}}; #/properties/a must be a schema (an object, true or false),"
+            + " is 1",
         "{\"properties\": []}; #/properties must be an object of schemas, is a list",
         "{\"required\": \"a\"}; #/required must be a list of names, is \"a\"",
         "{\"required\": [1]}; #/required must be a list of names",
-        "{\"properties\": {\"a\": {}}, \"additionalProperties\": {}}; #/additionalProperties may be a schema only where there are no properties",
+        "{\"properties\": {\"a\": {}}, \"additionalProperties\": {}}; #/additionalProperties may be"
+            + " a schema only where there are no properties",
         "{\"minProperties\": 1}; #/minProperties is not supported",
         "{\"properties\": {\"a\": {\"$id\": \"x\"}}}; #/properties/a/$id is not supported",
         "{\"items\": [{}]}; #/items must be one schema",
@@ -40,7 +44,8 @@ class SchemaReaderTest {
         "{\"pattern\": 1}; #/pattern must be a regular expression",
         "{\"pattern\": \"(?=a)\"}; #/pattern cannot be used",
         "{\"format\": \"uri\"}; #/format must be date, time, date-time, uuid, email, is \"uri\"",
-        "{\"format\": \"date\", \"pattern\": \"a\"}; #/format is not supported beside another pattern",
+        "{\"format\": \"date\", \"pattern\": \"a\"}; #/format is not supported beside another"
+            + " pattern",
         "{\"enum\": [\"a\"], \"pattern\": \"a\"}; #/pattern is not supported beside const or enum",
         "{\"minimum\": true}; #/minimum must be a number, is true",
         "{\"exclusiveMinimum\": true}; #/exclusiveMinimum must be a number, is true",
@@ -55,12 +60,15 @@ class SchemaReaderTest {
         "{\"$ref\": \"https://example.com/a\"}; #/$ref must be # or a JSON pointer",
         "{\"$ref\": \"#name\"}; #/$ref must be # or a JSON pointer",
         "{\"$ref\": \"#/$defs/a\"}; #/$ref leads nowhere",
-        "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}; a value of branch 0 may be valid for branch 1",
-        "{\"oneOf\": [{\"minLength\": 2}, {\"minimum\": 2}]}; #/oneOf is supported only where its branches exclude each other",
+        "{\"oneOf\": [{\"type\": \"integer\"}, {\"type\": \"number\"}]}; a value of branch 0 may be"
+            + " valid for branch 1",
+        "{\"oneOf\": [{\"minLength\": 2}, {\"minimum\": 2}]}; #/oneOf is supported only where its"
+            + " branches exclude each other",
         "false; # has no answer",
         "{\"allOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}; # has no answer",
         "{\"type\": \"string\", \"minLength\": 3, \"maxLength\": 2}; # has no answer",
-        "{\"type\": \"integer\", \"exclusiveMinimum\": 1, \"exclusiveMaximum\": 2}; # has no answer",
+        "{\"type\": \"integer\", \"exclusiveMinimum\": 1, \"exclusiveMaximum\": 2}; # has no"
+            + " answer",
         "{\"enum\": []}; # has no answer",
         "{\"$ref\": \"#\"}; # has no answer",
         "{\"properties\": {\"a\": {\"$ref\": \"#\"}}, \"required\": [\"a\"]}; # has no answer",
