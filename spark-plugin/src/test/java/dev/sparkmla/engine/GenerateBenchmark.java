@@ -3,6 +3,7 @@ package dev.sparkmla.engine;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.SampledTokens;
@@ -33,6 +34,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
@@ -63,6 +65,8 @@ public final class GenerateBenchmark {
                                    name: %s
         --model DIR                a model's folder
         --decode BxTOKENS,...      sequences and context (default 64x4096,256x4096,32x32768)
+        --formats BxTOKENS,...     decode steps whose rows have a response format each, beside the same
+                                   steps without (default 64x4096)
         --prefill NxTOKENS,...     prompts and their length (default 16x4096,1x32768)
         --workload NxTOKENS+NEW    prompts, their length, tokens to generate (default 32x8192+1024)
         --step-tokens TOKENS       of a step at most (default 8192)
@@ -74,6 +78,7 @@ public final class GenerateBenchmark {
   private static final CacheShape CACHE = CacheShape.of(512, 64);
   private static final int WARM_UP_STEPS = 8;
   private static final int STEPS = 32;
+  private static final int ROUNDS = 5;
   private static final Pattern SIZE = Pattern.compile("(\\d+)x(\\d+)(?:\\+(\\d+))?");
 
   /** So many sequences of so many tokens, with so many new ones. */
@@ -110,6 +115,7 @@ public final class GenerateBenchmark {
     private Optional<Path> model = Optional.empty();
     private Optional<Shapes> shapes = Optional.empty();
     private List<Size> decode = Size.all("64x4096,256x4096,32x32768");
+    private List<Size> formats = Size.all("64x4096");
     private List<Size> prefill = Size.all("16x4096,1x32768");
     private List<Size> workload = Size.all("32x8192+1024");
     private int stepTokens = 8192;
@@ -124,6 +130,7 @@ public final class GenerateBenchmark {
           case "--model" -> options.model = Optional.of(Path.of(value));
           case "--shapes" -> options.shapes = Optional.of(Shapes.of(value));
           case "--decode" -> options.decode = Size.all(value);
+          case "--formats" -> options.formats = Size.all(value);
           case "--prefill" -> options.prefill = Size.all(value);
           case "--workload" -> options.workload = Size.all(value);
           case "--step-tokens" -> options.stepTokens = Integer.parseInt(value);
@@ -141,7 +148,7 @@ public final class GenerateBenchmark {
     }
 
     Stream<Size> sizes() {
-      return Stream.of(decode, prefill, workload).flatMap(List::stream);
+      return Stream.of(decode, formats, prefill, workload).flatMap(List::stream);
     }
   }
 
@@ -330,6 +337,13 @@ public final class GenerateBenchmark {
       options.decode.forEach(this::decode);
       System.out.println();
     }
+    if (!options.formats.isEmpty()) {
+      System.out.println(
+          "| decode with response formats: B × context | ms a step | ms without | longer by % |");
+      System.out.println("|---|---|---|---|");
+      options.formats.forEach(this::decodeWithFormats);
+      System.out.println();
+    }
     if (!options.prefill.isEmpty()) {
       // Once for all sizes: what is made lazily is made.
       Run warm = schedule(new Size(1, Math.min(2048, model.config().contextWindow() - 1), 1));
@@ -366,12 +380,70 @@ public final class GenerateBenchmark {
     return fits;
   }
 
-  /** Decode steps whose contexts have the size's tokens in the middle of the steps timed. */
+  /** What decode steps took: seconds of each, and of all what the host took and waited for. */
+  private record Steps(double seconds, double host, int waited) {}
+
   private void decode(Size size) {
     if (!fits(size, STEPS)) {
       return;
     }
     CacheFiller.fill(model, backend, size.blocks(), 1);
+    Steps steps = time(size, Collections.nCopies(size.sequences(), Optional.empty()));
+    String limit = "n/a";
+    String part = "n/a";
+    if (copyRate.isPresent()) {
+      double least = decodeBytes(size) / copyRate.getAsDouble();
+      limit = String.format(Locale.ROOT, "%.2f", least * 1e3);
+      part = String.valueOf(Math.round(100 * least / steps.seconds()));
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %.2f | %.0f | %s | %s | %s |%n",
+        size,
+        steps.seconds() * 1e3,
+        size.sequences() / steps.seconds(),
+        limit,
+        part,
+        host(steps.host(), steps.waited(), STEPS));
+  }
+
+  /** The median of rounds with and without formats, in turn. */
+  private void decodeWithFormats(Size size) {
+    if (!fits(size, STEPS)) {
+      return;
+    }
+    CacheFiller.fill(model, backend, size.blocks(), 1);
+    List<Optional<ConstraintTable>> none = Collections.nCopies(size.sequences(), Optional.empty());
+    List<Optional<ConstraintTable>> formats =
+        BenchmarkFormats.constraints(size.sequences(), model.config().vocabularySize()).stream()
+            .map(model::constrain)
+            .toList();
+    double[] with = new double[ROUNDS];
+    double[] without = new double[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+      without[round] = time(size, none).seconds();
+      with[round] = time(size, formats).seconds();
+    }
+    formats.forEach(table -> table.orElseThrow().close());
+    Arrays.sort(with);
+    Arrays.sort(without);
+    double median = with[ROUNDS / 2];
+    double base = without[ROUNDS / 2];
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %.3f | %.3f | %.1f |%n",
+        size,
+        median * 1e3,
+        base * 1e3,
+        100 * (median / base - 1));
+  }
+
+  /**
+   * Decode steps whose contexts have the size's tokens in the middle of the steps timed.
+   *
+   * @param formats what each row is constrained by
+   */
+  private Steps time(Size size, List<Optional<ConstraintTable>> formats) {
     int[][] tables = tables(size);
     int position = Math.max(0, size.tokens() - 1 - WARM_UP_STEPS - STEPS / 2);
     Deque<PendingStep> pending = new ArrayDeque<>();
@@ -385,30 +457,15 @@ public final class GenerateBenchmark {
         start = System.nanoTime();
       }
       long begin = System.nanoTime();
-      pending.add(model.submit(decodeStep(tables, position + step, step == 0)));
+      pending.add(model.submit(decodeStep(tables, formats, position + step, step == 0)));
       host += secondsSince(begin);
       if (pending.size() > 1) {
         waited += take(pending) ? 1 : 0;
       }
     }
-    double seconds = secondsSince(start) / STEPS;
+    Steps steps = new Steps(secondsSince(start) / STEPS, host, waited);
     take(pending);
-    String limit = "n/a";
-    String part = "n/a";
-    if (copyRate.isPresent()) {
-      double least = decodeBytes(size) / copyRate.getAsDouble();
-      limit = String.format(Locale.ROOT, "%.2f", least * 1e3);
-      part = String.valueOf(Math.round(100 * least / seconds));
-    }
-    System.out.printf(
-        Locale.ROOT,
-        "| %s | %.2f | %.0f | %s | %s | %s |%n",
-        size,
-        seconds * 1e3,
-        size.sequences() / seconds,
-        limit,
-        part,
-        host(host, waited, STEPS));
+    return steps;
   }
 
   /** Takes the first step's tokens, and tells whether they were there already. */
@@ -432,14 +489,29 @@ public final class GenerateBenchmark {
         .toArray(int[][]::new);
   }
 
-  private List<Segment> decodeStep(int[][] tables, int position, boolean first) {
+  private List<Segment> decodeStep(
+      int[][] tables, List<Optional<ConstraintTable>> formats, int position, boolean first) {
     List<Segment> segments = new ArrayList<>(tables.length);
     for (int i = 0; i < tables.length; i++) {
       int[] token = {random.nextInt(model.config().vocabularySize())};
+      Segment.Tokens tokens =
+          first ? new Segment.Tokens.Known(token) : new Segment.Tokens.Sampled(i);
+      Segment.Position before = new Segment.Position.Sampled(i);
+      Optional<Segment.Constrained> constrained =
+          formats
+              .get(i)
+              .map(
+                  table ->
+                      new Segment.Constrained(
+                          table,
+                          first ? new Segment.Position.Known(table.constraint().start()) : before));
       segments.add(
-          first
-              ? Segments.decode(token, position, tables[i])
-              : Segments.goesOn(i, position, tables[i]));
+          new Segment(
+              Segment.Role.DECODE,
+              tokens,
+              position,
+              tables[i],
+              List.of(new Segment.Sample(0, Sampling.GREEDY, constrained))));
     }
     return segments;
   }
