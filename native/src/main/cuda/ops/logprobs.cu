@@ -8,7 +8,6 @@
 // that held it reads its logits again. So a row is read three times, whatever number of tokens it asks
 // for. Sums are added in an order that follows from the number of columns alone.
 
-#include <limits.h>
 #include <math_constants.h>
 
 #include "../warp.cuh"
@@ -21,46 +20,45 @@ namespace {
 constexpr int kThreads = 1024;
 constexpr int kWarps = kThreads / 32;
 
-struct Candidate {
-  float logit;
-  int id;
-};
+// Logit and id in one number, larger for what comes first: the larger logit, the lower id among equals.
+using Rank = unsigned long long;
+constexpr Rank kFirst = ~0ull;
+constexpr Rank kNone = 0;
 
-// Falling logits; the lower id among equals.
-__device__ __forceinline__ bool comes_before(Candidate one, Candidate other) {
-  return one.logit > other.logit || (one.logit == other.logit && one.id < other.id);
+__device__ __forceinline__ Rank rank_of(float logit, int id) {
+  const uint32_t bits = __float_as_uint(logit + 0.f);  // both zeros are equal
+  const uint32_t ascending = bits ^ (bits >> 31 ? 0xffffffffu : 0x80000000u);
+  return static_cast<Rank>(ascending) << 32 | (0xffffffffu - static_cast<uint32_t>(id));
 }
 
-// The thread's first logit that comes after another.
-__device__ Candidate first_after(const float* logits, int columns, Candidate last) {
-  Candidate first{-CUDART_INF_F, INT_MAX};
+__device__ __forceinline__ int id_of(Rank rank) {
+  return static_cast<int>(0xffffffffu - static_cast<uint32_t>(rank));
+}
+
+__device__ __forceinline__ float logit_of(Rank rank) {
+  const uint32_t ascending = static_cast<uint32_t>(rank >> 32);
+  return __uint_as_float(ascending ^ (ascending >> 31 ? 0x80000000u : 0xffffffffu));
+}
+
+// The first of the thread's logits that comes after another; kNone where there is none.
+__device__ Rank first_after(const float* logits, int columns, Rank last) {
+  Rank first = kNone;
   for (int i = threadIdx.x; i < columns; i += kThreads) {
-    const Candidate candidate{logits[i], i};
-    if (comes_before(last, candidate) && comes_before(candidate, first)) {
-      first = candidate;
-    }
+    const Rank rank = rank_of(logits[i], i);
+    first = rank < last ? max(first, rank) : first;
   }
   return first;
 }
 
-// The first of all threads' candidates, in every thread.
-__device__ Candidate first_of_block(Candidate* shared, Candidate candidate) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    const Candidate other{__shfl_xor_sync(kAllLanes, candidate.logit, offset),
-                          __shfl_xor_sync(kAllLanes, candidate.id, offset)};
-    candidate = comes_before(other, candidate) ? other : candidate;
-  }
+// The first of all threads' ranks, in every thread.
+__device__ Rank first_of_block(Rank* shared, Rank rank) {
+  rank = warp_max(rank);
   __syncthreads();
   if (threadIdx.x % 32 == 0) {
-    shared[threadIdx.x / 32] = candidate;
+    shared[threadIdx.x / 32] = rank;
   }
   __syncthreads();
-  candidate = shared[0];
-  for (int w = 1; w < kWarps; ++w) {
-    candidate = comes_before(shared[w], candidate) ? shared[w] : candidate;
-  }
-  return candidate;
+  return warp_max(shared[threadIdx.x % 32]);
 }
 
 // The logarithm of the sum of the logits' exponentials, in every thread.
@@ -74,15 +72,11 @@ __device__ float log_sum_exp(float* shared, const float* logits, int columns, fl
     shared[threadIdx.x / 32] = sum;
   }
   __syncthreads();
-  sum = 0.f;
-  for (int w = 0; w < kWarps; ++w) {
-    sum += shared[w];
-  }
-  return largest + logf(sum);
+  return largest + logf(warp_sum(shared[threadIdx.x % 32]));
 }
 
 __global__ void __launch_bounds__(kThreads) logprobs_kernel(const spark_mla_logprobs_args p) {
-  __shared__ Candidate candidates[kWarps];
+  __shared__ Rank ranks[kWarps];
   __shared__ float sums[kWarps];
   begin_dependent();
   const int token = p.tokens[blockIdx.x];
@@ -92,21 +86,21 @@ __global__ void __launch_bounds__(kThreads) logprobs_kernel(const spark_mla_logp
   }
   const float* logits = p.logits + blockIdx.x * p.logits_stride;
   int32_t* out = p.out + static_cast<int64_t>(blockIdx.x) * SPARK_MLA_LOGPROB_WORDS;
-  Candidate mine = first_after(logits, p.columns, {CUDART_INF_F, -1});
-  Candidate next = first_of_block(candidates, mine);
-  const float normalizer = log_sum_exp(sums, logits, p.columns, next.logit);
+  Rank mine = first_after(logits, p.columns, kFirst);
+  Rank next = first_of_block(ranks, mine);
+  const float normalizer = log_sum_exp(sums, logits, p.columns, logit_of(next));
   if (threadIdx.x == 0) {
     out[0] = __float_as_int(logits[token] - normalizer);
   }
   for (int i = 0; i < count; ++i) {
     if (threadIdx.x == 0) {
-      out[1 + 2 * i] = next.id < p.columns ? next.id : SPARK_MLA_NO_TOKEN;
-      out[2 + 2 * i] = __float_as_int(next.logit - normalizer);
+      out[1 + 2 * i] = next == kNone ? SPARK_MLA_NO_TOKEN : id_of(next);
+      out[2 + 2 * i] = __float_as_int(logit_of(next) - normalizer);
     }
-    if (mine.id == next.id) {
+    if (mine == next && mine != kNone) {
       mine = first_after(logits, p.columns, next);
     }
-    next = first_of_block(candidates, mine);
+    next = first_of_block(ranks, mine);
   }
 }
 
