@@ -1,36 +1,28 @@
 // Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
 //
-// Merges the splits of each sequence that was cut: out = sum over splits of exp2(lse_i - lse)
-// out_i, where lse is the log-sum-exp of all. Launched dependent on the decode kernel: its thread
-// blocks start while the last ones of that kernel still run, and wait for it.
+// Merges the splits of each sequence that several parts share (merge.cuh says how). Launched
+// dependent on the decode kernel: its thread blocks start while the last ones of that kernel still
+// run, and wait for it.
 //
 // Its time is that of a few trips to L2 and of fetching its own instructions, so it has few of
 // these, and work is spread so that every block is resident. A row is cut into tiles of kColumns
-// columns; 1 to 16 warps merge a tile, or one warp all tiles of a row. Splits are taken four at a
-// time, a chunk. Chunk c is added to partial sum c % 16; a tile's warps share out the partial sums,
-// which are added up last. Numbers are added in the same order (splits of a chunk, chunks of a
-// partial sum, partial sums) whatever the number of warps, so that a result does not depend on it.
+// columns; 1 to 16 warps merge a tile, or one warp all tiles of a row. A tile's warps share out its
+// partial sums.
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <math_constants.h>
 
-#include "../fragments.cuh"
 #include "../hopper.cuh"
 #include "../launch.cuh"
 #include "../warp.cuh"
+#include "merge.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
 namespace {
 
-constexpr int kChunk = 4;
-constexpr int kPartialSums = 16;
-constexpr int kLaneColumns = 8;  // of one 16-byte load
-constexpr int kColumns = 32 * kLaneColumns;
-
 struct CombineArgs {
   SplitResults results;
+  const int32_t* metadata;
   const int32_t* num_splits;
   __nv_bfloat16* out;
   int64_t out_stride_batch;
@@ -44,158 +36,8 @@ struct CombineArgs {
   int group;
   int rows;
   int max_splits;
-  bool by_length;
+  int parts;
 };
-
-// Eight neighbouring columns of a row.
-struct Columns {
-  float value[kLaneColumns];
-
-  __device__ __forceinline__ void add_weighted(float weight, const uint4& halves) {
-    const uint32_t words[4] = {halves.x, halves.y, halves.z, halves.w};
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      __half2 pair;
-      memcpy(&pair, &words[i], sizeof(pair));
-      const float2 wide = __half22float2(pair);
-      value[2 * i] = __fmaf_rn(weight, wide.x, value[2 * i]);
-      value[2 * i + 1] = __fmaf_rn(weight, wide.y, value[2 * i + 1]);
-    }
-  }
-
-  __device__ __forceinline__ void add(const Columns& other) {
-#pragma unroll
-    for (int i = 0; i < kLaneColumns; ++i) {
-      value[i] = __fadd_rn(value[i], other.value[i]);
-    }
-  }
-
-  __device__ __forceinline__ void store(__nv_bfloat16* out) const {
-    *reinterpret_cast<uint4*>(out) =
-        make_uint4(pack_bf16(value[0], value[1]), pack_bf16(value[2], value[3]),
-                   pack_bf16(value[4], value[5]), pack_bf16(value[6], value[7]));
-  }
-};
-
-// The splits of one row, from a lane's columns on.
-struct RowSplits {
-  const __half* values;
-  int64_t stride;  // from split to split
-  const SplitRow* rows;
-  int splits;
-
-  // Base-2 log-sum-exp over all of them, the same in every lane; -infinity where the row sees no
-  // key.
-  __device__ __forceinline__ float merged_lse(int lane) const {
-    // Few splits: each quad of lanes for itself.
-    const bool few = splits <= kChunk;
-    const int step = few ? kChunk : 32;
-    float top = -CUDART_INF_F;
-    float sum = 0.f;  // of 2^(lse - top) over this lane's
-#pragma unroll 1
-    for (int base = lane % step; base < splits; base += kChunk * step) {
-      float lse[kChunk];
-      float next = top;
-#pragma unroll
-      for (int i = 0; i < kChunk; ++i) {
-        lse[i] = base + i * step < splits ? rows[base + i * step].lse : -CUDART_INF_F;
-        next = fmaxf(next, lse[i]);
-      }
-      if (next != -CUDART_INF_F) {
-        sum *= exp2_approximate(top - next);
-#pragma unroll
-        for (int i = 0; i < kChunk; ++i) {
-          sum += exp2_approximate(lse[i] - next);
-        }
-        top = next;
-      }
-    }
-    const float merged = few ? quad_max(top) : warp_max(top);
-    if (merged == -CUDART_INF_F) {
-      return merged;
-    }
-    sum *= exp2_approximate(top - merged);
-    return merged + log2f(few ? quad_sum(sum) : warp_sum(sum));
-  }
-
-  // sum += the splits of the chunk from `first` on, weighted. `merged` is +infinity until it is
-  // known.
-  template <int kLoads>
-  __device__ __forceinline__ void add_chunk(int first, int lane, float& merged,
-                                             Columns (&sum)[kLoads]) const {
-    constexpr int kLoaded = kChunk / kLoads;  // splits loaded at once
-    const SplitRow row = rows[min(first + lane % kChunk, splits - 1)];
-    float weight = 0.f;
-#pragma unroll 1
-    for (int loaded = 0; loaded < kChunk && first + loaded < splits; loaded += kLoaded) {
-      uint4 halves[kLoaded][kLoads];
-#pragma unroll
-      for (int i = 0; i < kLoaded; ++i) {
-        const int split = first + loaded + i;
-#pragma unroll
-        for (int j = 0; j < kLoads; ++j) {
-          halves[i][j] = make_uint4(0, 0, 0, 0);
-          if (split < splits) {
-            halves[i][j] =
-                __ldcs(reinterpret_cast<const uint4*>(values + split * stride + j * kColumns));
-          }
-        }
-      }
-      if (loaded == 0) {
-        if (merged == CUDART_INF_F) {
-          merged = merged_lse(lane);
-        }
-        if (merged != -CUDART_INF_F) {
-          weight = exp2_approximate(row.lse - merged) * row.scale;
-        }
-      }
-#pragma unroll
-      for (int i = 0; i < kLoaded; ++i) {
-        const float weight_i = __shfl_sync(kAllLanes, weight, loaded + i);
-#pragma unroll
-        for (int j = 0; j < kLoads; ++j) {
-          sum[j].add_weighted(weight_i, halves[i][j]);
-        }
-      }
-    }
-  }
-};
-
-// Where row `row` of head group `head_kv` goes.
-struct Target {
-  __nv_bfloat16* out;
-  float* lse;
-
-  __device__ __forceinline__ Target(const CombineArgs& p, int sequence, int head_kv, int row) {
-    const int token = row / p.group;
-    const int head = head_kv * p.group + row % p.group;
-    out = p.out + sequence * p.out_stride_batch + token * p.out_stride_token +
-          head * p.out_stride_head;
-    lse = p.lse + (static_cast<int64_t>(sequence) * p.h_q + head) * p.s_q + token;
-  }
-
-  __device__ __forceinline__ void write_lse(float merged) const {
-    *lse = merged == -CUDART_INF_F ? CUDART_INF_F : merged * 0.69314718055994531f;
-  }
-};
-
-// The k-th of the sequences that were cut, or the batch's end where there are fewer; all lanes of a
-// warp ask alike. num_splits is older than the decode kernel: this need not wait for that one.
-__device__ __forceinline__ int cut_sequence(const CombineArgs& p, int k, int lane) {
-#pragma unroll 4
-  for (int base = 0; base < p.batch; base += 32) {
-    const int sequence = base + lane;
-    const bool cut = sequence < p.batch && p.num_splits[sequence + 1] - p.num_splits[sequence] > 1;
-    const unsigned mask = __ballot_sync(kAllLanes, cut);
-    const int count = __popc(mask);
-    if (k < count) {
-      const bool kth = cut && __popc(mask & ((1u << lane) - 1)) == k;
-      return base + __ffs(__ballot_sync(kAllLanes, kth)) - 1;
-    }
-    k -= count;
-  }
-  return p.batch;
-}
 
 template <int kTileWarps>
 constexpr int kWarps = kTileWarps == 16 ? 16 : 8;  // of a thread block
@@ -220,40 +62,40 @@ __global__ void __launch_bounds__(kWarps<kTileWarps> * 32,
   const int all_rows = p.h_kv * p.rows;
   const int flat_row = index / kRowTiles;
   const bool exists = flat_row < all_rows;
-  const int column = index % kRowTiles * kColumns + lane * kLaneColumns;
-  const int64_t stride = static_cast<int64_t>(all_rows) * kLatent;
+  const int column = index % kRowTiles * kColumns;  // of the tile
 
 #pragma unroll 1
   for (int k = blockIdx.y;; k += gridDim.y) {
-    // Balanced, few sequences of a large batch are cut; by length, most are.
-    const int sequence = p.by_length ? k : cut_sequence(p, k, lane);
-    const bool ends = sequence >= p.batch;
-    const int first = ends ? 0 : p.num_splits[sequence];
-    const int splits = ends ? 0 : p.num_splits[sequence + 1] - first;
+    // The table is older than the decode kernel: this need not wait for that one.
+    const int sequence = k < p.parts
+                             ? p.metadata[k * SPARK_MLA_METADATA_WIDTH + kSharedSequence]
+                             : p.batch;
+    // Where few sequences are merged, all before this one mostly are too: its number of splits is
+    // then read beside the table, not after it.
+    int first = k < p.batch ? p.num_splits[k] : 0;
+    int end = k < p.batch ? p.num_splits[k + 1] : 0;
+    const bool ends = sequence == p.batch;
+    if (!ends && sequence != k) {
+      first = p.num_splits[sequence];
+      end = p.num_splits[sequence + 1];
+    }
     // A block without work need not wait, but this kernel must not end before the decode kernel.
-    if (splits > 1 || (blockIdx.x == 0 && blockIdx.y == 0)) {
+    if (!ends || (blockIdx.x == 0 && blockIdx.y == 0)) {
       wait_for_previous_kernel();
     }
     if (ends) {
       return;
     }
-    if (splits == 1) {
-      continue;
-    }
-    const RowSplits row = {
-        p.results.values + first * stride + static_cast<int64_t>(flat_row) * kLatent + column, stride,
-        p.results.rows + static_cast<int64_t>(flat_row) * p.max_splits + first, splits};
-    const int chunks = exists ? (splits + kChunk - 1) / kChunk : 0;
+    const RowSplits row = RowSplits::of<kLatent>(p.results, p.max_splits, all_rows, flat_row, column,
+                                                 lane, first, end - first);
+    const int partial_count = exists ? row.partial_sums() : 0;
 
     float merged = CUDART_INF_F;
     Columns total[kLoads] = {};
 #pragma unroll 1
-    for (int of = warp_of_tile; of < min(chunks, kPartialSums); of += kTileWarps) {
+    for (int of = warp_of_tile; of < partial_count; of += kTileWarps) {
       Columns sum[kLoads] = {};
-#pragma unroll 1
-      for (int chunk = of; chunk < chunks; chunk += kPartialSums) {
-        row.add_chunk(chunk * kChunk, lane, merged, sum);
-      }
+      row.partial_sum<kChunk / kLoads>(of, lane, merged, sum);
 #pragma unroll
       for (int j = 0; j < kLoads; ++j) {
         if (kTileWarps > 1) {
@@ -272,19 +114,19 @@ __global__ void __launch_bounds__(kWarps<kTileWarps> * 32,
       if (kTileWarps == 1) {
 #pragma unroll
         for (int j = 0; j < kLoads; ++j) {
-          total[j].store(target.out + column + j * kColumns);
+          total[j].store(target.out + column + j * kColumns, lane);
         }
       } else if (warp_of_tile < 4) {
-        // Four of the tile's warps, two columns a thread.
+        // Four of the tile's warps, a pair of columns a thread.
         const int pair = warp_of_tile * 32 + lane;
         float2 pair_total = {};
 #pragma unroll 4
-        for (int of = 0; of < min(chunks, kPartialSums); ++of) {
+        for (int of = 0; of < partial_count; ++of) {
           const float2 add = reinterpret_cast<const float2*>(partial_sums[tile][of])[pair];
           pair_total.x = __fadd_rn(pair_total.x, add.x);
           pair_total.y = __fadd_rn(pair_total.y, add.y);
         }
-        *reinterpret_cast<uint32_t*>(target.out + index % kRowTiles * kColumns + pair * 2) =
+        *reinterpret_cast<uint32_t*>(target.out + column + Columns::column_of(pair / 4, pair % 4)) =
             pack_bf16(pair_total.x, pair_total.y);
       }
       if (warp_of_tile == 0 && lane == 0 && column == 0) {
@@ -308,9 +150,9 @@ cudaError_t launch(const CombineArgs& combine, int cut, int multiprocessors, cud
   return launch_dependent(combine_kernel<kLatent, kTileWarps, kLoads>, shape, stream, combine);
 }
 
-// `cut` sequences at most are cut, into about `splits` each. As many warps a tile as there are
-// chunks, as long as all thread blocks are resident at once; whole rows where even single warps
-// would not be.
+// `cut` sequences at most are to be merged, of about `splits` each. As many warps a tile as there
+// are chunks, as long as all thread blocks are resident at once; whole rows where even single
+// warps would not be.
 template <int kLatent>
 cudaError_t launch(const CombineArgs& combine, int cut, int splits, int multiprocessors,
                    cudaStream_t stream) {
@@ -350,10 +192,11 @@ cudaError_t launch_decode_combine(const spark_mla_decode_args& args, const Decod
   combine.h_kv = args.h_kv;
   combine.group = args.h_q / args.h_kv;
   combine.rows = shape.rows;
-  combine.by_length = args.split_policy == SPARK_MLA_SPLIT_BY_LENGTH;
+  combine.metadata = args.metadata;
+  combine.parts = shape.parts;
   const auto stream = static_cast<cudaStream_t>(args.stream);
-  // Balanced, each part's end cuts one sequence at most.
-  const int cut = combine.by_length ? args.batch : min(args.batch, max(1, shape.parts - 1));
+  // Parts begin within so many sequences at most.
+  const int cut = min(args.batch, max(1, shape.parts - 1));
   const int splits = shape.max_splits / args.batch;
   const int multiprocessors = shape.parts * shape.row_tiles * args.h_kv;
   return args.latent_dim == 512 ? launch<512>(combine, cut, splits, multiprocessors, stream)

@@ -26,7 +26,8 @@
 //   both       sums_ready           once a split: the other's sums and largest exponents
 //
 // Results. A sequence that is not cut goes to `out` as bf16. A split of one that is goes to the
-// workspace in 16 bits, each row scaled by a power of two, for combine.cu to merge.
+// workspace in 16 bits, each row scaled by a power of two. Where all splits of a sequence are in one
+// part, its thread block merges them after the last one; combine.cu merges the others (merge.cuh).
 
 #include <cuda_bf16.h>
 #include <math_constants.h>
@@ -36,6 +37,7 @@
 #include "../launch.cuh"
 #include "../tensor_map.h"
 #include "../wgmma.cuh"
+#include "merge.cuh"
 #include "mla_decode.h"
 
 namespace spark_mla {
@@ -50,7 +52,9 @@ constexpr int kWarpgroup = 128;
 // A row's maximum may be outgrown by 2 to this before sums and outputs are rescaled to the new one.
 constexpr float kRescaleAbove = 8.f;
 
-constexpr int kTailZeroed = 1;  // named barriers 1 and 2, one a consumer; 0 is __syncthreads
+// Named barriers; 0 is __syncthreads.
+constexpr int kTailZeroed = 1;     // and 2, one a consumer
+constexpr int kSplitsWritten = 3;  // of both consumers
 
 template <int kLatentDim, int kRopeDim>
 struct Dimensions {
@@ -125,6 +129,7 @@ struct Split {
   bool whole;  // the sequence is not cut: its result goes to `out`
   bool first;  // of its sequence in this part: its queries are not loaded yet
   bool last;   // of its sequence in this part: nothing needs its queries afterwards
+  int to_merge;  // splits, up to this one, to be merged after it: all of the sequence, or none
 };
 
 // Walks the splits of a thread block's part; every warp of the block walks the same ones.
@@ -159,6 +164,13 @@ class SplitIterator {
       halvings_ = __ffs(count) - 1;
       pages_ = (length_ + kPage - 1) / kPage;
       limit_ = sequence_ == last_sequence_ ? min(end_page_, pages_) : pages_;
+      merges_ = !whole_ && page_ == 0 && limit_ == pages_;
+      if (merges_) {
+        // Sequences that are merged here use the same slots one after another, those of the first of
+        // them: what is written again so soon need not go to memory.
+        merge_slot_ = merge_slot_ < 0 ? first_slot_ : merge_slot_;
+        first_slot_ = merge_slot_;
+      }
       entering_ = false;
     }
     split.sequence = sequence_;
@@ -168,6 +180,7 @@ class SplitIterator {
     split.slot = first_slot_ + index_;
     split.whole = whole_;
     split.last = split.end == limit_;
+    split.to_merge = merges_ && split.last ? index_ + 1 : 0;
     if (!split.last) {
       page_ = split.end;
       ++index_;
@@ -184,7 +197,9 @@ class SplitIterator {
   const DecodeParams& p_;
   int sequence_, page_, last_sequence_, end_page_, index_;  // index_: of the next split
   int first_length_, length_ = 0, pages_ = 0, limit_ = 0, first_slot_ = 0, halvings_ = 0;
+  int merge_slot_ = -1;
   bool entering_, halved_, whole_ = false;
+  bool merges_ = false;  // all splits of the sequence are in this part
 };
 
 // ---- Loading ------------------------------------------------------------------------------------
@@ -568,8 +583,8 @@ __device__ __forceinline__ void write_split(const DecodeParams& p, const Split& 
     const int row = blockIdx.x * kTileRows + consumer.row[h];
     const bool exists = row < p.rows;
     const bool writes_lse = kSide == 0 && exists && lane % 4 == 0;
-    // Four lanes hold 32 columns of a row; each stores eight of them.
-    const auto store_row = [&](auto* out, float factor, const auto& pack) {
+    // Four lanes hold 32 columns of a row; each stores eight of them, `arrange`d first.
+    const auto store_row = [&](auto* out, float factor, const auto& pack, const auto& arrange) {
       out += kSide * D::kHalf + lane % 4 * 8;
 #pragma unroll
       for (int i = 0; i < D::kHalf / 32; ++i) {
@@ -579,21 +594,19 @@ __device__ __forceinline__ void write_split(const DecodeParams& p, const Split& 
           const int at = (i * 4 + j) * 4 + h * 2;
           word[j] = pack(consumer.out[at] * factor, consumer.out[at + 1] * factor);
         }
-        transpose_quad(word, lane);
+        arrange(word);
         if (exists) {
           *reinterpret_cast<uint4*>(out + i * 32) = make_uint4(word[0], word[1], word[2], word[3]);
         }
       }
     };
     if (split.whole) {
-      const int token = row / p.group;
-      const int head = blockIdx.y * p.group + row % p.group;
-      store_row(p.out + split.sequence * p.out_stride_batch + token * p.out_stride_token +
-                    head * p.out_stride_head,
-                inverse, [](float low, float high) { return pack_bf16(low, high); });
+      const Target target(p, split.sequence, blockIdx.y, row);
+      store_row(
+          target.out, inverse, [](float low, float high) { return pack_bf16(low, high); },
+          [&](uint32_t(&word)[4]) { transpose_quad(word, lane); });
       if (writes_lse) {
-        p.lse[(static_cast<int64_t>(split.sequence) * p.h_q + head) * p.s_q + token] =
-            empty ? CUDART_INF_F : consumer.maximum[h] * p.scale + logf(sum[h]);
+        *target.lse = empty ? CUDART_INF_F : consumer.maximum[h] * p.scale + logf(sum[h]);
       }
     } else {
       // Brings the row's largest into [2^14, 2^15).
@@ -601,14 +614,52 @@ __device__ __forceinline__ void write_split(const DecodeParams& p, const Split& 
       const int shift = min(14 + 127 - max(exponent[h], other), 126);
       const int64_t rows = static_cast<int64_t>(gridDim.y) * p.rows;
       const int64_t at = static_cast<int64_t>(blockIdx.y) * p.rows + row;
-      store_row(p.splits.values + (split.slot * rows + at) * D::kLatent,
-                __int_as_float((127 + shift) << 23),
-                [](float low, float high) { return pack_half(low, high); });
+      store_row(
+          p.splits.values + (split.slot * rows + at) * D::kLatent,
+          __int_as_float((127 + shift) << 23),
+          [](float low, float high) { return pack_half(low, high); }, [](uint32_t(&)[4]) {});
       if (writes_lse) {
         p.splits.rows[at * p.max_splits + split.slot] = {
             empty ? -CUDART_INF_F : consumer.maximum[h] * p.scale_log2 + log2f(sum[h]),
             inverse * __int_as_float((127 - shift) << 23)};
       }
+    }
+  }
+}
+
+// Merges all splits of a sequence, which this thread block has computed, once the last one is
+// written. The consumers' warps share out the rows.
+template <class D, int kSide>
+__device__ __forceinline__ void merge_splits(const DecodeParams& p, const Split& split, int thread) {
+  constexpr int kLoads = D::kLatent / kColumns;
+  constexpr int kWarps = kConsumerThreads / 32;
+  named_barrier_sync(kSplitsWritten, kConsumerThreads);
+  const int lane = thread % 32;
+  const int first_row = blockIdx.x * kTileRows;
+  const int end_row = min(first_row + kTileRows, p.rows);
+#pragma unroll 1
+  for (int row = first_row + kSide * (kWarps / 2) + thread / 32; row < end_row; row += kWarps) {
+    const RowSplits splits = RowSplits::of<D::kLatent>(
+        p.splits, p.max_splits, gridDim.y * p.rows, blockIdx.y * p.rows + row, 0, lane,
+        split.slot - split.to_merge + 1, split.to_merge);
+    float merged = CUDART_INF_F;
+    Columns total[kLoads] = {};
+#pragma unroll 1
+    for (int of = 0; of < splits.partial_sums(); ++of) {
+      Columns sum[kLoads] = {};
+      splits.partial_sum<kChunk>(of, lane, merged, sum);
+#pragma unroll
+      for (int j = 0; j < kLoads; ++j) {
+        total[j].add(sum[j]);
+      }
+    }
+    const Target target(p, split.sequence, blockIdx.y, row);
+#pragma unroll
+    for (int j = 0; j < kLoads; ++j) {
+      total[j].store(target.out + j * kColumns, lane);
+    }
+    if (lane == 0) {
+      target.write_lse(merged);
     }
   }
 }
@@ -676,6 +727,9 @@ __device__ __forceinline__ void consume_left(const DecodeParams& p, SharedStorag
     }
     write_split<D, 0>(p, split, shared, consumer, consumer.sums_parity, lane);
     consumer.sums_parity ^= 1;
+    if (split.to_merge > 0) {
+      merge_splits<D, 0>(p, split, thread);
+    }
   }
 }
 
@@ -745,6 +799,9 @@ __device__ __forceinline__ void consume_right(const DecodeParams& p, SharedStora
     }
     write_split<D, 1>(p, split, shared, consumer, consumer.sums_parity, lane);
     consumer.sums_parity ^= 1;
+    if (split.to_merge > 0) {
+      merge_splits<D, 1>(p, split, thread);
+    }
   }
 }
 

@@ -23,6 +23,9 @@ enum MetadataColumn {
   kFirstSplit = 4,     // which split of kFirstSequence comes first
   kHalved = 5,         // 1: sequences are cut at split_begin(); 0: where parts end, nowhere else
   kFirstLength = 6,    // tokens of kFirstSequence
+  // Row i holds the i-th of the sequences that several parts share, or batch where there are fewer:
+  // a part begins within each, so there are always more rows.
+  kSharedSequence = 7,
 };
 
 // How the query rows of one call fall onto thread blocks.
@@ -42,8 +45,10 @@ struct SplitRow {
 
 // The workspace: what decode leaves of each split of a sequence that was cut. 16 bits are enough: a
 // row's largest number uses all of a half's 11, and the weights that went into it had bfloat16's 8.
+// Of every 32 columns lane q of a quad holds the pairs that begin at 2q, 8 + 2q, 16 + 2q and
+// 24 + 2q; these lie side by side, so that decode stores them as they are.
 struct SplitResults {
-  __half* values;  // [max_splits, h_kv, rows, latent_dim]
+  __half* values;  // [max_splits, h_kv, rows, latent_dim / 32, q, pair, 2]
   SplitRow* rows;  // [h_kv, rows, max_splits]: those of a row side by side
 };
 
@@ -83,7 +88,8 @@ bool decode_dimensions_supported(int latent_dim, int rope_dim);
 // Lengths -> metadata and num_splits: scheduler.cu.
 cudaError_t launch_decode_metadata(const spark_mla_decode_args& args, const DecodeShape& shape);
 
-// Attention over each part; whole sequences go to out and lse, splits to the workspace: decode.cu.
+// Attention over each part. Sequences that lie in one part go to out and lse, splits of the others
+// to the workspace: decode.cu.
 cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeShape& shape);
 
 // Splits in the workspace -> out and lse: combine.cu.

@@ -249,8 +249,9 @@ __global__ void __launch_bounds__(32) scheduler_kernel(const SchedulerArgs p) {
   __syncwarp();
   const PartBegin* const list = lists + chosen;
   Policy::count_splits(p, list, used, lane);
+  const auto row_of = [&](int part) { return p.metadata + part * SPARK_MLA_METADATA_WIDTH; };
   for (int part = lane; part < p.parts; part += 32) {
-    int32_t* row = p.metadata + part * SPARK_MLA_METADATA_WIDTH;
+    int32_t* const row = row_of(part);
     const PartBegin begin = part_begin(p, list, used, part);
     const PartBegin end = part_begin(p, list, used, part + 1);
     const bool works = part < used;
@@ -262,7 +263,22 @@ __global__ void __launch_bounds__(32) scheduler_kernel(const SchedulerArgs p) {
     row[kFirstSplit] = begin.split;
     row[kHalved] = works && Policy::kHalves;
     row[kFirstLength] = works ? p.lengths[begin.sequence] : 0;
-    row[7] = 0;
+  }
+  int shared = 0;  // sequences
+  for (int first = 0; first < p.parts; first += 32) {
+    // Counted at the first part that begins within a sequence.
+    const int part = first + lane;
+    const PartBegin begin = part_begin(p, list, used, part);
+    const PartBegin before = part_begin(p, list, used, max(part - 1, 0));
+    const bool found = begin.page > 0 && (before.sequence != begin.sequence || before.page == 0);
+    const int to_here = shared + warp_inclusive_sum(found ? 1 : 0);
+    if (found) {
+      row_of(to_here - 1)[kSharedSequence] = begin.sequence;
+    }
+    shared = __shfl_sync(kAllLanes, to_here, 31);
+  }
+  for (int part = shared + lane; part < p.parts; part += 32) {
+    row_of(part)[kSharedSequence] = p.batch;
   }
 }
 

@@ -272,23 +272,27 @@ class MlaDecodeGpuTest extends GpuFixture {
 
   /**
    * By length, a sequence gives the same bits in a large batch, in a bucket padded with rows of
-   * length 0, and alone with a wider block table; all of them use the memory of one shape.
+   * length 0, and alone with a wider block table; all of them use the memory of one shape. In the
+   * largest batches most sequences are merged by the thread block that computed all their splits,
+   * alone they never are.
    */
-  @ParameterizedTest(name = "h_q {0}, s_q {1}, latent {2} + {3}")
+  @ParameterizedTest(name = "h_q {0}, s_q {1}, latent {2} + {3}, {4} sequences of {5}")
   @CsvSource({
-    "16, 1, 512, 64",
-    "20, 1, 512, 64",
-    "64, 1, 512, 64",
-    "128, 1, 512, 64",
-    "128, 2, 512, 64",
-    "40, 1, 256, 32",
-    "32, 1, 256, 64"
+    "16, 1, 512, 64, 40, 3000",
+    "20, 1, 512, 64, 40, 3000",
+    "64, 1, 512, 64, 40, 3000",
+    "128, 1, 512, 64, 40, 3000",
+    "128, 2, 512, 64, 40, 3000",
+    "40, 1, 256, 32, 40, 3000",
+    "32, 1, 256, 64, 40, 3000",
+    "16, 1, 512, 64, 280, 2000",
+    "20, 1, 256, 32, 280, 2000",
+    "128, 1, 512, 64, 100, 4000"
   })
   void splitsByLengthMakeASequenceIndependentOfItsBatch(
-      int queryHeads, int queryTokens, int latent, int rope) {
-    int batch = 40;
+      int queryHeads, int queryTokens, int latent, int rope, int batch, int mean) {
     Random random = new Random(19);
-    int[] lengths = DecodeProblem.lengths(batch, 3000, queryTokens, true, random);
+    int[] lengths = DecodeProblem.lengths(batch, mean, queryTokens, true, random);
     lengths[3] = 20_000;
     lengths[4] = 0;
     lengths[5] = queryTokens;

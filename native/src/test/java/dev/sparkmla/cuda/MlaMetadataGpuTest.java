@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,7 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The scheduler's laws, on random batches: every page in exactly one split, splits numbered in
- * order, cuts where the policy says.
+ * order, cuts where the policy says, and sequences that parts share listed.
  */
 class MlaMetadataGpuTest extends GpuFixture {
   private static final int BATCHES = 100;
@@ -25,6 +26,7 @@ class MlaMetadataGpuTest extends GpuFixture {
   private static final int FIRST_SPLIT = 4;
   private static final int HALVED = 5;
   private static final int FIRST_LENGTH = 6;
+  private static final int SHARED_SEQUENCE = 7;
 
   private MlaDecode decode;
 
@@ -127,6 +129,26 @@ class MlaMetadataGpuTest extends GpuFixture {
     }
     assertThat(sequence).as(batch).isEqualTo(lengths.length);
     assertThat(splits.get(0)).isZero();
+    checkShared(table, lengths);
+  }
+
+  /** Rows list the sequences within which parts begin, in order, then the batch's end. */
+  private static void checkShared(IntBuffer table, int[] lengths) {
+    int parts = table.capacity() / MlaMetadata.TABLE_WIDTH;
+    int[] shared =
+        IntStream.range(0, parts)
+            .map(part -> part * MlaMetadata.TABLE_WIDTH)
+            .filter(at -> table.get(at + FIRST_PAGE) > 0)
+            .map(at -> table.get(at + FIRST_SEQUENCE))
+            .distinct()
+            .toArray();
+    int[] expected = Arrays.copyOf(shared, parts);
+    Arrays.fill(expected, shared.length, parts, lengths.length);
+    int[] listed =
+        IntStream.range(0, parts)
+            .map(part -> table.get(part * MlaMetadata.TABLE_WIDTH + SHARED_SEQUENCE))
+            .toArray();
+    assertThat(listed).as(Arrays.toString(lengths)).isEqualTo(expected);
   }
 
   /** Halved until a split has at most 24 pages and a 64th of the sequence's, for each row tile. */
