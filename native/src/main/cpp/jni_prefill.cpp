@@ -25,7 +25,7 @@ constexpr auto kAttention = LAYOUT(
     FIELD(KV_STRIDE_HEAD, kv_stride_head), FIELD(K_ROPE, k_rope),
     FIELD(K_ROPE_STRIDE_TOKEN, k_rope_stride_token), FIELD(CU_Q, cu_q), FIELD(CU_K, cu_k),
     FIELD(Q_OFFSET, q_offset), FIELD(OUT, out), FIELD(OUT_STRIDE_TOKEN, out_stride_token),
-    FIELD(OUT_STRIDE_HEAD, out_stride_head), FIELD(LSE, lse), FIELD(STREAM, stream));
+    FIELD(OUT_STRIDE_HEAD, out_stride_head), FIELD(LSE, lse), FIELD(NEXT_TILE, next_tile), FIELD(STREAM, stream));
 
 constexpr auto kGatherCache = LAYOUT(
     spark_mla_gather_cache_args,

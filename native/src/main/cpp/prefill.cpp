@@ -61,6 +61,9 @@ int32_t spark_mla_prefill(const spark_mla_prefill_args* args) {
   if ((args->flags & ~SPARK_MLA_MERGE) != 0) {
     return SPARK_MLA_INVALID_OPTION;
   }
+  if (!aligned(args->next_tile, 4)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
   if (!spark_mla::prefill_dimensions_supported(args->nope_dim, args->rope_dim,
                                                args->value_dim)) {
     return SPARK_MLA_UNSUPPORTED_DIMENSIONS;

@@ -41,7 +41,8 @@ class Arguments(ctypes.Structure):
         + [("softmax_scale", ctypes.c_float)]
         + [(n, ctypes.c_int64) for n in ("q", "q_token", "q_head", "kv", "kv_token", "kv_head",
                                          "k_rope", "k_rope_token", "cu_q", "cu_k", "q_offset",
-                                         "out", "out_token", "out_head", "lse", "stream")]
+                                         "out", "out_token", "out_head", "lse", "next_tile",
+                                         "stream")]
     )
 
 
@@ -84,12 +85,13 @@ def main(path):
         offset = torch.zeros(1, device="cuda", dtype=torch.int32)
         out = torch.empty(tokens, heads, value, device="cuda", dtype=torch.bfloat16)
         lse = torch.empty(heads, tokens, device="cuda")
+        next_tile = torch.zeros(1, device="cuda", dtype=torch.int32)
         arguments = Arguments(
             ctypes.sizeof(Arguments), 0, 1, heads, tokens, tokens, nope, ROPE, value,
             (nope + ROPE) ** -0.5, q.data_ptr(), *q.stride()[:2], kv.data_ptr(), *kv.stride()[:2],
             k_rope.data_ptr(), ROPE, starts.data_ptr(), starts.data_ptr(), offset.data_ptr(),
             out.data_ptr(), *out.stride()[:2], lse.data_ptr(),
-            torch.cuda.current_stream().cuda_stream)
+            next_tile.data_ptr(), torch.cuda.current_stream().cuda_stream)
 
         def ours():
             status = library.spark_mla_prefill(ctypes.byref(arguments))

@@ -24,7 +24,7 @@ import static dev.sparkmla.cuda.TensorChecks.requireType;
  * prefill.gatherCache(cache, blockTable, keyStarts, firstKeys, latents, kRope, stream);
  * ...                                      // kv = latents × the layer's expansion
  * prefill.attention(q, kv, kRope, queryStarts, keyStarts, queryOffsets, nopeDim, scale, merge, out,
- *     logSumExp, stream);
+ *     logSumExp, nextTile, stream);
  * }</pre>
  *
  * <p>Every call only enqueues work on its stream: it neither allocates nor waits, and may be
@@ -86,6 +86,8 @@ public final class MlaPrefill extends DeviceKernels {
    * @param out gets bfloat16 [query rows, heads, valueDim]; zero where a row sees no key
    * @param logSumExp gets float32 [heads, query rows], contiguous: the natural logarithm of each
    *     row's sum of exponentials, +infinity where a row sees no key
+   * @param nextTile int32 [1], zero, and left zero: the kernel's thread blocks draw their work from
+   *     it. Calls that may run at the same time, on different streams, need one each
    * @param stream of the context this object was made on
    * @throws CudaArgumentException where any of this that the host can see does not hold, or no
    *     kernel is built for these sizes, before anything is launched
@@ -103,6 +105,7 @@ public final class MlaPrefill extends DeviceKernels {
       boolean merge,
       DeviceTensor out,
       DeviceTensor logSumExp,
+      DeviceTensor nextTile,
       CudaStream stream) {
     long[] fields =
         check(
@@ -118,6 +121,8 @@ public final class MlaPrefill extends DeviceKernels {
             merge,
             out,
             logSumExp);
+    requireIntegers(context, "nextTile", nextTile, 1);
+    fields[NativePrefill.NEXT_TILE] = nextTile.address();
     String call =
         "spark_mla_prefill of keys of %d + %d with values of %d"
             .formatted(nopeDim, kRope.dimension(1), out.dimension(2));

@@ -44,7 +44,8 @@ final class NativePrefill {
   static final int LATENTS_STRIDE = 35;
   static final int ROPE = 36;
   static final int ROPE_STRIDE = 37;
-  static final int FIELD_COUNT = 38;
+  static final int NEXT_TILE = 38;
+  static final int FIELD_COUNT = 39;
 
   /** Bit of FLAGS. */
   static final int MERGE = 1;

@@ -206,6 +206,7 @@ class MlaPrefillGpuTest extends GpuFixture {
                   false,
                   problem.out,
                   problem.logSumExp,
+                  problem.nextTile,
                   stream);
       problem.poison();
       call.run();
@@ -300,6 +301,7 @@ class MlaPrefillGpuTest extends GpuFixture {
                       false,
                       memory.tensor(ElementType.BFLOAT16, 1, 1, 128),
                       memory.tensor(ElementType.FLOAT32, 1, 1),
+                      memory.tensor(ElementType.INT32, 1),
                       stream))
           .isInstanceOf(CudaArgumentException.class)
           .hasMessageContaining("keys of 96 + 64 with values of 128");
@@ -328,6 +330,7 @@ class MlaPrefillGpuTest extends GpuFixture {
                       false,
                       problem.out,
                       problem.logSumExp,
+                      problem.nextTile,
                       foreign))
           .isInstanceOf(CudaArgumentException.class)
           .hasMessageContaining("stream belongs to another context");

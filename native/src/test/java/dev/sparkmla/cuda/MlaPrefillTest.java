@@ -173,6 +173,28 @@ class MlaPrefillTest {
     refuses(this::check, "logSumExp must have the shape [16, 50]", "[50, 16]");
   }
 
+  @Test
+  void refusesMoreThanOneCounterOfTiles() {
+    refuses(
+        () ->
+            prefill.attention(
+                q,
+                kv,
+                kRope,
+                queryStarts,
+                keyStarts,
+                queryOffsets,
+                nopeDim,
+                softmaxScale,
+                merge,
+                out,
+                logSumExp,
+                memory.tensor(ElementType.INT32, 2),
+                null),
+        "nextTile must have the shape [1]",
+        "[2]");
+  }
+
   @ParameterizedTest
   @ValueSource(floats = {0, -1, Float.NaN, Float.POSITIVE_INFINITY})
   void refusesAScaleThatIsNone(float scale) {

@@ -105,6 +105,7 @@ final class PrefillProblem implements AutoCloseable {
   final DeviceTensor queryStarts;
   final DeviceTensor out;
   final DeviceTensor logSumExp;
+  final DeviceTensor nextTile;
 
   PrefillProblem(
       MlaPrefill prefill,
@@ -126,6 +127,7 @@ final class PrefillProblem implements AutoCloseable {
     queryStarts = integers(starts(shape.queries()));
     out = tensor(ElementType.BFLOAT16, queries, shape.heads(), shape.sizes().value);
     logSumExp = tensor(ElementType.FLOAT32, shape.heads(), queries);
+    nextTile = integers(0);
   }
 
   /** Rows of random values, NaN from row {@code used} on. */
@@ -187,6 +189,7 @@ final class PrefillProblem implements AutoCloseable {
         false,
         out,
         logSumExp,
+        nextTile,
         stream);
   }
 
@@ -204,6 +207,7 @@ final class PrefillProblem implements AutoCloseable {
         merge,
         out,
         logSumExp,
+        nextTile,
         stream);
   }
 
@@ -238,6 +242,7 @@ final class PrefillProblem implements AutoCloseable {
               first > 0,
               rows(out, begin, end),
               chunkSums.tensor(ElementType.FLOAT32, shape.heads(), count),
+              nextTile,
               stream);
         }
         ByteBuffer computed = DecodeProblem.read(chunkSums, stream);

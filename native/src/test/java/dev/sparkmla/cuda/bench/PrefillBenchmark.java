@@ -97,13 +97,16 @@ public final class PrefillBenchmark {
         DeviceBuffer starts = context.allocate(8);
         DeviceBuffer offsets = context.allocate(4);
         DeviceBuffer out = context.allocate(2 * tokens * heads * row.valueDim());
-        DeviceBuffer logSumExp = context.allocate(4 * tokens * heads)) {
+        DeviceBuffer logSumExp = context.allocate(4 * tokens * heads);
+        DeviceBuffer nextTile = context.allocate(4)) {
       for (DeviceBuffer input : new DeviceBuffer[] {q, kv, kRope}) {
         pool.fill(input, 0, input.bytes(), new Random(2), stream);
       }
       ByteBuffer bounds = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
       starts.copyFromHost(0, bounds.putInt(4, row.tokens()), stream);
       offsets.fill(0, 4, (byte) 0, stream);
+      nextTile.fill(0, 4, (byte) 0, stream);
+      DeviceTensor nextTileTensor = nextTile.tensor(ElementType.INT32, 1);
       DeviceTensor outTensor = out.tensor(ElementType.BFLOAT16, tokens, heads, row.valueDim());
       DeviceTensor logSumExpTensor = logSumExp.tensor(ElementType.FLOAT32, heads, tokens);
       DeviceTensor startsTensor = starts.tensor(ElementType.INT32, 2);
@@ -122,6 +125,7 @@ public final class PrefillBenchmark {
                   false,
                   outTensor,
                   logSumExpTensor,
+                  nextTileTensor,
                   stream);
       return timer.median(call);
     }

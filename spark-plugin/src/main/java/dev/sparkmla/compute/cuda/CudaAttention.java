@@ -4,6 +4,7 @@ import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeException;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Gemm;
@@ -23,10 +24,11 @@ final class CudaAttention implements AutoCloseable {
   private final MlaDecode decode;
   private final MlaPrefill prefill;
   private final Runnable moved;
+  private final DeviceBuffer nextTile; // of prefill; one, since all calls are on one stream
   private final Map<AttentionShape, DecodeWorkspace> workspaces = new HashMap<>();
 
   /**
-   * Attention without a workspace.
+   * Attention without a workspace for decode.
    *
    * @param moved is called when addresses change that a graph may have recorded
    */
@@ -37,6 +39,18 @@ final class CudaAttention implements AutoCloseable {
     this.moved = moved;
     this.decode = MlaDecode.on(context);
     this.prefill = MlaPrefill.on(context);
+    this.nextTile = zero(context, stream);
+  }
+
+  private static DeviceBuffer zero(CudaContext context, CudaStream stream) {
+    DeviceBuffer buffer = context.allocate(Integer.BYTES);
+    try {
+      buffer.fill(0, Integer.BYTES, (byte) 0, stream);
+      return buffer;
+    } catch (RuntimeException e) {
+      buffer.close();
+      throw e;
+    }
   }
 
   /**
@@ -213,6 +227,7 @@ final class CudaAttention implements AutoCloseable {
         run.merge(),
         out.heads(row, run.rows(), heads, value, 0, value),
         buffers.logSumExp(run),
+        nextTile.tensor(ElementType.INT32, 1),
         stream);
   }
 
@@ -221,5 +236,6 @@ final class CudaAttention implements AutoCloseable {
   public void close() {
     workspaces.values().forEach(DecodeWorkspace::close);
     workspaces.clear();
+    nextTile.close();
   }
 }
