@@ -135,7 +135,6 @@ SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
 SPARK_MLA_WGMMA_SS_E4M3(16, 8, 9, 10)
 SPARK_MLA_WGMMA_SS_E4M3(32, 16, 17, 18)
 SPARK_MLA_WGMMA_SS_E4M3(64, 32, 33, 34)
-SPARK_MLA_WGMMA_SS_E4M3(96, 48, 49, 50)
 SPARK_MLA_WGMMA_SS_E4M3(128, 64, 65, 66)
 
 #define SPARK_MLA_WGMMA_RS_T(n, count, places_a, place_b, place_accumulate)                       \

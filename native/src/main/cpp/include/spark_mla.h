@@ -34,7 +34,7 @@ extern "C" {
 
 /* Raised when the meaning of an existing field changes. Fields added later go to the end of their
    struct: `struct_size` tells the library which of them the caller knows. */
-#define SPARK_MLA_ABI_VERSION 2
+#define SPARK_MLA_ABI_VERSION 3
 
 /* Tokens in one page of the cache. */
 #define SPARK_MLA_PAGE_TOKENS 64
@@ -230,6 +230,10 @@ typedef struct spark_mla_prefill_args {
   /* float32 [heads, total_q], contiguous: natural logarithm of the sum of exponentials of the scaled
      scores, +infinity where a row sees no key. */
   float *lse;
+
+  /* int32, of spark_mla_prefill alone: 0, and left 0 by every call. Thread blocks draw their work
+     from it, so calls that may run at the same time need one each. */
+  int32_t *next_tile;
 
   /* a cudaStream_t (CUstream); null is the default stream. */
   void *stream;

@@ -92,8 +92,8 @@ class Loader {
 
 // ---- Computing ----------------------------------------------------------------------------------
 
-// A thread's sums: of each half of the weight rows, of every eight of them, two neighbours by the first of its
-// tokens and by the second.
+// A thread's sums: of each half of the weight rows, of every eight of them, two neighbours by the first of
+// its tokens and by the second.
 using Sums = float[2][kResults];
 
 // Where a thread's sums belong: a token is lane / 4 of its warp's 16, the second one 8 below.

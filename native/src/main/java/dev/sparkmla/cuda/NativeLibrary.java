@@ -26,7 +26,7 @@ final class NativeLibrary {
   static final String RESOURCE = "/native/linux-x86_64/libsparkmla.so";
 
   /** The version of spark_mla.h that these classes are written for. */
-  private static final int ABI_VERSION = 2;
+  private static final int ABI_VERSION = 3;
 
   // Statuses of spark_mla.h that are told apart here; jni_library.cpp asserts that they agree.
   static final int STATUS_OK = 0;
