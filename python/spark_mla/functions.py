@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql.functions import call_function, create_map, lit
+from pyspark.sql.types import DataType
 
 ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
@@ -34,6 +35,9 @@ OnError: TypeAlias = Literal["row", "null", "fail"]
 OnOverflow: TypeAlias = Literal["error", "truncate_left", "truncate_middle", "truncate_output"]
 """What becomes of a prompt that does not fit."""
 
+ResponseFormat: TypeAlias = str | Mapping[str, object] | DataType
+"""The form that texts are held to; a mapping is a JSON schema."""
+
 
 def llm_generate(
     prompt: ColumnOrName,
@@ -42,6 +46,7 @@ def llm_generate(
     system: str | Column | None = None,
     on_error: OnError = "row",
     on_overflow: OnOverflow = "error",
+    response_format: ResponseFormat | None = None,
 ) -> Column:
     """What the model generates for a prompt, with its counts and its error.
 
@@ -55,11 +60,11 @@ def llm_generate(
         `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`,
         `presence_penalty`, `frequency_penalty`, `logit_bias`, `bad_words`, `min_tokens`,
         `ignore_eos`, `stop_token_ids`, `stop`, `include_stop`, `skip_special_tokens`,
-        `response_format`, `response_white_space`, `logprobs`, `seed`, `chat_template_kwargs`,
-        `continue_final_message`, `tools`, `n`. A value may be a column, but for `n`. `stop` and
-        `bad_words` take a text or a list of texts, `stop_token_ids` a list of ids, `logit_bias`
-        and `chat_template_kwargs` a dict, `tools` a list of dicts. None as a value is as if it
-        were not named. The whole may also be a column of MAP<STRING, STRING>.
+        `response_white_space`, `logprobs`, `seed`, `chat_template_kwargs`,
+        `continue_final_message`, `tools`, `n`. A value may be a column, but for `n` and
+        `logprobs`. `stop` and `bad_words` take a text or a list of texts, `stop_token_ids` a list
+        of ids, `logit_bias` and `chat_template_kwargs` a dict, `tools` a list of dicts. None as a
+        value is as if it were not named. The whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.
     on_error
@@ -67,13 +72,19 @@ def llm_generate(
     on_overflow
         "error" makes an error of a prompt that does not fit, "truncate_left" drops its beginning,
         "truncate_middle" its middle; "truncate_output" generates fewer tokens.
+    response_format
+        The form that texts are held to: a Spark type, also as DDL text; a JSON schema as mapping
+        or text, such as pydantic's `Model.model_json_schema()`; "regex: ...",
+        'choice: ["a", "b"]' or "json". The result gets a field `value` of the type that fits.
 
     Returns
     -------
     Column
         STRUCT<text STRING, reasoning STRING, finish_reason STRING, prompt_tokens INT,
         cached_tokens INT, output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL
-        where the prompt is. With `n` above 1, the lists `texts` and `finish_reasons` follow.
+        where the prompt is. After these, `value` where there is a response format, and with `n`
+        above 1 the lists `texts`, `values` where there is a value, and `finish_reasons`; `logprobs`
+        where they are asked for.
 
     Raises
     ------
@@ -88,8 +99,15 @@ def llm_generate(
     A parameter that differs from row to row, and several texts to stop at:
 
     >>> llm_generate("prompt", params={"seed": col("id"), "stop": ["\\n\\n", "END"]})
+
+    Typed columns:
+
+    >>> facts = llm_generate("prompt", response_format="STRUCT<name: STRING, year: INT>")
+    >>> documents.select(facts.alias("facts")).select("facts.value.name", "facts.value.year")
     """
-    return _generate("llm_generate", prompt, params, system, on_error, on_overflow)
+    return _generate(
+        "llm_generate", prompt, params, system, on_error, on_overflow, response_format
+    )
 
 
 def llm_generate_text(
@@ -99,19 +117,23 @@ def llm_generate_text(
     system: str | Column | None = None,
     on_error: OnError = "row",
     on_overflow: OnOverflow = "error",
+    response_format: ResponseFormat | None = None,
 ) -> Column:
     """The text alone of what `llm_generate` returns for the same arguments.
 
     Returns
     -------
     Column
-        STRING; NULL where the prompt is, and for a row in error.
+        STRING; NULL where the prompt is, and for a row in error. With a `response_format` that is
+        a type or a JSON schema, it is JSON.
 
     Examples
     --------
     >>> documents.withColumn("answer", llm_generate_text("prompt", system="Answer in one word."))
     """
-    return _generate("llm_generate_text", prompt, params, system, on_error, on_overflow)
+    return _generate(
+        "llm_generate_text", prompt, params, system, on_error, on_overflow, response_format
+    )
 
 
 def llm_count_tokens(prompt: ColumnOrName) -> Column:
@@ -161,6 +183,7 @@ def _generate(
     system: str | Column | None,
     on_error: OnError,
     on_overflow: OnOverflow,
+    response_format: ResponseFormat | None,
 ) -> Column:
     # A NULL is as if the argument were not given, which is how one between others is left out.
     return call_function(
@@ -170,7 +193,16 @@ def _generate(
         system if isinstance(system, Column) else lit(system),
         lit(on_error),
         lit(on_overflow),
+        lit(_form(response_format)),
     )
+
+
+def _form(response_format: ResponseFormat | None) -> str | None:
+    if isinstance(response_format, DataType):
+        return response_format.simpleString()
+    if isinstance(response_format, Mapping):
+        return json.dumps(dict(response_format))
+    return response_format
 
 
 def _map(params: Mapping[str, Parameter] | None) -> Column:

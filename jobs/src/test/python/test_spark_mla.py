@@ -3,6 +3,7 @@
 Passes in classic PySpark and, with --connect, over Spark Connect.
 """
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import zipfile
 import pytest
 import spark_mla
 from pyspark.errors import AnalysisException
-from pyspark.sql import functions
+from pyspark.sql import functions, types
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 PACKAGE = ROOT / "python"
@@ -91,6 +92,55 @@ def test_a_wrong_parameter_is_an_error_of_the_query(spark):
 
     with pytest.raises(AnalysisException, match="max_tokens"):
         rows.select(spark_mla.llm_generate("prompt", params={"max_tokens": 0})).printSchema()
+
+
+def test_answers_have_types(documents, samples):
+    amounts = [sample for sample in samples if sample["expected"].endswith(" euros")]
+    asked = documents.filter(functions.col("id").isin([sample["id"] for sample in amounts]))
+    schema = {
+        "type": "object",
+        "properties": {"open": {"type": "boolean"}, "grade": {"enum": ["a", "b"]}},
+        "required": ["open", "grade"],
+        "additionalProperties": False,
+    }
+    kind = types.StructType([types.StructField("open", types.BooleanType(), False)])
+    params = {"max_tokens": 40}
+
+    rows = asked.select(
+        "id",
+        spark_mla.llm_generate(
+            "prompt", params=params, response_format="regex: [1-9][0-9]{0,2}(,[0-9]{3})* euros"
+        ).value.alias("amount"),
+        spark_mla.llm_generate("prompt", params=params, response_format=schema).value.alias("facts"),
+        spark_mla.llm_generate("prompt", params=params, response_format=kind).value.alias("kind"),
+        spark_mla.llm_generate_text("prompt", params=params, response_format=kind).alias("text"),
+    ).collect()
+
+    assert {row.id: row.amount for row in rows} == {
+        sample["id"]: sample["expected"] for sample in amounts
+    }
+    assert {(type(row.facts.open), row.facts.grade in "ab") for row in rows} == {(bool, True)}
+    assert [{"open": row.kind.open} for row in rows] == [json.loads(row.text) for row in rows]
+
+
+def test_variants_and_log_probabilities(documents):
+    params = {"max_tokens": 8, "temperature": 1, "n": 3, "logprobs": 2}
+    answer = spark_mla.llm_generate("prompt", params=params)
+
+    row = documents.limit(1).select(answer.alias("answer")).first().answer
+
+    assert len(row.texts) == 3
+    assert row.texts[0] == row.text
+    assert len(row.finish_reasons) == 3
+    assert all(token.logprob <= token.top_logprobs[0].logprob <= 0 for token in row.logprobs)
+    assert all(len(token.top_logprobs) == 2 for token in row.logprobs)
+
+
+def test_a_wrong_format_is_an_error_of_the_query(documents):
+    wrong = spark_mla.llm_generate("prompt", response_format={"type": "object", "if": {}})
+
+    with pytest.raises(AnalysisException, match="if is not supported; supported are"):
+        documents.select(wrong).schema  # noqa: B018: analysed here
 
 
 def test_counts_and_shows_prompts(documents):

@@ -2,16 +2,19 @@ package dev.sparkmla.jobs;
 
 import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
+import dev.sparkmla.grammar.InvalidResponseFormatException;
 import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.sql.LlmOptions;
+import dev.sparkmla.sql.answer.AnswerFormat;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
@@ -106,8 +109,13 @@ public final class GenerateJob implements Callable<Integer> {
       throw usageError("--seed and --seed-column are both given; a row has one seed");
     }
     try {
-      GenerationParameters.parse(options.params());
-    } catch (InvalidParameterException wrong) {
+      Map<String, String> params = options.params();
+      options
+          .answerFormat()
+          .flatMap(written -> AnswerFormat.parse(written).format())
+          .ifPresent(format -> params.put(GenerationParameters.RESPONSE_FORMAT.name(), format));
+      GenerationParameters.parse(params).responseFormat();
+    } catch (InvalidParameterException | InvalidResponseFormatException | JobException wrong) {
       throw usageError(wrong.getMessage());
     }
   }

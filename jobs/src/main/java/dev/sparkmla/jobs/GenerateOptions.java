@@ -8,6 +8,9 @@ import dev.sparkmla.jobs.input.ReadOptions;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -190,6 +193,15 @@ final class GenerateOptions {
   Optional<String> n = Optional.empty();
 
   @Option(
+      names = "--response-format",
+      paramLabel = "FILE",
+      description =
+          "A file with the form of the answers, which the column value holds typed: a Spark type"
+              + " such as STRUCT<name: STRING, year: INT>, a JSON schema, 'regex: ...', 'choice:"
+              + " [\"a\", \"b\"]' or 'json'.")
+  Optional<Path> responseFormat = Optional.empty();
+
+  @Option(
       names = "--stop",
       paramLabel = "STR",
       description = "A text that ends the generation; may be given several times.")
@@ -207,12 +219,6 @@ final class GenerateOptions {
       paramLabel = "BOOL",
       description = "false spells special tokens out in the text. Default: true.")
   Optional<String> skipSpecialTokens = Optional.empty();
-
-  @Option(
-      names = "--response-format",
-      paramLabel = "FORMAT",
-      description = "What each answer must look like: a JSON schema, json, choice: or regex:.")
-  Optional<String> responseFormat = Optional.empty();
 
   @Option(
       names = "--response-white-space",
@@ -329,7 +335,6 @@ final class GenerateOptions {
     continueFinalMessage.ifPresent(value -> params.put("continue_final_message", value));
     tools.ifPresent(value -> params.put("tools", value));
     skipSpecialTokens.ifPresent(value -> params.put("skip_special_tokens", value));
-    responseFormat.ifPresent(value -> params.put("response_format", value));
     responseWhiteSpace.ifPresent(value -> params.put("response_white_space", value));
     logprobs.ifPresent(value -> params.put("logprobs", value));
     return params;
@@ -349,11 +354,32 @@ final class GenerateOptions {
     return new ReadOptions(promptColumn, promptAsText, withColumns, MOST_COLUMNS, named);
   }
 
+  /**
+   * What the file of {@code --response-format} says.
+   *
+   * @throws JobException when it cannot be read
+   */
+  Optional<String> answerFormat() {
+    return responseFormat.map(
+        file -> {
+          try {
+            return Files.readString(file).strip();
+          } catch (IOException problem) {
+            throw new JobException(
+                "cannot read " + file + ", which --response-format names: " + problem);
+          }
+        });
+  }
+
   /** The call's options, but for the seeds of {@code --seed-column}. */
   LlmOptions call() {
     LlmOptions options = LlmOptions.defaults().withOnError(onError).withOnOverflow(onOverflow);
     for (Map.Entry<String, String> param : params().entrySet()) {
       options = options.withParam(param.getKey(), param.getValue());
+    }
+    Optional<String> format = answerFormat();
+    if (format.isPresent()) {
+      options = options.withResponseFormat(format.get());
     }
     return system.isPresent() ? options.withSystem(system.get()) : options;
   }

@@ -127,7 +127,7 @@ class GenerateJobTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"in.jsonl", "in.csv"})
-  void writesVariantsWithASeedForEachRow(String name) throws IOException {
+  void writesTypedValuesAndVariantsWithASeedForEachRow(String name) throws IOException {
     Path input =
         file(
             name,
@@ -139,19 +139,52 @@ class GenerateJobTest {
                 {"id": 3, "The seed": "x", "prompt": ""}
                 """);
 
-    JobRun run = echo(input, "--output-format", "json", "--seed-column", "the seed", "--n", "2");
+    JobRun run =
+        echo(
+            input,
+            "--output-format",
+            "json",
+            "--response-format",
+            file("answers.txt", "regex: .*\n").toString(),
+            "--seed-column",
+            "the seed",
+            "--n",
+            "2");
 
     assertThat(run.code()).as(run.err()).isZero();
     assertThat(rows())
         .extracting(
             row -> row.get("id").asInt(),
-            row -> row.get("text").asText(),
+            row -> row.get("value").asText(),
             row -> row.get("texts").toString(),
+            row -> row.get("values").toString(),
             row -> row.get("finish_reasons").toString())
         .containsExactlyInAnyOrder(
-            tuple(1, "<7|a>", "[\"<7|a>\",\"<7|a>\"]", "[\"stop\",\"stop\"]"),
-            tuple(2, "<b>", "[\"<b>\",\"<b>\"]", "[\"stop\",\"stop\"]"),
-            tuple(3, "<x|>", "[\"<x|>\",\"<x|>\"]", "[\"stop\",\"stop\"]"));
+            tuple(
+                1,
+                "<7|a>",
+                "[\"<7|a>\",\"<7|a>\"]",
+                "[\"<7|a>\",\"<7|a>\"]",
+                "[\"stop\",\"stop\"]"),
+            tuple(2, "<b>", "[\"<b>\",\"<b>\"]", "[\"<b>\",\"<b>\"]", "[\"stop\",\"stop\"]"),
+            tuple(3, "<x|>", "[\"<x|>\",\"<x|>\"]", "[\"<x|>\",\"<x|>\"]", "[\"stop\",\"stop\"]"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"json", "parquet"})
+  void writesValuesOfAnyType(String format) throws IOException {
+    for (String type : List.of("json", "STRUCT<a: DATE, b: ARRAY<INT>>", "MAP<STRING, DOUBLE>")) {
+      JobRun run =
+          echo(
+              file("in.jsonl", "{\"prompt\": \"a\"}\n"),
+              "--overwrite",
+              "--output-format",
+              format,
+              "--response-format",
+              file("answers.txt", type).toString());
+
+      assertThat(run.code()).as(run.err()).isZero();
+    }
   }
 
   @Test
@@ -505,6 +538,8 @@ class GenerateJobTest {
       value = {
         "--seed 1 --seed-column a; --seed and --seed-column are both given",
         "--n 0; n is '0'; it must be an integer from 1 to 128",
+        "--response-white-space some; response_white_space is 'some'",
+        "--response-format nowhere; cannot read nowhere, which --response-format names",
         "--resume; --resume is not there yet: start again with --overwrite",
         "--input x; --input needs an --output",
         "--input-format xml; 'xml' is none of json, parquet, csv, text",

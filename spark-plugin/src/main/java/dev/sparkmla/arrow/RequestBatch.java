@@ -45,6 +45,7 @@ public final class RequestBatch implements AutoCloseable {
   private final MapVector params;
   private final VarCharVector systems;
   private final OverflowPolicy overflow;
+  private final Map<String, String> commonParams;
 
   /**
    * Takes ownership of columns and allocator, unless it throws.
@@ -52,13 +53,18 @@ public final class RequestBatch implements AutoCloseable {
    * @param columns as described above; nobody writes to them any more
    * @param allocator holds the columns and nothing else
    * @param overflow of all rows
+   * @param commonParams generation parameters of all rows, which hold before a row's own
    * @throws IllegalArgumentException when the columns have other types
    */
   public RequestBatch(
-      VectorSchemaRoot columns, BufferAllocator allocator, OverflowPolicy overflow) {
+      VectorSchemaRoot columns,
+      BufferAllocator allocator,
+      OverflowPolicy overflow,
+      Map<String, String> commonParams) {
     this.columns = columns;
     this.allocator = allocator;
     this.overflow = overflow;
+    this.commonParams = Map.copyOf(commonParams);
     this.prompts = columns.getVector(PROMPT);
     if (!(prompts instanceof VarCharVector || prompts instanceof ListVector)
         || !(columns.getVector(PARAMS) instanceof MapVector mapped)
@@ -124,7 +130,7 @@ public final class RequestBatch implements AutoCloseable {
 
   private Map<String, String> params(int row) {
     if (params.isNull(row)) {
-      return Map.of();
+      return commonParams;
     }
     StructVector entries = (StructVector) params.getDataVector();
     VarCharVector names = entries.getChild(MapVector.KEY_NAME, VarCharVector.class);
@@ -136,6 +142,7 @@ public final class RequestBatch implements AutoCloseable {
         named.put(text(names, i), text(values, i));
       }
     }
+    named.putAll(commonParams);
     return named;
   }
 

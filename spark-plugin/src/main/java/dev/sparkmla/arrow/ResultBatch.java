@@ -2,6 +2,7 @@ package dev.sparkmla.arrow;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -9,11 +10,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.Float4Vector;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
@@ -30,15 +34,17 @@ import org.apache.arrow.vector.types.pojo.FieldType;
  * but for {@code output_tokens}, which are those of all. A row is in error where one of its
  * variants is.
  *
+ * <p>Where a result of the batch has log probabilities, the struct has one more field, {@code
+ * logprobs: list<struct<id: int32, token: utf8, logprob: float32, top_logprobs: list<struct<id:
+ * int32, token: utf8, logprob: float32>>>>}, the first variant's, an element for each of its
+ * tokens.
+ *
  * <p><b>Ownership.</b> A batch owns its column and the allocator that holds it, and frees both when
  * it is closed. It has one owner at a time, who closes it or hands it over.
  *
  * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
  */
 public final class ResultBatch implements AutoCloseable {
-  private static final Field LAYOUT = layout();
-  private static final Field LAYOUT_WITH_VARIANTS = layout(texts("texts"), texts("finish_reasons"));
-
   private static final Map<FinishReason, byte[]> SPELLINGS = new EnumMap<>(FinishReason.class);
 
   static {
@@ -61,6 +67,7 @@ public final class ResultBatch implements AutoCloseable {
   private final VarCharVector messages;
   private final Optional<ListVector> variantTexts;
   private final Optional<ListVector> variantReasons;
+  private final Optional<ListVector> logprobs;
 
   private ResultBatch(Field layout, BufferAllocator allocator) {
     this.allocator = allocator;
@@ -76,6 +83,7 @@ public final class ResultBatch implements AutoCloseable {
     this.messages = errors.getChild("message", VarCharVector.class);
     this.variantTexts = Optional.ofNullable(results.getChild("texts", ListVector.class));
     this.variantReasons = Optional.ofNullable(results.getChild("finish_reasons", ListVector.class));
+    this.logprobs = Optional.ofNullable(results.getChild("logprobs", ListVector.class));
   }
 
   /**
@@ -87,11 +95,8 @@ public final class ResultBatch implements AutoCloseable {
    *     nothing is allocated then
    */
   public static ResultBatch of(List<List<GenerationResult>> rows, BufferAllocator parent) {
-    boolean variants = rows.stream().anyMatch(row -> row.size() > 1);
     ResultBatch batch =
-        new ResultBatch(
-            variants ? LAYOUT_WITH_VARIANTS : LAYOUT,
-            parent.newChildAllocator("results", 0, Long.MAX_VALUE));
+        new ResultBatch(layout(rows), parent.newChildAllocator("results", 0, Long.MAX_VALUE));
     try {
       batch.write(rows);
       return batch;
@@ -147,6 +152,32 @@ public final class ResultBatch implements AutoCloseable {
       }
     }
     result.reasoning().ifPresent(thoughts -> set(reasonings, row, thoughts));
+    result.logprobs().ifPresent(tokens -> writeLogprobs(row, tokens));
+  }
+
+  private void writeLogprobs(int row, List<TokenLogprobs> tokens) {
+    ListVector vector = logprobs.orElseThrow();
+    StructVector elements = (StructVector) vector.getDataVector();
+    ListVector likeliest = elements.getChild("top_logprobs", ListVector.class);
+    StructVector candidates = (StructVector) likeliest.getDataVector();
+    int first = vector.startNewValue(row);
+    for (int i = 0; i < tokens.size(); i++) {
+      TokenLogprobs token = tokens.get(i);
+      write(elements, first + i, token.chosen());
+      int top = likeliest.startNewValue(first + i);
+      for (int k = 0; k < token.likeliest().size(); k++) {
+        write(candidates, top + k, token.likeliest().get(k));
+      }
+      likeliest.endValue(first + i, token.likeliest().size());
+    }
+    vector.endValue(row, tokens.size());
+  }
+
+  private static void write(StructVector vector, int index, TokenLogprobs.Candidate candidate) {
+    vector.setIndexDefined(index);
+    vector.getChild("id", IntVector.class).setSafe(index, candidate.id());
+    set(vector.getChild("token", VarCharVector.class), index, candidate.text());
+    vector.getChild("logprob", Float4Vector.class).setSafe(index, candidate.logprob());
   }
 
   private static void writeList(
@@ -229,7 +260,8 @@ public final class ResultBatch implements AutoCloseable {
     allocator.close();
   }
 
-  private static Field layout(Field... further) {
+  /** The struct that has what the rows do. */
+  private static Field layout(List<List<GenerationResult>> rows) {
     List<Field> fields =
         new ArrayList<>(
             List.of(
@@ -240,12 +272,27 @@ public final class ResultBatch implements AutoCloseable {
                 int32("cached_tokens"),
                 int32("output_tokens"),
                 nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message"))));
-    fields.addAll(List.of(further));
+    if (rows.stream().anyMatch(row -> row.size() > 1)) {
+      fields.add(list("texts", utf8("element")));
+      fields.add(list("finish_reasons", utf8("element")));
+    }
+    if (rows.stream().flatMap(List::stream).anyMatch(one -> one.logprobs().isPresent())) {
+      Field likeliest =
+          list("top_logprobs", nullable("element", new ArrowType.Struct(), candidate()));
+      Field[] token =
+          Stream.concat(Arrays.stream(candidate()), Stream.of(likeliest)).toArray(Field[]::new);
+      fields.add(list("logprobs", nullable("element", new ArrowType.Struct(), token)));
+    }
     return nullable("result", new ArrowType.Struct(), fields.toArray(Field[]::new));
   }
 
-  private static Field texts(String name) {
-    return nullable(name, new ArrowType.List(), utf8("element"));
+  private static Field list(String name, Field element) {
+    return nullable(name, new ArrowType.List(), element);
+  }
+
+  private static Field[] candidate() {
+    ArrowType single = new ArrowType.FloatingPoint(FloatingPointPrecision.SINGLE);
+    return new Field[] {int32("id"), utf8("token"), nullable("logprob", single)};
   }
 
   private static Field utf8(String name) {

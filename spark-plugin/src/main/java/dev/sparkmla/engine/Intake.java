@@ -177,7 +177,6 @@ final class Intake implements AutoCloseable {
       vocabulary.bytes(); // so that a row is refused here, not when it has ended
     }
     Set<Integer> endTokens = sampling.endTokens(parameters);
-    batch.expectVariants(row.number(), count); // after all that may refuse the row
     List<Generation> variants = new ArrayList<>(count);
     for (int variant = 0; variant < count; variant++) {
       variants.add(
@@ -194,6 +193,8 @@ final class Intake implements AutoCloseable {
               endTokens,
               vocabulary));
     }
+    // Last, for a row that is refused above has one result.
+    batch.expectVariants(row.number(), count);
     return variants;
   }
 

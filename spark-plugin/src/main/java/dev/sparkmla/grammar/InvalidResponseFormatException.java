@@ -7,7 +7,10 @@ package dev.sparkmla.grammar;
 public final class InvalidResponseFormatException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  InvalidResponseFormatException(String message) {
+  /**
+   * @param message which part is wrong, and what is supported
+   */
+  public InvalidResponseFormatException(String message) {
     super(message);
   }
 

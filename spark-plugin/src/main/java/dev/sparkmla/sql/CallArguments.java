@@ -2,8 +2,11 @@ package dev.sparkmla.sql;
 
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.engine.GenerationParameter;
 import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
+import dev.sparkmla.grammar.InvalidResponseFormatException;
+import dev.sparkmla.sql.answer.AnswerFormat;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -43,7 +46,11 @@ final class CallArguments {
       List.of("role", "content", RequestBatch.MESSAGE_FIELDS);
 
   private static final List<String> NAMES =
-      List.of("prompt", "params", "system", "on_error", "on_overflow");
+      List.of("prompt", "params", "system", "on_error", "on_overflow", "response_format");
+
+  /** Parameters that decide which fields results have. */
+  private static final List<GenerationParameter<?>> DECIDE_FIELDS =
+      List.of(GenerationParameters.N, GenerationParameters.LOGPROBS);
 
   private final String function;
   private final Map<String, Expression> values = new LinkedHashMap<>();
@@ -76,10 +83,6 @@ final class CallArguments {
   }
 
   private void put(String name, Expression value) {
-    if (name.equals("response_format")) {
-      throw Catalyst.error(
-          function + ": response_format is reserved: this version does not hold texts to a format");
-    }
     if (!NAMES.contains(name)) {
       throw Catalyst.error(
           function + " has no argument '" + name + "'; it has " + String.join(", ", NAMES));
@@ -92,14 +95,18 @@ final class CallArguments {
   private LlmGenerate call(boolean textOnly) {
     Expression prompt = prompt();
     Expression params = params();
-    GenerationParameters constants = constantParams(params);
+    AnswerFormat answer = answer();
+    GenerationParameters constants = constantParams(params, answer);
     return new LlmGenerate(
         prompt,
         asTexts(params),
         system(),
         option("on_error", OnError.class, OnError.ROW),
         option("on_overflow", OverflowPolicy.class, OverflowPolicy.ERROR),
-        new ResultType(constants.get(GenerationParameters.N).orElse(1)),
+        new ResultType(
+            answer,
+            constants.get(GenerationParameters.N).orElse(1),
+            constants.get(GenerationParameters.LOGPROBS).isPresent()),
         textOnly);
   }
 
@@ -196,18 +203,35 @@ final class CallArguments {
     return type instanceof StringType || type instanceof NullType;
   }
 
+  /** The form that the answers are held to. */
+  private AnswerFormat answer() {
+    Expression format = given(GenerationParameters.RESPONSE_FORMAT.name());
+    if (format == null) {
+      return new AnswerFormat.Free();
+    }
+    try {
+      return AnswerFormat.parse(constant(GenerationParameters.RESPONSE_FORMAT.name(), format));
+    } catch (InvalidResponseFormatException invalid) {
+      throw Catalyst.error(function + ": " + invalid.getMessage());
+    }
+  }
+
   /**
    * The parameters that do not differ from row to row. They are read here, so that a wrong one ends
    * the query, not every row.
    */
-  private GenerationParameters constantParams(Expression params) {
+  private GenerationParameters constantParams(Expression params, AnswerFormat answer) {
     Map<String, String> constants = ConstantParams.of(params);
-    if (ConstantParams.vary(params, GenerationParameters.N.name())) {
-      throw Catalyst.error(
-          function
-              + " needs a constant for '"
-              + GenerationParameters.N.name()
-              + "' in its 'params'");
+    String format = GenerationParameters.RESPONSE_FORMAT.name();
+    if (answer.format().isPresent() && constants.containsKey(format)) {
+      throw Catalyst.error(function + " is given '" + format + "' twice, also in its 'params'");
+    }
+    answer.format().ifPresent(text -> constants.put(format, text));
+    for (GenerationParameter<?> parameter : DECIDE_FIELDS) {
+      if (ConstantParams.vary(params, parameter.name())) {
+        throw Catalyst.error(
+            function + " needs a constant for '" + parameter.name() + "' in its 'params'");
+      }
     }
     try {
       GenerationParameters parameters = GenerationParameters.parse(constants);

@@ -2,6 +2,7 @@ package dev.sparkmla.sql;
 
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.plugin.TextGenerator;
+import dev.sparkmla.sql.answer.ValueReader;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -43,6 +44,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   private final RequestWriter requests;
   private final UnsafeProjection toArguments;
   private final UnsafeProjection toOutput;
+  private final Optional<ValueReader> values;
   private final JoinedRow joined = new JoinedRow();
 
   /** The oldest first. Shared with the thread that kills the task. */
@@ -87,7 +89,12 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     this.toOutput = task.toOutput();
     this.requests =
         new RequestWriter(
-            task.argumentType(), task.onOverflow(), task.batchRows(), ArrowUtils.rootAllocator());
+            task.argumentType(),
+            task.onOverflow(),
+            task.resultType().answer(),
+            task.batchRows(),
+            ArrowUtils.rootAllocator());
+    this.values = task.resultType().answer().newReader();
   }
 
   /**
@@ -174,7 +181,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     ResultBatch results = await(oldest.results());
     task.metrics().waitTime().add(System.nanoTime() - start);
     inFlight.removeFirst();
-    ResultRows resultRows = new ResultRows(results, task.resultType());
+    ResultRows resultRows = new ResultRows(results, task.resultType(), values);
     current = Optional.of(new Answered(oldest.rows(), results, resultRows));
     position = 0;
     task.metrics().add(results);

@@ -9,6 +9,7 @@ import java.util.function.Function;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.Literal$;
 import org.apache.spark.sql.catalyst.expressions.PrettyAttribute;
 import org.apache.spark.sql.catalyst.expressions.Unevaluable;
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
@@ -211,6 +212,11 @@ public final class LlmGenerate extends Expression
     if (onOverflow != OverflowPolicy.ERROR) {
       arguments.add("on_overflow => '" + onOverflow.name().toLowerCase(Locale.ROOT) + "'");
     }
+    resultType
+        .answer()
+        .spelling()
+        .map(format -> Literal$.MODULE$.create(format, DataTypes.StringType).sql())
+        .ifPresent(format -> arguments.add("response_format => " + format));
     return prettyName() + "(" + String.join(", ", arguments) + ")";
   }
 

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
@@ -15,12 +16,14 @@ import org.apache.spark.sql.types.DataTypes;
  * @param system the system message
  * @param onError what becomes of a row in error
  * @param onOverflow what becomes of a prompt that is too long
+ * @param responseFormat the form of the answers, as in SQL
  */
 public record LlmOptions(
     Map<String, Column> params,
     Optional<Column> system,
     OnError onError,
-    OverflowPolicy onOverflow) {
+    OverflowPolicy onOverflow,
+    Optional<String> responseFormat) {
   /**
    * Copies the map.
    *
@@ -28,6 +31,7 @@ public record LlmOptions(
    * @param system the system message
    * @param onError what becomes of a row in error
    * @param onOverflow what becomes of a prompt that is too long
+   * @param responseFormat the form of the answers, as in SQL
    */
   public LlmOptions {
     params = Map.copyOf(params);
@@ -36,10 +40,12 @@ public record LlmOptions(
   /**
    * What holds where the call says nothing.
    *
-   * @return no parameters and no system message; errors in the row, of long prompts too
+   * @return no parameters, no system message and answers of any form; errors in the row, of long
+   *     prompts too
    */
   public static LlmOptions defaults() {
-    return new LlmOptions(Map.of(), Optional.empty(), OnError.ROW, OverflowPolicy.ERROR);
+    return new LlmOptions(
+        Map.of(), Optional.empty(), OnError.ROW, OverflowPolicy.ERROR, Optional.empty());
   }
 
   /**
@@ -64,7 +70,7 @@ public record LlmOptions(
   public LlmOptions withParam(String name, Column value) {
     Map<String, Column> more = new LinkedHashMap<>(params);
     more.put(name, value.cast(DataTypes.StringType));
-    return new LlmOptions(more, system, onError, onOverflow);
+    return new LlmOptions(more, system, onError, onOverflow, responseFormat);
   }
 
   /**
@@ -84,7 +90,7 @@ public record LlmOptions(
    * @return a copy
    */
   public LlmOptions withSystem(Column message) {
-    return new LlmOptions(params, Optional.of(message), onError, onOverflow);
+    return new LlmOptions(params, Optional.of(message), onError, onOverflow, responseFormat);
   }
 
   /**
@@ -94,7 +100,7 @@ public record LlmOptions(
    * @return a copy
    */
   public LlmOptions withOnError(OnError treatment) {
-    return new LlmOptions(params, system, treatment, onOverflow);
+    return new LlmOptions(params, system, treatment, onOverflow, responseFormat);
   }
 
   /**
@@ -104,6 +110,27 @@ public record LlmOptions(
    * @return a copy
    */
   public LlmOptions withOnOverflow(OverflowPolicy policy) {
-    return new LlmOptions(params, system, onError, policy);
+    return new LlmOptions(params, system, onError, policy, responseFormat);
+  }
+
+  /**
+   * With answers of a form, which a field {@code value} of the result holds typed.
+   *
+   * @param format a Spark DDL type, a JSON schema, {@code regex: ...}, {@code choice: [...]} or
+   *     {@code json}
+   * @return a copy
+   */
+  public LlmOptions withResponseFormat(String format) {
+    return new LlmOptions(params, system, onError, onOverflow, Optional.of(format));
+  }
+
+  /**
+   * With answers of a type, which a field {@code value} of the result has.
+   *
+   * @param type of values; docs/sql.md lists those that there can be
+   * @return a copy
+   */
+  public LlmOptions withResponseFormat(DataType type) {
+    return withResponseFormat(type.sql());
   }
 }

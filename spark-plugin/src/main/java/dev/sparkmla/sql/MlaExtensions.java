@@ -23,7 +23,9 @@ public final class MlaExtensions extends AbstractFunction1<SparkSessionExtension
   private static final String GENERATION_ARGUMENTS =
       "(prompt [, params => map('max_tokens', '64', ...)] [, system => '...']"
           + " [, on_error => 'row'|'null'|'fail']"
-          + " [, on_overflow => 'error'|'truncate_left'|'truncate_middle'|'truncate_output'])";
+          + " [, on_overflow => 'error'|'truncate_left'|'truncate_middle'|'truncate_output']"
+          + " [, response_format => 'STRUCT<name: STRING, ...>'|'{...}'|'regex: ...'|'choice: [...]'"
+          + "|'json'])";
 
   /** Made by Spark. */
   public MlaExtensions() {}

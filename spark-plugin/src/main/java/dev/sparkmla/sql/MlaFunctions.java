@@ -90,6 +90,7 @@ public final class MlaFunctions {
         params.isEmpty() ? functions.lit(null) : functions.map(params.toArray(Column[]::new)),
         options.system().orElse(functions.lit(null)),
         functions.lit(options.onError().name().toLowerCase(Locale.ROOT)),
-        functions.lit(options.onOverflow().name().toLowerCase(Locale.ROOT)));
+        functions.lit(options.onOverflow().name().toLowerCase(Locale.ROOT)),
+        functions.lit(options.responseFormat().orElse(null)));
   }
 }

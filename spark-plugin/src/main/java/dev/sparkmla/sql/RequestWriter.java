@@ -2,6 +2,9 @@ package dev.sparkmla.sql;
 
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.engine.GenerationParameters;
+import dev.sparkmla.sql.answer.AnswerFormat;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -18,6 +21,7 @@ import org.apache.spark.sql.util.ArrowUtils;
 final class RequestWriter implements AutoCloseable {
   private final Schema schema;
   private final OverflowPolicy onOverflow;
+  private final Map<String, String> commonParams;
   private final int usualRows;
   private final BufferAllocator parent;
   private Optional<Filling> filling = Optional.empty();
@@ -30,12 +34,23 @@ final class RequestWriter implements AutoCloseable {
   /**
    * @param type prompt, params, system
    * @param onOverflow of all rows
+   * @param answer the form of all rows' answers
    * @param usualRows how many a batch has room for at first
    * @param parent the allocator under which each batch gets one of its own
    */
-  RequestWriter(StructType type, OverflowPolicy onOverflow, int usualRows, BufferAllocator parent) {
+  RequestWriter(
+      StructType type,
+      OverflowPolicy onOverflow,
+      AnswerFormat answer,
+      int usualRows,
+      BufferAllocator parent) {
     this.schema = ArrowUtils.toArrowSchema(type, "UTC", false);
     this.onOverflow = onOverflow;
+    this.commonParams =
+        answer
+            .format()
+            .map(format -> Map.of(GenerationParameters.RESPONSE_FORMAT.name(), format))
+            .orElse(Map.of());
     this.usualRows = usualRows;
     this.parent = parent;
   }
@@ -77,7 +92,8 @@ final class RequestWriter implements AutoCloseable {
   RequestBatch finish() {
     Filling full = filling.orElseThrow();
     full.writer().finish();
-    RequestBatch batch = new RequestBatch(full.columns(), full.allocator(), onOverflow);
+    RequestBatch batch =
+        new RequestBatch(full.columns(), full.allocator(), onOverflow, commonParams);
     filling = Optional.empty();
     rows = 0;
     bytes = 0;

@@ -66,7 +66,7 @@ public final class Batches {
             .orElse(OverflowPolicy.ERROR);
     VectorSchemaRoot root = new VectorSchemaRoot(columns);
     root.setRowCount(requests.size());
-    return new RequestBatch(root, allocator, overflow);
+    return new RequestBatch(root, allocator, overflow, Map.of());
   }
 
   private static FieldVector prompts(BufferAllocator allocator, List<Optional<Prompt>> prompts) {

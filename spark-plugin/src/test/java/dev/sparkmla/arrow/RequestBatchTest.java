@@ -32,7 +32,7 @@ class RequestBatchTest {
   private RequestBatch batch(FieldVector prompts, MapVector params, VarCharVector systems) {
     VectorSchemaRoot columns = new VectorSchemaRoot(List.of(prompts, params, systems));
     columns.setRowCount(prompts.getValueCount());
-    return new RequestBatch(columns, own, OverflowPolicy.TRUNCATE_LEFT);
+    return new RequestBatch(columns, own, OverflowPolicy.TRUNCATE_LEFT, Map.of());
   }
 
   private static Optional<GenerationRequest> asked(

@@ -100,6 +100,46 @@ class ResultBatchTest {
   }
 
   @Test
+  void holdsLogProbabilities() {
+    TokenLogprobs.Candidate a = new TokenLogprobs.Candidate(1, "a", -0.5f);
+    TokenLogprobs.Candidate b = new TokenLogprobs.Candidate(2, "ä", -1.5f);
+    List<TokenLogprobs> tokens =
+        List.of(new TokenLogprobs(a, List.of(a, b)), new TokenLogprobs(b, List.of()));
+    GenerationResult without =
+        new GenerationResult("a", Optional.empty(), FinishReason.STOP, 3, 2, 1, Optional.empty());
+    GenerationResult with =
+        new GenerationResult(
+            "aä",
+            Optional.empty(),
+            FinishReason.STOP,
+            3,
+            2,
+            2,
+            Optional.of(tokens),
+            Optional.empty());
+    try (ResultBatch batch =
+        ResultBatch.of(
+            List.of(List.of(with), List.of(without), List.of(), List.of(with, without)), parent)) {
+      String first = "{\"id\":1,\"token\":\"a\",\"logprob\":-0.5";
+      String second = "{\"id\":2,\"token\":\"ä\",\"logprob\":-1.5";
+      String written =
+          "["
+              + first
+              + ",\"top_logprobs\":["
+              + first
+              + "},"
+              + second
+              + "}]},"
+              + second
+              + ",\"top_logprobs\":[]}]";
+      assertThat(batch.column().getObject(0).get("logprobs")).hasToString(written);
+      assertThat(batch.column().getObject(1).get("logprobs")).isNull();
+      assertThat(batch.isNull(2)).isTrue();
+      assertThat(batch.column().getObject(3).get("logprobs")).hasToString(written);
+    }
+  }
+
+  @Test
   void makesRowsNull() {
     GenerationResult error =
         GenerationResult.refused(new GenerationError(ErrorCode.EMPTY_PROMPT, "empty"));

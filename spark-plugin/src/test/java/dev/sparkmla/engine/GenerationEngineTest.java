@@ -33,6 +33,8 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -368,6 +370,20 @@ class GenerationEngineTest {
     try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
       assertThat(texts(engine, Map.of("n", "3", "max_tokens", "9")))
           .containsExactly(expectedText("x", 9), expectedText("x", 9), expectedText("x", 9));
+    }
+  }
+
+  @Test
+  void aRefusedRowOfSeveralVariantsHasOneError() {
+    String words =
+        IntStream.range(0, 700)
+            .mapToObj(word -> "\"word" + word + "\"")
+            .collect(Collectors.joining(",", "[", "]"));
+    try (GenerationEngine engine = engine(model(20), DEFAULTS)) {
+      GenerationResult result =
+          submit(engine, request("x", Map.of("n", "3", "bad_words", words))).join();
+      assertThat(result.error().orElseThrow().code()).isEqualTo(ErrorCode.INVALID_PARAMETER);
+      assertThat(result.error().orElseThrow().message()).startsWith("Too many tokens are named");
     }
   }
 

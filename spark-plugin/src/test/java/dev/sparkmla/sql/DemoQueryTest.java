@@ -91,6 +91,85 @@ class DemoQueryTest {
                 + " list of parts that are all of type text.]");
   }
 
+  /** Held to the form of the answer, the model is right as often as without it. */
+  @Test
+  void answersThatAreHeldToAFormAreRight() {
+    String amount = "regex: [1-9][0-9]{0,2}(,[0-9]{3})* euros";
+    String date =
+        "regex: [1-9][0-9]? (January|February|March|April|May|June|July|August|September|October"
+            + "|November|December) [0-9]{4}";
+    String isAmount = "expected like '% euros'";
+    String isDate = "expected rlike '^[0-9]+ [A-Z][a-z]+ [0-9]{4}$'";
+    String choice =
+        spark
+            .sql("select concat('choice: ', to_json(collect_set(expected))) from documents")
+            .first()
+            .getString(0);
+    long right = 0;
+    long rows = 0;
+    for (String[] query :
+        new String[][] {
+          {amount, isAmount}, {date, isDate}, {choice, "not " + isAmount + " and not " + isDate}
+        }) {
+      Row counts =
+          spark
+              .sql(
+                  "select count_if(g.value = expected), count(*) from (select expected,"
+                      + " llm_generate(prompt, map('max_tokens', 32, 'temperature', 0),"
+                      + " response_format => '"
+                      + query[0]
+                      + "') g from documents where "
+                      + query[1]
+                      + ")")
+              .first();
+      right += counts.getLong(0);
+      rows += counts.getLong(1);
+    }
+    assertThat(rows).isEqualTo(spark.table("documents").count());
+    assertThat(right).isGreaterThanOrEqualTo((long) Math.ceil(0.98 * rows));
+  }
+
+  @Test
+  void answersHaveTheTypeThatIsAskedFor() {
+    String type = "STRUCT<open: BOOLEAN NOT NULL, year: SMALLINT NOT NULL, note: VARCHAR(5)>";
+    List<Row> rows =
+        spark
+            .sql(
+                "select g.text, to_json(g.value), g.finish_reason, g.error, transform(g.values, v ->"
+                    + " to_json(v)), g.texts from (select llm_generate(prompt, map('max_tokens', 64,"
+                    + " 'temperature', 1, 'n', 3), response_format => '"
+                    + type
+                    + "') g from (select * from documents order by length(document) limit 4))")
+            .collectAsList();
+    assertThat(rows)
+        .hasSize(4)
+        .allSatisfy(
+            row -> {
+              assertThat(row.getString(2)).isEqualTo("stop");
+              assertThat(row.isNullAt(3)).isTrue();
+              // Spark leaves out what is NULL.
+              assertThat(row.getString(1))
+                  .isEqualTo(row.getString(0).replace(",\"note\":null", ""));
+              assertThat(row.<String>getList(4)).hasSize(3).doesNotContainNull();
+              assertThat(row.getList(5).get(0)).isEqualTo(row.getString(0));
+            });
+  }
+
+  @Test
+  void anAnswerThatIsCutHasNoValueAndNoError() {
+    Row row =
+        spark
+            .sql(
+                "select llm_generate(prompt, map('max_tokens', 2), response_format =>"
+                    + " 'STRUCT<year: INT>', on_error => 'fail') g from documents limit 1")
+            .first()
+            .getStruct(0);
+    assertThat(row.<String>getAs("text")).startsWith("{");
+    assertThat(row.<String>getAs("finish_reason")).isEqualTo("length");
+    assertThat(row.<Object>getAs("value")).isNull();
+    assertThat(row.<Object>getAs("error")).isNull();
+  }
+
   @Test
   void namesThePartThatIsNoText() {
     assertThat(

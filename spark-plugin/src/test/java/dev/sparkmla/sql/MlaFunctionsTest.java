@@ -37,6 +37,7 @@ class MlaFunctionsTest {
             .withParam("max_tokens", 5)
             .withParam("temperature", 0.5)
             .withParam("seed", lit(3))
+            .withResponseFormat("json")
             .withSystem("short")
             .withOnError(OnError.NULL)
             .withOnOverflow(OverflowPolicy.TRUNCATE_MIDDLE);
@@ -52,7 +53,15 @@ class MlaFunctionsTest {
             new GenerationRequest(
                 new Prompt.Raw("x"),
                 Optional.of("short"),
-                Map.of("max_tokens", "5", "temperature", "0.5", "seed", "3"),
+                Map.of(
+                    "max_tokens",
+                    "5",
+                    "temperature",
+                    "0.5",
+                    "seed",
+                    "3",
+                    "response_format",
+                    "json"),
                 OverflowPolicy.TRUNCATE_MIDDLE));
   }
 

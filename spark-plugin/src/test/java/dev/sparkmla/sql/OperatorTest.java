@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
 import dev.sparkmla.arrow.GenerationError;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.arrow.TokenLogprobs;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.text.Message;
 import java.util.ArrayList;
@@ -131,16 +133,122 @@ class OperatorTest {
     assertThat(result.toString()).isEqualTo("[<x y>,null,stop,3,1,2,null]");
   }
 
+  /** The prompt itself as the answer, which ends for {@code reason}. */
+  private void answerWithThePrompt(FinishReason reason) {
+    generator.answerWith(
+        request ->
+            CompletableFuture.completedFuture(
+                new GenerationResult(
+                    EchoGenerator.text(request),
+                    Optional.empty(),
+                    reason,
+                    1,
+                    0,
+                    1,
+                    Optional.empty())));
+  }
+
+  @Test
+  void givesAnAnswerItsType() {
+    answerWithThePrompt(FinishReason.STOP);
+    String call = "llm_generate(p, response_format => 'STRUCT<name: STRING, year: INT>')";
+    Dataset<Row> rows =
+        SPARK
+            .session()
+            .sql(
+                "select g.value.name, g.value.year + 1 next, g.text from (select "
+                    + call
+                    + " g from values ('{\"name\":\"a\",\"year\":1900}'),"
+                    + " ('{\"name\":null,\"year\":7}'), ('{\"name\":'), (null) v(p))");
+    assertThat(rows.schema().toDDL()).isEqualTo("name STRING,next INT,text STRING");
+    assertThat(rows.collectAsList())
+        .extracting(Row::toString)
+        .containsExactly(
+            "[a,1901,{\"name\":\"a\",\"year\":1900}]",
+            "[null,8,{\"name\":null,\"year\":7}]",
+            "[null,null,{\"name\":]",
+            "[null,null,null]");
+    assertThat(generator.requests())
+        .allSatisfy(
+            request ->
+                assertThat(request.params().get("response_format"))
+                    .startsWith("{\"type\":\"object\",\"properties\":{\"name\":"));
+    assertThat(rows.queryExecution().toString())
+        .contains("response_format => 'STRUCT<name: STRING, year: INT>'");
+  }
+
+  @Test
+  void anAnswerThatIsCutHasNoValueAndNoError() {
+    answerWithThePrompt(FinishReason.LENGTH);
+    assertThat(
+            only("select llm_generate('12', response_format => 'INT', on_error => 'fail') g")
+                .getStruct(0)
+                .toString())
+        .isEqualTo("[12,null,length,1,0,1,null,null]");
+    assertThat(
+            only("select llm_generate('ye', response_format => 'choice: [\"yes\"]').value g")
+                .isNullAt(0))
+        .isTrue();
+  }
+
+  @Test
+  void aTypedAnswersTextIsItsJson() {
+    answerWithThePrompt(FinishReason.STOP);
+    SPARK.makeTable(1, 1);
+    Row row =
+        SPARK
+            .session()
+            .sql(
+                "select llm_generate_text(p, response_format => 'ARRAY<INT>') t,"
+                    + " llm_generate(p, response_format => 'ARRAY<INT>').value v"
+                    + " from (select concat('[', id, ',2]') p from t)")
+            .first();
+    assertThat(row.getString(0)).isEqualTo("[0,2]");
+    assertThat(row.getList(1)).isEqualTo(List.of(0, 2));
+    assertThat(generator.requests()).hasSize(1);
+  }
+
+  @Test
+  void reportsLogProbabilitiesWhereAsked() {
+    TokenLogprobs.Candidate a = new TokenLogprobs.Candidate(1, "a", -0.5f);
+    TokenLogprobs.Candidate b = new TokenLogprobs.Candidate(2, "b", -1.5f);
+    generator.answerWith(
+        request ->
+            CompletableFuture.completedFuture(
+                new GenerationResult(
+                    "b",
+                    Optional.empty(),
+                    FinishReason.STOP,
+                    1,
+                    0,
+                    1,
+                    Optional.of(List.of(new TokenLogprobs(b, List.of(a, b)))),
+                    Optional.empty())));
+    Row result = only("select llm_generate('x', map('logprobs', 2)) g").getStruct(0);
+    assertThat(result.schema().toDDL())
+        .endsWith(
+            ",logprobs ARRAY<STRUCT<id: INT, token: STRING, logprob: FLOAT, top_logprobs:"
+                + " ARRAY<STRUCT<id: INT, token: STRING, logprob: FLOAT>>>>");
+    assertThat(result.getList(result.fieldIndex("logprobs")))
+        .extracting(Object::toString)
+        .containsExactly("[2,b,-1.5,ArraySeq([1,a,-0.5], [2,b,-1.5])]");
+    assertThat(only("select llm_generate(null, map('logprobs', 2)) g").isNullAt(0)).isTrue();
+  }
+
   @Test
   void variantsStandInLists() {
     Row row =
         only(
-            "select llm_generate(cast(id + 5 as string), map('n', 3, 'seed', id)) g from"
-                + " range(1)");
+            "select llm_generate(cast(id + 5 as string), map('n', 3, 'seed', id),"
+                + " response_format => 'regex: .*') g from range(1)");
     assertThat(row.getStruct(0).schema().toDDL())
-        .isEqualTo(ResultType.ALWAYS.toDDL() + ",texts ARRAY<STRING>,finish_reasons ARRAY<STRING>");
-    assertThat(row.getStruct(0).getList(7)).isEqualTo(List.of("<5>", "<5>", "<5>"));
-    assertThat(row.getStruct(0).getList(8)).isEqualTo(List.of("stop", "stop", "stop"));
+        .isEqualTo(
+            ResultType.ALWAYS.toDDL()
+                + ",value STRING,texts ARRAY<STRING>,values ARRAY<STRING>,finish_reasons"
+                + " ARRAY<STRING>");
+    assertThat(row.getStruct(0).getList(8)).isEqualTo(List.of("<5>", "<5>", "<5>"));
+    assertThat(row.getStruct(0).getList(9)).isEqualTo(List.of("<5>", "<5>", "<5>"));
+    assertThat(row.getStruct(0).getList(10)).isEqualTo(List.of("stop", "stop", "stop"));
     assertThat(row.getStruct(0).<Integer>getAs("output_tokens")).isEqualTo(6);
     Row error = only("select llm_generate('', map('n', 3)) g").getStruct(0);
     assertThat(error.isNullAt(error.fieldIndex("texts"))).isTrue();

@@ -7,6 +7,7 @@ import dev.sparkmla.arrow.FinishReason;
 import dev.sparkmla.arrow.GenerationError;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.ResultBatch;
+import dev.sparkmla.sql.answer.AnswerFormat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -27,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ResultRowsTest {
   private static final StructType ROW = new StructType().add("g", ResultType.ALWAYS, true);
 
-  private static final ResultType PLAIN = new ResultType(1);
+  private static final ResultType PLAIN = new ResultType(new AnswerFormat.Free(), 1, false);
 
   private final RootAllocator allocator = new RootAllocator();
   private final UnsafeProjection toUnsafe = UnsafeProjection.create(ROW);
@@ -50,7 +51,7 @@ class ResultRowsTest {
       if (batch.rows() > 0) {
         batch.setNull(random.nextInt(batch.rows()));
       }
-      ResultRows rows = new ResultRows(batch, PLAIN);
+      ResultRows rows = new ResultRows(batch, PLAIN, Optional.empty());
       ColumnVector[] column = {new ArrowColumnVector(batch.column())};
       ColumnarBatch expected = new ColumnarBatch(column, batch.rows());
       for (int row = 0; row < batch.rows(); row++) {
@@ -64,7 +65,7 @@ class ResultRowsTest {
   void outliveTheirBatch() {
     InternalRow row;
     try (ResultBatch batch = ResultBatch.of(List.of(List.of(answer("änd 🙂"))), allocator)) {
-      row = new ResultRows(batch, PLAIN).row(0);
+      row = new ResultRows(batch, PLAIN, Optional.empty()).row(0);
     }
     InternalRow result = row.getStruct(0, ResultType.ALWAYS.size());
     assertThat(result.getUTF8String(ResultType.TEXT_ORDINAL)).hasToString("änd 🙂");

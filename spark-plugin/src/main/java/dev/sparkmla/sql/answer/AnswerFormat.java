@@ -1,0 +1,161 @@
+package dev.sparkmla.sql.answer;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sparkmla.grammar.InvalidResponseFormatException;
+import dev.sparkmla.json.JsonProblem;
+import java.io.Serializable;
+import java.util.Optional;
+import org.apache.spark.sql.catalyst.parser.ParseException;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+
+/** Which form a call's answers have. Immutable. */
+public sealed interface AnswerFormat extends Serializable {
+  /** Any text; there is no value beside it. */
+  record Free() implements AnswerFormat {
+    @Override
+    public Optional<String> spelling() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Optional<String> format() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Optional<DataType> type() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Optional<ValueReader> newReader() {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * A text that is its own value: a STRING.
+   *
+   * @param written {@code regex: ...} or {@code choice: [...]}, which the engine takes as it is
+   */
+  record Plain(String written) implements AnswerFormat {
+    @Override
+    public Optional<String> spelling() {
+      return Optional.of(written);
+    }
+
+    @Override
+    public Optional<String> format() {
+      return Optional.of(written);
+    }
+
+    @Override
+    public Optional<DataType> type() {
+      return Optional.of(DataTypes.StringType);
+    }
+
+    @Override
+    public Optional<ValueReader> newReader() {
+      return Optional.of(text -> text);
+    }
+  }
+
+  /**
+   * A JSON text, which is read into a value.
+   *
+   * @param written as the query spells it
+   * @param schema what the engine holds the text to: a JSON schema, or {@code json}
+   * @param valueType the value's type, with fields and elements that may be NULL
+   */
+  record Json(String written, String schema, DataType valueType) implements AnswerFormat {
+    @Override
+    public Optional<String> spelling() {
+      return Optional.of(written);
+    }
+
+    @Override
+    public Optional<String> format() {
+      return Optional.of(schema);
+    }
+
+    @Override
+    public Optional<DataType> type() {
+      return Optional.of(valueType);
+    }
+
+    @Override
+    public Optional<ValueReader> newReader() {
+      return Optional.of(new JsonValueReader(valueType));
+    }
+  }
+
+  /** As the query spells it; empty where it says nothing. */
+  Optional<String> spelling();
+
+  /** As the engine takes it; empty where a text may be any. */
+  Optional<String> format();
+
+  /** The Spark type of values; empty where there is none beside the text. */
+  Optional<DataType> type();
+
+  /** Reads texts into values; empty where there is none beside the text. */
+  Optional<ValueReader> newReader();
+
+  /**
+   * Reads a {@code response_format}. What the engine is told is not checked here but for what the
+   * type needs.
+   *
+   * @param written a Spark DDL type, a JSON schema, {@code regex: ...}, {@code choice: [...]} or
+   *     {@code json}
+   * @throws InvalidResponseFormatException when it is none of these, or a part of it has no place
+   *     in JSON
+   */
+  static AnswerFormat parse(String written) {
+    String text = written.strip();
+    if (text.startsWith("regex:") || text.startsWith("choice:")) {
+      return new Plain(written.stripLeading());
+    }
+    if (text.equals("json")) {
+      return new Json(written, text, DataTypes.VariantType);
+    }
+    if (text.startsWith("{")) {
+      return new Json(written, text, new SchemaType(schema(text)).type());
+    }
+    DataType type = ddl(text);
+    return new Json(written, TypeSchema.of(type).toString(), TypeSchema.valueType(type));
+  }
+
+  private static JsonNode schema(String text) {
+    try {
+      return new ObjectMapper(
+              JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .readTree(text);
+    } catch (JsonProcessingException problem) {
+      throw new InvalidResponseFormatException(
+          "the response format begins with { but is no JSON: " + JsonProblem.of(problem));
+    }
+  }
+
+  private static DataType ddl(String text) {
+    try {
+      return DataType.fromDDL(text);
+    } catch (Exception problem) {
+      // Spark's parser throws it without saying so, which Java cannot catch by its name.
+      if (!(problem instanceof ParseException)) {
+        throw problem;
+      }
+      throw new InvalidResponseFormatException(
+          "the response format '"
+              + text
+              + "' is no Spark type, such as STRUCT<name: STRING, year: INT>, no JSON schema, which"
+              + " begins with {, and none of 'regex: ...', 'choice: [\"a\", \"b\"]' and 'json'");
+    }
+  }
+}
