@@ -5,16 +5,24 @@ import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
+import dev.sparkmla.jobs.input.NumberedRows;
+import dev.sparkmla.jobs.input.RowRange;
+import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.plugin.location.ModelFingerprint;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -39,7 +47,6 @@ import picocli.CommandLine.Spec;
     usageHelpAutoWidth = true,
     description = "Continues or answers every document of a file with an MLA model, inside Spark.")
 public final class GenerateJob implements Callable<Integer> {
-  private static final int ROWS_OF_A_TASK = 2048;
   private static final int SHOWN_ERRORS = 5;
 
   private final PrintStream out;
@@ -91,10 +98,11 @@ public final class GenerateJob implements Callable<Integer> {
   }
 
   private void check() {
-    if (options.resume) {
-      throw usageError(
-          "--resume is not there yet: start again with --overwrite, or give --input the documents"
-              + " that are missing");
+    if (options.resume && options.force) {
+      throw usageError("--resume goes on with an unfinished output, --force deletes it: give one");
+    }
+    if (options.sliceRows < 1 || options.sliceSeconds < 1) {
+      throw usageError("--slice-rows and --slice-seconds are numbers of at least 1");
     }
     if (options.input.isPresent() && options.output.isEmpty()) {
       throw usageError(
@@ -114,7 +122,12 @@ public final class GenerateJob implements Callable<Integer> {
         InputFiles.find(options.input.orElseGet(() -> "file://" + embedded.documents()), files);
     InputFormat format = input.format(options.inputFormat);
     String output = options.output.orElse(Demo.OUTPUT);
-    try (OutputFolder folder = OutputFolder.open(output, overwrites(), input, files)) {
+    try (OutputFolder folder =
+        OutputFolder.open(output, options.existing(), settings(conf), input, files)) {
+      if (folder.isFinished()) {
+        out.printf(Locale.ROOT, "%s is finished already: %,d rows%n", output, folder.rows());
+        return 0;
+      }
       err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
       SparkSession spark = Application.start(conf);
       try {
@@ -123,50 +136,118 @@ public final class GenerateJob implements Callable<Integer> {
             Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
-        Summary summary = write(spark, documents, results, folder.unfinished());
-        String written = folder.commit();
+        Summary summary = write(spark, documents, results, folder);
+        List<String> written = List.of(folder.commit());
         out.println("wrote " + output);
         summary.print(out);
         showErrors(spark, results, written, key);
         return options.isDemo() ? showDemo(spark, results, written) : 0;
+      } catch (Exception failed) { // Scala does not declare what it throws.
+        folder.kept().ifPresent(err::println);
+        throw failed;
       } finally {
         spark.stop();
       }
     }
   }
 
-  private Summary write(SparkSession spark, Documents documents, Results results, String folder) {
-    long rows = documents.count();
-    int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
-    Dataset<Row> generated = results.generate(documents, options.call(), partitions);
+  /** What decides on a row's results, by the names that a person knows. */
+  private Map<String, String> settings(SparkConf conf) {
+    Map<String, String> settings = GenerateOptions.ofResults(spec.options());
+    String version = GenerateJob.class.getPackage().getImplementationVersion();
+    settings.put("the version of Spark MLA", version == null ? "unpackaged" : version);
+    String maxTokens = MlaConf.MAX_TOKENS.key();
+    if (conf.contains(maxTokens)) {
+      settings.put(maxTokens, conf.get(maxTokens));
+    }
+    return settings;
+  }
+
+  private Summary write(
+      SparkSession spark, Documents documents, Results results, OutputFolder folder) {
+    NumberedRows numbered = new NumberedRows(documents, folder.files());
+    Dataset<Row> nothing = generated(spark, documents, results, numbered, List.of(), folder);
+    folder.begin(numbered, nothing, options.outputFormat, modelOfExecutors(spark));
+    long earlier = folder.committedRows();
     long start = System.nanoTime();
-    try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
+    try (Progress progress =
+        new Progress(
+            spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
       progress.start();
-      results.write(generated, folder, options.outputFormat);
+      generate(spark, documents, results, numbered, folder);
     }
     Duration time = Duration.ofNanos(System.nanoTime() - start);
-    Summary summary =
-        Summary.of(results.read(spark, folder, options.outputFormat, List.of()), results, time);
-    if (summary.rows() != rows) {
+    folder.dropRepeated();
+    Summary summary = summary(spark, results, List.of(folder.unfinished()), time);
+    if (summary.rows() != numbered.count()) {
       throw new JobException(
-          "the output would have "
+          "the output has "
               + summary.rows()
-              + " rows, where the input had "
-              + rows
-              + " when it began; has it changed?");
+              + " rows, where the input has "
+              + numbered.count()
+              + ": a file in "
+              + folder.unfinished()
+              + " is not as it was written; start over with --force");
     }
-    return summary;
+    if (earlier == 0) {
+      return summary;
+    }
+    List<String> written = folder.ofThisRun();
+    if (written.isEmpty()) {
+      return summary.resumed(0, 0);
+    }
+    Summary ofThisRun = summary(spark, results, written, time);
+    return summary.resumed(ofThisRun.rows(), ofThisRun.tokens());
   }
 
-  /** Enough tasks for every slot, few enough to keep the engine's batches full. */
-  static int partitions(long rows, int slots) {
-    long tasks = Math.max(slots, (rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK);
-    return Math.toIntExact(Math.max(1, Math.min(tasks, rows)));
+  /** As a rule in one pass; in another one where attempts of tasks got into each other's way. */
+  private void generate(
+      SparkSession spark,
+      Documents documents,
+      Results results,
+      NumberedRows numbered,
+      OutputFolder folder) {
+    List<RowRange> remaining = folder.remaining();
+    while (!remaining.isEmpty()) {
+      List<RowRange> tasks =
+          numbered.divide(remaining, spark.sparkContext().defaultParallelism());
+      folder.write(
+          generated(spark, documents, results, numbered, tasks, folder),
+          options.outputFormat,
+          options.slices());
+      List<RowRange> left = folder.remaining();
+      if (left.equals(remaining)) {
+        throw new JobException(
+            "no row was committed to " + folder.unfinished() + "; has another job deleted them?");
+      }
+      remaining = left;
+    }
   }
 
-  // In its own folder, the demo replaces what it wrote the last time.
-  private boolean overwrites() {
-    return options.output.isEmpty() || options.overwrite;
+  private Dataset<Row> generated(
+      SparkSession spark,
+      Documents documents,
+      Results results,
+      NumberedRows numbered,
+      List<RowRange> tasks,
+      OutputFolder folder) {
+    Dataset<Row> rows = numbered.read(spark, tasks, folder.retries());
+    return Results.written(
+        results.generate(documents, rows, options.call()), options.outputFormat);
+  }
+
+  private Summary summary(
+      SparkSession spark, Results results, List<String> written, Duration time) {
+    return Summary.of(
+        results.read(spark, written, options.outputFormat, List.of()), results, time);
+  }
+
+  /** The model that an executor has loaded: the driver may not have its files. */
+  private static ModelFingerprint modelOfExecutors(SparkSession spark) {
+    return new JavaSparkContext(spark.sparkContext())
+        .parallelize(List.of(0), 1)
+        .map(any -> ApplicationModel.fingerprint())
+        .first();
   }
 
   private Optional<String> key(Documents documents, InputFiles input) {
@@ -179,7 +260,7 @@ public final class GenerateJob implements Callable<Integer> {
   }
 
   private void showErrors(
-      SparkSession spark, Results results, String output, Optional<String> key) {
+      SparkSession spark, Results results, List<String> output, Optional<String> key) {
     List<Row> rows =
         results
             .read(spark, output, options.outputFormat, key.stream().toList())
@@ -198,7 +279,7 @@ public final class GenerateJob implements Callable<Integer> {
     }
   }
 
-  private int showDemo(SparkSession spark, Results results, String output) {
+  private int showDemo(SparkSession spark, Results results, List<String> output) {
     Demo demo =
         Demo.show(results.read(spark, output, options.outputFormat, Demo.COLUMNS), results, out);
     out.println(demo);
