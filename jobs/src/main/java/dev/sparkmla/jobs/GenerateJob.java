@@ -6,15 +6,11 @@ import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.input.NumberedRows;
-import dev.sparkmla.jobs.input.RowRange;
 import dev.sparkmla.jobs.output.OutputFolder;
-import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.MlaConf;
-import dev.sparkmla.plugin.location.ModelFingerprint;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
-import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,9 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine;
@@ -136,7 +130,16 @@ public final class GenerateJob implements Callable<Integer> {
             Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
-        Summary summary = write(spark, documents, results, folder);
+        Generation generation =
+            new Generation(
+                spark,
+                documents,
+                new NumberedRows(documents, folder.files()),
+                options.call(),
+                results,
+                options.outputFormat,
+                folder);
+        Summary summary = generation.run(options.slices(), err);
         List<String> written = List.of(folder.commit());
         out.println("wrote " + output);
         summary.print(out);
@@ -161,93 +164,6 @@ public final class GenerateJob implements Callable<Integer> {
       settings.put(maxTokens, conf.get(maxTokens));
     }
     return settings;
-  }
-
-  private Summary write(
-      SparkSession spark, Documents documents, Results results, OutputFolder folder) {
-    NumberedRows numbered = new NumberedRows(documents, folder.files());
-    Dataset<Row> nothing = generated(spark, documents, results, numbered, List.of(), folder);
-    folder.begin(numbered, nothing, options.outputFormat, modelOfExecutors(spark));
-    long earlier = folder.committedRows();
-    long start = System.nanoTime();
-    try (Progress progress =
-        new Progress(
-            spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
-      progress.start();
-      generate(spark, documents, results, numbered, folder);
-    }
-    Duration time = Duration.ofNanos(System.nanoTime() - start);
-    folder.dropRepeated();
-    Summary summary = summary(spark, results, List.of(folder.unfinished()), time);
-    if (summary.rows() != numbered.count()) {
-      throw new JobException(
-          "the output has "
-              + summary.rows()
-              + " rows, where the input has "
-              + numbered.count()
-              + ": a file in "
-              + folder.unfinished()
-              + " is not as it was written; start over with --force");
-    }
-    if (earlier == 0) {
-      return summary;
-    }
-    List<String> written = folder.ofThisRun();
-    if (written.isEmpty()) {
-      return summary.resumed(0, 0);
-    }
-    Summary ofThisRun = summary(spark, results, written, time);
-    return summary.resumed(ofThisRun.rows(), ofThisRun.tokens());
-  }
-
-  /** As a rule in one pass; in another one where attempts of tasks got into each other's way. */
-  private void generate(
-      SparkSession spark,
-      Documents documents,
-      Results results,
-      NumberedRows numbered,
-      OutputFolder folder) {
-    List<RowRange> remaining = folder.remaining();
-    while (!remaining.isEmpty()) {
-      List<RowRange> tasks =
-          numbered.divide(remaining, spark.sparkContext().defaultParallelism());
-      folder.write(
-          generated(spark, documents, results, numbered, tasks, folder),
-          options.outputFormat,
-          options.slices());
-      List<RowRange> left = folder.remaining();
-      if (left.equals(remaining)) {
-        throw new JobException(
-            "no row was committed to " + folder.unfinished() + "; has another job deleted them?");
-      }
-      remaining = left;
-    }
-  }
-
-  private Dataset<Row> generated(
-      SparkSession spark,
-      Documents documents,
-      Results results,
-      NumberedRows numbered,
-      List<RowRange> tasks,
-      OutputFolder folder) {
-    Dataset<Row> rows = numbered.read(spark, tasks, folder.retries());
-    return Results.written(
-        results.generate(documents, rows, options.call()), options.outputFormat);
-  }
-
-  private Summary summary(
-      SparkSession spark, Results results, List<String> written, Duration time) {
-    return Summary.of(
-        results.read(spark, written, options.outputFormat, List.of()), results, time);
-  }
-
-  /** The model that an executor has loaded: the driver may not have its files. */
-  private static ModelFingerprint modelOfExecutors(SparkSession spark) {
-    return new JavaSparkContext(spark.sparkContext())
-        .parallelize(List.of(0), 1)
-        .map(any -> ApplicationModel.fingerprint())
-        .first();
   }
 
   private Optional<String> key(Documents documents, InputFiles input) {

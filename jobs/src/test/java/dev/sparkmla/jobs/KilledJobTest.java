@@ -47,7 +47,7 @@ class KilledJobTest {
   void aKilledDriversRowsAreKept() throws IOException, InterruptedException {
     Path input = folder.resolve("documents.jsonl");
     try (Stream<String> lines = Files.lines(Path.of("sample-data", "documents.jsonl"))) {
-      Files.write(input, lines.limit(12).toList());
+      Files.write(input, lines.limit(6).toList());
     }
     String[] settings = {
       "--backend", "cpu",
@@ -65,7 +65,7 @@ class KilledJobTest {
             Stream.concat(
                     Arrays.stream(settings),
                     Stream.of(
-                        "--conf", FaultyPlugin.AFTER + "=7", "--conf", FaultyPlugin.FAULT + "=kill"))
+                        "--conf", FaultyPlugin.AFTER + "=4", "--conf", FaultyPlugin.FAULT + "=kill"))
                 .toArray(String[]::new));
     Set<String> before = slices("killed-unfinished");
     boolean isThere = Files.exists(folder.resolve("killed"));
@@ -76,7 +76,7 @@ class KilledJobTest {
     assertThat(isThere).isFalse();
     assertThat(resumed).as(log("killed")).isZero();
     assertThat(slices("killed")).containsAll(before);
-    assertThat(texts("killed")).hasSize(12).isEqualTo(texts("undisturbed"));
+    assertThat(texts("killed")).hasSize(6).isEqualTo(texts("undisturbed"));
   }
 
   /** Seeded faults, as many as the property {@code faults} says; prints a line for each. */
@@ -167,10 +167,10 @@ class KilledJobTest {
             "--output", folder.resolve(output).toString(),
             "--output-format", "json",
             "--resume",
-            "--slice-rows", "3",
+            "--slice-rows", "1",
             "--model", Path.of("demo-model", "model").toAbsolutePath().toString(),
             "--conf", "spark.plugins=" + FaultyPlugin.class.getName(),
-            "--conf", "spark.mla.batch.rows=2",
+            "--conf", "spark.mla.batch.rows=1",
             "--conf", "spark.mla.batch.inFlight=1",
             "--conf", "spark.ui.enabled=false",
             "--conf", "spark.master=" + master,

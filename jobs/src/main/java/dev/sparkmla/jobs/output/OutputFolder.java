@@ -152,10 +152,10 @@ public final class OutputFolder implements AutoCloseable {
   private void prepare(boolean resumes) throws IOException {
     if (reopened) {
       move(place, unfinished);
-      system.delete(new Path(unfinished, SUCCESS), false);
     } else if (!resumes) {
       system.delete(unfinished, true);
     }
+    system.delete(new Path(unfinished, SUCCESS), false);
     system.delete(unwritten(), true);
     if (!system.mkdirs(unwritten())) {
       throw new IOException("the folder " + unwritten() + " cannot be made");
@@ -276,13 +276,17 @@ public final class OutputFolder implements AutoCloseable {
   /** Deletes slices that hold rows of others. */
   public void dropRepeated() {
     try {
-      List<Slice> all = CommittedRows.slices(system, unfinished);
-      all.removeAll(Slice.distinct(all));
-      for (Slice repeated : all) {
-        system.delete(new Path(unfinished, repeated.name()), false);
-      }
+      dropRepeated(unfinished);
     } catch (IOException problem) {
       throw cannotBeWritten(problem);
+    }
+  }
+
+  private void dropRepeated(Path folder) throws IOException {
+    List<Slice> all = CommittedRows.slices(system, folder);
+    all.removeAll(Slice.distinct(all));
+    for (Slice repeated : all) {
+      system.delete(new Path(folder, repeated.name()), false);
     }
   }
 
@@ -302,8 +306,8 @@ public final class OutputFolder implements AutoCloseable {
       finish();
       Path replaced = place.suffix("-replaced");
       boolean replaces = system.exists(place);
+      system.delete(replaced, true);
       if (replaces) {
-        system.delete(replaced, true);
         move(place, replaced);
       }
       try {
@@ -317,6 +321,7 @@ public final class OutputFolder implements AutoCloseable {
       if (replaces) {
         system.delete(replaced, true);
       }
+      dropRepeated(place); // From now on nobody commits any more, whoever is still at work.
       return place.toString();
     } catch (IOException problem) {
       throw new OutputException(

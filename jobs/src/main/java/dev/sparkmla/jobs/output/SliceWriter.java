@@ -7,6 +7,7 @@ import dev.sparkmla.plugin.location.ModelFingerprint;
 import java.io.IOException;
 import java.io.Serializable;
 import java.net.InetAddress;
+import java.util.Arrays;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSError;
@@ -20,6 +21,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.execution.QueryExecution;
 import org.apache.spark.sql.execution.SQLExecution;
@@ -27,6 +29,8 @@ import org.apache.spark.sql.execution.datasources.DataSourceUtils;
 import org.apache.spark.sql.execution.datasources.FileFormat;
 import org.apache.spark.sql.execution.datasources.OutputWriter;
 import org.apache.spark.sql.execution.datasources.OutputWriterFactory;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 import scala.Function2;
@@ -161,9 +165,12 @@ final class SliceWriter implements Serializable {
 
   private void write(TaskContext context, Iterator<InternalRow> rows) {
     int number = columns.size();
+    UnsafeProjection toOutput =
+        UnsafeProjection.create(
+            Arrays.stream(columns.fields()).map(StructField::dataType).toArray(DataType[]::new));
     try (OpenSlice slice = new OpenSlice(context)) {
       for (InternalRow row = next(rows, slice); row != null; row = next(rows, slice)) {
-        slice.write(row, row.getLong(number));
+        slice.write(toOutput.apply(row), row.getLong(number));
       }
       slice.commit();
     }

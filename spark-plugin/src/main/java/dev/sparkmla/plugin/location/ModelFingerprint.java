@@ -71,7 +71,7 @@ public record ModelFingerprint(Map<String, String> files) implements Serializabl
       } else {
         add(digest, channel, 0, HEADER);
         for (int block = 1; block <= BLOCKS; block++) {
-          add(digest, channel, HEADER + (size - HEADER - BLOCK) / BLOCKS * block, BLOCK);
+          add(digest, channel, HEADER + (size - HEADER - BLOCK) * block / BLOCKS, BLOCK);
         }
       }
       return size + " " + HexFormat.of().formatHex(digest.digest(), 0, 16);
