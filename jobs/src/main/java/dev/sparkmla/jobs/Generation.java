@@ -46,8 +46,7 @@ record Generation(
     long earlier = folder.committedRows();
     long start = System.nanoTime();
     try (Progress progress =
-        new Progress(
-            spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
+        new Progress(spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
       progress.start();
       write(limits);
     }

@@ -65,7 +65,10 @@ class KilledJobTest {
             Stream.concat(
                     Arrays.stream(settings),
                     Stream.of(
-                        "--conf", FaultyPlugin.AFTER + "=4", "--conf", FaultyPlugin.FAULT + "=kill"))
+                        "--conf",
+                        FaultyPlugin.AFTER + "=4",
+                        "--conf",
+                        FaultyPlugin.FAULT + "=kill"))
                 .toArray(String[]::new));
     Set<String> before = slices("killed-unfinished");
     boolean isThere = Files.exists(folder.resolve("killed"));
@@ -163,19 +166,31 @@ class KilledJobTest {
     command.addAll(List.of("-Xmx1g", "-cp", classes, GenerateJob.class.getName()));
     command.addAll(
         List.of(
-            "--input", input.toString(),
-            "--output", folder.resolve(output).toString(),
-            "--output-format", "json",
+            "--input",
+            input.toString(),
+            "--output",
+            folder.resolve(output).toString(),
+            "--output-format",
+            "json",
             "--resume",
-            "--slice-rows", "1",
-            "--model", Path.of("demo-model", "model").toAbsolutePath().toString(),
-            "--conf", "spark.plugins=" + FaultyPlugin.class.getName(),
-            "--conf", "spark.mla.batch.rows=1",
-            "--conf", "spark.mla.batch.inFlight=1",
-            "--conf", "spark.ui.enabled=false",
-            "--conf", "spark.master=" + master,
-            "--conf", "spark.executor.memory=512m",
-            "--conf", "spark.executor.extraClassPath=" + classes));
+            "--slice-rows",
+            "1",
+            "--model",
+            Path.of("demo-model", "model").toAbsolutePath().toString(),
+            "--conf",
+            "spark.plugins=" + FaultyPlugin.class.getName(),
+            "--conf",
+            "spark.mla.batch.rows=1",
+            "--conf",
+            "spark.mla.batch.inFlight=1",
+            "--conf",
+            "spark.ui.enabled=false",
+            "--conf",
+            "spark.master=" + master,
+            "--conf",
+            "spark.executor.memory=512m",
+            "--conf",
+            "spark.executor.extraClassPath=" + classes));
     command.addAll(Arrays.asList(more));
     ProcessBuilder process =
         new ProcessBuilder(command)

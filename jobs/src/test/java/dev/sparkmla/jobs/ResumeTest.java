@@ -81,7 +81,8 @@ class ResumeTest {
     if (slots == 1) {
       assertThat(FaultyPlugin.ASKED.size() - asked).isEqualTo(prompts.size() - earlier);
       assertThat(last.out())
-          .contains(prompts.size() + (earlier > 0 ? ", " + earlier + " of them earlier" : ", none"));
+          .contains(
+              prompts.size() + (earlier > 0 ? ", " + earlier + " of them earlier" : ", none"));
     }
   }
 

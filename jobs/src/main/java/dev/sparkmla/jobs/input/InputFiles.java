@@ -135,9 +135,7 @@ public final class InputFiles {
   /** All files as they were listed, in the order of {@link #files}. */
   public List<Listed> listed() {
     return statuses().stream()
-        .map(
-            file ->
-                new Listed(spelled(file.getPath()), file.getLen(), file.getModificationTime()))
+        .map(file -> new Listed(spelled(file.getPath()), file.getLen(), file.getModificationTime()))
         .toList();
   }
 

@@ -45,13 +45,14 @@ final class JsonScan implements LineReader.Handler, Serializable {
   static JsonScan of(Lines lines, ReadOptions options) {
     List<JsonScan> parts =
         new ArrayList<>(
-            RowBlock.scan(lines
-                .rows()
-                .javaRDD()
-                .mapPartitionsWithIndex(
-                    (partition, rows) ->
-                        List.of(new JsonScan(options, partition).read(rows)).iterator(),
-                    true)));
+            RowBlock.scan(
+                lines
+                    .rows()
+                    .javaRDD()
+                    .mapPartitionsWithIndex(
+                        (partition, rows) ->
+                            List.of(new JsonScan(options, partition).read(rows)).iterator(),
+                        true)));
     parts.removeIf(part -> part.blocks.isEmpty());
     // Tasks come in no order of the files, and columns are to.
     parts.sort(
@@ -121,8 +122,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
       long rows = block.objects() + block.broken();
       if (rows > 0) {
         rowBlocks.add(
-            new RowBlock(
-                InputFiles.spelled(block.file()), block.start(), partition, before, rows));
+            new RowBlock(InputFiles.spelled(block.file()), block.start(), partition, before, rows));
       }
       before += rows;
     }

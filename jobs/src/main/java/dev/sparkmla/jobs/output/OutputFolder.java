@@ -51,6 +51,7 @@ public final class OutputFolder implements AutoCloseable {
   private final Optional<JobRecord> earlier;
   private final boolean finished;
   private final boolean reopened;
+
   /** 0 until {@link #begin}. */
   private int run;
 
@@ -106,7 +107,8 @@ public final class OutputFolder implements AutoCloseable {
               + output
               + " is there already; write elsewhere, or replace it with --overwrite");
     }
-    earlier = resumes || reopened ? Optional.of(record(resumes ? unfinished : place)) : Optional.empty();
+    earlier =
+        resumes || reopened ? Optional.of(record(resumes ? unfinished : place)) : Optional.empty();
     earlier.ifPresent(record -> refuse(record.differences(settings, files)));
     this.files = earlier.map(record -> record.inOrder(files)).orElse(files);
     rows = earlier.map(JobRecord::rows).orElse(0L);
@@ -381,8 +383,7 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   private static Path record(Path folder, int run) {
-    return new Path(
-        new Path(folder, RECORDS), String.format(Locale.ROOT, "run-%06d.json", run));
+    return new Path(new Path(folder, RECORDS), String.format(Locale.ROOT, "run-%06d.json", run));
   }
 
   /** The newest record that is whole: a run writes slices after it has written its record. */
@@ -395,7 +396,8 @@ public final class OutputFolder implements AutoCloseable {
       }
     }
     throw new OutputException(
-        folder + " has slices and no record of what they were generated with; delete it, or start"
+        folder
+            + " has slices and no record of what they were generated with; delete it, or start"
             + " over with --force");
   }
 

@@ -16,8 +16,7 @@ final class OutputPlace {
   private OutputPlace() {}
 
   /** Whether a place is, or holds, a file of the input, whatever links lead to it. */
-  static boolean holds(
-      FileSystem system, Path place, InputFiles input, Configuration configuration)
+  static boolean holds(FileSystem system, Path place, InputFiles input, Configuration configuration)
       throws IOException {
     Set<Path> seen = new HashSet<>();
     for (Path file : input.files()) {

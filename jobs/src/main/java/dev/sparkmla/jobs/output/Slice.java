@@ -61,7 +61,8 @@ record Slice(RowRange rows, int run, long attempt, String extension) {
    */
   static List<Slice> distinct(Collection<Slice> slices) {
     List<Slice> byEnd = new ArrayList<>(slices);
-    byEnd.sort(Comparator.comparing((Slice slice) -> slice.rows().end()).thenComparing(Slice::name));
+    byEnd.sort(
+        Comparator.comparing((Slice slice) -> slice.rows().end()).thenComparing(Slice::name));
     // Weighted interval scheduling: most[i] is what the first i slices can have.
     long[] most = new long[byEnd.size() + 1];
     for (int i = 0; i < byEnd.size(); i++) {

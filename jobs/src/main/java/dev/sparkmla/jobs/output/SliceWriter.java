@@ -42,9 +42,9 @@ import scala.runtime.BoxedUnit;
 
 /**
  * Writes numbered rows in slices. A slice is written to a file of its own under a name that no
- * reader takes for output, and committed by renaming it to {@link Slice#name}. Each task commits one
- * slice after another while the engine works on its next rows, so that committing leaves no engine
- * idle. Immutable; tasks work with copies.
+ * reader takes for output, and committed by renaming it to {@link Slice#name}. Each task commits
+ * one slice after another while the engine works on its next rows, so that committing leaves no
+ * engine idle. Immutable; tasks work with copies.
  */
 final class SliceWriter implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -96,8 +96,7 @@ final class SliceWriter implements Serializable {
       SliceLimits limits)
       throws IOException {
     SparkSession spark = (SparkSession) rows.sparkSession();
-    QueryExecution execution =
-        ((org.apache.spark.sql.classic.Dataset<Row>) rows).queryExecution();
+    QueryExecution execution = ((org.apache.spark.sql.classic.Dataset<Row>) rows).queryExecution();
     StructType columns = rows.drop(NumberedRows.NUMBER).schema().asNullable();
     FileFormat files = format.writer();
     DataSourceUtils.verifySchema(files, columns, false);
@@ -105,7 +104,8 @@ final class SliceWriter implements Serializable {
     job.setOutputKeyClass(Void.class);
     job.setOutputValueClass(InternalRow.class);
     OutputWriterFactory writers =
-        files.prepareWrite(spark, job, scala.collection.immutable.Map$.MODULE$.<String, String>empty(), columns);
+        files.prepareWrite(
+            spark, job, scala.collection.immutable.Map$.MODULE$.<String, String>empty(), columns);
     SliceWriter writer =
         new SliceWriter(
             folder, unwritten, run, model, limits, columns, writers, job.getConfiguration());
@@ -237,8 +237,7 @@ final class SliceWriter implements Serializable {
     }
 
     private boolean isFull() {
-      return next - first >= limits.rows()
-          || System.nanoTime() - start >= limits.time().toNanos();
+      return next - first >= limits.rows() || System.nanoTime() - start >= limits.time().toNanos();
     }
 
     void commit() {
@@ -247,8 +246,7 @@ final class SliceWriter implements Serializable {
       }
       Path written = new Path(writer.path());
       Slice slice =
-          new Slice(
-              new RowRange(first, next), run, attemptId, writers.getFileExtension(attempt));
+          new Slice(new RowRange(first, next), run, attemptId, writers.getFileExtension(attempt));
       Path committed = new Path(folder, slice.name());
       try {
         writer.close();

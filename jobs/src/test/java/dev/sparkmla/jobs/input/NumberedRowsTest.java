@@ -44,7 +44,12 @@ class NumberedRowsTest {
    */
   @ParameterizedTest
   @CsvSource({
-    "jsonl, 50, 1", "jsonl, 1000, 2", "jsonl.gz, 50, 3", "csv, 60, 4", "txt, 37, 5", "parquet, 400, 6"
+    "jsonl, 50, 1",
+    "jsonl, 1000, 2",
+    "jsonl.gz, 50, 3",
+    "csv, 60, 4",
+    "txt, 37, 5",
+    "parquet, 400, 6"
   })
   void aNumberIsTheSameRowsHoweverTheInputIsRead(String kind, int blockBytes, long seed)
       throws IOException {
@@ -159,8 +164,7 @@ class NumberedRowsTest {
             List.of(new RowBlock("a", 0, 0, 0, rows)));
 
     List<RowRange> divided =
-        new NumberedRows(documents, List.of("a"))
-            .divide(List.of(new RowRange(0, rows)), slots);
+        new NumberedRows(documents, List.of("a")).divide(List.of(new RowRange(0, rows)), slots);
 
     assertThat(divided).hasSize(tasks);
   }
@@ -172,10 +176,7 @@ class NumberedRowsTest {
     InputFiles files = InputFiles.find(file.toString(), new Configuration());
     Documents documents =
         Documents.open(
-            spark,
-            files,
-            InputFormat.TEXT,
-            new ReadOptions("prompt", false, true, 10, Set.of()));
+            spark, files, InputFormat.TEXT, new ReadOptions("prompt", false, true, 10, Set.of()));
     NumberedRows numbered = new NumberedRows(documents, List.of(file.toString()));
     Files.writeString(file, "one\n\n\n\n\n\n\n\n".substring(0, 4));
 

@@ -41,7 +41,9 @@ class SliceTest {
     assertThat(Slice.distinct(both)).isEqualTo(other);
   }
 
-  /** No two chosen ones share a row, no set without shared rows has more, and the rest is missing. */
+  /**
+   * No two chosen ones share a row, no set without shared rows has more, and the rest is missing.
+   */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
   void choosesSlicesThatShareNoRow(long seed) {

@@ -15,10 +15,10 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What tells a model's files from those of another: for each file its size and a digest. Small files
- * are read whole, and so is the header of weights; of what follows in a large file, blocks that lie
- * evenly in it are read. So other weights are told apart in a moment, and a single byte that was
- * changed in a large file is as a rule not. Immutable.
+ * What tells a model's files from those of another: for each file its size and a digest. Small
+ * files are read whole, and so is the header of weights; of what follows in a large file, blocks
+ * that lie evenly in it are read. So other weights are told apart in a moment, and a single byte
+ * that was changed in a large file is as a rule not. Immutable.
  *
  * @param files size and digest by the file's name
  */
