@@ -52,6 +52,7 @@ class KilledJobTest {
       "--backend", "cpu",
       "--max-tokens", "8",
       "--temperature", "0",
+      "--slice-rows", "1",
       "--conf", FaultyPlugin.ANSWERS + "=model"
     };
     assertThat(job(input, "undisturbed", "local[2]", settings)).isZero();
@@ -107,8 +108,10 @@ class KilledJobTest {
                 input,
                 output,
                 fault.master,
+                "--slice-rows",
+                "5",
                 "--conf",
-                FaultyPlugin.AFTER + "=" + (isLast ? 1 << 20 : random.nextInt(60)),
+                FaultyPlugin.AFTER + "=" + (isLast ? 1 << 20 : random.nextInt(30)),
                 "--conf",
                 FaultyPlugin.FAULT + "=" + fault.action,
                 "--conf",
@@ -147,7 +150,7 @@ class KilledJobTest {
   }
 
   private static List<String> prompts(Random random) {
-    return IntStream.range(0, 100 + random.nextInt(300))
+    return IntStream.range(0, 40 + random.nextInt(80))
         .mapToObj(row -> "prompt " + random.nextInt(40))
         .collect(Collectors.toList());
   }
