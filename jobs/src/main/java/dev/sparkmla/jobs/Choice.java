@@ -2,6 +2,7 @@ package dev.sparkmla.jobs;
 
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.jobs.input.InputFormat;
+import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.OnError;
 import java.util.List;

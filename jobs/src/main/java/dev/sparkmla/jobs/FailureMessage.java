@@ -1,6 +1,7 @@
 package dev.sparkmla.jobs;
 
 import dev.sparkmla.jobs.input.InputException;
+import dev.sparkmla.jobs.output.OutputException;
 import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
@@ -46,6 +47,7 @@ final class FailureMessage {
     boolean isForThePerson =
         cause instanceof JobException
             || cause instanceof InputException
+            || cause instanceof OutputException
             || cause instanceof GenerationFailedException
             || cause instanceof AnalysisException
             || cause instanceof InvalidConfigurationException

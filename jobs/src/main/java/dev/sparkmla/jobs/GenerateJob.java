@@ -6,21 +6,22 @@ import dev.sparkmla.grammar.InvalidResponseFormatException;
 import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
+import dev.sparkmla.jobs.input.NumberedRows;
+import dev.sparkmla.jobs.output.OutputFolder;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.answer.AnswerFormat;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
-import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
@@ -44,7 +45,6 @@ import picocli.CommandLine.Spec;
     usageHelpAutoWidth = true,
     description = "Continues or answers every document of a file with an MLA model, inside Spark.")
 public final class GenerateJob implements Callable<Integer> {
-  private static final int ROWS_OF_A_TASK = 2048;
   private static final int SHOWN_ERRORS = 5;
 
   private final PrintStream out;
@@ -96,10 +96,11 @@ public final class GenerateJob implements Callable<Integer> {
   }
 
   private void check() {
-    if (options.resume) {
-      throw usageError(
-          "--resume is not there yet: start again with --overwrite, or give --input the documents"
-              + " that are missing");
+    if (options.resume && options.force) {
+      throw usageError("--resume goes on with an unfinished output, --force deletes it: give one");
+    }
+    if (options.sliceRows < 1 || options.sliceSeconds < 1) {
+      throw usageError("--slice-rows and --slice-seconds are numbers of at least 1");
     }
     if (options.input.isPresent() && options.output.isEmpty()) {
       throw usageError(
@@ -127,7 +128,12 @@ public final class GenerateJob implements Callable<Integer> {
         InputFiles.find(options.input.orElseGet(() -> "file://" + embedded.documents()), files);
     InputFormat format = input.format(options.inputFormat);
     String output = options.output.orElse(Demo.OUTPUT);
-    try (OutputFolder folder = OutputFolder.open(output, overwrites(), input, files)) {
+    try (OutputFolder folder =
+        OutputFolder.open(output, options.existing(), settings(conf), input, files)) {
+      if (folder.isFinished()) {
+        out.printf(Locale.ROOT, "%s is finished already: %,d rows%n", output, folder.rows());
+        return 0;
+      }
       err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
       SparkSession spark = Application.start(conf);
       try {
@@ -136,13 +142,24 @@ public final class GenerateJob implements Callable<Integer> {
             Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
-        LlmOptions call = call(documents, input);
-        Summary summary = write(spark, documents, call, results, folder.unfinished());
-        String written = folder.commit();
+        Generation generation =
+            new Generation(
+                spark,
+                documents,
+                new NumberedRows(documents, folder.files()),
+                call(documents, input),
+                results,
+                options.outputFormat,
+                folder);
+        Summary summary = generation.run(options.slices(), err);
+        List<String> written = List.of(folder.commit());
         out.println("wrote " + output);
         summary.print(out);
         showErrors(spark, results, written, key);
         return options.isDemo() ? showDemo(spark, results, written) : 0;
+      } catch (Exception failed) { // Scala does not declare what it throws.
+        folder.kept().ifPresent(err::println);
+        throw failed;
       } finally {
         spark.stop();
       }
@@ -160,39 +177,18 @@ public final class GenerateJob implements Callable<Integer> {
         .orElse(options.call());
   }
 
-  private Summary write(
-      SparkSession spark, Documents documents, LlmOptions call, Results results, String folder) {
-    long rows = documents.count();
-    int partitions = partitions(rows, spark.sparkContext().defaultParallelism());
-    Dataset<Row> generated = results.generate(documents, call, partitions);
-    long start = System.nanoTime();
-    try (Progress progress = new Progress(spark.sparkContext(), err, Progress.inTerminal(), rows)) {
-      progress.start();
-      results.write(generated, folder, options.outputFormat);
+  /** What decides on a row's results, by the names that a person knows. */
+  private Map<String, String> settings(SparkConf conf) {
+    Map<String, String> settings = GenerateOptions.ofResults(spec.options());
+    // What the file holds, which may change while its name stays.
+    options.answerFormat().ifPresent(format -> settings.put("--response-format", format));
+    String version = GenerateJob.class.getPackage().getImplementationVersion();
+    settings.put("the version of Spark MLA", version == null ? "unpackaged" : version);
+    String maxTokens = MlaConf.MAX_TOKENS.key();
+    if (conf.contains(maxTokens)) {
+      settings.put(maxTokens, conf.get(maxTokens));
     }
-    Duration time = Duration.ofNanos(System.nanoTime() - start);
-    Summary summary =
-        Summary.of(results.read(spark, folder, options.outputFormat, List.of()), results, time);
-    if (summary.rows() != rows) {
-      throw new JobException(
-          "the output would have "
-              + summary.rows()
-              + " rows, where the input had "
-              + rows
-              + " when it began; has it changed?");
-    }
-    return summary;
-  }
-
-  /** Enough tasks for every slot, few enough to keep the engine's batches full. */
-  static int partitions(long rows, int slots) {
-    long tasks = Math.max(slots, (rows + ROWS_OF_A_TASK - 1) / ROWS_OF_A_TASK);
-    return Math.toIntExact(Math.max(1, Math.min(tasks, rows)));
-  }
-
-  // In its own folder, the demo replaces what it wrote the last time.
-  private boolean overwrites() {
-    return options.output.isEmpty() || options.overwrite;
+    return settings;
   }
 
   private Optional<String> key(Documents documents, InputFiles input) {
@@ -205,7 +201,7 @@ public final class GenerateJob implements Callable<Integer> {
   }
 
   private void showErrors(
-      SparkSession spark, Results results, String output, Optional<String> key) {
+      SparkSession spark, Results results, List<String> output, Optional<String> key) {
     List<Row> rows =
         results
             .read(spark, output, options.outputFormat, key.stream().toList())
@@ -224,7 +220,7 @@ public final class GenerateJob implements Callable<Integer> {
     }
   }
 
-  private int showDemo(SparkSession spark, Results results, String output) {
+  private int showDemo(SparkSession spark, Results results, List<String> output) {
     Demo demo =
         Demo.show(results.read(spark, output, options.outputFormat, Demo.COLUMNS), results, out);
     out.println(demo);

@@ -5,19 +5,26 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.input.ReadOptions;
+import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.jobs.output.OutputFormat;
+import dev.sparkmla.jobs.output.SliceLimits;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 /** The command line. Picocli fills it; nobody writes to it afterwards. */
@@ -26,6 +33,26 @@ final class GenerateOptions {
   static final String USUAL_KEY = "id";
 
   private static final int MOST_COLUMNS = 10_000;
+
+  /**
+   * Options with which a job may be resumed that began with others. Input and model are compared by
+   * what they hold.
+   */
+  private static final Set<String> NOT_OF_RESULTS =
+      Set.of(
+          "--input",
+          "--output",
+          "--overwrite",
+          "--resume",
+          "--force",
+          "--slice-rows",
+          "--slice-seconds",
+          "--model",
+          "--key-column",
+          "--on-error",
+          "--master",
+          "--conf",
+          "--help");
 
   @Option(
       names = "--input",
@@ -68,6 +95,34 @@ final class GenerateOptions {
 
   @Option(names = "--overwrite", description = "Replace what is at --output.")
   boolean overwrite;
+
+  @Option(
+      names = "--resume",
+      description =
+          "Go on with an output that a job has left unfinished, or add what new files of the input"
+              + " hold to a finished one. Nothing that is there is generated again.")
+  boolean resume;
+
+  @Option(
+      names = "--force",
+      description = "Delete an output that a job has left unfinished, and start over.")
+  boolean force;
+
+  @Option(
+      names = "--slice-rows",
+      paramLabel = "N",
+      defaultValue = "10000",
+      description =
+          "Rows after which a task commits what it has generated. Default: ${DEFAULT-VALUE}.")
+  int sliceRows = 10_000;
+
+  @Option(
+      names = "--slice-seconds",
+      paramLabel = "N",
+      defaultValue = "120",
+      description =
+          "Seconds after which a task commits what it has generated. Default: ${DEFAULT-VALUE}.")
+  int sliceSeconds = 120;
 
   @Option(
       names = "--model",
@@ -277,11 +332,6 @@ final class GenerateOptions {
   OverflowPolicy onOverflow = OverflowPolicy.ERROR;
 
   @Option(
-      names = "--resume",
-      description = "Not there yet: refused. A job that was cut off starts again with --overwrite.")
-  boolean resume;
-
-  @Option(
       names = "--backend",
       paramLabel = "NAME",
       converter = Choice.OfBackend.class,
@@ -303,6 +353,40 @@ final class GenerateOptions {
   /** Whether the demo is asked for. */
   boolean isDemo() {
     return input.isEmpty();
+  }
+
+  /** What may be done with an output that is there. In its own folder, the demo replaces all. */
+  OutputFolder.Existing existing() {
+    boolean isOwn = output.isEmpty();
+    return new OutputFolder.Existing(overwrite || isOwn, resume, force || isOwn && !resume);
+  }
+
+  /** When a task commits. */
+  SliceLimits slices() {
+    return new SliceLimits(sliceRows, Duration.ofSeconds(sliceSeconds));
+  }
+
+  /**
+   * The options that decide on rows and their results, as they were given.
+   *
+   * @param all of the command line, with their values
+   */
+  static Map<String, String> ofResults(List<OptionSpec> all) {
+    Map<String, String> given = new TreeMap<>();
+    for (OptionSpec option : all) {
+      Object value = option.getValue();
+      if (value instanceof Optional<?> optional) {
+        value = optional.orElse(null);
+      }
+      boolean isGiven =
+          value != null
+              && !value.equals(false)
+              && !(value instanceof Collection<?> values && values.isEmpty());
+      if (isGiven && !NOT_OF_RESULTS.contains(option.longestName())) {
+        given.put(option.longestName(), value.toString());
+      }
+    }
+    return given;
   }
 
   /** Generation parameters by name, as {@code llm_generate} takes them. */

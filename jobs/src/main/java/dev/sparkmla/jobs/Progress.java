@@ -33,6 +33,7 @@ final class Progress extends SparkListener implements AutoCloseable {
   private final SparkContext context;
   private final PrintStream out;
   private final boolean terminal;
+  private final long earlier;
   private final long total;
   private final long start = System.nanoTime();
   private final Map<Long, Counts> tasks = new HashMap<>();
@@ -48,12 +49,14 @@ final class Progress extends SparkListener implements AutoCloseable {
   /**
    * @param out where to
    * @param terminal whether a person watches a terminal
-   * @param total rows there are
+   * @param earlier rows that earlier runs have generated
+   * @param total rows there are, those among them
    */
-  Progress(SparkContext context, PrintStream out, boolean terminal, long total) {
+  Progress(SparkContext context, PrintStream out, boolean terminal, long earlier, long total) {
     this.context = context;
     this.out = out;
     this.terminal = terminal;
+    this.earlier = earlier;
     this.total = Math.max(1, total);
   }
 
@@ -107,7 +110,8 @@ final class Progress extends SparkListener implements AutoCloseable {
       rows += counts.rows;
       tokens += counts.tokens;
     }
-    return new ProgressLine(rows, total, tokens, Duration.ofNanos(System.nanoTime() - start));
+    return new ProgressLine(
+        earlier, earlier + rows, total, tokens, Duration.ofNanos(System.nanoTime() - start));
   }
 
   @Override

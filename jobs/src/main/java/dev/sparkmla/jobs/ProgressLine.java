@@ -6,12 +6,13 @@ import java.util.Locale;
 /**
  * How far a job is, at one moment.
  *
- * @param done rows generated
+ * @param earlier rows that earlier runs have generated
+ * @param done rows generated, those among them
  * @param total rows there are, ≥ 1
- * @param tokens tokens of prompts and generated ones so far
+ * @param tokens tokens of prompts and generated ones so far, in this run
  * @param elapsed since the first row was asked for
  */
-record ProgressLine(long done, long total, long tokens, Duration elapsed) {
+record ProgressLine(long earlier, long done, long total, long tokens, Duration elapsed) {
   /** As a person reads it, on one line. */
   @Override
   public String toString() {
@@ -23,12 +24,12 @@ record ProgressLine(long done, long total, long tokens, Duration elapsed) {
         total,
         100 * done / total,
         rate,
-        done == 0 ? "time left unknown" : clock(left()) + " left");
+        done == earlier ? "time left unknown" : clock(left()) + " left");
   }
 
-  /** The time left if rows go on as they went so far; {@code done} is not 0. */
+  /** The time left if rows go on as they went so far; there is one more than the earlier ones. */
   Duration left() {
-    return elapsed.multipliedBy(Math.max(0, total - done)).dividedBy(done);
+    return elapsed.multipliedBy(Math.max(0, total - done)).dividedBy(done - earlier);
   }
 
   /** Hours, minutes and seconds. */

@@ -11,6 +11,8 @@ import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.when;
 
 import dev.sparkmla.jobs.input.Documents;
+import dev.sparkmla.jobs.input.NumberedRows;
+import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.MlaFunctions;
 import dev.sparkmla.sql.OnError;
@@ -23,7 +25,6 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
@@ -109,15 +110,15 @@ record Results(String prefix, List<String> further) {
     }
   }
 
-  /** The output of the documents in {@code partitions} tasks. Nothing is generated yet. */
-  Dataset<Row> generate(Documents documents, LlmOptions options, int partitions) {
+  /**
+   * The output of numbered rows of documents: its columns and, as the last one, {@link
+   * NumberedRows#NUMBER}. Nothing is generated yet.
+   */
+  Dataset<Row> generate(Documents documents, Dataset<Row> rows, LlmOptions options) {
     Column refusal = col(Documents.REFUSAL);
     String nullMessage = "the column " + documents.promptColumn() + " is NULL";
     Dataset<Row> generated =
-        documents
-            .rows()
-            .repartition(partitions)
-            .withColumn(GENERATED, generated(documents.rows(), options, nullMessage));
+        rows.withColumn(GENERATED, generated(documents.rows(), options, nullMessage));
     Column isNull = col(GENERATED).isNull();
     List<Column> columns = new ArrayList<>();
     if (documents.asWritten()) {
@@ -141,6 +142,7 @@ record Results(String prefix, List<String> further) {
             .otherwise(field("error.message"))
             .as(name("error_message")));
     further.forEach(field -> columns.add(field(field).as(name(field))));
+    columns.add(col(NumberedRows.NUMBER));
     return generated.select(columns.toArray(Column[]::new));
   }
 
@@ -169,25 +171,19 @@ record Results(String prefix, List<String> further) {
         : prompt;
   }
 
-  /**
-   * Writes an output; this is where Spark generates.
-   *
-   * @param folder an empty folder
-   */
-  void write(Dataset<Row> output, String folder, OutputFormat format) {
-    Dataset<Row> written =
-        switch (format) {
-          case PARQUET -> output;
-          case JSON -> output.select(line(output));
-        };
-    written.write().mode(SaveMode.Append).format(format.writer()).save(folder);
+  /** An output as its format's writer takes it. */
+  static Dataset<Row> written(Dataset<Row> output, OutputFormat format) {
+    return switch (format) {
+      case PARQUET -> output;
+      case JSON -> output.select(line(output), col(NumberedRows.NUMBER));
+    };
   }
 
   /** A row as a line of JSON; objects of the input stand in it as they were written. */
   private static Column line(Dataset<Row> output) {
     List<Column> columns = new ArrayList<>();
     for (String column : output.columns()) {
-      if (!column.equals(Documents.MEMBERS)) {
+      if (!column.equals(Documents.MEMBERS) && !column.equals(NumberedRows.NUMBER)) {
         columns.add(Documents.named(column));
       }
     }
@@ -199,7 +195,8 @@ record Results(String prefix, List<String> further) {
   }
 
   /** The columns of a written output that this record has added, and further ones that are text. */
-  Dataset<Row> read(SparkSession spark, String path, OutputFormat format, List<String> further) {
+  Dataset<Row> read(
+      SparkSession spark, List<String> paths, OutputFormat format, List<String> further) {
     StructType schema = new StructType();
     for (String column : further) {
       schema = schema.add(column, DataTypes.StringType);
@@ -207,15 +204,16 @@ record Results(String prefix, List<String> further) {
     for (var field : COLUMNS.fields()) {
       schema = schema.add(name(field.name()), field.dataType());
     }
+    String[] files = paths.toArray(String[]::new);
     DataFrameReader reader = spark.read().format(format.toString());
     return switch (format) {
-      case JSON -> reader.schema(schema).load(path);
+      case JSON -> reader.schema(schema).load(files);
       case PARQUET -> {
         List<Column> columns = new ArrayList<>();
         for (var field : schema.fields()) {
           columns.add(Documents.named(field.name()).cast(field.dataType()).as(field.name()));
         }
-        yield reader.load(path).select(columns.toArray(Column[]::new));
+        yield reader.load(files).select(columns.toArray(Column[]::new));
       }
     };
   }

@@ -22,7 +22,9 @@ import org.apache.spark.sql.Row;
  * @param promptTokens tokens of all prompts
  * @param cachedTokens how many of them were in the cache
  * @param outputTokens tokens generated
- * @param time how long the rows took
+ * @param earlierRows how many rows earlier runs have generated
+ * @param tokens read and generated in this run
+ * @param time how long this run's rows took
  */
 record Summary(
     long rows,
@@ -30,9 +32,11 @@ record Summary(
     long promptTokens,
     long cachedTokens,
     long outputTokens,
+    long earlierRows,
+    long tokens,
     Duration time) {
 
-  /** Counts a written output. */
+  /** Counts an output that one run has written. */
   static Summary of(Dataset<Row> written, Results results, Duration time) {
     long rows = 0;
     long promptTokens = 0;
@@ -56,7 +60,33 @@ record Summary(
         errors.put(group.getString(0), group.getLong(1));
       }
     }
-    return new Summary(rows, errors, promptTokens, cachedTokens, outputTokens, time);
+    return new Summary(
+        rows,
+        errors,
+        promptTokens,
+        cachedTokens,
+        outputTokens,
+        0,
+        promptTokens + outputTokens,
+        time);
+  }
+
+  /**
+   * The same output where several runs have written it.
+   *
+   * @param thisRunsRows rows that the last run has generated
+   * @param thisRunsTokens tokens that it has read and generated
+   */
+  Summary resumed(long thisRunsRows, long thisRunsTokens) {
+    return new Summary(
+        rows,
+        errors,
+        promptTokens,
+        cachedTokens,
+        outputTokens,
+        rows - thisRunsRows,
+        thisRunsTokens,
+        time);
   }
 
   /** Rows in error. */
@@ -64,14 +94,15 @@ record Summary(
     return errors.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /** Tokens read and generated in a second. */
+  /** Tokens that this run has read and generated in a second. */
   double tokensPerSecond() {
-    return (promptTokens + outputTokens) / Math.max(1e-3, time.toMillis() / 1e3);
+    return tokens / Math.max(1e-3, time.toMillis() / 1e3);
   }
 
   /** Prints it, a line a thing. */
   void print(PrintStream out) {
-    line(out, "rows", number(rows) + (errors.isEmpty() ? ", none in error" : ""));
+    String earlier = earlierRows == 0 ? "" : ", " + number(earlierRows) + " of them earlier";
+    line(out, "rows", number(rows) + earlier + (errors.isEmpty() ? ", none in error" : ""));
     if (!errors.isEmpty()) {
       line(
           out,

@@ -540,7 +540,8 @@ class GenerateJobTest {
         "--n 0; n is '0'; it must be an integer from 1 to 128",
         "--response-white-space some; response_white_space is 'some'",
         "--response-format nowhere; cannot read nowhere, which --response-format names",
-        "--resume; --resume is not there yet: start again with --overwrite",
+        "--resume --force; --resume goes on with an unfinished output, --force deletes it",
+        "--slice-rows 0; --slice-rows and --slice-seconds are numbers of at least 1",
         "--input x; --input needs an --output",
         "--input-format xml; 'xml' is none of json, parquet, csv, text",
         "--output-format csv; 'csv' is none of parquet, json",
@@ -717,9 +718,6 @@ class GenerateJobTest {
 
     assertThat(run.code()).isEqualTo(1);
     assertThat(rows()).extracting(row -> row.get("text").asText()).containsExactly("<old>");
-    try (var left = Files.list(folder)) {
-      assertThat(left).noneMatch(path -> path.toString().contains("-unfinished-"));
-    }
   }
 
   @Test
@@ -785,20 +783,6 @@ class GenerateJobTest {
 
     assertThat(run.code()).as(run.err()).isZero();
     assertThat(run.out()).contains("first: EMPTY_PROMPT: said by the echo");
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "0, 4, 1",
-    "1, 4, 1",
-    "3, 4, 3",
-    "100, 4, 4",
-    "8192, 4, 4",
-    "8193, 4, 5",
-    "2000000, 64, 977"
-  })
-  void makesATaskForEverySlotAndNoMoreThanTheEngineNeeds(long rows, int slots, int tasks) {
-    assertThat(GenerateJob.partitions(rows, slots)).isEqualTo(tasks);
   }
 
   private JobRun echo(Path input, String... more) {

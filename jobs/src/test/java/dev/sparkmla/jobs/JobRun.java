@@ -49,7 +49,7 @@ record JobRun(int code, String out, String err) {
         code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
   }
 
-  /** The objects of every JSON file in a folder. */
+  /** The objects of every JSON file in a folder, in the order of the files' names. */
   static List<JsonNode> rows(Path folder) throws IOException {
     List<JsonNode> rows = new ArrayList<>();
     for (String line : lines(folder)) {
@@ -58,11 +58,11 @@ record JobRun(int code, String out, String err) {
     return rows;
   }
 
-  /** The lines of every JSON file in a folder. */
+  /** The lines of every JSON file in a folder, in the order of the files' names. */
   static List<String> lines(Path folder) throws IOException {
     List<String> lines = new ArrayList<>();
     try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.filter(path -> path.toString().endsWith(".json")).toList()) {
+      for (Path file : files.filter(path -> path.toString().endsWith(".json")).sorted().toList()) {
         lines.addAll(Files.readAllLines(file));
       }
     }

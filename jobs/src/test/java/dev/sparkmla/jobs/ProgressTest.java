@@ -23,7 +23,7 @@ class ProgressTest {
             .getOrCreate();
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
-        Progress progress = new Progress(spark.sparkContext(), out, true, 10)) {
+        Progress progress = new Progress(spark.sparkContext(), out, true, 5, 15)) {
       progress.start();
       spark
           .range(0, 10, 1, 2)
@@ -33,8 +33,8 @@ class ProgressTest {
 
       ProgressLine line = progress.line();
 
-      assertThat(line.done()).isEqualTo(10);
-      assertThat(line.total()).isEqualTo(10);
+      assertThat(line.done()).isEqualTo(15);
+      assertThat(line.total()).isEqualTo(15);
       assertThat(line.tokens()).isEqualTo(10L * ("row 0".length() + 2));
     } finally {
       spark.stop();
@@ -44,12 +44,16 @@ class ProgressTest {
 
   @Test
   void saysRowsTokensAndTimeLeft() {
-    assertThat(new ProgressLine(250, 1000, 12_000, Duration.ofSeconds(60)))
+    assertThat(new ProgressLine(0, 250, 1000, 12_000, Duration.ofSeconds(60)))
         .hasToString("250 of 1,000 rows (25 %), 200 tokens/s, 3:00 left");
-    assertThat(new ProgressLine(0, 1000, 0, Duration.ZERO))
+    assertThat(new ProgressLine(0, 0, 1000, 0, Duration.ZERO))
         .hasToString("0 of 1,000 rows (0 %), 0 tokens/s, time left unknown");
-    assertThat(new ProgressLine(1, 5000, 100, Duration.ofSeconds(1)))
+    assertThat(new ProgressLine(0, 1, 5000, 100, Duration.ofSeconds(1)))
         .hasToString("1 of 5,000 rows (0 %), 100 tokens/s, 1:23:19 left");
-    assertThat(new ProgressLine(1000, 1000, 100, Duration.ofSeconds(1)).left()).isZero();
+    assertThat(new ProgressLine(500, 500, 1000, 0, Duration.ofSeconds(60)))
+        .hasToString("500 of 1,000 rows (50 %), 0 tokens/s, time left unknown");
+    assertThat(new ProgressLine(500, 750, 1000, 12_000, Duration.ofSeconds(60)))
+        .hasToString("750 of 1,000 rows (75 %), 200 tokens/s, 1:00 left");
+    assertThat(new ProgressLine(0, 1000, 1000, 100, Duration.ofSeconds(1)).left()).isZero();
   }
 }

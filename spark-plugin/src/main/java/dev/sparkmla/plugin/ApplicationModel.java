@@ -1,6 +1,7 @@
 package dev.sparkmla.plugin;
 
 import dev.sparkmla.engine.ModelFolder;
+import dev.sparkmla.plugin.location.ModelFingerprint;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.EnumSet;
 import java.util.Set;
@@ -25,6 +26,7 @@ public final class ApplicationModel {
   private static MlaConf conf;
   private static ModelLocator locator;
   private static ModelFolder folder;
+  private static ModelFingerprint fingerprint;
 
   private ApplicationModel() {}
 
@@ -47,6 +49,18 @@ public final class ApplicationModel {
       folder = new ModelFolder(locator.locate(conf.get(MlaConf.MODEL_PATH)));
     }
     return folder;
+  }
+
+  /**
+   * What tells the model's files here from others; read once.
+   *
+   * @throws dev.sparkmla.plugin.location.ModelUnavailableException when they cannot be read
+   */
+  public static synchronized ModelFingerprint fingerprint() {
+    if (fingerprint == null) {
+      fingerprint = ModelFingerprint.of(folder().path());
+    }
+    return fingerprint;
   }
 
   /**
@@ -77,6 +91,7 @@ public final class ApplicationModel {
     USERS.clear();
     conf = null;
     locator = null;
+    fingerprint = null;
     if (folder != null) {
       folder.close();
       folder = null;

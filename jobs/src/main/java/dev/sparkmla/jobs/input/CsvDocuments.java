@@ -52,12 +52,15 @@ final class CsvDocuments {
             .option("header", true)
             .option("columnNameOfCorruptRecord", BROKEN)
             .schema(schema.add(BROKEN, DataTypes.StringType))
-            .csv(files.sources())
-            .withColumn(Lines.FILE, col("_metadata.file_path"));
+            .csv(files.sources());
+    Column metadata = table.metadataColumn("_metadata");
     Column record = Documents.named(BROKEN);
     String promptColumn = Documents.column(columns, options.promptColumn(), files);
     return Documents.ofTable(
-        table,
+        table.select(
+            col("*"),
+            metadata.getField("file_path").as(Lines.FILE),
+            metadata.getField("file_block_start").as(Lines.BLOCK)),
         columns,
         promptColumn,
         Documents.named(promptColumn),

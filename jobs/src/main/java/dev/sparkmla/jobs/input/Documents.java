@@ -7,12 +7,13 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.when;
 
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
@@ -26,7 +27,7 @@ import org.apache.spark.sql.types.StructType;
  * @param carried which of them are columns of {@code rows}
  * @param asWritten whether the others are in {@link #MEMBERS}
  * @param promptColumn which of {@code columns} holds prompts
- * @param count how many rows there are
+ * @param blocks where the rows are
  */
 public record Documents(
     Dataset<Row> rows,
@@ -34,7 +35,7 @@ public record Documents(
     List<String> carried,
     boolean asWritten,
     String promptColumn,
-    long count) {
+    List<RowBlock> blocks) {
 
   /**
    * STRING: a prompt to be continued as it stands; NULL where it is a conversation or there is
@@ -66,10 +67,23 @@ public record Documents(
 
   private static final int LISTED = 100;
 
+  private static final String MOST_BYTES = "spark.sql.files.maxPartitionBytes";
+  private static final String OPEN_COST = "spark.sql.files.openCostInBytes";
+  private static final long BLOCK_BYTES = 32 << 20;
+
+  /** Spark packs files into a partition until their bytes and this for each exceed its size. */
+  private static final long ONE_BLOCK_A_PARTITION = 1L << 40;
+
   /** Copies the lists. */
   public Documents {
     columns = List.copyOf(columns);
     carried = List.copyOf(carried);
+    blocks = List.copyOf(blocks);
+  }
+
+  /** How many rows there are. */
+  public long count() {
+    return blocks.stream().mapToLong(RowBlock::rows).sum();
   }
 
   /**
@@ -79,6 +93,7 @@ public record Documents(
    */
   public static Documents open(
       SparkSession spark, InputFiles files, InputFormat format, ReadOptions options) {
+    divideFinely(spark);
     return switch (format) {
       case JSON -> JsonDocuments.open(spark, files, options);
       case PARQUET -> ParquetDocuments.open(spark, files, options);
@@ -95,6 +110,17 @@ public record Documents(
     // After the members' last comma comes one that is not asked for.
     Column object = concat(lit("{"), col(MEMBERS), lit("\"\":null}"));
     return from_json(object, new StructType().add(column, DataTypes.StringType)).getField(column);
+  }
+
+  /**
+   * Makes a block of a file, of at most 32 MiB where files can be split, a partition of its own: a
+   * task that takes rows out of the midst of a partition reads what comes before them too.
+   */
+  private static void divideFinely(SparkSession spark) {
+    spark.conf().set(OPEN_COST, ONE_BLOCK_A_PARTITION);
+    if (!spark.conf().contains(MOST_BYTES)) {
+      spark.conf().set(MOST_BYTES, BLOCK_BYTES);
+    }
   }
 
   /** A column by its name, whatever letters it has. */
@@ -131,7 +157,7 @@ public record Documents(
   /**
    * The rows of a table.
    *
-   * @param table its columns are all carried
+   * @param table has {@code columns}, {@link Lines#FILE} and {@link Lines#BLOCK}
    * @param prompt the prompt of a row that can be read
    * @param kind {@link #TEXT} or {@link #CONVERSATION}, as the prompt is
    * @param broken why a row cannot be read; NULL where it can
@@ -143,16 +169,53 @@ public record Documents(
       Column prompt,
       String kind,
       Column broken) {
-    Dataset<Row> rows =
-        table
-            .withColumn(kind, when(broken.isNull(), prompt))
-            .withColumn(
-                REFUSAL,
-                when(broken.isNotNull(), struct(lit(BROKEN_ROW).as("code"), broken.as("message"))));
+    List<Column> made = new ArrayList<>();
+    columns.forEach(column -> made.add(named(column)));
+    made.add(when(broken.isNull(), prompt).as(kind));
+    made.add(
+        when(broken.isNotNull(), struct(lit(BROKEN_ROW).as("code"), broken.as("message")))
+            .as(REFUSAL));
+    return new Documents(
+        table.select(made.toArray(Column[]::new)),
+        columns,
+        columns,
+        false,
+        promptColumn,
+        blocks(table, promptColumn));
+  }
+
+  private static List<RowBlock> blocks(Dataset<Row> table, String promptColumn) {
     // A named column makes Spark read each row as it will when it generates.
-    long count =
-        rows.agg(functions.count(lit(1)), functions.count(named(promptColumn))).first().getLong(0);
-    return new Documents(rows, columns, columns, false, promptColumn, count);
+    Dataset<Row> places = table.select(col(Lines.FILE), col(Lines.BLOCK), named(promptColumn));
+    List<RowBlock> blocks = new ArrayList<>();
+    RowBlock.scan(places.javaRDD().mapPartitionsWithIndex(Documents::blocks, true))
+        .forEach(blocks::addAll);
+    return blocks;
+  }
+
+  private static Iterator<List<RowBlock>> blocks(int partition, Iterator<Row> places) {
+    List<RowBlock> blocks = new ArrayList<>();
+    String file = null;
+    long start = 0;
+    long before = 0;
+    long rows = 0;
+    while (places.hasNext()) {
+      Row place = places.next();
+      if (!place.getString(0).equals(file) || place.getLong(1) != start) {
+        if (rows > 0) {
+          blocks.add(new RowBlock(InputFiles.spelled(file), start, partition, before, rows));
+        }
+        file = place.getString(0);
+        start = place.getLong(1);
+        before += rows;
+        rows = 0;
+      }
+      rows++;
+    }
+    if (rows > 0) {
+      blocks.add(new RowBlock(InputFiles.spelled(file), start, partition, before, rows));
+    }
+    return List.of(blocks).iterator();
   }
 
   static String quoted(String name) {

@@ -123,6 +123,22 @@ public final class InputFiles {
     }
   }
 
+  /**
+   * A file as it was listed.
+   *
+   * @param name as a person writes it
+   * @param size in bytes
+   * @param modified when it was changed last, in milliseconds since 1970
+   */
+  public record Listed(String name, long size, long modified) {}
+
+  /** All files as they were listed, in the order of {@link #files}. */
+  public List<Listed> listed() {
+    return statuses().stream()
+        .map(file -> new Listed(spelled(file.getPath()), file.getLen(), file.getModificationTime()))
+        .toList();
+  }
+
   /** All files, sorted within what the input names. */
   public List<Path> files() {
     return statuses().stream().map(FileStatus::getPath).toList();

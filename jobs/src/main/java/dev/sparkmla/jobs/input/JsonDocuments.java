@@ -14,7 +14,6 @@ import org.apache.spark.sql.types.StructType;
 
 /** Opens JSON lines. */
 final class JsonDocuments {
-  private static final String MIN_PARTITIONS = "spark.sql.files.minPartitionNum";
   private static final String OTHER_KEYS = "other_keys";
   private static final int INSPECTED_FILES = 10;
 
@@ -26,10 +25,6 @@ final class JsonDocuments {
    * @throws InputException when a file is no JSON lines, or no object has a prompt
    */
   static Documents open(SparkSession spark, InputFiles files, ReadOptions options) {
-    // Both readings have to cut the files alike, or lines would get other numbers.
-    if (!spark.conf().contains(MIN_PARTITIONS)) {
-      spark.conf().set(MIN_PARTITIONS, spark.sparkContext().defaultParallelism());
-    }
     Lines lines = Lines.open(spark, files);
     JsonScan scan = JsonScan.of(lines, options);
     requireObjects(files, lines, scan);
@@ -52,7 +47,7 @@ final class JsonDocuments {
         concatenated(List.of(types.fieldNames()), lines.keys()),
         !options.withColumns(),
         promptColumn,
-        scan.rows());
+        scan.rowBlocks());
   }
 
   /** The columns of rows: those of the scan, and one for the keys beside them where there are. */

@@ -23,18 +23,21 @@ final class JsonScan implements LineReader.Handler, Serializable {
   private static final long serialVersionUID = 1L;
 
   private final ReadOptions options;
+  private final int partition;
   private final KeyIndex named;
   private final KeyIndex columns = new KeyIndex();
   private final List<InferredType> types = new ArrayList<>();
   private final List<FileBlock> blocks = new ArrayList<>();
+  private final List<RowBlock> rowBlocks = new ArrayList<>();
   private boolean hasMore;
   private boolean hasTexts;
   private boolean hasLists;
 
   private transient byte[] line;
 
-  private JsonScan(ReadOptions options) {
+  private JsonScan(ReadOptions options, int partition) {
     this.options = options;
+    this.partition = partition;
     this.named = new KeyIndex(options.named());
   }
 
@@ -42,17 +45,20 @@ final class JsonScan implements LineReader.Handler, Serializable {
   static JsonScan of(Lines lines, ReadOptions options) {
     List<JsonScan> parts =
         new ArrayList<>(
-            lines
-                .rows()
-                .javaRDD()
-                .mapPartitions(rows -> List.of(new JsonScan(options).read(rows)).iterator())
-                .collect());
+            RowBlock.scan(
+                lines
+                    .rows()
+                    .javaRDD()
+                    .mapPartitionsWithIndex(
+                        (partition, rows) ->
+                            List.of(new JsonScan(options, partition).read(rows)).iterator(),
+                        true)));
     parts.removeIf(part -> part.blocks.isEmpty());
     // Tasks come in no order of the files, and columns are to.
     parts.sort(
         Comparator.comparing((JsonScan part) -> part.blocks.get(0).file())
             .thenComparing(part -> part.blocks.get(0).start()));
-    JsonScan whole = new JsonScan(options);
+    JsonScan whole = new JsonScan(options, -1);
     parts.forEach(whole::add);
     return whole;
   }
@@ -80,6 +86,11 @@ final class JsonScan implements LineReader.Handler, Serializable {
     return blocks;
   }
 
+  /** Where the rows are. */
+  List<RowBlock> rowBlocks() {
+    return rowBlocks;
+  }
+
   /** Whether some prompt is a text. */
   boolean hasTexts() {
     return hasTexts;
@@ -91,7 +102,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
   }
 
   long rows() {
-    return blocks.stream().mapToLong(block -> block.objects() + block.broken()).sum();
+    return rowBlocks.stream().mapToLong(RowBlock::rows).sum();
   }
 
   private JsonScan read(Iterator<Row> lines) {
@@ -101,7 +112,20 @@ final class JsonScan implements LineReader.Handler, Serializable {
       block(row.getString(Lines.FILE_ORDINAL), row.getLong(Lines.BLOCK_ORDINAL)).addLine();
       LineReader.read(line, this);
     }
+    addRowBlocks();
     return this;
+  }
+
+  private void addRowBlocks() {
+    long before = 0;
+    for (FileBlock block : blocks) {
+      long rows = block.objects() + block.broken();
+      if (rows > 0) {
+        rowBlocks.add(
+            new RowBlock(InputFiles.spelled(block.file()), block.start(), partition, before, rows));
+      }
+      before += rows;
+    }
   }
 
   private FileBlock block(String file, long start) {
@@ -184,6 +208,7 @@ final class JsonScan implements LineReader.Handler, Serializable {
     }
     hasMore |= other.hasMore;
     blocks.addAll(other.blocks);
+    rowBlocks.addAll(other.rowBlocks);
     hasTexts |= other.hasTexts;
     hasLists |= other.hasLists;
   }

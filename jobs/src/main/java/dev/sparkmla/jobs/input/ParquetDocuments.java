@@ -1,5 +1,6 @@
 package dev.sparkmla.jobs.input;
 
+import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.to_json;
 
@@ -27,6 +28,7 @@ final class ParquetDocuments {
    */
   static Documents open(SparkSession spark, InputFiles files, ReadOptions options) {
     Dataset<Row> table = table(spark, files);
+    Column metadata = table.metadataColumn("_metadata");
     List<String> columns = List.of(table.columns());
     files.requireNoKeyAmong(columns.subList(0, columns.size() - files.keys().size()));
     String promptColumn = Documents.column(columns, options.promptColumn(), files);
@@ -36,7 +38,10 @@ final class ParquetDocuments {
     Column neverBroken = lit(null).cast(DataTypes.StringType);
     boolean isText = options.promptAsText() || type instanceof StringType;
     return Documents.ofTable(
-        table,
+        table.select(
+            col("*"),
+            metadata.getField("file_path").as(Lines.FILE),
+            metadata.getField("file_block_start").as(Lines.BLOCK)),
         columns,
         promptColumn,
         prompt,

@@ -1,4 +1,4 @@
-package dev.sparkmla.jobs;
+package dev.sparkmla.jobs.output;
 
 import org.apache.hadoop.mapreduce.Job;
 import org.apache.hadoop.mapreduce.TaskAttemptContext;
@@ -12,9 +12,9 @@ import scala.collection.immutable.Map;
 
 /**
  * Writes lines of JSON that are made already: Spark's format of text files, with names that say
- * what is in them. Public because Spark makes it.
+ * what is in them.
  */
-public final class JsonLinesFormat extends TextFileFormat {
+final class JsonLinesFormat extends TextFileFormat {
   private static final long serialVersionUID = 1L;
 
   @Override

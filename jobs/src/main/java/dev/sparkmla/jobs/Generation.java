@@ -1,0 +1,109 @@
+package dev.sparkmla.jobs;
+
+import dev.sparkmla.jobs.input.Documents;
+import dev.sparkmla.jobs.input.NumberedRows;
+import dev.sparkmla.jobs.input.RowRange;
+import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.jobs.output.OutputFormat;
+import dev.sparkmla.jobs.output.SliceLimits;
+import dev.sparkmla.plugin.ApplicationModel;
+import dev.sparkmla.plugin.location.ModelFingerprint;
+import dev.sparkmla.sql.LlmOptions;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.List;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Generates what an output lacks of an input's rows.
+ *
+ * @param documents the input
+ * @param numbered its rows
+ * @param call how they are generated
+ * @param results what their columns are
+ * @param folder where they are written
+ */
+record Generation(
+    SparkSession spark,
+    Documents documents,
+    NumberedRows numbered,
+    LlmOptions call,
+    Results results,
+    OutputFormat format,
+    OutputFolder folder) {
+
+  /**
+   * Generates and commits slices until all rows are there.
+   *
+   * @param err gets the progress
+   * @return what the output holds
+   */
+  Summary run(SliceLimits limits, PrintStream err) {
+    folder.begin(numbered, generated(List.of()), format, modelOfExecutors());
+    long earlier = folder.committedRows();
+    long start = System.nanoTime();
+    try (Progress progress =
+        new Progress(spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
+      progress.start();
+      write(limits);
+    }
+    Duration time = Duration.ofNanos(System.nanoTime() - start);
+    folder.dropRepeated();
+    Summary summary = summary(List.of(folder.unfinished()), time);
+    if (summary.rows() != numbered.count()) {
+      throw new JobException(
+          "the output has "
+              + summary.rows()
+              + " rows, where the input has "
+              + numbered.count()
+              + ": a file in "
+              + folder.unfinished()
+              + " is not as it was written; start over with --force");
+    }
+    return earlier == 0 ? summary : resumed(summary);
+  }
+
+  /** The model that an executor has loaded: the driver may not have its files. */
+  private ModelFingerprint modelOfExecutors() {
+    return new JavaSparkContext(spark.sparkContext())
+        .parallelize(List.of(0), 1)
+        .map(any -> ApplicationModel.fingerprint())
+        .first();
+  }
+
+  /** As a rule in one pass; in another one where attempts of tasks got into each other's way. */
+  private void write(SliceLimits limits) {
+    List<RowRange> remaining = folder.remaining();
+    while (!remaining.isEmpty()) {
+      int slots = spark.sparkContext().defaultParallelism();
+      folder.write(generated(numbered.divide(remaining, slots)), format, limits);
+      List<RowRange> left = folder.remaining();
+      if (left.equals(remaining)) {
+        throw new JobException(
+            "no row was committed to " + folder.unfinished() + "; has another job deleted them?");
+      }
+      remaining = left;
+    }
+  }
+
+  private Dataset<Row> generated(List<RowRange> tasks) {
+    Dataset<Row> rows = numbered.read(spark, tasks, folder.retries());
+    return Results.written(results.generate(documents, rows, call), format);
+  }
+
+  private Summary resumed(Summary whole) {
+    List<String> written = folder.ofThisRun();
+    if (written.isEmpty()) {
+      return whole.resumed(0, 0);
+    }
+    Summary ofThisRun = summary(written, whole.time());
+    return whole.resumed(ofThisRun.rows(), ofThisRun.tokens());
+  }
+
+  private Summary summary(List<String> written, Duration time) {
+    return Summary.of(results.read(spark, written, format, List.of()), results, time);
+  }
+}
