@@ -48,9 +48,9 @@ record RequestAlone(
   private static final int MOST_OWN_TOKENS = 150;
 
   /**
-   * Draws requests, and computes each alone. Half of them get only a sixth of the tokens. All report
-   * log probabilities, so that a step leaves its logits as they are before they are processed. The
-   * cache is overwritten.
+   * Draws requests, and computes each alone. Half of them get only a sixth of the tokens. All
+   * report log probabilities, so that a step leaves its logits as they are before they are
+   * processed. The cache is overwritten.
    *
    * @param longestPrompt tokens of a prompt at most
    * @param mostTokens generated tokens at most
