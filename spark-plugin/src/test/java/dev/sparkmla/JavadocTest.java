@@ -26,7 +26,7 @@ class JavadocTest {
     DiagnosticCollector<JavaFileObject> found = new DiagnosticCollector<>();
     try (StandardJavaFileManager files = compiler.getStandardFileManager(found, null, null);
         Stream<Path> sources =
-            Files.list(Path.of("src", "main", "java", "dev", "sparkmla", "sql"))) {
+            Files.walk(Path.of("src", "main", "java", "dev", "sparkmla", "sql"))) {
       List<String> options =
           List.of(
               "-Xdoclint:all/protected",
@@ -43,7 +43,7 @@ class JavadocTest {
               found,
               options,
               null,
-              files.getJavaFileObjectsFromPaths(sources.toList()))
+              files.getJavaFileObjectsFromPaths(sources.filter(Files::isRegularFile).toList()))
           .call();
     }
     assertThat(found.getDiagnostics())

@@ -95,16 +95,32 @@ public sealed interface AnswerFormat extends Serializable {
     }
   }
 
-  /** As the query spells it; empty where it says nothing. */
+  /**
+   * The format for a person.
+   *
+   * @return as the query spells it; empty where it says nothing
+   */
   Optional<String> spelling();
 
-  /** As the engine takes it; empty where a text may be any. */
+  /**
+   * The format for the engine.
+   *
+   * @return its parameter {@code response_format}; empty where a text may be any
+   */
   Optional<String> format();
 
-  /** The Spark type of values; empty where there is none beside the text. */
+  /**
+   * The Spark type of values.
+   *
+   * @return empty where there is no value beside the text
+   */
   Optional<DataType> type();
 
-  /** Reads texts into values; empty where there is none beside the text. */
+  /**
+   * What reads texts into values, for one thread.
+   *
+   * @return empty where there is no value beside the text
+   */
   Optional<ValueReader> newReader();
 
   /**
@@ -113,6 +129,7 @@ public sealed interface AnswerFormat extends Serializable {
    *
    * @param written a Spark DDL type, a JSON schema, {@code regex: ...}, {@code choice: [...]} or
    *     {@code json}
+   * @return what it says
    * @throws InvalidResponseFormatException when it is none of these, or a part of it has no place
    *     in JSON
    */
