@@ -76,7 +76,7 @@ def test_runs_on_the_spark_of_spark_home(tmp_path):
 
 
 def test_says_what_is_wrong(tmp_path):
-    resume = generate(tmp_path, "--resume")
+    both = generate(tmp_path, "--resume", "--force")
     no_spark = generate(tmp_path, "--help", SPARK_HOME=str(tmp_path))
     no_java = generate(tmp_path, "--help", JAVA_HOME=str(tmp_path))
     no_master = generate(tmp_path, "--master", "nowhere")
@@ -85,12 +85,12 @@ def test_says_what_is_wrong(tmp_path):
     nameless.chmod(0o755)
     no_name = generate(tmp_path, "--help", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
-    assert (resume.returncode, no_spark.returncode, no_java.returncode) == (2, 1, 1)
+    assert (both.returncode, no_spark.returncode, no_java.returncode) == (2, 1, 1)
     assert (no_master.returncode, no_name.returncode) == (1, 1)
     assert no_name.stderr.startswith("generate: the user 12345 has no name")
     assert no_master.stderr.startswith("generate: there can be no master nowhere: expected local[N]")
     assert len(no_master.stderr.splitlines()) == 1
-    assert "--resume is not there yet" in resume.stderr
+    assert "--resume goes on with an unfinished output, --force deletes it" in both.stderr
     assert "bin/spark-submit" in no_spark.stderr
     assert "JAVA_HOME" in no_java.stderr
 
