@@ -142,8 +142,8 @@ public final class GenerateJob implements Callable<Integer> {
             Documents.open(spark, input, format, options.reading(results.names()));
         results.refuseCollisions(documents.columns());
         Optional<String> key = key(documents, input);
-        Generation generation =
-            new Generation(
+        GenerationRun generation =
+            new GenerationRun(
                 spark,
                 documents,
                 new NumberedRows(documents, folder.files()),

@@ -175,8 +175,6 @@ class KilledJobTest {
             "--output-format",
             "json",
             "--resume",
-            "--slice-rows",
-            "1",
             "--model",
             Path.of("demo-model", "model").toAbsolutePath().toString(),
             "--conf",

@@ -26,7 +26,7 @@ import org.apache.spark.sql.SparkSession;
  * @param results what their columns are
  * @param folder where they are written
  */
-record Generation(
+record GenerationRun(
     SparkSession spark,
     Documents documents,
     NumberedRows numbered,
