@@ -5,8 +5,8 @@
 //
 // Launch: a thread block of 1024 for each row that asks for them. Each thread holds the first of its
 // logits, in falling order, that is not reported yet; the block finds the first of these, and the thread
-// that held it reads its logits again. So a row is read three times, whatever number of tokens it asks
-// for. Sums are added in an order that follows from the number of columns alone.
+// that held it reads its logits again. So a row is read twice, and a thread's share of it once more for each
+// token that is reported. Sums are added in an order that follows from the number of columns alone.
 
 #include <math_constants.h>
 

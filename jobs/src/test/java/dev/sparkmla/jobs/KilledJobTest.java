@@ -14,11 +14,13 @@ import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Jobs in processes of their own, of which some are killed by signal 9. */
@@ -85,6 +87,7 @@ class KilledJobTest {
   /** Seeded faults, as many as the property {@code faults} says; prints a line for each. */
   @Test
   @Tag("faults")
+  @Timeout(value = 12, unit = TimeUnit.HOURS) // as many as are asked for
   void noFaultLosesDoublesOrChangesARow() throws IOException, InterruptedException {
     int faults = Integer.getInteger("faults", 3);
     String line = "| %4s | %-9s | %5s | %6s | %9s | %4s | %7s | %7s |%n";

@@ -116,6 +116,42 @@ class ResumeTest {
   }
 
   @Test
+  void whatOthersHaveWrittenBesideTheOutputStays() throws IOException {
+    List<String> prompts = write("a.jsonl", 20, new Random(3));
+    Path replaced = Files.createDirectory(folder.resolve("out-replaced"));
+    Path other = Files.createDirectory(unfinished());
+    Files.writeString(other.resolve("notes.txt"), "not a job's");
+    Files.writeString(replaced.resolve("notes.txt"), "not a job's");
+
+    for (String option : List.of("--resume", "--force", "--overwrite")) {
+      JobRun refused = run(option);
+      assertThat(refused.code()).isEqualTo(1);
+      assertThat(refused.err()).contains("something is that no job has written");
+    }
+    Path moved = Files.move(other, folder.resolve("elsewhere"));
+    assertThat(run().code()).isZero();
+    assertThat(run("--overwrite").code()).isZero();
+
+    assertThat(moved.resolve("notes.txt")).exists();
+    assertThat(replaced.resolve("notes.txt")).exists();
+    assertThat(texts()).isEqualTo(answers(prompts));
+  }
+
+  @Test
+  void anInputAmongUnfinishedSlicesStays() throws IOException {
+    write("a.jsonl", 60, new Random(4));
+    assertThat(run("--conf", FaultyPlugin.AFTER + "=6").code()).isEqualTo(1);
+    int kept = committed();
+    input = unfinished();
+
+    JobRun refused = run("--force");
+
+    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.err()).contains("is or holds the input");
+    assertThat(committed()).isEqualTo(kept).isPositive();
+  }
+
+  @Test
   void refusesWhateverDiffersAndNamesIt() throws IOException {
     write("a.jsonl", 60, new Random(2));
     write("b.jsonl", 5, new Random(3));

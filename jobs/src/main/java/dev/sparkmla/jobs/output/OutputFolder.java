@@ -1,5 +1,6 @@
 package dev.sparkmla.jobs.output;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.NumberedRows;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
@@ -82,7 +84,8 @@ public final class OutputFolder implements AutoCloseable {
     this.configuration = configuration;
     this.place = place;
     this.settings = settings;
-    unfinished = place.suffix(UNFINISHED);
+    unfinished = unfinished(place);
+    refuseOthers();
     boolean isUnfinished = system.exists(unfinished) && !slices(unfinished).isEmpty();
     if (isUnfinished && !existing.resume() && !existing.force()) {
       throw new OutputException(
@@ -139,15 +142,33 @@ public final class OutputFolder implements AutoCloseable {
       Path path = new Path(output);
       FileSystem system = InputFiles.fileSystem(path, configuration);
       Path place = OutputPlace.real(system, system.makeQualified(path));
-      if (OutputPlace.holds(system, place, input, configuration)) {
-        throw new OutputException(
-            "the output " + output + " is or holds the input " + input + "; write elsewhere");
+      for (Path written : List.of(place, unfinished(place))) {
+        if (OutputPlace.holds(system, written, input, configuration)) {
+          throw new OutputException(
+              "the output " + output + " is or holds the input " + input + "; write elsewhere");
+        }
       }
       return new OutputFolder(
           output, system, configuration, place, input.listed(), settings, existing);
     } catch (IOException | IllegalArgumentException problem) {
       throw new OutputException(
           "the output " + output + " cannot be written: " + problem.getMessage(), problem);
+    }
+  }
+
+  private static Path unfinished(Path place) {
+    return place.suffix(UNFINISHED);
+  }
+
+  /** What has the unfinished folder's name and was not made by a job must not be deleted. */
+  private void refuseOthers() throws IOException {
+    if (system.exists(unfinished)
+        && !system.exists(new Path(unfinished, RECORDS))
+        && system.listStatus(unfinished).length > 0) {
+      throw new OutputException(
+          "the job would write to "
+              + unfinished
+              + ", where something is that no job has written; move that away, or write elsewhere");
     }
   }
 
@@ -306,9 +327,8 @@ public final class OutputFolder implements AutoCloseable {
             "another run has taken over " + unfinished + " since this one began; let one end");
       }
       finish();
-      Path replaced = place.suffix("-replaced");
+      Path replaced = place.suffix("-replaced-" + UUID.randomUUID());
       boolean replaces = system.exists(place);
-      system.delete(replaced, true);
       if (replaces) {
         move(place, replaced);
       }
@@ -391,7 +411,7 @@ public final class OutputFolder implements AutoCloseable {
     for (int number = lastRun(folder); number > 0; number--) {
       try (FSDataInputStream content = system.open(record(folder, number))) {
         return JSON.readValue(content.readAllBytes(), JobRecord.class);
-      } catch (com.fasterxml.jackson.core.JsonProcessingException cutOff) {
+      } catch (JsonProcessingException cutOff) {
         // The run before it had the same settings.
       }
     }
