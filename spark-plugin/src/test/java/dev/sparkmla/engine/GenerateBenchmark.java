@@ -27,6 +27,7 @@ import dev.sparkmla.model.ParameterCount;
 import dev.sparkmla.model.PendingStep;
 import dev.sparkmla.model.RandomParameters;
 import dev.sparkmla.model.Weights;
+import dev.sparkmla.policy.LogitsProcessing;
 import dev.sparkmla.policy.Sampling;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -68,9 +69,14 @@ public final class GenerateBenchmark {
         --formats BxTOKENS,...     decode steps whose rows have a response format each, beside the same
                                    steps without (default 64x4096)
         --prefill NxTOKENS,...     prompts and their length (default 16x4096,1x32768)
-        --workload NxTOKENS+NEW    prompts, their length, tokens to generate (default 32x8192+1024)
+        --workload NxTOKENS+NEW,...
+                                   prompts, their length, tokens to generate (default 32x8192+1024);
+                                   with ~ before TOKENS lengths are drawn, log-normal with this median
+                                   and sigma 1, at most 8 times as long, and 1 to NEW are generated
         --step-tokens TOKENS       of a step at most (default 8192)
+        --sequences N              that run at once at most (default 256)
         --threads N                of the cpu backend (default all processors)
+        --json FILE                seconds of each row there too, which bin/bench peers reads
 
       none leaves a part out.
       """;
@@ -79,10 +85,10 @@ public final class GenerateBenchmark {
   private static final int WARM_UP_STEPS = 8;
   private static final int STEPS = 32;
   private static final int ROUNDS = 5;
-  private static final Pattern SIZE = Pattern.compile("(\\d+)x(\\d+)(?:\\+(\\d+))?");
+  private static final Pattern SIZE = Pattern.compile("(\\d+)x(\\d+)");
 
-  /** So many sequences of so many tokens, with so many new ones. */
-  private record Size(int sequences, int tokens, int newTokens) {
+  /** So many sequences of so many tokens. */
+  private record Size(int sequences, int tokens) {
     static List<Size> all(String text) {
       return text.equals("none")
           ? List.of()
@@ -94,14 +100,15 @@ public final class GenerateBenchmark {
       if (!matcher.matches()) {
         throw new IllegalArgumentException(text + ": expected sequences x tokens, such as 64x4096");
       }
-      return new Size(
-          Integer.parseInt(matcher.group(1)),
-          Integer.parseInt(matcher.group(2)),
-          matcher.group(3) == null ? 1 : Integer.parseInt(matcher.group(3)));
+      return new Size(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
     }
 
     int blocks() {
-      return sequences * CACHE.blocksFor(tokens + Math.max(newTokens, WARM_UP_STEPS + STEPS));
+      return sequences * CACHE.blocksFor(tokens + WARM_UP_STEPS + STEPS);
+    }
+
+    Workload prompts() {
+      return Workload.equal(toString(), sequences, tokens, 1);
     }
 
     @Override
@@ -117,8 +124,10 @@ public final class GenerateBenchmark {
     private List<Size> decode = Size.all("64x4096,256x4096,32x32768");
     private List<Size> formats = Size.all("64x4096");
     private List<Size> prefill = Size.all("16x4096,1x32768");
-    private List<Size> workload = Size.all("32x8192+1024");
+    private List<Workload> workload = Workload.all("32x8192+1024");
     private int stepTokens = 8192;
+    private int sequences = 256;
+    private Optional<Path> json = Optional.empty();
     private int threads = Runtime.getRuntime().availableProcessors();
 
     static Options parse(String[] arguments) {
@@ -132,8 +141,10 @@ public final class GenerateBenchmark {
           case "--decode" -> options.decode = Size.all(value);
           case "--formats" -> options.formats = Size.all(value);
           case "--prefill" -> options.prefill = Size.all(value);
-          case "--workload" -> options.workload = Size.all(value);
+          case "--workload" -> options.workload = Workload.all(value);
           case "--step-tokens" -> options.stepTokens = Integer.parseInt(value);
+          case "--sequences" -> options.sequences = Integer.parseInt(value);
+          case "--json" -> options.json = Optional.of(Path.of(value));
           case "--threads" -> options.threads = Integer.parseInt(value);
           default -> throw new IllegalArgumentException(arguments[i] + " is no option");
         }
@@ -147,8 +158,22 @@ public final class GenerateBenchmark {
       return options;
     }
 
-    Stream<Size> sizes() {
-      return Stream.of(decode, formats, prefill, workload).flatMap(List::stream);
+    private Stream<Size> sizes() {
+      return Stream.of(decode, formats, prefill).flatMap(List::stream);
+    }
+
+    /** Blocks that the largest part needs. */
+    int blocks() {
+      return Math.max(
+          sizes().mapToInt(Size::blocks).max().orElse(1),
+          workload.stream().mapToInt(load -> load.blocks(CACHE)).max().orElse(1));
+    }
+
+    /** Sequences of the largest step. */
+    int mostSequences() {
+      return Math.max(
+          sizes().mapToInt(Size::sequences).max().orElse(1),
+          workload.stream().mapToInt(load -> Math.min(load.size(), sequences)).max().orElse(1));
     }
   }
 
@@ -158,26 +183,16 @@ public final class GenerateBenchmark {
 
     static Shapes of(String name) {
       boolean float8 = name.endsWith(FLOAT8);
-      String model = float8 ? name.substring(0, name.length() - FLOAT8.length()) : name;
-      return Arrays.stream(ModelShapes.values())
-          .filter(shapes -> spelled(shapes).equals(model))
-          .findFirst()
+      return ModelShapes.named(float8 ? name.substring(0, name.length() - FLOAT8.length()) : name)
           .map(
-              shapes ->
-                  new Shapes(shapes, float8 ? WeightFormat.FLOAT8_BLOCKS : WeightFormat.BFLOAT16))
+              model ->
+                  new Shapes(model, float8 ? WeightFormat.FLOAT8_BLOCKS : WeightFormat.BFLOAT16))
           .orElseThrow(
               () -> new IllegalArgumentException("--shapes " + name + ": expected " + all()));
     }
 
-    private static String spelled(ModelShapes shapes) {
-      String name = shapes.name().toLowerCase(Locale.ROOT).replace('_', '-');
-      return name.replace("4-7", "4.7");
-    }
-
     static String all() {
-      return Arrays.stream(ModelShapes.values())
-          .map(Shapes::spelled)
-          .collect(Collectors.joining(", "));
+      return ModelShapes.names().collect(Collectors.joining(", "));
     }
 
     /** Bytes of an element of a projection. */
@@ -191,7 +206,7 @@ public final class GenerateBenchmark {
 
     @Override
     public String toString() {
-      return spelled(model) + (format == WeightFormat.BFLOAT16 ? "" : FLOAT8);
+      return model + (format == WeightFormat.BFLOAT16 ? "" : FLOAT8);
     }
   }
 
@@ -201,6 +216,7 @@ public final class GenerateBenchmark {
   private final OptionalDouble copyRate;
   private final double gemmRate;
   private final SplittableRandom random = new SplittableRandom(1);
+  private final List<BenchmarkReport.Row> report = new ArrayList<>();
 
   private GenerateBenchmark(
       Options options,
@@ -241,7 +257,7 @@ public final class GenerateBenchmark {
             backend.name(),
             Runtime.version(),
             secondsSince(start),
-            64L * model.cacheBlocks(),
+            (long) CACHE.page() * model.cacheBlocks(),
             copyRate.isPresent() ? Math.round(copyRate.getAsDouble() / 1e9) : "n/a",
             gemmRate / 1e12);
         new GenerateBenchmark(options, backend, model, copyRate, gemmRate).run();
@@ -258,12 +274,10 @@ public final class GenerateBenchmark {
   }
 
   private static MlaTransformer load(Options options, ComputeBackend backend) {
-    int blocks = options.sizes().mapToInt(Size::blocks).max().orElse(1);
-    int sequences = options.sizes().mapToInt(Size::sequences).max().orElse(1);
     CacheSize size =
         backend.freeMemory().isPresent()
-            ? new CacheSize.MemoryFraction(0.9, options.stepTokens, sequences)
-            : new CacheSize.Blocks(blocks);
+            ? new CacheSize.MemoryFraction(0.9, options.stepTokens, options.mostSequences())
+            : new CacheSize.Blocks(options.blocks());
     if (options.shapes.isPresent()) {
       Shapes shapes = options.shapes.get();
       return MlaTransformer.load(
@@ -346,7 +360,9 @@ public final class GenerateBenchmark {
     }
     if (!options.prefill.isEmpty()) {
       // Once for all sizes: what is made lazily is made.
-      Run warm = schedule(new Size(1, Math.min(2048, model.config().contextWindow() - 1), 1));
+      int most = Math.min(model.config().contextWindow(), CACHE.page() * model.cacheBlocks());
+      int few = Math.min(2048, most - 1);
+      Run warm = schedule(new Size(1, few).prompts());
       System.out.println("| prefill: prompts × tokens | s | tokens/s | TFLOPS | % of GEMM |");
       System.out.println("|---|---|---|---|---|");
       if (warm.tokens() > 0) {
@@ -361,6 +377,16 @@ public final class GenerateBenchmark {
       System.out.println("|---|---|---|---|---|---|---|");
       options.workload.forEach(this::workload);
     }
+    options.json.ifPresent(
+        file ->
+            new BenchmarkReport(
+                    options
+                        .shapes
+                        .map(Shapes::toString)
+                        .orElseGet(() -> options.model.get().toString()),
+                    backend.name(),
+                    report)
+                .write(file));
   }
 
   /** Whether the cache and the context window hold a size, with so many tokens past its own. */
@@ -389,6 +415,7 @@ public final class GenerateBenchmark {
     }
     CacheFiller.fill(model, backend, size.blocks(), 1);
     Steps steps = time(size, Collections.nCopies(size.sequences(), Optional.empty()));
+    report.add(BenchmarkReport.decode(size.sequences(), size.tokens(), steps.seconds()));
     String limit = "n/a";
     String part = "n/a";
     if (copyRate.isPresent()) {
@@ -548,10 +575,11 @@ public final class GenerateBenchmark {
   }
 
   private void prefill(Size size) {
-    if (!fits(size, size.newTokens())) {
+    if (!fits(size, 1)) {
       return;
     }
-    Run run = schedule(size);
+    Run run = schedule(size.prompts());
+    report.add(BenchmarkReport.prefill(size.prompts(), run.seconds()));
     ModelConfig config = model.config();
     double matrices =
         2.0
@@ -573,22 +601,27 @@ public final class GenerateBenchmark {
         100 * rate / gemmRate);
   }
 
-  private void workload(Size size) {
-    if (!fits(size, size.newTokens())) {
+  private void workload(Workload load) {
+    if (load.longest()
+        > Math.min((long) CACHE.page() * model.cacheBlocks(), model.config().contextWindow())) {
+      System.out.printf(
+          "| %s | n/a: a sequence of %d tokens in a cache of %d and a context of %d |%n",
+          load.name(),
+          load.longest(),
+          (long) CACHE.page() * model.cacheBlocks(),
+          model.config().contextWindow());
       return;
     }
-    Run run = schedule(size);
-    double prompts = (double) size.sequences() * size.tokens();
-    double generated = (double) size.sequences() * size.newTokens();
+    Run run = schedule(load);
+    report.add(BenchmarkReport.workload(load, run.seconds()));
     System.out.printf(
         Locale.ROOT,
-        "| %s + %d | %.2f | %.0f | %.0f | %.0f | %s |%n",
-        size,
-        size.newTokens(),
+        "| %s | %.2f | %.0f | %.0f | %.0f | %s |%n",
+        load.name(),
         run.seconds(),
-        prompts / run.seconds(),
-        generated / run.seconds(),
-        (prompts + generated) / run.seconds(),
+        load.promptTokens() / run.seconds(),
+        load.generatedTokens() / run.seconds(),
+        (load.promptTokens() + load.generatedTokens()) / run.seconds(),
         host(run.hostSeconds(), run.waitedSteps(), run.decodeSteps()));
   }
 
@@ -612,17 +645,21 @@ public final class GenerateBenchmark {
       double seconds, long tokens, int decodeSteps, double hostSeconds, int waitedSteps) {}
 
   /** Runs random prompts to their end, as the engine does. */
-  private Run schedule(Size size) {
+  private Run schedule(Workload load) {
     Scheduler scheduler =
         new Scheduler(
             options.stepTokens,
-            size.sequences(),
+            Math.min(load.size(), options.mostSequences()),
             model.cacheBlocks(),
             CACHE.page(),
             model::constrain);
-    for (int i = 0; i < size.sequences(); i++) {
-      int[] prompt = random.ints(size.tokens(), 0, model.config().vocabularySize()).toArray();
-      scheduler.add(new Sequence(prompt, size.newTokens(), Sampling.GREEDY, Optional.empty()));
+    for (int i = 0; i < load.size(); i++) {
+      int[] prompt =
+          random.ints(load.prompts().get(i), 0, model.config().vocabularySize()).toArray();
+      // At temperature 1: the greedy text of random weights falls into loops, which few experts
+      // read.
+      Sampling sampling = new Sampling(1, 0, 1, 0, i, 0, LogitsProcessing.NONE);
+      scheduler.add(new Sequence(prompt, load.newTokens().get(i), sampling, Optional.empty()));
     }
     Deque<PendingStep> pending = new ArrayDeque<>();
     Deque<Boolean> decodes = new ArrayDeque<>();
@@ -661,8 +698,7 @@ public final class GenerateBenchmark {
         waited += there ? 1 : 0;
       }
     }
-    return new Run(
-        secondsSince(start), (long) size.sequences() * size.tokens(), decodeSteps, host, waited);
+    return new Run(secondsSince(start), load.promptTokens(), decodeSteps, host, waited);
   }
 
   private static double secondsSince(long start) {

@@ -1,0 +1,122 @@
+"""vLLM on the work that `bin/bench generate --json FILE` has timed."""
+
+import json
+import os
+import random
+import tempfile
+import time
+
+RUNS = 2
+DECODE_STEPS = 128
+DEVIATION = 0.02  # of weights
+SHAPES = os.path.join(os.path.dirname(__file__),
+                      "../../../../../spark-plugin/src/test/resources/shapes")
+FLOAT8 = "-fp8"
+
+
+def _folder(name):
+    """A folder with a config.json: of shapes (with -fp8, of weights in 8 bits), or the one named."""
+    if os.path.isdir(name):
+        with open(os.path.join(name, "config.json")) as file:
+            return name, json.load(file)["vocab_size"]
+    with open(os.path.join(SHAPES, name.removesuffix(FLOAT8), "config.json")) as file:
+        config = json.load(file)
+    if name.endswith(FLOAT8):
+        config["quantization_config"] = dict(quant_method="fp8", activation_scheme="dynamic",
+                                             fmt="e4m3", weight_block_size=[128, 128])
+    folder = tempfile.mkdtemp(prefix="shapes-")
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file)
+    return folder, config["vocab_size"]
+
+
+def _draw_weights_normally():
+    """vLLM's dummy weights send all tokens to the same experts, of which fewer are read then."""
+    import torch
+    from vllm.model_executor.model_loader import dummy_loader
+
+    @torch.no_grad()
+    def draw(model, *ignored):
+        for name, param in model.state_dict().items():
+            if param.device.type == "meta" or not torch.is_floating_point(param):
+                continue
+            if "scale" in name:
+                param.fill_(DEVIATION)
+            elif param.dim() <= 1:
+                param.fill_(1)
+            elif param.element_size() == 1:
+                param.copy_(torch.randn(param.shape, device=param.device, dtype=torch.float16))
+            else:
+                param.normal_(0, DEVIATION)
+
+    dummy_loader.initialize_dummy_weights = draw
+
+
+class Vllm:
+    """vLLM offline, as it is by default but for the prefix cache: prompts share nothing."""
+
+    def __init__(self, model, longest):
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", VLLM_NO_USAGE_STATS="1",
+                          DO_NOT_TRACK="1", VLLM_ENABLE_V1_MULTIPROCESSING="0")
+        from vllm import LLM, SamplingParams
+
+        _draw_weights_normally()
+        folder, self.vocabulary = _folder(model)
+        self.parameters = SamplingParams
+        self.llm = LLM(model=folder, load_format="dummy", skip_tokenizer_init=True,
+                       enable_prefix_caching=False, max_model_len=max(longest, 8192),
+                       gpu_memory_utilization=0.92, disable_log_stats=True)
+        self.seconds([512] * 4, [8] * 4)
+
+    def seconds(self, prompts, new_tokens):
+        """The least time of some runs, of new random prompts each."""
+        return min(self._once(prompts, new_tokens) for _ in range(RUNS))
+
+    def _once(self, prompts, new_tokens):
+        requests = [{"prompt_token_ids": [random.randrange(10, self.vocabulary - 10)
+                                          for _ in range(length)]} for length in prompts]
+        # At temperature 1: the greedy text of random weights falls into loops.
+        parameters = [self.parameters(temperature=1.0, max_tokens=count, ignore_eos=True,
+                                      detokenize=False) for count in new_tokens]
+        begun = time.perf_counter()
+        outputs = self.llm.generate(requests, parameters, use_tqdm=False)
+        seconds = time.perf_counter() - begun
+        counts = [len(output.outputs[0].token_ids) for output in outputs]
+        if counts != list(new_tokens):
+            raise RuntimeError(f"vLLM generated {sum(counts)} tokens instead of {sum(new_tokens)}")
+        return seconds
+
+    def step_seconds(self, contexts):
+        """A decode step over contexts of these lengths on average, from two runs' difference."""
+        prompts = [max(1, n - DECODE_STEPS) for n in contexts]
+        few, many = DECODE_STEPS // 2, DECODE_STEPS // 2 + DECODE_STEPS
+        short, long = (self.seconds(prompts, [count] * len(prompts)) for count in (few, many))
+        return (long - short) / (many - few)
+
+
+def run(report):
+    """Prints ours beside vLLM for each row of a report."""
+    import vllm
+
+    random.seed(1)
+    rows = report["rows"]
+    peer = Vllm(report["model"], 64 + max(
+        p + n + 2 * DECODE_STEPS for row in rows for p, n in zip(row["prompts"], row["newTokens"])))
+    print(f"\n{report['model']}, ours on {report['device']}, vLLM {vllm.__version__}.\n")
+    print(f"| Work | ours | vLLM {vllm.__version__} | vLLM's time over ours |")
+    print("|---|---|---|---|")
+    for row in rows:
+        ours = row["seconds"]
+        if row["part"] == "DECODE":
+            theirs = peer.step_seconds(row["prompts"])
+            print(f"| decode step {row['name']} | {1000 * ours:.2f} ms | {1000 * theirs:.2f} ms "
+                  f"| {theirs / ours:.2f} |", flush=True)
+            continue
+        theirs = peer.seconds(row["prompts"], row["newTokens"])
+        if row["part"] == "PREFILL":
+            tokens = sum(row["prompts"])
+            print(f"| prefill {row['name']} | {tokens / ours:.0f} tokens/s "
+                  f"| {tokens / theirs:.0f} tokens/s | {theirs / ours:.2f} |", flush=True)
+        else:
+            print(f"| {row['name']} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.2f} |",
+                  flush=True)
