@@ -65,6 +65,7 @@ def classes(path):
 def test_runs_the_demo(demo):
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "56 of 56" in demo.stdout
+    assert "could not be found" not in demo.stderr
 
 
 def test_has_no_class_that_is_elsewhere(jar, packages, demo):
