@@ -1,6 +1,7 @@
 # What the scripts beside it share. Sourced, with `root` set to the repository's folder.
 
 build=$root/build
+python_tests=(jobs/src/test/python jobs/demo-model/tests notebooks/tests) # from the root
 
 # Arguments and names of files are UTF-8, also where the environment says nothing (containers) or C.
 # Java goes by the locale; where the one here has no UTF-8, C.UTF-8 takes its place.
@@ -37,10 +38,15 @@ require_maven() {
   command -v mvn >/dev/null || fail "no mvn: install Maven 3.8 or newer"
 }
 
-# Around a build: `built` is as old as the sources that the jars in jobs/target are made of.
+# Sets `jar` to the one that Spark is given.
+find_jar() {
+  jar=$(ls "$root"/assembly/target/spark-mla-spark_*.jar | head -n 1)
+}
+
+# Around a build: `built` is as old as the sources that the jar in assembly/target is made of.
 built=$build/built
 start_build() {
-  rm -rf "$root/jobs/target/lib" "$root/jobs/target/spark" # there may be jars of other versions
+  rm -rf "$root"/assembly/target/*.jar "$root/jobs/target/spark" # there may be jars of other versions
   mkdir -p "$build"
   touch "$built.next"
 }
@@ -48,11 +54,11 @@ finish_build() {
   mv "$built.next" "$built"
 }
 
-# Whether the jars are there and as new as their sources.
+# Whether the jar is there and as new as its sources.
 is_built() {
   [ -f "$built" ] && [ -f "$root/jobs/target/spark.classpath" ] || return 1
-  [ -z "$(find "$root/pom.xml" "$root"/{foundation,native,spark-plugin,jobs}/pom.xml "$root"/native/*.sh \
-    "$root"/{foundation,native,spark-plugin,jobs}/src/main "$root/jobs/demo-model/model" \
+  [ -z "$(find "$root/pom.xml" "$root"/{foundation,native,spark-plugin,jobs,assembly}/pom.xml "$root"/native/*.sh \
+    "$root"/{foundation,native,spark-plugin,jobs,assembly}/src/main "$root/jobs/demo-model/model" \
     "$root/jobs/sample-data" -newer "$built" -type f | head -n 1)" ]
 }
 
@@ -64,7 +70,7 @@ require_writable() {
     fail "$folder belongs to $(stat -c %U "$folder" 2>/dev/null || echo another user) and you cannot write there: build as that user, or in a copy of your own"
 }
 
-build_jars() {
+build_jar() {
   require_maven
   require_writable "$build"
   require_writable "$root/jobs/target"
@@ -75,7 +81,7 @@ build_jars() {
   start_build
   local log=$build/build.log start=$SECONDS
   echo "building (the first time fetches Spark; log: build/build.log)" >&2
-  (cd "$root" && exec mvn -B -pl jobs -am package -Dmaven.test.skip=true -Dspotless.check.skip=true) \
+  (cd "$root" && exec mvn -B -pl assembly -am package -Dmaven.test.skip=true -Dspotless.check.skip=true) \
     >"$log" 2>&1 &
   local maven=$!
   while kill -0 "$maven" 2>/dev/null; do

@@ -1,4 +1,4 @@
-"""One Spark session with the plugin and the demo model, from the jars that the build has made.
+"""One Spark session with the plugin and the demo model, from the jar that the build has made.
 
 Classic by default; with --connect the session is a client of a Spark Connect server, which is
 started from the same PySpark.
@@ -18,22 +18,20 @@ from pyspark.sql import SparkSession
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "python"))
 
+import spark_mla  # noqa: E402: only importable now
+
 
 def pytest_addoption(parser):
     parser.addoption("--connect", action="store_true", help="run over Spark Connect")
+    parser.addoption("--packages", default="", help="what Spark gets beside the jar, as spark-submit takes it")
 
 
 @pytest.fixture(scope="session")
 def settings():
-    jars = sorted((ROOT / "jobs" / "target" / "lib").glob("*.jar"))
-    assert jars, "there are no jars in jobs/target/lib: build first, with bin/test"
     return {
+        **spark_mla.settings(ROOT / "jobs" / "demo-model" / "model"),
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
-        "spark.driver.extraClassPath": ":".join(map(str, jars)),
-        "spark.plugins": "dev.sparkmla.plugin.MlaPlugin",
-        "spark.sql.extensions": "dev.sparkmla.sql.MlaExtensions",
-        "spark.mla.model.path": str(ROOT / "jobs" / "demo-model" / "model"),
         "spark.mla.backend": "cpu",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",

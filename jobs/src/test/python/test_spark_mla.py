@@ -4,10 +4,10 @@ Passes in classic PySpark and, with --connect, over Spark Connect.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
-import zipfile
 
 import pytest
 import spark_mla
@@ -158,24 +158,27 @@ def test_counts_and_shows_prompts(documents):
 
 
 def test_settings_name_what_is_needed(monkeypatch, tmp_path):
-    (tmp_path / "b.jar").touch()
     (tmp_path / "a.jar").touch()
     needed = {
         "spark.plugins": "dev.sparkmla.plugin.MlaPlugin",
         "spark.sql.extensions": "dev.sparkmla.sql.MlaExtensions",
         "spark.mla.model.path": "/models/elsewhere",
     }
-    jars = {"spark.jars": f"{tmp_path}/a.jar,{tmp_path}/b.jar"}
 
-    monkeypatch.delenv("SPARK_MLA_JARS", raising=False)
-    assert spark_mla.settings("/models/elsewhere") == needed
-    assert spark_mla.settings("/models/elsewhere", jars=tmp_path) == {**needed, **jars}
-    monkeypatch.setenv("SPARK_MLA_JARS", str(tmp_path))
-    assert spark_mla.settings("/models/elsewhere") == {**needed, **jars}
+    def with_jar(jar):
+        return {**needed, "spark.jars": jar}
+
+    own = str(PACKAGE / "spark_mla" / "spark-mla.jar")
+    assert spark_mla.settings("/models/elsewhere") == with_jar(own)
+    assert spark_mla.settings("/models/elsewhere", jar=None) == needed
+    assert spark_mla.settings("/models/elsewhere", jar="s3a://a/b.jar") == with_jar("s3a://a/b.jar")
     monkeypatch.chdir(tmp_path.parent)
-    assert spark_mla.settings(tmp_path.name)["spark.mla.model.path"] == str(tmp_path)
-    with pytest.raises(FileNotFoundError, match="SPARK_MLA_JARS"):
-        spark_mla.settings("/models/elsewhere", jars=tmp_path / "nowhere")
+    assert spark_mla.settings(tmp_path.name, jar=f"{tmp_path.name}/a.jar") == {
+        **with_jar(f"{tmp_path}/a.jar"),
+        "spark.mla.model.path": str(tmp_path),
+    }
+    with pytest.raises(FileNotFoundError, match="bin/generate"):
+        spark_mla.settings("/models/elsewhere", jar=tmp_path / "nowhere.jar")
 
 
 def test_types_hold():
@@ -190,15 +193,48 @@ def test_types_hold():
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_installs_by_pip(tmp_path):
+def test_installs_by_pip_with_the_jar_and_starts_a_session(tmp_path):
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--no-index", "--wheel-dir", str(tmp_path), str(PACKAGE)],
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+        + ["--no-index", "--target", str(tmp_path), str(PACKAGE)],
         check=True,
     )
-
-    (wheel,) = tmp_path.glob("spark_mla-*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        names = set(packed.namelist())
+    installed = tmp_path / "spark_mla"
     for path in (*(PACKAGE / "spark_mla").glob("*.py"), PACKAGE / "spark_mla" / "py.typed"):
-        assert f"spark_mla/{path.name}" in names
+        assert (installed / path.name).is_file()
+
+    settings = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    started = subprocess.run(
+        [sys.executable, "-c", SESSION, str(ROOT / "jobs" / "demo-model" / "model")],
+        cwd=tmp_path,  # where Python finds the package first
+        env={**settings, "SPARK_LOCAL_IP": "127.0.0.1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert started.returncode == 0, started.stderr
+    refused, jar, answer = started.stdout.splitlines()
+    assert "run without Spark MLA" in refused
+    assert jar == str(installed / "spark-mla.jar")
+    assert answer.isdigit()
+
+
+SESSION = """
+import sys
+import spark_mla
+from pyspark.sql import SparkSession
+
+config = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
+plain = SparkSession.builder.config(map=config).getOrCreate()
+try:
+    spark_mla.session(sys.argv[1], config=config)
+except RuntimeError as refused:
+    print(refused)
+plain.stop()
+spark = spark_mla.session(sys.argv[1], config={**config, "spark.mla.backend": "cpu"})
+assert spark_mla.session(sys.argv[1]) is spark
+print(spark.conf.get("spark.jars"))
+print(spark.sql("SELECT llm_count_tokens('one two')").first()[0])
+spark.stop()
+"""

@@ -439,7 +439,8 @@ final class GenerateOptions {
   }
 
   /**
-   * What the file of {@code --response-format} says.
+   * What the file of {@code --response-format} says, without a byte order mark, which some editors
+   * write.
    *
    * @throws JobException when it cannot be read
    */
@@ -447,7 +448,7 @@ final class GenerateOptions {
     return responseFormat.map(
         file -> {
           try {
-            return Files.readString(file).strip();
+            return Files.readString(file).replaceFirst("^\uFEFF", "").strip();
           } catch (IOException problem) {
             throw new JobException(
                 "cannot read " + file + ", which --response-format names: " + problem);

@@ -145,7 +145,7 @@ class GenerateJobTest {
             "--output-format",
             "json",
             "--response-format",
-            file("answers.txt", "regex: .*\n").toString(),
+            file("answers.txt", "\uFEFFregex: .*\n").toString(),
             "--seed-column",
             "the seed",
             "--n",

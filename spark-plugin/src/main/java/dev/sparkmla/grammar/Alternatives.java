@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.NullNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The values that a schema allows: those of any of some shapes. Immutable.
@@ -33,8 +34,27 @@ record Alternatives(List<Alternative> all) {
    * @param stated whether the schema names its type or has a keyword of it. Beside {@code
    *     {"minLength": 2}} a number is valid, too; such shapes are kept because they decide which
    *     texts are valid for another schema, but they are not written.
+   * @param branches those of each {@code oneOf} that the shape comes from
    */
-  record Alternative(Shape shape, boolean stated) {}
+  record Alternative(Shape shape, boolean stated, List<Branch> branches) {
+    Alternative {
+      branches = List.copyOf(branches);
+    }
+
+    /** One that comes from no {@code oneOf}. */
+    Alternative(Shape shape, boolean stated) {
+      this(shape, stated, List.of());
+    }
+  }
+
+  /**
+   * A branch of a {@code oneOf}, whose values may not be valid for the others.
+   *
+   * @param place the schema that has the keyword
+   * @param all the branches
+   * @param index which of them it is
+   */
+  record Branch(SchemaPlace place, List<Alternatives> all, int index) {}
 
   Alternatives {
     all = List.copyOf(all);
@@ -46,7 +66,8 @@ record Alternatives(List<Alternative> all) {
     for (Alternative left : all) {
       for (Alternative right : other.all) {
         reader.spendComparison();
-        and(left.shape, right.shape, reader, both, left.stated || right.stated);
+        shared(left.shape, right.shape, reader)
+            .ifPresent(shape -> both.add(together(shape, left, right)));
       }
     }
     return new Alternatives(both);
@@ -60,23 +81,25 @@ record Alternatives(List<Alternative> all) {
         .anyMatch(shape -> shape.type() == JsonType.of(value) && shape.admits(value, reader));
   }
 
-  private static void and(
-      Shape left, Shape right, SchemaReader reader, List<Alternative> both, boolean stated) {
+  private static Alternative together(Shape shape, Alternative left, Alternative right) {
+    List<Branch> branches = new ArrayList<>(left.branches);
+    branches.addAll(right.branches);
+    return new Alternative(shape, left.stated || right.stated, branches);
+  }
+
+  /** The values that are in both shapes; empty when there is none. */
+  private static Optional<Shape> shared(Shape left, Shape right, SchemaReader reader) {
     if (left.type() != right.type()) {
-      return;
+      return Optional.empty();
     }
     if (left instanceof ConstantShape constant) {
-      if (right.admits(constant.value(), reader)) {
-        both.add(new Alternative(left, stated));
-      }
-    } else if (right instanceof ConstantShape constant) {
-      if (left.admits(constant.value(), reader)) {
-        both.add(new Alternative(right, stated));
-      }
-    } else {
-      reader.spendSchema();
-      left.and(right).ifPresent(shape -> both.add(new Alternative(shape, stated)));
+      return right.admits(constant.value(), reader) ? Optional.of(left) : Optional.empty();
     }
+    if (right instanceof ConstantShape constant) {
+      return left.admits(constant.value(), reader) ? Optional.of(right) : Optional.empty();
+    }
+    reader.spendSchema();
+    return left.and(right);
   }
 
   /**
@@ -88,19 +111,42 @@ record Alternatives(List<Alternative> all) {
     for (Alternatives branch : branches) {
       boolean anyStated = branch.anyStated();
       for (Alternative alternative : branch.all) {
-        any.add(new Alternative(alternative.shape, alternative.stated || !anyStated));
+        any.add(
+            new Alternative(
+                alternative.shape, alternative.stated || !anyStated, alternative.branches));
       }
     }
     return new Alternatives(any);
   }
 
+  /**
+   * The values of any of the branches of a {@code oneOf}. That they are of no other branch is
+   * checked where they are written ({@link Exclusion}): schemas beside it may still narrow them.
+   */
+  static Alternatives oneOf(List<Alternatives> branches, SchemaPlace place) {
+    List<Alternatives> marked = new ArrayList<>();
+    for (int i = 0; i < branches.size(); i++) {
+      marked.add(branches.get(i).from(new Branch(place, branches, i)));
+    }
+    return or(marked);
+  }
+
+  private Alternatives from(Branch branch) {
+    return new Alternatives(
+        all.stream()
+            .map(
+                each -> {
+                  List<Branch> branches = new ArrayList<>(each.branches);
+                  branches.add(branch);
+                  return new Alternative(each.shape, each.stated, branches);
+                })
+            .toList());
+  }
+
   /** The shapes whose values are written: those that are stated, or all where none is. */
-  List<Shape> written() {
+  List<Alternative> written() {
     boolean anyStated = anyStated();
-    return all.stream()
-        .filter(alternative -> alternative.stated || !anyStated)
-        .map(Alternative::shape)
-        .toList();
+    return all.stream().filter(alternative -> alternative.stated || !anyStated).toList();
   }
 
   private boolean anyStated() {

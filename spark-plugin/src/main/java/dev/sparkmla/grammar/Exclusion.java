@@ -17,35 +17,36 @@ record Exclusion(SchemaReader reader, int levels) {
   }
 
   /**
-   * Checks the branches of a schema's {@code oneOf}.
+   * Checks that what is written for a branch of each {@code oneOf} is valid for no other.
    *
    * @throws InvalidResponseFormatException naming two branches that cannot be told apart
    */
-  void check(List<Alternatives> branches, SchemaPlace place) {
-    for (int i = 0; i < branches.size(); i++) {
-      for (int j = 0; j < branches.size(); j++) {
-        if (i != j && !excludes(branches.get(i), branches.get(j))) {
-          throw place.problem(
-              "oneOf",
-              "is supported only where its branches exclude each other, by their types, constants,"
-                  + " bounds or a required property's; a value of branch "
-                  + i
-                  + " may be valid for branch "
-                  + j
-                  + ": use anyOf, or give each branch a required property with a const of its own");
+  void check(Alternatives.Alternative written) {
+    for (Alternatives.Branch branch : written.branches()) {
+      for (int i = 0; i < branch.all().size(); i++) {
+        if (i != branch.index() && !excludes(written.shape(), branch.all().get(i))) {
+          throw branch
+              .place()
+              .problem(
+                  "oneOf",
+                  "is supported only where its branches exclude each other, by their types,"
+                      + " constants, bounds or a required property's; a value of branch "
+                      + branch.index()
+                      + " may be valid for branch "
+                      + i
+                      + ": use anyOf, or give each branch a required property with a const of its"
+                      + " own");
         }
       }
     }
   }
 
-  /** Whether no text that is written for some values is among others. */
-  private boolean excludes(Alternatives written, Alternatives others) {
-    for (Alternatives.Alternative one : written.all()) {
-      for (Alternatives.Alternative other : others.all()) {
-        reader.spendComparison();
-        if (one.shape().type() == other.shape().type() && !excludes(one.shape(), other.shape())) {
-          return false;
-        }
+  /** Whether no text that is written for a shape is among some values. */
+  private boolean excludes(Shape written, Alternatives others) {
+    for (Alternatives.Alternative other : others.all()) {
+      reader.spendComparison();
+      if (written.type() == other.shape().type() && !excludes(written, other.shape())) {
+        return false;
       }
     }
     return true;
@@ -59,8 +60,12 @@ record Exclusion(SchemaReader reader, int levels) {
 
   /** Whether no value that is written for a property's schemas is valid for those of another. */
   boolean ofProperties(List<SchemaPlace> written, List<SchemaPlace> others) {
-    return levels > 0
-        && new Exclusion(reader, levels - 1)
-            .excludes(reader.alternatives(written), reader.alternatives(others));
+    if (levels == 0) {
+      return false;
+    }
+    Exclusion deeper = new Exclusion(reader, levels - 1);
+    Alternatives values = reader.alternatives(others);
+    return reader.alternatives(written).written().stream()
+        .allMatch(alternative -> deeper.excludes(alternative.shape(), values));
   }
 }

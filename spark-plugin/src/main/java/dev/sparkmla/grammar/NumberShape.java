@@ -9,19 +9,20 @@ import java.util.Set;
  * Numbers, integers among them.
  *
  * @param range from where to where
- * @param fractionDigits the most digits after the point; 0 for integers
+ * @param fractionDigits the most digits after the point, or {@link Expression#UNBOUNDED}; 0 for
+ *     integers
  */
 record NumberShape(NumberRange range, int fractionDigits) implements Shape {
   static final Set<String> KEYWORDS =
       Set.of("exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf");
 
-  /** The most digits after the point where a schema does not say fewer. */
+  /** The most digits after the point that are written. */
   static final int MOST_FRACTION_DIGITS = 20;
 
   /** Decimal numbers of so many digits differ as doubles, too. */
   private static final int DOUBLE_DIGITS = 15;
 
-  static final NumberShape ANY = new NumberShape(NumberRange.ALL, MOST_FRACTION_DIGITS);
+  static final NumberShape ANY = new NumberShape(NumberRange.ALL, Expression.UNBOUNDED);
 
   /** The numbers that are valid for a schema. */
   static NumberShape read(SchemaPlace place) {
@@ -60,7 +61,7 @@ record NumberShape(NumberRange range, int fractionDigits) implements Shape {
 
   private static int fractionDigits(SchemaPlace place) {
     if (!place.has("multipleOf")) {
-      return MOST_FRACTION_DIGITS;
+      return Expression.UNBOUNDED;
     }
     JsonNode divisor = place.schema().get("multipleOf");
     BigDecimal value =
@@ -68,11 +69,11 @@ record NumberShape(NumberRange range, int fractionDigits) implements Shape {
     if (value.precision() != 1
         || value.unscaledValue().intValue() != 1
         || value.scale() < 0
-        || value.scale() > MOST_FRACTION_DIGITS) {
+        || value.scale() > NumberRange.MOST_BOUND_DIGITS) {
       throw place.wrong(
           "multipleOf",
           "1, 0.1, 0.01 and so on to "
-              + MOST_FRACTION_DIGITS
+              + NumberRange.MOST_BOUND_DIGITS
               + " digits; others are not supported");
     }
     return value.scale();
@@ -100,8 +101,7 @@ record NumberShape(NumberRange range, int fractionDigits) implements Shape {
   @Override
   public boolean admits(JsonNode value, SchemaReader reader) {
     BigDecimal number = value.decimalValue().stripTrailingZeros();
-    return range.contains(number)
-        && (fractionDigits == MOST_FRACTION_DIGITS || number.scale() <= fractionDigits);
+    return range.contains(number) && number.scale() <= fractionDigits;
   }
 
   @Override
@@ -112,7 +112,7 @@ record NumberShape(NumberRange range, int fractionDigits) implements Shape {
   @Override
   public Expression expression(ValueWriter writer) {
     writer.spendPart();
-    if (range.equals(NumberRange.ALL) && fractionDigits == MOST_FRACTION_DIGITS) {
+    if (range.equals(NumberRange.ALL) && fractionDigits == Expression.UNBOUNDED) {
       return NumberTexts.any();
     }
     int digits = Math.min(distinctDigits(range.least()), distinctDigits(range.most()));

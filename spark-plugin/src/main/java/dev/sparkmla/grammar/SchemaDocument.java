@@ -11,8 +11,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.sparkmla.json.JsonProblem;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.util.Optional;
 
 /** A JSON schema's text, read strictly, and the references within it. Immutable. */
@@ -71,24 +69,17 @@ final class SchemaDocument {
    */
   Optional<SchemaPlace> follow(SchemaPlace place) {
     JsonNode reference = place.schema().get("$ref");
-    String pointer = reference.isTextual() ? pointer(reference.textValue()) : null;
-    if (pointer == null) {
-      throw place.wrong("$ref", "# or a JSON pointer in this schema, such as #/$defs/name");
-    }
-    JsonNode target = root.at(JsonPointer.compile(pointer));
+    JsonPointer pointer =
+        Optional.ofNullable(reference.textValue())
+            .flatMap(SchemaReference::pointer)
+            .orElseThrow(
+                () ->
+                    place.wrong(
+                        "$ref", "# or a JSON pointer in this schema, such as #/$defs/name"));
+    JsonNode target = root.at(pointer);
     if (target.isMissingNode()) {
       throw place.problem("$ref", "leads nowhere: " + SchemaPlace.shortened(reference));
     }
-    return place.follow(pointer, target);
-  }
-
-  /** The pointer of a URI reference's fragment; null if that is none. */
-  private static String pointer(String reference) {
-    try {
-      String fragment = reference.startsWith("#") ? new URI(reference).getFragment() : null;
-      return fragment != null && (fragment.isEmpty() || fragment.startsWith("/")) ? fragment : null;
-    } catch (URISyntaxException e) {
-      return null;
-    }
+    return place.follow(pointer.toString(), target);
   }
 }

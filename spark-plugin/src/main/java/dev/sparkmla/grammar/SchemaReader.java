@@ -136,9 +136,7 @@ final class SchemaReader {
       narrowed = Alternatives.or(branches(narrowed, place, "anyOf"));
     }
     if (place.has("oneOf")) {
-      List<Alternatives> branches = branches(narrowed, place, "oneOf");
-      new Exclusion(this).check(branches, place);
-      narrowed = Alternatives.or(branches);
+      narrowed = Alternatives.oneOf(branches(narrowed, place, "oneOf"), place);
     }
     return narrowed;
   }

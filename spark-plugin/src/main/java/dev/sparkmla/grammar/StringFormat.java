@@ -13,6 +13,8 @@ enum StringFormat {
   TIME("time", Patterns.TIME),
   /** A day, {@code T} and a time (RFC 3339). */
   DATE_TIME("date-time", "(?:" + Patterns.DATE + ")T" + Patterns.TIME),
+  /** A day, {@code T} and a time without an offset (OpenAPI's registry of formats). */
+  DATE_TIME_LOCAL("date-time-local", "(?:" + Patterns.DATE + ")T" + Patterns.CLOCK),
   /** RFC 4122, in upper or lower case. */
   UUID("uuid", "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
   /**
@@ -36,13 +38,12 @@ enum StringFormat {
             + LEAP_YEAR
             + "-02-29";
 
-    /**
-     * Seconds have at most nine digits after the point. Offsets are Z, +00:00, or 1 hour to 18
-     * hours.
-     */
-    private static final String TIME =
-        "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?"
-            + "(?:Z|\\+00:00|[+-](?:0[1-9]|1[0-7]):[0-5][0-9])";
+    /** Seconds have at most nine digits after the point. */
+    private static final String CLOCK =
+        "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?";
+
+    /** Offsets are Z, +00:00, or 1 hour to 18 hours. */
+    private static final String TIME = CLOCK + "(?:Z|\\+00:00|[+-](?:0[1-9]|1[0-7]):[0-5][0-9])";
 
     private static final String ATOM = "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]{1,31}";
     private static final String LABEL = "[0-9A-Za-z](?:-?[0-9A-Za-z]){0,19}";

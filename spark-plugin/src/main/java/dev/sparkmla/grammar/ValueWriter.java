@@ -31,9 +31,11 @@ record ValueWriter(SchemaReader reader, int freeLevels) {
 
   private Expression write(Alternatives alternatives) {
     List<Expression> expressions = new ArrayList<>();
-    for (Shape shape : alternatives.written()) {
+    Exclusion exclusion = new Exclusion(reader);
+    for (Alternatives.Alternative alternative : alternatives.written()) {
       spendPart();
-      expressions.add(shape.expression(this));
+      exclusion.check(alternative);
+      expressions.add(alternative.shape().expression(this));
     }
     return Expression.choice(expressions);
   }

@@ -43,7 +43,8 @@ class SchemaReaderTest {
         "{\"maxLength\": \"1\"}; #/maxLength must be a whole number",
         "{\"pattern\": 1}; #/pattern must be a regular expression",
         "{\"pattern\": \"(?=a)\"}; #/pattern cannot be used",
-        "{\"format\": \"uri\"}; #/format must be date, time, date-time, uuid, email, is \"uri\"",
+        "{\"format\": \"uri\"}; #/format must be date, time, date-time, date-time-local, uuid,"
+            + " email, is \"uri\"",
         "{\"format\": \"date\", \"pattern\": \"a\"}; #/format is not supported beside another"
             + " pattern",
         "{\"enum\": [\"a\"], \"pattern\": \"a\"}; #/pattern is not supported beside const or enum",
@@ -64,6 +65,14 @@ class SchemaReaderTest {
             + " valid for branch 1",
         "{\"oneOf\": [{\"minLength\": 2}, {\"minimum\": 2}]}; #/oneOf is supported only where its"
             + " branches exclude each other",
+        "{\"allOf\": [{\"oneOf\": [{\"properties\": {\"a\": {}}, \"required\": [\"a\"]}, {\"properties\":"
+            + " {\"b\": {}}, \"required\": [\"b\"]}]}, {\"properties\": {\"b\": {}}}]}; #/allOf/0/oneOf is"
+            + " supported only where its branches exclude each other",
+        "{\"anyOf\": [{\"oneOf\": [{\"required\": [\"a\"]}, {\"required\": [\"b\"]}]}], \"oneOf\":"
+            + " [{\"properties\": {\"a\": {}, \"b\": {}}}]}; #/anyOf/0/oneOf is supported only where",
+        "{\"properties\": {\"p\": {\"oneOf\": [{\"required\": [\"a\"]}, {\"required\": [\"b\"]}]}},"
+            + " \"allOf\": [{\"properties\": {\"p\": {\"required\": [\"a\", \"b\"]}}}]};"
+            + " #/properties/p/oneOf is supported only where",
         "false; # has no answer",
         "{\"allOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}; # has no answer",
         "{\"type\": \"string\", \"minLength\": 3, \"maxLength\": 2}; # has no answer",

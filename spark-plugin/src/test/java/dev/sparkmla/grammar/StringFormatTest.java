@@ -34,6 +34,18 @@ class StringFormatTest {
   }
 
   @Test
+  void localTimesHaveNoOffset() {
+    ByteAutomaton times =
+        Answers.automaton("{\"type\": \"string\", \"format\": \"date-time-local\"}");
+
+    assertThat(Answers.accepts(times, "\"2024-02-29T23:59:59\"")).isTrue();
+    assertThat(Answers.accepts(times, "\"2024-02-29T00:00:00.123456\"")).isTrue();
+    assertThat(Answers.accepts(times, "\"2023-02-29T00:00:00\"")).isFalse();
+    assertThat(Answers.accepts(times, "\"2024-02-29T24:00:00\"")).isFalse();
+    assertThat(Answers.accepts(times, "\"2024-02-29T00:00:00Z\"")).isFalse();
+  }
+
+  @Test
   void formatsAreBoundedByLengthsToo() {
     ByteAutomaton emails =
         Answers.automaton("{\"type\": \"string\", \"format\": \"email\", \"maxLength\": 9}");

@@ -340,7 +340,7 @@ abstract class TransformerLaws {
     }
   }
 
-  private static double[] logSoftmax(float[] logits) {
+  static double[] logSoftmax(float[] logits) {
     double sum = 0;
     for (float logit : logits) {
       sum += Math.exp(logit);

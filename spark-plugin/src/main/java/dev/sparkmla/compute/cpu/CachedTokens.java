@@ -3,45 +3,37 @@ package dev.sparkmla.compute.cpu;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.kvcache.CacheShape;
 
-/** Writes a sequence's tokens into a layer of the paged cache, and reads them. */
-final class CachedTokens {
-  private CachedTokens() {}
-
+/**
+ * A layer of the paged cache: writes a sequence's tokens into it, and reads them.
+ *
+ * @param buffer {@code [blocks][page][latent + rope]}
+ * @param elements how it holds them
+ */
+record CachedTokens(HostBuffer buffer, CacheShape shape, CacheElements elements) {
   /**
-   * Rounds the token at a position.
+   * Keeps the token at a position.
    *
    * @param values float32 {@code [latent + rope]}
    */
-  static void store(
-      HostBuffer cache, CacheShape shape, Segment segment, int position, float[] values) {
+  void store(Segment segment, int position, float[] values) {
     int width = shape.width();
-    int at = shape.slot(segment.blocks(), position) * width;
-    for (int i = 0; i < width; i++) {
-      cache.shorts().put(at + i, BFloat16.round(values[i]));
-    }
+    elements.store(values, width, buffer, shape.slot(segment.blocks(), position) * width);
   }
 
   /**
    * Widens {@code count} tokens from a position on to float32 {@code [count, latent + rope]} at
    * {@code at}.
    */
-  static void widen(
-      HostBuffer cache,
-      CacheShape shape,
-      Segment segment,
-      int position,
-      int count,
-      HostBuffer to,
-      int at) {
+  void widen(Segment segment, int position, int count, HostBuffer to, int at) {
     int width = shape.width();
     int done = 0;
     while (done < count) {
       int inBlock = shape.page() - (position + done) % shape.page();
       int tokens = Math.min(count - done, inBlock);
-      BFloat16.widen(
-          cache.view(),
+      elements.widen(
+          buffer,
           shape.slot(segment.blocks(), position + done) * width,
-          to.view(),
+          to,
           at + done * width,
           tokens * width);
       done += tokens;

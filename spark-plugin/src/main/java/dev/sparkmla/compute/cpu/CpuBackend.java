@@ -53,6 +53,7 @@ public final class CpuBackend implements ComputeBackend {
   private final HostMemory memory = new HostMemory();
   private final Workers workers;
   private final RowPlacement placement;
+  private final CacheElements cacheElements;
 
   /** The automata that were asked for last, the longest ago first. */
   private final Map<ByteAutomaton, AllowedTokens> allowed = new LinkedHashMap<>(16, 0.75f, true);
@@ -66,9 +67,19 @@ public final class CpuBackend implements ComputeBackend {
    * @param threads how many threads compute, the calling one among them, ≥ 1
    */
   public CpuBackend(int threads) {
+    this(threads, CacheElements.BFLOAT16);
+  }
+
+  /**
+   * Starts the threads of a backend whose cache holds other elements than bf16.
+   *
+   * @param threads how many threads compute, the calling one among them, ≥ 1
+   */
+  public CpuBackend(int threads, CacheElements cacheElements) {
     if (threads < 1) {
       throw new IllegalArgumentException("the CPU backend needs ≥ 1 threads, not " + threads);
     }
+    this.cacheElements = cacheElements;
     Gemm.useCallingThread();
     placement = Gemm.placement();
     workers = new Workers(threads, memory);
@@ -147,7 +158,7 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public LatentCache allocateCache(CacheShape shape, int layers, int blocks) {
-    return new CpuCache(memory, shape, layers, blocks);
+    return new CpuCache(memory, shape, cacheElements, layers, blocks);
   }
 
   @Override
@@ -357,7 +368,7 @@ public final class CpuBackend implements ComputeBackend {
       int layer) {
     CpuActivation source = CpuActivation.of(latents);
     CpuRotation turns = CpuRotation.of(rotation);
-    CpuCache target = CpuCache.of(cache);
+    CachedTokens target = CpuCache.of(cache).layer(layer);
     CacheShape shape = cache.shape();
     float[] gains = CpuVector.of(gain);
     forTokens(
@@ -371,7 +382,7 @@ public final class CpuBackend implements ComputeBackend {
           Vectors.normalize(values, gains, epsilon);
           turns.angles(token.position(), angles);
           turns.turn(values, shape.latent(), angles);
-          CachedTokens.store(target.layer(layer), shape, token.segment(), token.position(), values);
+          target.store(token.segment(), token.position(), values);
         });
   }
 

@@ -11,17 +11,20 @@ final class CpuCache implements LatentCache {
   private final HostMemory memory;
   private final CacheShape shape;
   private final int blocks;
+  private final CacheElements elements;
   private final List<HostBuffer> layers = new ArrayList<>();
   private final int[] tokens;
 
-  CpuCache(HostMemory memory, CacheShape shape, int layers, int blocks) {
+  CpuCache(HostMemory memory, CacheShape shape, CacheElements elements, int layers, int blocks) {
     this.memory = memory;
     this.shape = shape;
+    this.elements = elements;
     this.blocks = blocks;
     this.tokens = new int[Math.multiplyExact(blocks, shape.page())];
+    long elementsOfLayer = (long) blocks * shape.page() * shape.width();
     try {
       for (int i = 0; i < layers; i++) {
-        this.layers.add(memory.take((long) blocks * shape.bytesPerBlock(), "the cache"));
+        this.layers.add(memory.take(elementsOfLayer * elements.bytes(), "the cache"));
       }
     } catch (RuntimeException e) {
       this.layers.forEach(memory::free);
@@ -33,9 +36,9 @@ final class CpuCache implements LatentCache {
     return (CpuCache) cache;
   }
 
-  /** A layer, bf16 {@code [blocks][page][latent + rope]}. */
-  HostBuffer layer(int layer) {
-    return layers.get(layer);
+  /** A layer. */
+  CachedTokens layer(int layer) {
+    return new CachedTokens(layers.get(layer), shape, elements);
   }
 
   /** Keeps a token's id. */

@@ -22,7 +22,7 @@ final class DecodeAttention {
   private final int latent;
   private final int width;
   private final CpuPlan plan;
-  private final HostBuffer cache;
+  private final CachedTokens cache;
   private final CpuActivation out;
   private final List<Split> splits = new ArrayList<>();
   private final int[] firstSplits;
@@ -41,7 +41,7 @@ final class DecodeAttention {
       CpuActivation queries,
       AttentionShape shape,
       CpuPlan plan,
-      HostBuffer cache,
+      CachedTokens cache,
       CpuActivation out) {
     this.queries = Gemm.View.of(queries);
     this.shape = shape;
@@ -82,7 +82,7 @@ final class DecodeAttention {
     Gemm.View query = new Gemm.View(queries.buffer(), split.row() * queries.stride(), width);
     for (int begin = split.begin(); begin < split.end(); begin += TILE) {
       int count = Math.min(TILE, split.end() - begin);
-      CachedTokens.widen(cache, shape.cache(), segment, begin, count, keys, 0);
+      cache.widen(segment, begin, count, keys, 0);
       Gemm.transposed(
           heads, count, width, query, keys.at(0), width, new Gemm.View(scoreBuffer, 0, count));
       scoreBuffer.floats().get(0, scores, 0, heads * count);

@@ -33,7 +33,7 @@ final class PrefillAttention {
   private final int firstRow;
   private final int before;
   private final int count;
-  private final HostBuffer cache;
+  private final CachedTokens cache;
   private final CpuActivation out;
   private final int tasks;
   private final Softmax[] softmax;
@@ -52,7 +52,7 @@ final class PrefillAttention {
       Segment segment,
       int firstRow,
       int before,
-      HostBuffer cache,
+      CachedTokens cache,
       CpuActivation out) {
     this.queries = Gemm.View.of(queries);
     this.keyValue = keyValue;
@@ -112,7 +112,7 @@ final class PrefillAttention {
   private void widen(int first, int tile, int context, HostBuffer latents) {
     int tokens = Math.min(TILE, context - first - tile * TILE);
     int at = tile * TILE * width;
-    CachedTokens.widen(cache, shape.cache(), segment, first + tile * TILE, tokens, latents, at);
+    cache.widen(segment, first + tile * TILE, tokens, latents, at);
     Gemm.zero(latents.floats(), at + tokens * width, (TILE - tokens) * width);
   }
 

@@ -10,12 +10,23 @@ import dev.sparkmla.grammar.InvalidResponseFormatException;
 import dev.sparkmla.json.JsonProblem;
 import java.io.Serializable;
 import java.util.Optional;
+import org.apache.spark.SparkThrowable;
 import org.apache.spark.sql.catalyst.parser.ParseException;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.VariantType;
 
 /** Which form a call's answers have. Immutable. */
 public sealed interface AnswerFormat extends Serializable {
+  /** Beyond these limits Spark's parser takes longer than a second, or its stack overflows. */
+  int MOST_DDL_CHARACTERS = 50_000;
+
+  /** The deepest that a Spark type may nest. */
+  int DEEPEST_DDL = 50;
+
+  /** The most characters of a format that a message shows. */
+  int MOST_SHOWN = 200;
+
   /** Any text; there is no value beside it. */
   record Free() implements AnswerFormat {
     @Override
@@ -91,7 +102,8 @@ public sealed interface AnswerFormat extends Serializable {
 
     @Override
     public Optional<ValueReader> newReader() {
-      return Optional.of(new JsonValueReader(valueType));
+      return Optional.of(
+          valueType instanceof VariantType ? new VariantReader() : new JsonValueReader(valueType));
     }
   }
 
@@ -161,18 +173,32 @@ public sealed interface AnswerFormat extends Serializable {
   }
 
   private static DataType ddl(String text) {
+    int depth = 0;
+    int deepest = 0;
+    for (int i = 0; i < text.length(); i++) {
+      depth += text.charAt(i) == '<' ? 1 : text.charAt(i) == '>' ? -1 : 0;
+      deepest = Math.max(deepest, depth);
+    }
+    if (text.length() > MOST_DDL_CHARACTERS || deepest > DEEPEST_DDL) {
+      throw new InvalidResponseFormatException(
+          String.format(
+              "the response format, a Spark type, has %d characters and nests %d deep; at most %d"
+                  + " and %d",
+              text.length(), deepest, MOST_DDL_CHARACTERS, DEEPEST_DDL));
+    }
     try {
       return DataType.fromDDL(text);
     } catch (Exception problem) {
-      // Spark's parser throws it without saying so, which Java cannot catch by its name.
-      if (!(problem instanceof ParseException)) {
+      // Spark's parser throws some without saying so, which Java cannot catch by their names.
+      if (!(problem instanceof SparkThrowable)) {
         throw problem;
       }
       throw new InvalidResponseFormatException(
           "the response format '"
-              + text
+              + (text.length() <= MOST_SHOWN ? text : text.substring(0, MOST_SHOWN) + "...")
               + "' is no Spark type, such as STRUCT<name: STRING, year: INT>, no JSON schema, which"
-              + " begins with {, and none of 'regex: ...', 'choice: [\"a\", \"b\"]' and 'json'");
+              + " begins with {, and none of 'regex: ...', 'choice: [\"a\", \"b\"]' and 'json'"
+              + (problem instanceof ParseException ? "" : ": " + problem.getMessage()));
     }
   }
 }

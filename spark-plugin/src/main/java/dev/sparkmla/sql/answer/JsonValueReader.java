@@ -19,12 +19,14 @@ final class JsonValueReader implements ValueReader {
 
   private final DataType type;
   private final JsonToStructsEvaluator reader;
+  private final UniqueKeys uniqueKeys;
 
   /**
    * @param type of the values, with fields and elements that may be NULL
    */
   JsonValueReader(DataType type) {
     this.type = type;
+    this.uniqueKeys = UniqueKeys.in(type);
     StructType object =
         new StructType().add("value", type, true).add(MALFORMED, DataTypes.StringType, true);
     this.reader =
@@ -41,6 +43,6 @@ final class JsonValueReader implements ValueReader {
   @Override
   public Object read(UTF8String text) {
     InternalRow object = (InternalRow) reader.evaluate(UTF8String.concat(BEFORE, text, AFTER));
-    return object.isNullAt(1) ? object.get(0, type) : null;
+    return object.isNullAt(1) ? uniqueKeys.of(object.get(0, type)) : null;
   }
 }

@@ -2,8 +2,9 @@ package dev.sparkmla.sql.answer;
 
 import com.fasterxml.jackson.core.JsonPointer;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sparkmla.grammar.InvalidResponseFormatException;
+import dev.sparkmla.grammar.SchemaReference;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -12,6 +13,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -25,10 +27,19 @@ final class SchemaType {
 
   private static final int DEEPEST = 50;
 
+  private static final List<String> COMBINING = List.of("allOf", "anyOf", "oneOf");
+  private static final List<String> BOUNDS =
+      List.of("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum");
+  private static final BigDecimal LEAST_LONG = BigDecimal.valueOf(Long.MIN_VALUE);
+  private static final BigDecimal MOST_LONG = BigDecimal.valueOf(Long.MAX_VALUE);
+
+  /** Of integers that BIGINT does not hold. */
+  private static final DecimalType LARGE = DataTypes.createDecimalType(38, 0);
+
   private final JsonNode root;
 
   /** The references that are being followed. */
-  private final Set<String> following = new HashSet<>();
+  private final Set<JsonPointer> following = new HashSet<>();
 
   private int parts;
   private int depth;
@@ -51,8 +62,15 @@ final class SchemaType {
 
   /** The type of a part; NULL's own where it can be nothing else. */
   private DataType type(JsonNode schema) {
-    parts++;
     depth++;
+    count();
+    DataType type = checkedType(schema);
+    depth--;
+    return type;
+  }
+
+  private void count() {
+    parts++;
     if (parts > MOST_PARTS || depth > DEEPEST) {
       throw new InvalidResponseFormatException(
           "the response format has more than "
@@ -61,12 +79,12 @@ final class SchemaType {
               + DEEPEST
               + ", which is too large for a type");
     }
-    DataType type = checkedType(schema);
-    depth--;
-    return type;
   }
 
   private DataType checkedType(JsonNode schema) {
+    if (isCombined(schema)) {
+      return DataTypes.StringType;
+    }
     if (schema.has("$ref")) {
       return referenced(schema.get("$ref").asText());
     }
@@ -82,16 +100,18 @@ final class SchemaType {
       JsonNode branches = schema.has("anyOf") ? schema.get("anyOf") : schema.get("oneOf");
       return common(elements(branches).map(this::type).toList());
     }
-    if (type.isArray()) {
-      return common(
-          elements(type)
-              .map(one -> type(((ObjectNode) schema.deepCopy()).set("type", one)))
-              .toList());
-    }
-    return switch (type.isTextual() ? type.textValue() : implied(schema)) {
+    return type.isArray()
+        ? common(elements(type).map(one -> typed(schema, one.asText())).toList())
+        : typed(schema, type.isTextual() ? type.textValue() : implied(schema));
+  }
+
+  /** The type of a schema's values that have one of JSON's types. */
+  private DataType typed(JsonNode schema, String type) {
+    count();
+    return switch (type) {
       case "object" -> object(schema);
       case "array" -> array(schema);
-      case "integer" -> DataTypes.LongType;
+      case "integer" -> integer(schema);
       case "number" -> DataTypes.DoubleType;
       case "boolean" -> DataTypes.BooleanType;
       case "null" -> DataTypes.NullType;
@@ -100,27 +120,35 @@ final class SchemaType {
     };
   }
 
-  private DataType referenced(String reference) {
-    JsonNode target = reference.startsWith("#") ? resolve(reference.substring(1)) : null;
-    if (target == null || target.isMissingNode()) {
-      throw new InvalidResponseFormatException(
-          "the response format refers to '"
-              + reference
-              + "', which is not in it; a reference is such as #/$defs/person");
+  /** Whether objects have properties that no one schema lists, so that no STRUCT has them all. */
+  private static boolean isCombined(JsonNode schema) {
+    JsonNode properties = schema.path("properties");
+    if (properties.isEmpty()) {
+      return false;
     }
-    if (!following.add(reference)) {
-      return DataTypes.StringType;
-    }
-    DataType type = type(target);
-    following.remove(reference);
-    return type;
+    return schema.has("$ref")
+        || elements(schema.path("required")).anyMatch(name -> !properties.has(name.asText()))
+        || COMBINING.stream()
+            .flatMap(keyword -> elements(schema.path(keyword)))
+            .anyMatch(part -> part.has("properties") || part.has("$ref"));
   }
 
-  private JsonNode resolve(String pointer) {
-    if (pointer.isEmpty()) {
-      return root;
+  private DataType referenced(String reference) {
+    JsonPointer pointer =
+        SchemaReference.pointer(reference)
+            .filter(place -> !root.at(place).isMissingNode())
+            .orElseThrow(
+                () ->
+                    new InvalidResponseFormatException(
+                        "the response format refers to '"
+                            + reference
+                            + "', which is not in it; a reference is such as #/$defs/person"));
+    if (!following.add(pointer)) {
+      return DataTypes.StringType;
     }
-    return pointer.startsWith("/") ? root.at(JsonPointer.compile(pointer)) : null;
+    DataType type = type(root.at(pointer));
+    following.remove(pointer);
+    return type;
   }
 
   /** What a schema without a type speaks about. */
@@ -151,8 +179,9 @@ final class SchemaType {
     List<DataType> elements = new ArrayList<>();
     elements(schema.path("prefixItems")).map(this::type).forEach(elements::add);
     JsonNode items = schema.path("items");
-    if (items.isObject()) {
-      elements.add(type(items));
+    boolean isOpen = items.isMissingNode() && schema.path("minItems").asDouble() > elements.size();
+    if (items.isObject() || items.asBoolean() || isOpen) {
+      elements.add(type(items)); // STRING where they may be anything
     }
     return DataTypes.createArrayType(
         elements.isEmpty() ? DataTypes.StringType : nullable(common(elements)), true);
@@ -162,6 +191,7 @@ final class SchemaType {
     return switch (schema.path("format").asText()) {
       case "date" -> DataTypes.DateType;
       case "date-time" -> DataTypes.TimestampType;
+      case "date-time-local" -> DataTypes.TimestampNTZType;
       default -> DataTypes.StringType;
     };
   }
@@ -169,10 +199,29 @@ final class SchemaType {
   private static DataType typeOf(JsonNode value) {
     return switch (value.getNodeType()) {
       case STRING, OBJECT, ARRAY, BINARY, POJO, MISSING -> DataTypes.StringType;
-      case NUMBER -> value.isIntegralNumber() ? DataTypes.LongType : DataTypes.DoubleType;
+      case NUMBER ->
+          value.isIntegralNumber() ? integers(value.decimalValue()) : DataTypes.DoubleType;
       case BOOLEAN -> DataTypes.BooleanType;
       case NULL -> DataTypes.NullType;
     };
+  }
+
+  private static DataType integer(JsonNode schema) {
+    return common(
+        BOUNDS.stream()
+            .map(schema::path)
+            .map(bound -> bound.isNumber() ? integers(bound.decimalValue()) : DataTypes.LongType)
+            .toList());
+  }
+
+  /** The type of integers up to a bound. */
+  private static DataType integers(BigDecimal bound) {
+    if (bound.precision() - (long) bound.scale() > LARGE.precision()) {
+      return DataTypes.StringType;
+    }
+    return bound.compareTo(LEAST_LONG) < 0 || bound.compareTo(MOST_LONG) > 0
+        ? LARGE
+        : DataTypes.LongType;
   }
 
   /** The type that holds values of all of {@code types}. */
@@ -181,6 +230,9 @@ final class SchemaType {
     unlike.remove(DataTypes.NullType);
     if (unlike.equals(Set.of(DataTypes.LongType, DataTypes.DoubleType))) {
       return DataTypes.DoubleType;
+    }
+    if (unlike.equals(Set.of(DataTypes.LongType, LARGE))) {
+      return LARGE;
     }
     return switch (unlike.size()) {
       case 0 -> DataTypes.NullType;

@@ -33,9 +33,6 @@ import org.apache.spark.sql.types.VarcharType;
  */
 final class TypeSchema {
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
-  private static final String LOCAL_TIMESTAMP =
-      "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-          + "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 
   private TypeSchema() {}
 
@@ -147,7 +144,7 @@ final class TypeSchema {
       return typed("string").put("format", "date-time");
     }
     if (type instanceof TimestampNTZType) {
-      return typed("string").put("pattern", LOCAL_TIMESTAMP);
+      return typed("string").put("format", "date-time-local");
     }
     throw refused(
         type,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.grammar.InvalidResponseFormatException;
+import java.util.Collections;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -35,6 +36,7 @@ class AnswerFormatTest {
         "DECIMAL(3,0) | {\"type\":\"integer\",\"minimum\":-999,\"maximum\":999} | DECIMAL(3,0)",
         "DATE | {\"type\":\"string\",\"format\":\"date\"} | DATE",
         "TIMESTAMP | {\"type\":\"string\",\"format\":\"date-time\"} | TIMESTAMP",
+        "TIMESTAMP_NTZ | {\"type\":\"string\",\"format\":\"date-time-local\"} | TIMESTAMP_NTZ",
         "array<date> | {\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"date\"}} | ARRAY<DATE>",
         "MAP<STRING, BOOLEAN> | {\"type\":\"object\",\"additionalProperties\":{\"type\":\"boolean\"}} | MAP<STRING, BOOLEAN>",
         "STRUCT<a: STRING NOT NULL COMMENT 'who', b: BOOLEAN> | {\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"null\"}]}},\"required\":[\"a\",\"b\"],\"additionalProperties\":false} | STRUCT<a: STRING COMMENT 'who', b: BOOLEAN>",
@@ -58,6 +60,11 @@ class AnswerFormatTest {
         "{\"type\":\"string\",\"format\":\"date-time\"} | TIMESTAMP",
         "{\"type\":\"string\",\"format\":\"uuid\"} | STRING",
         "{\"type\":\"integer\",\"minimum\":0} | BIGINT",
+        "{\"type\":\"integer\",\"maximum\":9223372036854775807} | BIGINT",
+        "{\"type\":\"integer\",\"maximum\":18446744073709551615} | DECIMAL(38,0)",
+        "{\"type\":\"integer\",\"exclusiveMinimum\":-1e30} | DECIMAL(38,0)",
+        "{\"type\":\"integer\",\"minimum\":1e38} | STRING",
+        "{\"enum\":[1,10000000000000000000]} | DECIMAL(38,0)",
         "{\"type\":\"number\"} | DOUBLE",
         "{\"type\":[\"boolean\",\"null\"]} | BOOLEAN",
         "{\"type\":[\"integer\",\"number\"]} | DOUBLE",
@@ -71,11 +78,19 @@ class AnswerFormatTest {
         "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]} | STRING",
         "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}} | ARRAY<BIGINT>",
         "{\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"number\"}]} | ARRAY<DOUBLE>",
+        "{\"prefixItems\":[{\"type\":\"integer\"}],\"minItems\":1} | ARRAY<BIGINT>",
+        "{\"prefixItems\":[{\"type\":\"integer\"}],\"minItems\":2} | ARRAY<STRING>",
+        "{\"prefixItems\":[{\"type\":\"integer\"}],\"items\":true} | ARRAY<STRING>",
         "{\"type\":\"array\"} | ARRAY<STRING>",
         "{\"type\":\"object\"} | MAP<STRING, STRING>",
         "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"number\"}} | MAP<STRING, DOUBLE>",
         "{\"properties\":{\"b\":{\"type\":\"boolean\"},\"a\":{\"type\":\"null\"}}} | STRUCT<b: BOOLEAN, a: STRING>",
         "{\"$ref\":\"#/$defs/d\",\"$defs\":{\"d\":{\"type\":\"boolean\"}}} | BOOLEAN",
+        "{\"$ref\":\"#/$defs/a%20b\",\"$defs\":{\"a b\":{\"type\":\"boolean\"}}} | BOOLEAN",
+        "{\"properties\":{\"a\":{}},\"required\":[\"b\"]} | STRING",
+        "{\"properties\":{\"a\":{}},\"$ref\":\"#/$defs/d\",\"$defs\":{\"d\":{}}} | STRING",
+        "{\"properties\":{\"a\":{}},\"anyOf\":[{\"properties\":{\"b\":{}}}]} | STRING",
+        "{\"properties\":{\"a\":{}},\"anyOf\":[{\"required\":[\"a\"]}]} | STRUCT<a: STRING>",
         "{\"properties\":{\"v\":{\"type\":\"integer\"},\"next\":{\"$ref\":\"#\"}}} | STRUCT<v: BIGINT, next: STRUCT<v: BIGINT, next: STRING>>",
         "{\"properties\":{\"t\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/properties/t\"}}}} | STRUCT<t: ARRAY<ARRAY<STRING>>>",
       })
@@ -105,6 +120,8 @@ class AnswerFormatTest {
         "STRUCT<a: INT, a: INT> | it needs fields, each with a name of its own",
         "STRUCT<a: > | the response format 'STRUCT<a: >' is no Spark type",
         "JSON | the response format 'JSON' is no Spark type",
+        "DECIMAL(50,2) | the response format 'DECIMAL(50,2)' is no Spark type",
+        "STRING COLLATE XX | The value XX does not represent a correct collation name",
         "{\"type\": | the response format begins with { but is no JSON",
         "{\"type\":1,\"type\":2} | the response format begins with { but is no JSON: Duplicate field",
         "{} {} | the response format begins with { but is no JSON",
@@ -136,6 +153,28 @@ class AnswerFormatTest {
           .isInstanceOf(InvalidResponseFormatException.class)
           .hasMessageContaining("which is too large for a type");
     }
+  }
+
+  /** Where Spark's own parser would take long, or its stack overflow. */
+  @Test
+  void refusesTypesThatAreTooLongToParse() {
+    String deep = "ARRAY<".repeat(20_000) + "INT" + ">".repeat(20_000);
+    String nested = "ARRAY<".repeat(51) + "INT" + ">".repeat(51);
+    String wide = "a INT, ".repeat(10_000) + "b INT";
+    for (String type : new String[] {deep, nested, wide}) {
+      assertThatThrownBy(() -> AnswerFormat.parse(type))
+          .isInstanceOf(InvalidResponseFormatException.class)
+          .hasMessageContaining("at most 50000 and 50");
+    }
+  }
+
+  /** A type's name costs the same however large the schema is. */
+  @Test
+  void refusesManyNamesOfTypes() {
+    String names = String.join(",", Collections.nCopies(100_000, "\"string\""));
+    assertThatThrownBy(() -> AnswerFormat.parse("{\"type\":[" + names + "]}"))
+        .isInstanceOf(InvalidResponseFormatException.class)
+        .hasMessageContaining("which is too large for a type");
   }
 
   @Test

@@ -1,0 +1,116 @@
+package dev.sparkmla.engine;
+
+import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.GenerationRequest;
+import dev.sparkmla.arrow.GenerationResult;
+import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.Prompt;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.ComputeBackends;
+import dev.sparkmla.model.CacheSize;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+
+/**
+ * {@code bin/bench answers}: 1,000 rows through an engine with the demo model on the processor,
+ * with a response format and without. Each row of both has the same short prompt and generates as
+ * many tokens; the runs take turns.
+ */
+public final class AnswersBenchmark {
+  private static final Path MODEL = Path.of("jobs", "demo-model", "model");
+  private static final int ROWS = 1_000;
+  private static final int TOKENS = 16;
+  private static final int RUNS = 5;
+
+  /** Its text is longer than the tokens, so that no answer ends before them. */
+  private static final String FORMAT =
+      "{\"type\": \"object\", \"properties\": {\"facts\": {\"type\": \"array\", \"items\":"
+          + " {\"type\": \"string\", \"minLength\": 20, \"maxLength\": 30}, \"minItems\": 100}},"
+          + " \"required\": [\"facts\"]}";
+
+  private AnswersBenchmark() {}
+
+  /** Prints the table. */
+  public static void main(String[] arguments) {
+    double[] free = new double[RUNS];
+    double[] constrained = new double[RUNS];
+    try (ComputeBackend backend = ComputeBackends.cpu(Runtime.getRuntime().availableProcessors());
+        ModelFolder folder = new ModelFolder(MODEL);
+        GenerationEngine engine =
+            GenerationEngine.open(
+                folder, backend, new EngineOptions(512, 64, new CacheSize.Blocks(256), TOKENS));
+        BufferAllocator memory = new RootAllocator()) {
+      rate(engine, memory, Optional.of(FORMAT)); // warms up
+      for (int run = 0; run < RUNS; run++) {
+        free[run] = rate(engine, memory, Optional.empty());
+        constrained[run] = rate(engine, memory, Optional.of(FORMAT));
+        System.err.printf(
+            Locale.ROOT, "%d: %.2f and %.2f rows/s%n", run, free[run], constrained[run]);
+      }
+    }
+    double[] ratios = IntStream.range(0, RUNS).mapToDouble(i -> constrained[i] / free[i]).toArray();
+    System.out.printf(
+        Locale.ROOT,
+        "%n%d rows of %d tokens, %d processors, Java %s, %s.%n%n",
+        ROWS,
+        TOKENS,
+        Runtime.getRuntime().availableProcessors(),
+        Runtime.version(),
+        LocalDate.now(ZoneOffset.UTC));
+    System.out.println("| rows/s | least | median | most |");
+    System.out.println("|---|---|---|---|");
+    print("without", free);
+    print("with a response format", constrained);
+    print("with / without, of two runs after each other", ratios);
+  }
+
+  /** Rows in a second. */
+  private static double rate(
+      GenerationEngine engine, BufferAllocator memory, Optional<String> format) {
+    long start = System.nanoTime();
+    List<CompletableFuture<GenerationResult>> results =
+        IntStream.range(0, ROWS)
+            .mapToObj(row -> Batches.submit(engine::submit, memory, request(row, format)))
+            .toList();
+    for (CompletableFuture<GenerationResult> result : results) {
+      if (result.join().outputTokens() != TOKENS) {
+        throw new IllegalStateException(result.join() + ": expected " + TOKENS + " tokens");
+      }
+    }
+    return ROWS / ((System.nanoTime() - start) / 1e9);
+  }
+
+  private static GenerationRequest request(int row, Optional<String> format) {
+    Map<String, String> params =
+        format
+            .map(text -> Map.of("temperature", "1", "response_format", text))
+            .orElse(Map.of("temperature", "1", "ignore_eos", "true"));
+    return new GenerationRequest(
+        new Prompt.Raw("Archive " + row + " was founded in "),
+        Optional.empty(),
+        params,
+        OverflowPolicy.ERROR);
+  }
+
+  private static void print(String name, double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    System.out.printf(
+        Locale.ROOT,
+        "| %s | %.2f | %.2f | %.2f |%n",
+        name,
+        sorted[0],
+        sorted[RUNS / 2],
+        sorted[RUNS - 1]);
+  }
+}
