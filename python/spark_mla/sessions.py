@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -91,13 +92,16 @@ def session(
     FileNotFoundError
         If the jar is not there.
     RuntimeError
-        If there is a session without Spark MLA: its executors run already, without the plugin.
+        If Spark runs already in this process, or has run, without Spark MLA.
 
     Examples
     --------
     >>> spark = session("jobs/demo-model/model", config={"spark.master": "local[2]"})
     """
-    needed = settings(model, jar=jar)
+    # Connect's client has no py4j, and no use for this.
+    from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+
+    needed: dict[str, Any] = {**settings(model, jar=jar)}
     for key, value in (config or {}).items():
         needed[key] = f"{value},{needed[key]}" if key in LISTS and key in needed else str(value)
     active = SparkSession.getActiveSession()
@@ -106,7 +110,16 @@ def session(
             "there is a session already, and its executors run without Spark MLA: end it with its"
             " stop(), or start it with what `spark_mla.settings` gives"
         )
-    return SparkSession.builder.config(map=needed).getOrCreate()
+    try:
+        return SparkSession.builder.config(map=needed).getOrCreate()
+    except Py4JJavaError as failed:
+        if f"ClassNotFoundException: {PLUGIN}" not in str(failed):
+            raise
+        raise RuntimeError(
+            "Spark has not the jar of Spark MLA: start this process again if it has had a session"
+            " before, since Spark takes jars only when it starts; with jar=None, the cluster has to"
+            " have it"
+        ) from failed
 
 
 def _place(jar: str | os.PathLike[str]) -> str:
