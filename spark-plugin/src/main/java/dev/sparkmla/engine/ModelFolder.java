@@ -5,6 +5,8 @@ import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.PromptText;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A Hugging Face model folder: configuration, tokenizer and chat template, weights. Each file is
@@ -19,6 +21,7 @@ import java.nio.file.Path;
  */
 public final class ModelFolder implements AutoCloseable {
   private final Path path;
+  private final List<Weights> opened = new CopyOnWriteArrayList<>();
   private ModelConfig config;
   private PromptText text;
   private boolean checked;
@@ -79,7 +82,16 @@ public final class ModelFolder implements AutoCloseable {
    * @throws ModelFormatException when they are not whole
    */
   public Weights openWeights() {
-    return Weights.open(path);
+    Weights weights = Weights.open(path);
+    opened.add(weights);
+    return weights;
+  }
+
+  /** The part of the weights that loads have read so far, from 0 to 1; 0 before the first. */
+  public double readPart() {
+    long size = opened.stream().mapToLong(Weights::size).sum();
+    long taken = opened.stream().mapToLong(Weights::taken).sum();
+    return size == 0 ? 0 : Math.min(1, (double) taken / size);
   }
 
   /**

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -26,7 +27,7 @@ import java.util.regex.Pattern;
  * every header and holds no file open afterwards. Tensors stay readable after closing, which drops
  * this object's share of the mappings (see {@link Tensor}).
  *
- * <p>Not thread-safe: it remembers what was asked for.
+ * <p>Not thread-safe but for {@link #taken}: it remembers what was asked for.
  */
 public final class Weights implements ParameterSource, AutoCloseable {
   private static final String SINGLE = "model.safetensors";
@@ -51,6 +52,8 @@ public final class Weights implements ParameterSource, AutoCloseable {
   private final Map<String, SafetensorsFile> files = new HashMap<>();
 
   private final Set<String> unread = new HashSet<>();
+  private final AtomicLong taken = new AtomicLong();
+  private long size;
   private boolean closed;
 
   private Weights(Path folder) {
@@ -126,7 +129,12 @@ public final class Weights implements ParameterSource, AutoCloseable {
   /** Maps one file and returns the names of its tensors. */
   private Set<String> map(Path path) {
     SafetensorsFile file = SafetensorsFile.open(path);
-    file.tensors().keySet().forEach(name -> files.put(name, file));
+    file.tensors()
+        .forEach(
+            (name, tensor) -> {
+              files.put(name, file);
+              size += tensor.bytes();
+            });
     return file.tensors().keySet();
   }
 
@@ -154,6 +162,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
     SafetensorsFile file = files.get(expert.tensor());
     Tensor packed = file.tensors().get(expert.tensor());
     Tensor values = expert.take(file.path(), packed, rows, columns);
+    taken.addAndGet(values.bytes());
     unread.remove(expert.tensor());
     NonFinite.refuse(file.path(), values);
     if (values.type() != DataType.F8_E4M3) {
@@ -235,6 +244,16 @@ public final class Weights implements ParameterSource, AutoCloseable {
         .sum();
   }
 
+  /** Bytes of all tensors in the files. */
+  public long size() {
+    return size;
+  }
+
+  /** Bytes of the tensors that were asked for so far; any thread may ask. */
+  public long taken() {
+    return taken.get();
+  }
+
   private Tensor require(String name, List<Integer> shape) {
     Tensor tensor = take(name, shape);
     NonFinite.refuse(files.get(name).path(), tensor);
@@ -254,6 +273,7 @@ public final class Weights implements ParameterSource, AutoCloseable {
           file.path(), "tensor " + name + " has shape " + tensor.shape() + "; expected " + shape);
     }
     unread.remove(name);
+    taken.addAndGet(tensor.bytes());
     return tensor;
   }
 

@@ -25,7 +25,7 @@ public final class ApplicationModel {
   private static final Set<Side> USERS = EnumSet.noneOf(Side.class);
   private static MlaConf conf;
   private static ModelLocator locator;
-  private static ModelFolder folder;
+  private static volatile ModelFolder folder; // read without the lock while a copy is made
   private static ModelFingerprint fingerprint;
 
   private ApplicationModel() {}
@@ -49,6 +49,12 @@ public final class ApplicationModel {
       folder = new ModelFolder(locator.locate(conf.get(MlaConf.MODEL_PATH)));
     }
     return folder;
+  }
+
+  /** The part of the weights that this JVM has read, from 0 to 1. */
+  static double readPart() {
+    ModelFolder opened = folder;
+    return opened == null ? 0 : opened.readPart();
   }
 
   /**

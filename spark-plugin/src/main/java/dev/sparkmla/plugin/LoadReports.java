@@ -1,34 +1,176 @@
 package dev.sparkmla.plugin;
 
-import java.util.Optional;
+import dev.sparkmla.plugin.location.ModelFingerprint;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Decides when an application has no executor to hope for. Spark alone would start executors for
- * ever, each of which cannot load the model. Thread-safe.
+ * How the executors of an application load the model, as the driver knows it. It refuses a model
+ * that is not the application's, keeps a host on which loads fail from starting executors all the
+ * time, and says when there is no executor to hope for: Spark alone would start executors for ever,
+ * each of which cannot load the model.
+ *
+ * <p>Thread-safe.
  */
 final class LoadReports {
-  /** So many loads have to fail, and none to succeed. */
+  /** So many loads have to fail, before the application gives up or a host has to wait. */
   static final int FAILURES = 4;
 
-  private boolean loaded;
-  private int failures;
+  /** How long a host waits after so many failures; every further one doubles it. */
+  static final Duration FIRST_WAIT = Duration.ofSeconds(30);
+
+  /** How long it waits at most. */
+  static final Duration LONGEST_WAIT = Duration.ofMinutes(30);
+
+  private static final Logger LOGGER = LoggerFactory.getLogger(LoadReports.class);
+
+  private final Consumer<String> giveUp;
+  private final Map<String, Executor> executors = new LinkedHashMap<>();
+
+  /** Loads that failed on a host since the last one that did not. */
+  private final Map<String, Integer> failures = new HashMap<>();
+
+  private ModelFingerprint model;
+  private String modelOf;
+
+  /** An executor that is there. */
+  private record Executor(String host, double part, boolean loaded) {}
 
   /**
-   * Takes a report.
-   *
-   * @return why the running jobs should end; empty when they should not
+   * @param giveUp is told why no executor can be hoped for, once and after every further failure
    */
-  synchronized Optional<String> add(LoadReport report) {
-    if (report.failure() == null) {
-      loaded = true;
-      return Optional.empty();
-    }
-    failures++;
-    return !loaded && failures >= FAILURES ? Optional.of(describe(report)) : Optional.empty();
+  LoadReports(Consumer<String> giveUp) {
+    this.giveUp = giveUp;
   }
 
-  /** What an executor that could not load the model says. */
-  static String describe(LoadReport report) {
-    return "The model cannot be loaded on executor " + report.executor() + ": " + report.failure();
+  /**
+   * An executor is about to load.
+   *
+   * @return how long it has to wait first: on a host where loads fail, while there are others
+   */
+  synchronized Duration begin(String executor, String host) {
+    int failed = failures.getOrDefault(host, 0);
+    boolean waits = failed >= FAILURES && canHope();
+    executors.put(executor, new Executor(host, 0, false));
+    if (!waits) {
+      return Duration.ZERO;
+    }
+    Duration wait = FIRST_WAIT;
+    for (int i = FAILURES; i < failed && wait.compareTo(LONGEST_WAIT) < 0; i++) {
+      wait = wait.multipliedBy(2);
+    }
+    wait = wait.compareTo(LONGEST_WAIT) < 0 ? wait : LONGEST_WAIT;
+    LOGGER.warn(
+        "On the host {} the last {} executors could not load the model: executor {} waits {} s"
+            + " before it tries; take the host out of the cluster, or repair it",
+        host,
+        failed,
+        executor,
+        wait.toSeconds());
+    return wait;
+  }
+
+  /** An executor has read a part of the weights. */
+  synchronized void progress(String executor, double part) {
+    executors.computeIfPresent(
+        executor, (id, known) -> new Executor(known.host(), part, known.loaded()));
+  }
+
+  /** As {@link ModelLoading#describe}. */
+  synchronized String describe() {
+    OptionalDouble furthest = executors.values().stream().mapToDouble(Executor::part).max();
+    if (furthest.isEmpty() || executors.values().stream().anyMatch(Executor::loaded)) {
+      return "";
+    }
+    return String.format(
+        Locale.ROOT,
+        "loading the model on %d executor%s: %.0f %% of the weights read",
+        executors.size(),
+        executors.size() == 1 ? "" : "s",
+        Math.floor(100 * furthest.getAsDouble()));
+  }
+
+  /**
+   * An executor has loaded a model.
+   *
+   * @param loaded null where there are no files to compare
+   * @return why it must not generate, since it is another than that of the application's first
+   *     executor; empty when it may
+   */
+  synchronized String succeed(String executor, ModelFingerprint loaded) {
+    String refusal = loaded == null ? "" : compare(name(executor), loaded);
+    Executor known = executors.get(executor);
+    if (refusal.isEmpty() && known != null) {
+      executors.put(executor, new Executor(known.host(), 1, true));
+      failures.remove(known.host());
+    }
+    return refusal;
+  }
+
+  private String compare(String executor, ModelFingerprint loaded) {
+    if (model == null) {
+      model = loaded;
+      modelOf = executor;
+    }
+    String files = String.join(", ", loaded.differences(model));
+    return files.isEmpty()
+        ? ""
+        : "the model of "
+            + executor
+            + " is another than that of "
+            + modelOf
+            + ", the first of this application: these files differ: "
+            + files
+            + "; give all hosts the same model";
+  }
+
+  /** An executor cannot load the model. */
+  void fail(String executor, String reason) {
+    String message;
+    boolean isHopeless;
+    synchronized (this) {
+      message = "The model cannot be loaded on " + name(executor) + ": " + reason;
+      Executor failed = executors.remove(executor);
+      failures.merge(failed == null ? "" : failed.host(), 1, Integer::sum);
+      isHopeless =
+          failures.values().stream().mapToInt(Integer::intValue).sum() >= FAILURES && !canHope();
+    }
+    LOGGER.error(message);
+    if (isHopeless) {
+      giveUp.accept(message);
+    }
+  }
+
+  /** An executor has ended, whatever it was doing; one that said so itself is known already. */
+  void end(String executor) {
+    boolean wasLoading;
+    synchronized (this) {
+      Executor ended = executors.get(executor);
+      wasLoading = ended != null && !ended.loaded();
+      if (!wasLoading) {
+        executors.remove(executor);
+      }
+    }
+    if (wasLoading) {
+      fail(executor, "its process ended; see its log, and whether the host has enough memory");
+    }
+  }
+
+  /** Whether an executor has loaded the model, or loads it on a host where none has failed. */
+  private boolean canHope() {
+    return executors.values().stream()
+        .anyMatch(executor -> executor.loaded() || !failures.containsKey(executor.host()));
+  }
+
+  private String name(String executor) {
+    Executor known = executors.get(executor);
+    return "executor " + executor + (known == null ? "" : " on the host " + known.host());
   }
 }

@@ -3,24 +3,35 @@ package dev.sparkmla.plugin;
 import dev.sparkmla.plugin.location.FolderPart;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.Map;
+import java.util.function.BiFunction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
 /**
  * The driver's side: refuses settings that cannot work, and a model that is not where its URI says,
- * before any executor starts; says in its log why executors cannot load the model, and ends the
- * running jobs when none can.
+ * before any executor starts; hears from executors how they load the model, and ends the running
+ * jobs when none can.
+ *
+ * <p>In local mode it loads the model itself, before Spark makes the executor: that one's
+ * heartbeats begin before its plugins do, and fail until the application has started.
  */
 final class MlaDriverPlugin implements DriverPlugin {
-  private static final Logger LOGGER = LoggerFactory.getLogger(MlaDriverPlugin.class);
   private static final String TASK_GPUS = "spark.task.resource.gpu.amount";
 
-  private final LoadReports reports = new LoadReports();
+  private final BiFunction<MlaConf, PluginContext, TextGenerator> opener;
+  private final LoadReports loads = new LoadReports(this::cancelJobs);
   private SparkContext application;
+
+  /**
+   * @param opener makes the engine of local mode
+   */
+  MlaDriverPlugin(BiFunction<MlaConf, PluginContext, TextGenerator> opener) {
+    this.opener = opener;
+  }
 
   @Override
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
@@ -34,27 +45,50 @@ final class MlaDriverPlugin implements DriverPlugin {
       locator.check(conf.get(MlaConf.MODEL_PATH));
     }
     ApplicationModel.start(ApplicationModel.Side.DRIVER, conf, locator);
+    ModelLoading.follow(loads);
+    if (local) {
+      load(conf, pluginContext);
+    } else {
+      context.addSparkListener(
+          new SparkListener() {
+            @Override
+            public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+              loads.end(removed.executorId());
+            }
+          });
+    }
     return Map.of();
+  }
+
+  private void load(MlaConf conf, PluginContext context) {
+    String id = context.executorID();
+    loads.begin(id, "this machine");
+    try (LoadClock clock = new LoadClock(part -> loads.progress(id, part))) {
+      ExecutorEngine.start(opener.apply(conf, context));
+      loads.succeed(id, null);
+    } catch (RuntimeException | Error problem) {
+      shutdown();
+      throw problem;
+    }
   }
 
   @Override
   public void shutdown() {
+    if (MlaPlugin.isLocal(application.getConf())) {
+      ExecutorEngine.stop();
+    }
+    ModelLoading.follow(null);
     ApplicationModel.stop(ApplicationModel.Side.DRIVER);
   }
 
   /**
    * Takes an executor's {@link LoadReport}.
    *
-   * @return null
+   * @return its answer
    */
   @Override
   public Object receive(Object message) {
-    LoadReport report = (LoadReport) message;
-    if (report.failure() != null) {
-      LOGGER.error(LoadReports.describe(report));
-    }
-    reports.add(report).ifPresent(this::cancelJobs);
-    return null;
+    return ((LoadReport) message).tell(loads);
   }
 
   /**

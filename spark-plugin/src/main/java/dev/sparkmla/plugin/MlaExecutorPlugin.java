@@ -1,11 +1,17 @@
 package dev.sparkmla.plugin;
 
-import dev.sparkmla.compute.Resources;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.plugin.location.FolderPart;
+import dev.sparkmla.plugin.location.ModelFingerprint;
+import dev.sparkmla.plugin.location.ModelUnavailableException;
+import java.io.IOException;
+import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import org.apache.spark.ExceptionFailure;
 import org.apache.spark.TaskFailedReason;
 import org.apache.spark.api.plugin.ExecutorPlugin;
@@ -14,7 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An executor's side: owns its engine.
+ * An executor's side: owns its engine, and tells the driver's side how the model is loaded, which
+ * may tell it to wait first, or that the model is another than that of the other executors.
  *
  * <p>An engine that has failed, after a fatal error of its GPU for one, serves no more rows; then
  * the executor ends, so that Spark starts another with a new engine and runs its tasks again there.
@@ -28,54 +35,79 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
 
   private final BiFunction<MlaConf, PluginContext, TextGenerator> opener;
   private final IntConsumer exit;
+  private final Supplier<String> host;
+  private final Consumer<Duration> waiter;
   private boolean replaceable;
 
   /**
    * @param opener makes the engine
    * @param exit ends the process with a code
+   * @param host says where the executor is
+   * @param waiter waits so long
    */
-  MlaExecutorPlugin(BiFunction<MlaConf, PluginContext, TextGenerator> opener, IntConsumer exit) {
+  MlaExecutorPlugin(
+      BiFunction<MlaConf, PluginContext, TextGenerator> opener,
+      IntConsumer exit,
+      Supplier<String> host,
+      Consumer<Duration> waiter) {
     this.opener = opener;
     this.exit = exit;
+    this.host = host;
+    this.waiter = waiter;
   }
 
   @Override
   public void init(PluginContext context, Map<String, String> extraConf) {
     replaceable = !MlaPlugin.isLocal(context.conf());
-    try {
-      start(context);
-    } catch (RuntimeException | Error problem) {
-      report(context, problem.toString());
-      throw problem;
-    }
-    report(context, null);
-  }
-
-  private void start(PluginContext context) {
     MlaConf conf = MlaConf.of(context.conf());
-    Resources started = new Resources();
-    try {
-      ApplicationModel.start(
-          ApplicationModel.Side.EXECUTOR, conf, MlaPlugin.locator(context.conf(), FolderPart.ALL));
-      started.own(() -> ApplicationModel.stop(ApplicationModel.Side.EXECUTOR));
-      TextGenerator generator = started.own(opener.apply(conf, context));
-      EngineMetrics.register(context.metricRegistry(), generator);
-      ExecutorEngine.start(generator);
+    ApplicationModel.start(
+        ApplicationModel.Side.EXECUTOR, conf, MlaPlugin.locator(context.conf(), FolderPart.ALL));
+    if (replaceable) {
+      load(conf, context);
+    }
+    EngineMetrics.register(context.metricRegistry(), ExecutorEngine.current());
+  }
+
+  private void load(MlaConf conf, PluginContext context) {
+    String id = context.executorID();
+    ask(context, new LoadReport.Begun(id, host.get()))
+        .map(Duration.class::cast)
+        .filter(wait -> !wait.isZero())
+        .ifPresent(waiter);
+    try (LoadClock clock = new LoadClock(part -> send(context, part))) {
+      ExecutorEngine.start(opener.apply(conf, context));
+      ModelFingerprint model = conf.has(MlaConf.MODEL_PATH) ? ApplicationModel.fingerprint() : null;
+      String refusal =
+          ask(context, new LoadReport.Loaded(id, model)).map(String.class::cast).orElse("");
+      if (!refusal.isEmpty()) {
+        throw new ModelUnavailableException(refusal);
+      }
     } catch (RuntimeException | Error problem) {
-      started.closeAfter(problem);
+      ask(context, new LoadReport.Failed(id, problem.toString()));
+      try {
+        shutdown();
+      } catch (RuntimeException unclosed) {
+        problem.addSuppressed(unclosed);
+      }
       throw problem;
     }
   }
 
-  /** Tells the driver; in local mode it sees for itself. */
-  private void report(PluginContext context, String failure) {
-    if (!replaceable) {
-      return;
-    }
+  private static void send(PluginContext context, double part) {
     try {
-      context.ask(new LoadReport(context.executorID(), failure));
+      context.send(new LoadReport.Progressed(context.executorID(), part));
+    } catch (IOException unheard) {
+      // The next second brings another one.
+    }
+  }
+
+  /** Tells the driver, and has its answer if it gives one. */
+  private static Optional<Object> ask(PluginContext context, LoadReport report) {
+    try {
+      return Optional.ofNullable(context.ask(report));
     } catch (Exception unheard) {
-      LOGGER.warn("The driver was not told how the model's load went", unheard);
+      LOGGER.warn("The driver was not told how the model's load goes: {}", report, unheard);
+      return Optional.empty();
     }
   }
 

@@ -2,8 +2,10 @@ package dev.sparkmla.plugin;
 
 import dev.sparkmla.plugin.location.FolderPart;
 import dev.sparkmla.plugin.location.ModelLocator;
+import java.time.Duration;
 import java.util.Arrays;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
@@ -15,7 +17,8 @@ import org.apache.spark.deploy.SparkHadoopUtil;
  * spark.plugins=dev.sparkmla.plugin.MlaPlugin}.
  *
  * <p>The driver's side checks the settings before anything runs. Each executor's side loads the
- * model as the executor starts and closes it as it ends; a failed load fails the executor.
+ * model as the executor starts and closes it as it ends; a failed load fails the executor. In local
+ * mode, where both are one process, the driver's side loads it.
  */
 public class MlaPlugin implements SparkPlugin {
   /** Made by Spark. */
@@ -23,12 +26,13 @@ public class MlaPlugin implements SparkPlugin {
 
   @Override
   public final DriverPlugin driverPlugin() {
-    return new MlaDriverPlugin();
+    return new MlaDriverPlugin(this::open);
   }
 
   @Override
   public final ExecutorPlugin executorPlugin() {
-    return new MlaExecutorPlugin(this::open, System::exit);
+    return new MlaExecutorPlugin(
+        this::open, System::exit, MlaPlugin::hostOfExecutor, MlaPlugin::waitFor);
   }
 
   /**
@@ -39,6 +43,19 @@ public class MlaPlugin implements SparkPlugin {
    */
   protected TextGenerator open(MlaConf conf, PluginContext context) {
     return Engines.open(conf, ApplicationModel.folder(), context, GpuHost.OF_THIS_MACHINE);
+  }
+
+  /** As Spark names it; a plugin's context knows it later only. */
+  private static String hostOfExecutor() {
+    return SparkEnv.get().blockManager().blockTransferService().hostName();
+  }
+
+  private static void waitFor(Duration time) {
+    try {
+      Thread.sleep(time.toMillis());
+    } catch (InterruptedException ended) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** How a process of an application finds the model, of which it needs a part. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.model.ModelConfig;
 import dev.sparkmla.model.ModelFormatException;
+import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.PromptText;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,6 +61,22 @@ class ModelFolderTest {
   }
 
   /** A driver counts tokens where there may be nothing else. */
+  @Test
+  void saysWhichPartOfTheWeightsWasRead() {
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.readPart()).isZero();
+      try (Weights weights = folder.openWeights()) {
+        assertThat(folder.readPart()).isZero();
+        int rows = folder.config().vocabularySize();
+        int columns = folder.config().hiddenSize();
+        weights.matrix("model.embed_tokens.weight", rows, columns);
+
+        assertThat(folder.readPart()).isEqualTo(2.0 * rows * columns / weights.size());
+      }
+      assertThat(folder.readPart()).isBetween(0.01, 0.99);
+    }
+  }
+
   @Test
   void theTextNeedsNoOtherFiles() throws IOException {
     for (Path file : files(path)) {

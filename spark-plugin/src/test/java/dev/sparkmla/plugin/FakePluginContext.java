@@ -1,9 +1,12 @@
 package dev.sparkmla.plugin;
 
 import com.codahale.metrics.MetricRegistry;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.resource.ResourceInformation;
@@ -12,6 +15,13 @@ import org.apache.spark.resource.ResourceInformation;
 final class FakePluginContext implements PluginContext {
   final MetricRegistry registry = new MetricRegistry();
   final List<Object> asked = new ArrayList<>();
+
+  /** The first message that needs no answer. */
+  final CompletableFuture<Object> sent = new CompletableFuture<>();
+
+  /** The driver's, one for each question. */
+  final Queue<Object> answers = new ArrayDeque<>();
+
   private final SparkConf conf;
   private final Map<String, ResourceInformation> resources;
 
@@ -46,11 +56,13 @@ final class FakePluginContext implements PluginContext {
   }
 
   @Override
-  public void send(Object message) {}
+  public void send(Object message) {
+    sent.complete(message);
+  }
 
   @Override
   public Object ask(Object message) {
     asked.add(message);
-    return null;
+    return answers.poll();
   }
 }

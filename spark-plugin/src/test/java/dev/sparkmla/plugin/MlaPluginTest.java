@@ -8,14 +8,18 @@ import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.plugin.location.ModelUnavailableException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import org.apache.spark.ExceptionFailure;
 import org.apache.spark.SparkConf;
 import org.apache.spark.TaskFailedReason;
+import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -25,16 +29,19 @@ import scala.collection.immutable.Seq$;
 class MlaPluginTest {
   @TempDir Path folder;
 
+  private final List<Duration> waited = new ArrayList<>();
+
   @AfterEach
   void stopEngine() {
     ExecutorEngine.stop();
+    ApplicationModel.stop(ApplicationModel.Side.EXECUTOR);
   }
 
   @Test
   void ownsTheOneEngineOfItsExecutor() {
     List<String> events = new ArrayList<>();
     FakePluginContext context = new FakePluginContext("spark://host:7077");
-    MlaExecutorPlugin plugin = new MlaExecutorPlugin((conf, at) -> new Idle(events), code -> {});
+    MlaExecutorPlugin plugin = plugin((conf, at) -> new Idle(events));
     assertThatThrownBy(ExecutorEngine::current)
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("spark.plugins=dev.sparkmla.plugin.MlaPlugin");
@@ -52,45 +59,56 @@ class MlaPluginTest {
   void tellsTheDriverHowTheLoadWent() {
     FakePluginContext context = new FakePluginContext("spark://host:7077");
     MlaExecutorPlugin failing =
-        new MlaExecutorPlugin(
+        plugin(
             (conf, at) -> {
               throw new IllegalStateException("no weights");
-            },
-            code -> {});
+            });
     assertThatThrownBy(() -> failing.init(context, Map.of())).hasMessage("no weights");
-    new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), code -> {})
-        .init(context, Map.of());
+    plugin((conf, at) -> new Idle(new ArrayList<>())).init(context, Map.of());
     assertThat(context.asked)
         .containsExactly(
-            new LoadReport("1", "java.lang.IllegalStateException: no weights"),
-            new LoadReport("1", null));
+            new LoadReport.Begun("1", "host"),
+            new LoadReport.Failed("1", "java.lang.IllegalStateException: no weights"),
+            new LoadReport.Begun("1", "host"),
+            new LoadReport.Loaded("1", null));
+    assertThat(waited).isEmpty();
   }
 
   @Test
-  void endsJobsWhenNoExecutorCanLoad() {
-    LoadReports reports = new LoadReports();
-    for (int i = 1; i < LoadReports.FAILURES; i++) {
-      assertThat(reports.add(new LoadReport("1", "no weights"))).isEmpty();
-    }
-    assertThat(reports.add(new LoadReport("4", "no weights")))
-        .contains("The model cannot be loaded on executor 4: no weights");
-    assertThat(reports.add(new LoadReport("5", "no weights"))).isPresent();
+  void tellsTheDriverHowFarALoadIs() {
+    FakePluginContext context = new FakePluginContext("spark://host:7077");
+    plugin(
+            (conf, at) -> {
+              assertThat(context.sent.join()).isEqualTo(new LoadReport.Progressed("1", 0));
+              return new Idle(new ArrayList<>());
+            })
+        .init(context, Map.of());
+    assertThat(context.sent).isDone();
   }
 
   @Test
-  void leavesJobsAloneOnceAnExecutorHasLoaded() {
-    LoadReports reports = new LoadReports();
-    assertThat(reports.add(new LoadReport("0", null))).isEmpty();
-    for (int i = 0; i < 2 * LoadReports.FAILURES; i++) {
-      assertThat(reports.add(new LoadReport("1", "no weights"))).isEmpty();
-    }
+  void doesAsTheDriverSays() {
+    FakePluginContext context = new FakePluginContext("spark://host:7077");
+    context.answers.add(Duration.ofSeconds(30));
+    context.answers.add("the model of executor 1 is another");
+    List<String> events = new ArrayList<>();
+
+    assertThatThrownBy(() -> plugin((conf, at) -> new Idle(events)).init(context, Map.of()))
+        .isInstanceOf(ModelUnavailableException.class)
+        .hasMessage("the model of executor 1 is another");
+
+    assertThat(waited).containsExactly(Duration.ofSeconds(30));
+    assertThat(events).containsExactly("closed");
+    assertThat(context.asked).last().isInstanceOf(LoadReport.Failed.class);
+    assertThatThrownBy(ExecutorEngine::current).isInstanceOf(IllegalStateException.class);
   }
 
   @Test
   void endsAnExecutorWhoseEngineHasFailed() {
     List<Integer> exits = new ArrayList<>();
     MlaExecutorPlugin plugin =
-        new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
+        new MlaExecutorPlugin(
+            (conf, at) -> new Idle(new ArrayList<>()), exits::add, () -> "host", waited::add);
     plugin.init(new FakePluginContext("spark://host:7077"), Map.of());
     plugin.onTaskFailed(failure(new IllegalStateException("another")));
     assertThat(exits).isEmpty();
@@ -104,9 +122,13 @@ class MlaPluginTest {
   @Test
   void leavesTheApplicationAliveInLocalMode() {
     List<Integer> exits = new ArrayList<>();
+    ExecutorEngine.start(new Idle(new ArrayList<>())); // as the driver's side does there
+    FakePluginContext context = new FakePluginContext("local[4]");
     MlaExecutorPlugin plugin =
-        new MlaExecutorPlugin((conf, at) -> new Idle(new ArrayList<>()), exits::add);
-    plugin.init(new FakePluginContext("local[4]"), Map.of());
+        new MlaExecutorPlugin(
+            (conf, at) -> new Idle(new ArrayList<>()), exits::add, () -> "host", waited::add);
+    plugin.init(context, Map.of());
+    assertThat(context.asked).isEmpty();
     plugin.onTaskFailed(failure(new EngineFailedException(new IllegalStateException("lost"))));
     assertThat(exits).isEmpty();
   }
@@ -156,6 +178,38 @@ class MlaPluginTest {
                 new SparkConf(false)
                     .set("spark.plugins", "not.There, " + MlaPlugin.class.getName())))
         .isTrue();
+  }
+
+  /** Heartbeats of local mode's executor begin before its plugins do; a load may take as long. */
+  @Test
+  void loadsBeforeTheExecutorOfLocalModeIsThere() {
+    start(
+        local()
+            .set("spark.mla.model.path", folder.toString())
+            .set("spark.plugins", SlowPlugin.class.getName()));
+    assertThat(SlowPlugin.beats).containsExactly(false);
+    assertThat(SlowPlugin.descriptions)
+        .containsExactly("loading the model on 1 executor: 0 % of the weights read");
+    assertThat(ModelLoading.describe()).isEmpty();
+  }
+
+  /** Notes whether threads that send heartbeats were there as it loaded. */
+  public static final class SlowPlugin extends MlaPlugin {
+    static final List<Boolean> beats = new ArrayList<>();
+    static final List<String> descriptions = new ArrayList<>();
+
+    @Override
+    protected TextGenerator open(MlaConf conf, PluginContext context) {
+      beats.add(
+          Thread.getAllStackTraces().keySet().stream()
+              .anyMatch(thread -> thread.getName().contains("heartbeater")));
+      descriptions.add(ModelLoading.describe());
+      return new Idle(new ArrayList<>());
+    }
+  }
+
+  private MlaExecutorPlugin plugin(BiFunction<MlaConf, PluginContext, TextGenerator> opener) {
+    return new MlaExecutorPlugin(opener, code -> {}, () -> "host", waited::add);
   }
 
   private static SparkConf local() {

@@ -10,12 +10,16 @@ import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
-import dev.sparkmla.engine.EngineFailedException;
+import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.DeviceLostException;
+import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.model.GoldenCheckpoint;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +32,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
@@ -61,24 +66,50 @@ class StandaloneClusterTest {
   private final GoldenCheckpoint model = GoldenCheckpoint.all().get(0);
   private final GoldenCheckpoint.TextCase golden = model.prompts().get(0);
 
-  /** The plugin on these GPUs, whose engine fails for good at a prompt that says so. */
+  /** The plugin on these GPUs, which fail for good at a prompt that says so. */
   public static final class Plugin extends MlaPlugin {
     @Override
     protected TextGenerator open(MlaConf conf, PluginContext context) {
+      BreakableGpus gpus = new BreakableGpus(FakeGpus.hoppers(2), new AtomicBoolean());
       return new Breakable(
-          Engines.open(conf, ApplicationModel.folder(), context, FakeGpus.hoppers(2)));
+          Engines.open(conf, ApplicationModel.folder(), context, gpus), gpus.broken());
     }
   }
 
-  /** Fails at the prompt "break", once in all processes. */
-  private record Breakable(Engines engines) implements TextGenerator {
+  /** GPUs whose backends find them lost from some step on. */
+  private record BreakableGpus(GpuHost gpus, AtomicBoolean broken) implements GpuHost {
+    @Override
+    public List<GpuDevice> devices() {
+      return gpus.devices();
+    }
+
+    @Override
+    public ComputeBackend open(GpuDevice device) {
+      ComputeBackend backend = gpus.open(device);
+      return (ComputeBackend)
+          Proxy.newProxyInstance(
+              ComputeBackend.class.getClassLoader(),
+              new Class<?>[] {ComputeBackend.class},
+              (proxy, method, arguments) -> {
+                if (method.getName().equals("tokens") && broken.get()) {
+                  throw new DeviceLostException("the context is lost", null);
+                }
+                try {
+                  return method.invoke(backend, arguments);
+                } catch (InvocationTargetException thrown) {
+                  throw thrown.getCause();
+                }
+              });
+    }
+  }
+
+  /** Breaks the GPUs at the prompt "break", once in all processes. */
+  private record Breakable(Engines engines, AtomicBoolean broken) implements TextGenerator {
     @Override
     public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
       boolean breaks = requests.request(0).orElseThrow().prompt().equals(new Prompt.Raw("break"));
       if (breaks && markOnce()) {
-        requests.close();
-        return CompletableFuture.failedFuture(
-            new EngineFailedException(new IllegalStateException("the context is lost")));
+        broken.set(true);
       }
       return engines.submit(requests);
     }
@@ -248,7 +279,7 @@ class StandaloneClusterTest {
   }
 
   @Test
-  void sparkReplacesAnExecutorWhoseEngineFailed() {
+  void sparkReplacesAnExecutorWhoseDeviceIsLost() {
     try (JavaSparkContext spark = application(1)) {
       Seen before = one(spark, golden.prompt().textValue());
       Seen after = one(spark, "break");

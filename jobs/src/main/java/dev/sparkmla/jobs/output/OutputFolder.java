@@ -58,7 +58,6 @@ public final class OutputFolder implements AutoCloseable {
   private int run;
 
   private long rows;
-  private ModelFingerprint model;
 
   /**
    * What may be done with an output that is there.
@@ -222,7 +221,6 @@ public final class OutputFolder implements AutoCloseable {
                 .toList(),
             format == OutputFormat.JSON ? List.of() : columns(output));
     earlier.ifPresent(before -> refuse(before.differences(record)));
-    model = used;
     rows = numbered.count();
     try {
       int next = lastRun(unfinished) + 1;
@@ -273,7 +271,7 @@ public final class OutputFolder implements AutoCloseable {
    */
   public void write(Dataset<Row> generated, OutputFormat format, SliceLimits limits) {
     try {
-      SliceWriter.write(generated, format, unfinished, unwritten(), run, model, limits);
+      SliceWriter.write(generated, format, unfinished, unwritten(), run, limits);
     } catch (IOException problem) {
       throw cannotBeWritten(problem);
     }

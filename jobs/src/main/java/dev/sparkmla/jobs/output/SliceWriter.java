@@ -2,11 +2,8 @@ package dev.sparkmla.jobs.output;
 
 import dev.sparkmla.jobs.input.NumberedRows;
 import dev.sparkmla.jobs.input.RowRange;
-import dev.sparkmla.plugin.ApplicationModel;
-import dev.sparkmla.plugin.location.ModelFingerprint;
 import java.io.IOException;
 import java.io.Serializable;
-import java.net.InetAddress;
 import java.util.Arrays;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
@@ -52,7 +49,6 @@ final class SliceWriter implements Serializable {
   private final String folder;
   private final String unwritten;
   private final int run;
-  private final ModelFingerprint model;
   private final SliceLimits limits;
   private final StructType columns;
   private final OutputWriterFactory writers;
@@ -62,7 +58,6 @@ final class SliceWriter implements Serializable {
       Path folder,
       Path unwritten,
       int run,
-      ModelFingerprint model,
       SliceLimits limits,
       StructType columns,
       OutputWriterFactory writers,
@@ -70,7 +65,6 @@ final class SliceWriter implements Serializable {
     this.folder = folder.toString();
     this.unwritten = unwritten.toString();
     this.run = run;
-    this.model = model;
     this.limits = limits;
     this.columns = columns;
     this.writers = writers;
@@ -84,7 +78,6 @@ final class SliceWriter implements Serializable {
    * @param folder where slices are committed
    * @param unwritten where they are until then
    * @param run the number of this run
-   * @param model what every executor has to have loaded
    */
   static void write(
       Dataset<Row> rows,
@@ -92,7 +85,6 @@ final class SliceWriter implements Serializable {
       Path folder,
       Path unwritten,
       int run,
-      ModelFingerprint model,
       SliceLimits limits)
       throws IOException {
     SparkSession spark = (SparkSession) rows.sparkSession();
@@ -107,8 +99,7 @@ final class SliceWriter implements Serializable {
         files.prepareWrite(
             spark, job, scala.collection.immutable.Map$.MODULE$.<String, String>empty(), columns);
     SliceWriter writer =
-        new SliceWriter(
-            folder, unwritten, run, model, limits, columns, writers, job.getConfiguration());
+        new SliceWriter(folder, unwritten, run, limits, columns, writers, job.getConfiguration());
     SQLExecution.withNewExecutionId(
         execution,
         Option.apply("generate"),
@@ -137,29 +128,8 @@ final class SliceWriter implements Serializable {
 
     @Override
     public BoxedUnit apply(TaskContext context, Iterator<InternalRow> rows) {
-      writer.requireSameModel();
       writer.write(context, rows);
       return BoxedUnit.UNIT;
-    }
-  }
-
-  private void requireSameModel() {
-    Iterable<String> differences = model.differences(ApplicationModel.fingerprint());
-    for (String file : differences) {
-      throw new OutputException(
-          "the model on the host "
-              + hostName()
-              + " is another than the one that the job began with, for its "
-              + file
-              + " differs; give all hosts the same model");
-    }
-  }
-
-  private static String hostName() {
-    try {
-      return InetAddress.getLocalHost().getHostName();
-    } catch (IOException unknown) {
-      return "of this task";
     }
   }
 

@@ -2,6 +2,7 @@ package dev.sparkmla.plugin.location;
 
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
@@ -11,22 +12,23 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
 
 /**
- * What tells a model's files from those of another: for each file its size and a digest. Small
- * files are read whole, and so is the header of weights; of what follows in a large file, blocks
- * that lie evenly in it are read. So other weights are told apart in a moment, and a single byte
- * that was changed in a large file is as a rule not. Immutable.
+ * What tells a model's files from those of another: for each file its size and a digest of all its
+ * bytes. The digest is the SHA-256 of the CRC-32C of each 16 MiB: processors compute CRC-32C as
+ * fast as they read memory, several parts at once. It finds what has happened to a file, not who
+ * has forged one. Immutable.
  *
  * @param files size and digest by the file's name
  */
 public record ModelFingerprint(Map<String, String> files) implements Serializable {
-  private static final int READ_WHOLE = 4 << 20;
-  private static final int HEADER = 1 << 20;
-  private static final int BLOCKS = 256;
-  private static final int BLOCK = 4 << 10;
+  private static final int PART = 16 << 20;
+  private static final int BUFFER = 256 << 10;
 
   /** Copies the map. */
   public ModelFingerprint {
@@ -55,7 +57,7 @@ public record ModelFingerprint(Map<String, String> files) implements Serializabl
   }
 
   /** The names of the files that are not the same in both. */
-  public Iterable<String> differences(ModelFingerprint other) {
+  public Set<String> differences(ModelFingerprint other) {
     TreeSet<String> names = new TreeSet<>(files.keySet());
     names.addAll(other.files.keySet());
     names.removeIf(name -> files.getOrDefault(name, "").equals(other.files.get(name)));
@@ -64,28 +66,39 @@ public record ModelFingerprint(Map<String, String> files) implements Serializabl
 
   private static String digest(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
       long size = channel.size();
-      if (size <= READ_WHOLE) {
-        add(digest, channel, 0, (int) size);
-      } else {
-        add(digest, channel, 0, HEADER);
-        for (int block = 1; block <= BLOCKS; block++) {
-          add(digest, channel, HEADER + (size - HEADER - BLOCK) * block / BLOCKS, BLOCK);
-        }
-      }
-      return size + " " + HexFormat.of().formatHex(digest.digest(), 0, 16);
+      int parts = Math.toIntExact((size + PART - 1) / PART);
+      int[] sums =
+          IntStream.range(0, parts).parallel().map(part -> crc32c(channel, part)).toArray();
+      ByteBuffer all = ByteBuffer.allocate(Integer.BYTES * parts);
+      all.asIntBuffer().put(sums);
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(all.array());
+      return size + " " + HexFormat.of().formatHex(digest, 0, 16);
+    } catch (UncheckedIOException problem) {
+      throw problem.getCause();
     } catch (NoSuchAlgorithmException everyJavaHasIt) {
       throw new IllegalStateException(everyJavaHasIt);
     }
   }
 
-  private static void add(MessageDigest digest, FileChannel channel, long position, int length)
-      throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(length);
-    while (bytes.hasRemaining() && channel.read(bytes, position + bytes.position()) >= 0) {
-      // A read may give less than it was asked for.
+  private static int crc32c(FileChannel channel, int part) {
+    CRC32C sum = new CRC32C();
+    ByteBuffer bytes = ByteBuffer.allocate(BUFFER);
+    long position = (long) part * PART;
+    long end = position + PART;
+    try {
+      while (position < end) {
+        int read =
+            channel.read(bytes.clear().limit((int) Math.min(BUFFER, end - position)), position);
+        if (read < 0) {
+          break;
+        }
+        sum.update(bytes.flip());
+        position += read;
+      }
+    } catch (IOException problem) {
+      throw new UncheckedIOException(problem);
     }
-    digest.update(bytes.flip());
+    return (int) sum.getValue();
   }
 }

@@ -7,7 +7,8 @@ package dev.sparkmla.plugin.location;
 public final class ModelUnavailableException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  ModelUnavailableException(String message) {
+  /** Says so. */
+  public ModelUnavailableException(String message) {
     super(message);
   }
 

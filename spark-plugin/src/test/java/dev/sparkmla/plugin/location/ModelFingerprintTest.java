@@ -15,7 +15,7 @@ class ModelFingerprintTest {
 
   @TempDir Path folder;
 
-  private final byte[] weights = new byte[9 << 20];
+  private final byte[] weights = new byte[(33 << 20) + 5];
 
   @BeforeEach
   void write() throws IOException {
@@ -51,11 +51,17 @@ class ModelFingerprintTest {
   }
 
   @Test
-  void readsTheLastBytesOfWeights() throws IOException {
+  void findsOneBitWhereverItIs() throws IOException {
     ModelFingerprint before = ModelFingerprint.of(folder);
-    weights[weights.length - 1] ^= 1;
-    Files.write(folder.resolve(WEIGHTS), weights);
+    Random random = new Random(2);
+    for (int at : new int[] {0, random.nextInt(weights.length), weights.length - 1}) {
+      weights[at] ^= (byte) (1 << random.nextInt(8));
+      Files.write(folder.resolve(WEIGHTS), weights);
 
-    assertThat(ModelFingerprint.of(folder).differences(before)).containsExactly(WEIGHTS);
+      ModelFingerprint now = ModelFingerprint.of(folder);
+
+      assertThat(now.differences(before)).as("byte %d", at).containsExactly(WEIGHTS);
+      before = now;
+    }
   }
 }

@@ -1,0 +1,32 @@
+package dev.sparkmla.plugin;
+
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.DoubleConsumer;
+
+/** Says every second which part of the weights this process has read, until it is closed. */
+final class LoadClock implements AutoCloseable {
+  private final ScheduledExecutorService clock =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "mla-load-clock");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /**
+   * @param listener is told the part, from 0 to 1
+   */
+  LoadClock(DoubleConsumer listener) {
+    ScheduledFuture<?> unused =
+        clock.scheduleAtFixedRate(
+            () -> listener.accept(ApplicationModel.readPart()), 1, 1, TimeUnit.SECONDS);
+  }
+
+  @Override
+  public void close() {
+    clock.shutdownNow();
+  }
+}
