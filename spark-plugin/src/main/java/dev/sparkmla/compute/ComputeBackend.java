@@ -293,12 +293,19 @@ public interface ComputeBackend extends AutoCloseable {
       Activation out);
 
   /**
-   * Chooses experts.
+   * Chooses experts by the logits {@code in · routerᵀ}, float32. A backend may do it beside what is
+   * asked of it afterwards, so {@code in} must stay as it is until the routing is closed.
    *
-   * @param logits float32 {@code [plan.rows(), experts]}
+   * @param in bf16 {@code [plan.rows(), hidden]}, in 8 bits besides or not
+   * @param router {@code [experts, hidden]}
    * @param bias {@code [experts]}, for {@link RouterPolicy.Method#SIGMOID_BIASED} alone
    */
-  Routing route(Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan);
+  Routing route(
+      Activation in,
+      Weight router,
+      Optional<WeightVector> bias,
+      RouterPolicy policy,
+      StepPlan plan);
 
   /**
    * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}.

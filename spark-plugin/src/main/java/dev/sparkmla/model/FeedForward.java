@@ -27,13 +27,8 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
   /** Routed experts, and how they are chosen. */
   record Mixture(
       Weight router, Optional<WeightVector> bias, RouterPolicy policy, ExpertWeights experts) {
-    private void addTo(Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
-      try (Activation logits = backend.allocate(input.rows(), router.rows(), Precision.FLOAT32)) {
-        backend.linear(input, router, Optional.empty(), logits);
-        try (Routing routing = backend.route(logits, bias, policy, plan)) {
-          backend.experts(input, routing, experts, hidden);
-        }
-      }
+    private Routing route(Activation input, StepPlan plan, ComputeBackend backend) {
+      return backend.route(input, router, bias, policy, plan);
     }
   }
 
@@ -41,9 +36,25 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
   void addTo(Activation hidden, StepPlan plan, ComputeBackend backend) {
     try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), inputs())) {
       norm.apply(hidden, input, backend);
-      common.ifPresent(weights -> addGated(input, weights, backend, hidden));
-      mixture.ifPresent(experts -> experts.addTo(input, plan, backend, hidden));
+      if (mixture.isPresent()) {
+        addMixture(mixture.get(), input, plan, backend, hidden);
+      } else {
+        addCommon(input, backend, hidden);
+      }
     }
+  }
+
+  /** Experts are chosen first: a backend may do it while it computes the shared ones. */
+  private void addMixture(
+      Mixture experts, Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
+    try (Routing routing = experts.route(input, plan, backend)) {
+      addCommon(input, backend, hidden);
+      backend.experts(input, routing, experts.experts(), hidden);
+    }
+  }
+
+  private void addCommon(Activation input, ComputeBackend backend, Activation hidden) {
+    common.ifPresent(weights -> addGated(input, weights, backend, hidden));
   }
 
   /** How the parts read the normed rows. */

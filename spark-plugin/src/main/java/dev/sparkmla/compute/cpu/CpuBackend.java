@@ -506,6 +506,18 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public Routing route(
+      Activation in,
+      Weight router,
+      Optional<WeightVector> bias,
+      RouterPolicy policy,
+      StepPlan plan) {
+    try (Activation logits = allocate(in.rows(), router.rows(), Precision.FLOAT32)) {
+      linear(in, router, Optional.empty(), logits);
+      return choose(logits, bias, policy, plan);
+    }
+  }
+
+  private Routing choose(
       Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
     CpuActivation source = CpuActivation.of(logits);
     int experts = logits.columns();

@@ -21,6 +21,7 @@ import dev.sparkmla.compute.Tensor;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.ConstraintMemory;
+import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
@@ -212,28 +213,31 @@ public final class CudaBackend implements ComputeBackend {
 
   /** The GEMMs of a weight's ranges; the input is quantized once for all that take it so. */
   private void multiply(Activation in, Weight weight, boolean add, Activation out) {
-    CudaActivation given = CudaActivation.of(in);
-    try (QuantizedInput quantized = new QuantizedInput(device, given)) {
-      for (CudaRows part : CudaWeight.of(weight).parts()) {
-        CudaActivation result = outputs(part, out);
-        switch (part.range().format()) {
-          case FLOAT32, BFLOAT16 -> {
-            DeviceTensor input = given.tensor();
-            if (add) {
-              device.gemm.multiplyAdd(input, part.matrix(), result.tensor(), device.stream);
-            } else {
-              device.gemm.multiply(input, part.matrix(), result.tensor(), device.stream);
-            }
+    try (QuantizedInput input = new QuantizedInput(device, CudaActivation.of(in), device.stream)) {
+      multiply(input, weight, add, out);
+    }
+  }
+
+  /** The same on the stream of the input. */
+  private void multiply(QuantizedInput input, Weight weight, boolean add, Activation out) {
+    CudaStream stream = input.stream();
+    for (CudaRows part : CudaWeight.of(weight).parts()) {
+      CudaActivation result = outputs(part, out);
+      switch (part.range().format()) {
+        case FLOAT32, BFLOAT16 -> {
+          DeviceTensor floats = input.floats();
+          if (add) {
+            device.gemm.multiplyAdd(floats, part.matrix(), result.tensor(), stream);
+          } else {
+            device.gemm.multiply(floats, part.matrix(), result.tensor(), stream);
           }
-          // Rows past the last are computed too: cuBLASLt takes a multiple of 4.
-          case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
-            if (add) {
-              device.float8Gemm.multiplyAdd(
-                  quantized.rows(), part.float8(), result.padded(), device.stream);
-            } else {
-              device.float8Gemm.multiply(
-                  quantized.rows(), part.float8(), result.padded(), device.stream);
-            }
+        }
+        // Rows past the last are computed too: cuBLASLt takes a multiple of 4.
+        case FLOAT8_BLOCKS, FLOAT8_ROWS -> {
+          if (add) {
+            device.float8Gemm.multiplyAdd(input.rows(), part.float8(), result.padded(), stream);
+          } else {
+            device.float8Gemm.multiply(input.rows(), part.float8(), result.padded(), stream);
           }
         }
       }
@@ -345,17 +349,30 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
+      Activation in,
+      Weight router,
+      Optional<WeightVector> bias,
+      RouterPolicy policy,
+      StepPlan plan) {
     CudaRouting routing =
-        new CudaRouting(device.arena, logits.rows(), policy.perToken(), device.on(plan));
+        new CudaRouting(device.arena, in.rows(), router.rows(), policy.perToken(), device.on(plan));
     try {
-      device.router.route(
-          CudaActivation.of(logits).tensor(),
-          bias.map(CudaVector::of),
-          policy,
-          routing.ids(),
-          routing.weights(),
-          device.stream);
+      routing.compute(
+          device.besides,
+          stream -> {
+            multiply(
+                routing.own(new QuantizedInput(device, CudaActivation.of(in), stream)),
+                router,
+                false,
+                routing.logits());
+            device.router.route(
+                routing.logits().tensor(),
+                bias.map(CudaVector::of),
+                policy,
+                routing.ids(),
+                routing.weights(),
+                stream);
+          });
       return routing;
     } catch (RuntimeException | Error e) {
       routing.close();
@@ -366,6 +383,7 @@ public final class CudaBackend implements ComputeBackend {
   @Override
   public void experts(Activation in, Routing routing, ExpertWeights weights, Activation out) {
     CudaRouting chosen = CudaRouting.of(routing);
+    chosen.await();
     CudaExperts matrices = (CudaExperts) weights;
     ExpertsShape shape =
         new ExpertsShape(matrices.experts(), chosen.perToken(), in.columns(), matrices.width());

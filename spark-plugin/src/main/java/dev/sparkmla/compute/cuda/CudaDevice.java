@@ -25,8 +25,8 @@ import java.util.function.Supplier;
 
 /**
  * One GPU in use. Whatever there is once for a device is owned here: its context, the stream that
- * everything is enqueued on, the kernels, and the memory that steps work in. A backend over several
- * GPUs would have one of these for each.
+ * everything is enqueued on and the one beside it, the kernels, and the memory that steps work in.
+ * A backend over several GPUs would have one of these for each.
  */
 final class CudaDevice implements AutoCloseable {
   /**
@@ -37,6 +37,7 @@ final class CudaDevice implements AutoCloseable {
 
   final CudaContext context;
   final CudaStream stream;
+  final SideStream besides;
   final Gemm gemm;
   final Float8Gemm float8Gemm;
   final Float8Operations float8;
@@ -64,6 +65,7 @@ final class CudaDevice implements AutoCloseable {
     try {
       context = owned.own(CudaContext.open(device));
       stream = owned.own(context.newStream());
+      besides = owned.own(new SideStream(context, stream));
       gemm = owned.own(Gemm.open(context));
       float8Gemm = Float8Gemm.on(context, gemm);
       float8 = Float8Operations.on(context);

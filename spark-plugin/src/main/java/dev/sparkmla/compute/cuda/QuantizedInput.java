@@ -1,26 +1,39 @@
 package dev.sparkmla.compute.cuda;
 
+import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.Float8Rows;
 import java.util.Optional;
 
 /**
- * A GEMM's input in 8 bits: as it is held, or quantized when it is first asked for. That lives in
- * the arena, so it is closed before what was taken there earlier.
+ * A GEMM's input: as it is held, or in 8 bits, quantized when that is first asked for. That lives
+ * in the arena, so it is closed before what was taken there earlier.
  */
 final class QuantizedInput implements AutoCloseable {
   private final CudaDevice device;
   private final CudaActivation input;
+  private final CudaStream stream;
   private Optional<Arena.Block> block = Optional.empty();
 
   /**
    * Takes nothing yet.
    *
    * @param input {@code [rows, columns]}, bf16 or in 8 bits
+   * @param stream which it is quantized and read on
    */
-  QuantizedInput(CudaDevice device, CudaActivation input) {
+  QuantizedInput(CudaDevice device, CudaActivation input, CudaStream stream) {
     this.device = device;
     this.input = input;
+    this.stream = stream;
+  }
+
+  CudaStream stream() {
+    return stream;
+  }
+
+  /** The rows as they are, bf16. */
+  DeviceTensor floats() {
+    return input.tensor();
   }
 
   /** Takes the memory of so many rows, or of the next bucket's, as for an activation. */
@@ -44,7 +57,7 @@ final class QuantizedInput implements AutoCloseable {
     Arena.Block memory = block.get();
     Float8Rows quantized = Float8Rows.in(memory.buffer(), memory.offset(), rows, columns);
     if (first) {
-      device.float8.quantize(floats, quantized, device.stream);
+      device.float8.quantize(floats, quantized, stream);
     }
     return quantized;
   }

@@ -181,7 +181,7 @@ class CudaBackendGpuTest {
                 policy.method() == RouterPolicy.Method.SIGMOID_BIASED
                     ? Optional.of(correction)
                     : Optional.empty();
-            try (Routing routing = backend.route(scores, biased, policy, plan)) {
+            try (Routing routing = backend.route(input, router, biased, policy, plan)) {
               backend.experts(input, routing, experts, stream);
             }
             keep(results, "experts", backend, stream);

@@ -282,8 +282,12 @@ final class DryBackend implements ComputeBackend {
 
   @Override
   public Routing route(
-      Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
-    return new CudaRouting(arena, logits.rows(), policy.perToken(), null);
+      Activation in,
+      Weight router,
+      Optional<WeightVector> bias,
+      RouterPolicy policy,
+      StepPlan plan) {
+    return new CudaRouting(arena, in.rows(), router.rows(), policy.perToken(), null);
   }
 
   @Override

@@ -161,11 +161,9 @@ final class OneLayer implements AutoCloseable {
   }
 
   private void addExperts(StepPlan plan, Activation hidden) {
-    try (Activation input = backend.allocate(plan.rows(), HIDDEN, Precision.BFLOAT16);
-        Activation scores = backend.allocate(plan.rows(), EXPERTS, Precision.FLOAT32)) {
+    try (Activation input = backend.allocate(plan.rows(), HIDDEN, Precision.BFLOAT16)) {
       backend.normalize(hidden, gain, EPSILON, input);
-      backend.linear(input, router, Optional.empty(), scores);
-      try (Routing routing = backend.route(scores, Optional.empty(), POLICY, plan)) {
+      try (Routing routing = backend.route(input, router, Optional.empty(), POLICY, plan)) {
         backend.experts(input, routing, experts, hidden);
       }
     }

@@ -74,7 +74,7 @@ public class OperationBenchmark {
   private Activation absorbed;
   private Activation decoded;
   private Activation decodedValues;
-  private Activation routerLogits;
+  private Weight router;
   private Activation logits;
   private Routing routing;
 
@@ -135,9 +135,9 @@ public class OperationBenchmark {
     absorbed = activation(SEQUENCES, SHAPE.absorbedWidth(), Precision.BFLOAT16);
     decoded = activation(SEQUENCES, SHAPE.latentWidth(), Precision.BFLOAT16);
     decodedValues = activation(SEQUENCES, SHAPE.valueWidth(), Precision.BFLOAT16);
-    routerLogits = activation(TOKENS, EXPERTS, Precision.FLOAT32);
+    router = weight(EXPERTS, HIDDEN);
     logits = activation(SEQUENCES, VOCABULARY, Precision.FLOAT32);
-    routing = own(backend.route(routerLogits, Optional.empty(), POLICY, prefill));
+    routing = own(backend.route(input, router, Optional.empty(), POLICY, prefill));
     for (int i = 0; i < SEQUENCES; i++) { // Every sequence's pages hold numbers.
       Segment filling =
           Segments.chunk(ids, 0, IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray());
@@ -191,10 +191,10 @@ public class OperationBenchmark {
     backend.projectValues(decoded, keyValue, SHAPE, decode, decodedValues);
   }
 
-  /** Choice of 2 experts of 8 for 2,048 tokens. */
+  /** Logits and choice of 2 experts of 8 for 2,048 tokens. */
   @Benchmark
   public void route() {
-    backend.route(routerLogits, Optional.empty(), POLICY, prefill).close();
+    backend.route(input, router, Optional.empty(), POLICY, prefill).close();
   }
 
   /** 2 experts for each of 2,048 tokens. */
