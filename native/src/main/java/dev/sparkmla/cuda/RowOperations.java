@@ -37,8 +37,9 @@ public final class RowOperations extends DeviceKernels {
    * #NOT_A_NUMBER} in {@code previous}.
    *
    * @param table bfloat16 [vocabulary, columns], contiguous, columns a multiple of 8
+   * @param scale multiplies every element
    * @param tokens int32 [rows]
-   * @param previous int32 [any]
+   * @param previous int32 [any], the tokens of the step before
    * @param out gets float32 [rows, columns], contiguous
    * @throws CudaArgumentException where this does not hold
    * @throws CudaException where the launch fails
@@ -71,7 +72,7 @@ public final class RowOperations extends DeviceKernels {
    * previous[~t]} as in {@link #embed}. A row whose slot the cache does not have is left out.
    *
    * @param tokens int32 [rows]
-   * @param previous int32 [any]
+   * @param previous int32 [any], the tokens of the step before
    * @param slot int32 [rows]: block * page + token within the block
    * @param cache gets int32 [blocks, page]
    * @throws CudaArgumentException where this does not hold
@@ -117,6 +118,7 @@ public final class RowOperations extends DeviceKernels {
    * @param in bfloat16 or float32 [rows, columns], columns a multiple of 8 and at most {@value
    *     #MOST_NORM_COLUMNS}
    * @param gain float32 [columns]
+   * @param epsilon keeps the root from 0; not negative
    * @param out gets [rows, columns]; its bfloat16 rows may be {@code in}
    * @throws CudaArgumentException where this does not hold
    * @throws CudaException where the launch fails

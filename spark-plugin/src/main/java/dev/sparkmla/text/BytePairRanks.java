@@ -11,11 +11,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Byte pair encoding by ranks, as the tiktoken library has it: a token is a run of bytes, and of
- * all neighbours in a text those are merged first whose token has the lowest rank. A file holds the
- * ranks alone; the tokenizers library wants the pairs that are merged, in order. These are all ways
- * to cut a token into two tokens, in the order of the ranks, since tiktoken merges any two
- * neighbours that make a token. A pre-token that is a token as a whole is taken as it is by both.
+ * Byte pair encoding by ranks, as the tiktoken library does it. A token is a run of bytes. Encoding
+ * begins with single bytes and merges, again and again, the two neighbours that make the token of
+ * the lowest rank.
+ *
+ * <p>A tiktoken file lists the ranks alone. The tokenizers library wants a list of the pairs that
+ * are merged, in order. Since tiktoken merges any two neighbours that make a token, that list has
+ * every way to cut a token into two tokens, ordered by the rank of the whole. Both libraries take a
+ * pre-token that is a token as it is.
  *
  * <p>For one thread.
  */
@@ -23,7 +26,7 @@ final class BytePairRanks {
   /** A token that no bytes are merged to, such as one that marks a message's end. */
   record MarkerToken(int id, String content, boolean special) {}
 
-  /** Published tokens have some hundred bytes; the ways to cut one grow with its length. */
+  /** Published tokens have at most some hundred bytes. A longer one can be cut in more ways. */
   private static final int MOST_BYTES = 512;
 
   /** A published vocabulary of 130,000 tokens has 270,000. */

@@ -13,10 +13,10 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 
 /**
- * A model's chat template: chat_template.jinja, else chat_template of tokenizer_config.json, where
- * a list of named templates stands for its "default". Rendered as transformers does: trim_blocks
- * and lstrip_blocks on, the tokenizer's named tokens and {@code raise_exception} given, no
- * documents. Thread-safe.
+ * A model's chat template: the file chat_template.jinja, or else the field chat_template of
+ * tokenizer_config.json (of a list of named templates, the one named "default"). It is rendered as
+ * the transformers library does: with trim_blocks and lstrip_blocks, with the tokenizer's named
+ * tokens and {@code raise_exception}, and without documents. Thread-safe.
  */
 public final class ChatTemplate {
   /** Names of variables that no request may give a value of its own. */

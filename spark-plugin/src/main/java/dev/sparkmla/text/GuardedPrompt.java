@@ -1,8 +1,8 @@
 package dev.sparkmla.text;
 
 /**
- * A prompt as its {@link Tokenizer} reads it, in which no special token is parsed that only a user
- * has spelled. It is for the tokenizer that made it. Immutable.
+ * A prompt that is ready to be encoded by the {@link Tokenizer} that made it. Special tokens that
+ * the template wrote are parsed in it; those that a user spelled stay plain text. Immutable.
  */
 public final class GuardedPrompt {
   private final String text;
@@ -10,7 +10,7 @@ public final class GuardedPrompt {
 
   /**
    * @param text without lone surrogates
-   * @param framed whether what the tokenizer puts around every text goes around it
+   * @param framed whether the tokenizer adds the tokens that it puts around every text
    */
   GuardedPrompt(String text, boolean framed) {
     this.text = text;

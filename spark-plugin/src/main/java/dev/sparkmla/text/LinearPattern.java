@@ -5,16 +5,17 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * Proves of a regular expression of a tokenizer that matching it takes work in proportion to the
- * text, as far as that can be seen from its form. The tokenizer library's engine backtracks, and
- * where it gives up it ends the process; so what is not proved is not handed over.
+ * Proves that matching a tokenizer's regular expression takes work in proportion to the text. The
+ * tokenizer library's engine backtracks, and ends the process where it gives up. So the library is
+ * given a pattern only if its form shows that this cannot happen.
  *
- * <p>The form: alternatives that are sequences of characters, classes, groups of such sequences
- * without repetition, and assertions, each repeated or not. Backtracking costs most where a
- * repetition without bound is followed by something that may fail: the repetition is then tried at
- * each of its lengths. One such repetition an alternative is linear at one place of a text. It is
- * also linear over all places if a place where it fails is passed as a whole: another alternative
- * matches the same class, repeated, and cannot fail after it.
+ * <p>The form is a list of alternatives. Each is a sequence of characters, classes, assertions and
+ * groups, and each of these may be repeated; a group holds the same without repetitions.
+ * Backtracking costs most where an unbounded repetition is followed by something that may fail,
+ * since the engine then tries the repetition at each of its lengths. With one such repetition in an
+ * alternative, the work at one place of a text is linear. The work over all places is linear too if
+ * another alternative matches the same repeated class and cannot fail after it: the whole run is
+ * then consumed at once, and its other places are never tried.
  */
 final class LinearPattern {
   /** More than any bounded repetition of published patterns; its trials multiply. */

@@ -8,9 +8,10 @@ import java.nio.file.Path;
 import java.util.Locale;
 
 /**
- * Loads the tokenizer library out of its jar, once for this JVM. Its own loader is left out: that
- * asks CUDA for devices, unpacks into the user's home, and on a machine with a GPU downloads
- * another build. This one unpacks to a temporary file of this JVM alone, so that JVMs cannot meet.
+ * Loads the tokenizer library out of its jar, once for this JVM. The library's own loader is not
+ * used, because it asks CUDA for devices, unpacks into the user's home, and downloads another build
+ * on a machine with a GPU. This one unpacks to a temporary file that only this JVM uses, so that
+ * several JVMs cannot disturb each other.
  */
 final class NativeLibrary {
   private NativeLibrary() {}

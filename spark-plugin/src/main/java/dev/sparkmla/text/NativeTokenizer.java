@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * A tokenizer of the native library, which any thread may use and one closes. The library's Java
- * front is left out: it reads files beside the tokenizer, truncates by default and calls home.
+ * A tokenizer of the native library. Thread-safe; one owner closes it. The library's own Java class
+ * is not used, because it reads files beside the tokenizer, truncates by default and sends usage
+ * data to its makers.
  */
 final class NativeTokenizer implements AutoCloseable {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();

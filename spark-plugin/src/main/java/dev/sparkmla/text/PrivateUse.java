@@ -2,7 +2,7 @@ package dev.sparkmla.text;
 
 import java.security.SecureRandom;
 
-/** Texts that stand for something and that nobody can know, of private-use characters. */
+/** Random texts of private-use characters: names that no user's text can be expected to hold. */
 final class PrivateUse {
   private static final int LENGTH = 8;
   private static final char FIRST = '\uE000';
@@ -10,7 +10,7 @@ final class PrivateUse {
 
   private PrivateUse() {}
 
-  /** Another such text. */
+  /** A text of {@value #LENGTH} characters, drawn anew. */
   static String randomText(SecureRandom random) {
     StringBuilder text = new StringBuilder(LENGTH);
     random.ints(LENGTH, 0, SIZE).forEach(value -> text.append((char) (FIRST + value)));

@@ -3,10 +3,10 @@ package dev.sparkmla.text;
 import dev.sparkmla.text.LinearPattern.Work;
 
 /**
- * Refuses texts whose runs of white space, or of anything else, are beyond what the tokenizer
- * library's patterns bear: its engine gives up, and ends the process, after ten million attempts at
- * one place of a text, and an alternative of a linear pattern makes about one for each character of
- * a run. Immutable.
+ * Refuses texts with runs of white space, or of anything else, that are too long for the tokenizer
+ * library's engine. It gives up, and ends the process, after ten million attempts at one place of a
+ * text, and an alternative of a linear pattern makes about one attempt for each character of a run.
+ * Immutable.
  */
 final class TextRuns {
   /** Far from the engine's limit, and far from texts that fit a model's window. */

@@ -14,16 +14,16 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A model's tokenizer: tokenizer.json, run by the library its owners publish it for, or a
- * tiktoken.model or tekken.json, run by the same; and from tokenizer_config.json the tokens it puts
- * around a prompt. Nothing is truncated or padded. Lone surrogates, which no UTF-8 text can hold,
- * count as U+FFFD.
+ * A model's tokenizer: a tokenizer.json, tiktoken.model or tekken.json, run by the native
+ * tokenizers library, with the tokens around a prompt that tokenizer_config.json asks for. Nothing
+ * is truncated or padded. Lone surrogates, which no UTF-8 text can hold, count as U+FFFD.
  *
- * <p>A special token spelled out in a user's text is text. To have the chat template's markers
- * parsed in the same string, the library runs a second tokenizer in which every such token goes by
- * a secret name, random and of private-use characters: what may be parsed is given its secret name
- * first, what may not is not found. The whole is encoded at once, so that every rule of the
- * tokenizer about neighbours holds.
+ * <p>A special token that is spelled in a user's text stays plain text, while the chat template's
+ * markers in the same string are parsed. For this the library runs a second tokenizer, in which
+ * every special token has a secret name: a random text of private-use characters. Markers that may
+ * be parsed are replaced by their secret names before encoding; the tokenizer does not find the
+ * others. The string is encoded as a whole, so that the tokenizer's rules about neighbouring
+ * characters hold everywhere.
  *
  * <p>Thread-safe. One owner closes it; calls after that throw {@link IllegalStateException}.
  */
@@ -239,7 +239,7 @@ public final class Tokenizer implements AutoCloseable {
     return prompt(nameUnspecial(text), true);
   }
 
-  /** So that no prompt reaches the library, alone or among others, that it would fall over. */
+  /** Refuses what the library cannot bear: one prompt would bring down a whole batch. */
   private GuardedPrompt prompt(String text, boolean framed) {
     guarded.requireEncodable(text);
     return new GuardedPrompt(text, framed);
@@ -251,9 +251,9 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Makes a prompt of a conversation, laid out by its template. The template's markers are parsed;
-   * those spelled in a message, tool or variable are not: special tokens in any, and tokens that
-   * the template writes itself in those of everyone but the assistant, whose own words they may be
+   * Makes a prompt of a conversation, laid out by its template. The template's markers are parsed.
+   * In messages, tools and variables, special tokens stay plain text. So do other tokens that the
+   * template writes itself, except in the assistant's messages, where they may be its own words
    * (thinking, tool calls).
    *
    * @throws ChatTemplateException when the template refuses the conversation

@@ -18,9 +18,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * A tokenizer.json, or what was made one of another file, checked: what is wrong with it is said
- * here, since the native library, which runs it, ends the process where it meets what it does not
- * expect. Java itself wants its vocabulary's extent and its added tokens.
+ * A tokenizer.json, read or made of another file, that has been checked. It is checked here because
+ * the native library that runs it ends the process where it meets something unexpected. Java itself
+ * needs the size of its vocabulary and its added tokens.
  */
 final class TokenizerFile {
   /**
