@@ -28,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
@@ -73,14 +74,19 @@ class StandaloneClusterTest {
   /** Fails at the prompt "break", once in all processes. */
   private record Breakable(Engines engines) implements TextGenerator {
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       boolean breaks = requests.request(0).orElseThrow().prompt().equals(new Prompt.Raw("break"));
       if (breaks && markOnce()) {
         requests.close();
         return CompletableFuture.failedFuture(
             new EngineFailedException(new IllegalStateException("the context is lost")));
       }
-      return engines.submit(requests);
+      return engines.submit(requests, ended);
+    }
+
+    @Override
+    public int maxSequences() {
+      return engines.maxSequences();
     }
 
     private static boolean markOnce() {
@@ -271,7 +277,7 @@ class StandaloneClusterTest {
     if (inPairs) {
       PAIR.await(60, TimeUnit.SECONDS); // Only two tasks of one process get past it.
     }
-    TextGenerator engine = ExecutorEngine.current();
+    TextGenerator engine = ExecutorEngine.current().generator();
     GenerationRequest request =
         new GenerationRequest(
             new Prompt.Raw(prompt),
