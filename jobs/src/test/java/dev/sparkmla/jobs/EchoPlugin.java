@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.api.plugin.PluginContext;
@@ -35,15 +36,21 @@ public final class EchoPlugin extends MlaPlugin {
 
   private static final class Echo implements TextGenerator {
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       try (requests) {
-        return CompletableFuture.completedFuture(
+        ended.accept(
             ResultBatch.of(
                 IntStream.range(0, requests.rows())
                     .mapToObj(row -> requests.request(row).map(Echo::variants).orElse(List.of()))
                     .toList(),
                 requests.parentAllocator()));
+        return CompletableFuture.completedFuture(null);
       }
+    }
+
+    @Override
+    public int maxSequences() {
+      return 256;
     }
 
     private static List<GenerationResult> variants(GenerationRequest request) {

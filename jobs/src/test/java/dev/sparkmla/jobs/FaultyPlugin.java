@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.plugin.PluginContext;
 
@@ -52,7 +53,7 @@ public final class FaultyPlugin extends MlaPlugin {
   private record Faulty(TextGenerator generator, AtomicInteger left, boolean kills)
       implements TextGenerator {
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       if (left.getAndDecrement() == 0) {
         if (kills) {
           killThisProcess();
@@ -70,7 +71,12 @@ public final class FaultyPlugin extends MlaPlugin {
                   }
                 });
       }
-      return generator.submit(requests);
+      return generator.submit(requests, ended);
+    }
+
+    @Override
+    public int maxSequences() {
+      return generator.maxSequences();
     }
 
     private static void killThisProcess() {

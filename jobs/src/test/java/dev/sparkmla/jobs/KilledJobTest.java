@@ -185,7 +185,7 @@ class KilledJobTest {
             "--conf",
             "spark.mla.batch.rows=1",
             "--conf",
-            "spark.mla.batch.inFlight=1",
+            "spark.mla.window.bytes=1b",
             "--conf",
             "spark.ui.enabled=false",
             "--conf",

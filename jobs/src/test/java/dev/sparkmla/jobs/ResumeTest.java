@@ -260,9 +260,7 @@ class ResumeTest {
                     "--conf",
                     "spark.plugins=" + FaultyPlugin.class.getName(),
                     "--conf",
-                    "spark.mla.batch.rows=3",
-                    "--conf",
-                    "spark.mla.batch.inFlight=1"),
+                    "spark.mla.batch.rows=3"),
                 Arrays.stream(more))
             .toArray(String[]::new));
   }

@@ -23,10 +23,11 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
- * The results of a batch of rows, in their order, as one Arrow column: {@code struct<text: utf8,
- * reasoning: utf8, finish_reason: utf8, prompt_tokens: int32, cached_tokens: int32, output_tokens:
- * int32, error: struct<code: utf8, message: utf8>>}. A row whose prompt is NULL is NULL; the text
- * of a row in error is NULL, and the reasoning of one without thoughts.
+ * Results of rows of one request batch, of all or of some of them, as one Arrow column with the
+ * rows' numbers beside it: {@code struct<text: utf8, reasoning: utf8, finish_reason: utf8,
+ * prompt_tokens: int32, cached_tokens: int32, output_tokens: int32, error: struct<code: utf8,
+ * message: utf8>>}. A row whose prompt is NULL is NULL; the text of a row in error is NULL, and the
+ * reasoning of one without thoughts.
  *
  * <p>Where a row of the batch has several variants, the struct has two more fields, {@code texts:
  * list<utf8>} and {@code finish_reasons: list<utf8>}, which hold those of all variants of such a
@@ -54,6 +55,7 @@ public final class ResultBatch implements AutoCloseable {
     }
   }
 
+  private final int[] numbers;
   private final BufferAllocator allocator;
   private final StructVector results;
   private final VarCharVector texts;
@@ -69,7 +71,8 @@ public final class ResultBatch implements AutoCloseable {
   private final Optional<ListVector> variantReasons;
   private final Optional<ListVector> logprobs;
 
-  private ResultBatch(Field layout, BufferAllocator allocator) {
+  private ResultBatch(int[] numbers, Field layout, BufferAllocator allocator) {
+    this.numbers = numbers;
     this.allocator = allocator;
     this.results = (StructVector) layout.createVector(allocator);
     this.texts = results.getChild("text", VarCharVector.class);
@@ -87,16 +90,27 @@ public final class ResultBatch implements AutoCloseable {
   }
 
   /**
+   * Writes the results of all rows of a request batch: {@link #of(int[], List, BufferAllocator)}
+   * with the numbers from 0.
+   */
+  public static ResultBatch of(List<List<GenerationResult>> rows, BufferAllocator parent) {
+    return of(IntStream.range(0, rows.size()).toArray(), rows, parent);
+  }
+
+  /**
    * Writes a batch, which the caller owns.
    *
-   * @param rows the results in order: one for each variant of a row, none for NULL
+   * @param numbers which rows of the request batch they are of, ascending
+   * @param rows the results in that order: one for each variant of a row, none for NULL
    * @param parent the allocator under which the batch gets one of its own
    * @throws org.apache.arrow.memory.OutOfMemoryException when {@code parent} has too little left;
    *     nothing is allocated then
    */
-  public static ResultBatch of(List<List<GenerationResult>> rows, BufferAllocator parent) {
+  public static ResultBatch of(
+      int[] numbers, List<List<GenerationResult>> rows, BufferAllocator parent) {
     ResultBatch batch =
-        new ResultBatch(layout(rows), parent.newChildAllocator("results", 0, Long.MAX_VALUE));
+        new ResultBatch(
+            numbers.clone(), layout(rows), parent.newChildAllocator("results", 0, Long.MAX_VALUE));
     try {
       batch.write(rows);
       return batch;
@@ -204,6 +218,11 @@ public final class ResultBatch implements AutoCloseable {
   /** Rows of the batch. */
   public int rows() {
     return results.getValueCount();
+  }
+
+  /** Which row of the request batch a row is the result of; ascending. */
+  public int number(int row) {
+    return numbers[row];
   }
 
   /** The column. It is the batch's: who reads it must not close it. */

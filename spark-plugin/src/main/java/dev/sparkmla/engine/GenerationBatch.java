@@ -3,42 +3,52 @@ package dev.sparkmla.engine;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.ResultBatch;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**
- * A batch that was submitted: the results of its rows as they come, and the future of them all.
+ * A batch that was submitted: the results of its rows until they are delivered, and the future that
+ * is done when all are.
  *
- * <p>Results are set by one thread at a time, by the intake's until it hands the rows to the
- * stepping thread, then by that. The rest is thread-safe.
+ * <p>Results are set and delivered by one thread at a time, by the intake's until it hands the rows
+ * to the stepping thread, then by that. The rest is thread-safe.
  *
- * <p><b>Ownership.</b> It holds no Arrow memory. The {@link ResultBatch} that it writes at the end
- * belongs to whoever gets it from the future; where the future was cancelled or failed before, it
- * is closed here.
+ * <p><b>Ownership.</b> It holds no Arrow memory. The {@link ResultBatch} that it writes belongs to
+ * the consumer.
  */
 final class GenerationBatch {
   private final BufferAllocator parent;
+  private final Consumer<ResultBatch> consumer;
 
   /** By row and variant; null where one is not there yet. A NULL row has no variants. */
   private final GenerationResult[][] results;
 
-  private final CompletableFuture<ResultBatch> future = new CompletableFuture<>();
+  /** Rows that are whole and not delivered. */
+  private final BitSet ended = new BitSet();
+
+  private final CompletableFuture<Void> future = new CompletableFuture<>();
 
   /** Rows without a result. Written by one thread at a time. */
   private volatile int missing;
 
   /**
    * @param rows how many
-   * @param parent allocator under which the results are held
+   * @param parent allocator under which results are written
+   * @param consumer gets the results, some rows at a time, and owns them; it must be short
    */
-  GenerationBatch(int rows, BufferAllocator parent) {
+  GenerationBatch(int rows, BufferAllocator parent, Consumer<ResultBatch> consumer) {
     this.parent = parent;
+    this.consumer = consumer;
     this.results = new GenerationResult[rows][1];
     this.missing = rows;
   }
 
-  CompletableFuture<ResultBatch> future() {
+  /** Done when the results of all rows are delivered. */
+  CompletableFuture<Void> future() {
     return future;
   }
 
@@ -58,10 +68,9 @@ final class GenerationBatch {
   }
 
   /** Makes a row NULL. */
-  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
   void setNull(int row) {
     results[row] = new GenerationResult[0];
-    missing--;
+    end(row);
   }
 
   /**
@@ -69,26 +78,39 @@ final class GenerationBatch {
    *
    * @return whether that was the last of the row's variants
    */
-  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
   boolean set(int row, int variant, GenerationResult result) {
     results[row][variant] = result;
     boolean whole = Arrays.stream(results[row]).allMatch(Objects::nonNull);
     if (whole) {
-      missing--;
+      end(row);
     }
     return whole;
   }
 
-  /** Completes the future where every row has its result. */
-  void deliverIfWhole() {
-    if (missing > 0 || isDone()) {
+  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
+  private void end(int row) {
+    ended.set(row);
+    missing--;
+  }
+
+  /** Delivers the rows that ended since the last call, if there are any and somebody waits. */
+  void deliver() {
+    if (isDone()) {
       return;
     }
     try {
-      ResultBatch whole =
-          ResultBatch.of(Arrays.stream(results).map(Arrays::asList).toList(), parent);
-      if (!future.complete(whole)) {
-        whole.close();
+      if (!ended.isEmpty()) {
+        int[] numbers = ended.stream().toArray();
+        ended.clear();
+        List<List<GenerationResult>> rows =
+            Arrays.stream(numbers).mapToObj(row -> Arrays.asList(results[row])).toList();
+        consumer.accept(ResultBatch.of(numbers, rows, parent));
+        for (int row : numbers) {
+          results[row] = null;
+        }
+      }
+      if (missing == 0) {
+        future.complete(null);
       }
     } catch (RuntimeException | Error problem) {
       fail(problem);

@@ -15,15 +15,17 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 
 /**
  * A model that answers batches of requests from any thread, and computes their rows together,
  * continuously, over one paged cache.
  *
  * <p>A batch goes through the {@link Intake}, which tokenizes it on a thread of its own, and the
- * {@link GenerationQueue} to the {@link GenerationLoop}, whose thread steps the model. What depends
- * on a batch's future without an executor of its own runs on one of these threads, and should be
- * short. Batches that wait are not bounded: whoever submits keeps a window of them in flight.
+ * {@link GenerationQueue} to the {@link GenerationLoop}, whose thread steps the model. The consumer
+ * of a batch's results, and what depends on its future without an executor of its own, run on one
+ * of these threads, and should be short. Rows that wait are not bounded here: whoever submits them
+ * does that.
  *
  * <p>On machines of one kind the same prompt with the same parameters and seed gets the same
  * tokens, because its logits are the same, bit for bit: whatever it is batched with, wherever its
@@ -122,21 +124,21 @@ public final class GenerationEngine implements AutoCloseable {
    * says what is wrong, and the model never sees it.
    *
    * <p><b>Ownership.</b> From this call on the request batch is the engine's, which closes it
-   * whatever happens. The result batch is the engine's until the future is completed with it; then
-   * it is the caller's, who must close it. Each batch has an allocator of its own, so that neither
-   * side waits for the other.
+   * whatever happens. A result batch is the consumer's, which must close it. Each batch has an
+   * allocator of its own, so that neither side waits for the other.
    *
-   * <p><b>Cancelling</b> the future frees what the rows hold before the next step. Where it returns
-   * false, the future was completed before, and the results are there to be closed.
+   * <p><b>Cancelling</b> the future frees what the rows hold before the next step. Results that are
+   * being delivered meanwhile still reach the consumer.
    *
-   * @return completed with the results in the order of the requests; exceptionally with {@link
-   *     EngineFailedException} when the engine has failed for good, before or after this call; with
-   *     {@link EngineClosedException} when it was closed; and with what else kept the batch from
-   *     being read or its results from being written, such as a lack of memory, which other batches
-   *     do not notice
+   * @param ended gets the results of rows as they end, those of one step together, each row once
+   * @return completed when all rows have ended and the consumer has their results; exceptionally
+   *     with {@link EngineFailedException} when the engine has failed for good, before or after
+   *     this call; with {@link EngineClosedException} when it was closed; and with what else kept
+   *     the batch from being read or its results from being written or consumed, such as a lack of
+   *     memory, which other batches do not notice
    */
-  public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
-    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator());
+  public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
+    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator(), ended);
     if (!queue.open(batch)) {
       requests.close();
       return batch.future();

@@ -244,13 +244,13 @@ final class GenerationLoop implements Runnable {
     }
   }
 
-  /** Drops rows that have their results, and delivers the batches that are whole with them. */
+  /** Drops rows that have their results, and delivers these. */
   private void end(List<Generation> ended) {
     counters.rowsFinished((int) ended.stream().filter(Generation::hasEndedRow).count());
     drop(ended);
     counters.publish(scheduler);
     // Last, so that whoever sees a result also sees its blocks given back.
-    ended.forEach(generation -> generation.batch().deliverIfWhole());
+    ended.forEach(generation -> generation.batch().deliver());
   }
 
   private void drop(List<Generation> dropped) {

@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The batches that an engine has taken and not answered, and their rows on the way from the intake
- * to the stepping thread. It is not bounded: whoever submits keeps a window of batches in flight.
+ * to the stepping thread. It is not bounded: whoever submits rows bounds them.
  *
  * <p>It ends once, for a reason that stays; every batch that is open then is failed with it,
  * however the threads end, and so is every later one.

@@ -140,11 +140,8 @@ final class Intake implements AutoCloseable {
         refuse(batch, rows.get(i).number(), refused);
       }
     }
-    if (generations.isEmpty()) {
-      batch.deliverIfWhole();
-    } else {
-      queue.add(generations);
-    }
+    batch.deliver(); // Before the others are handed over, for the batch is the other thread's then.
+    queue.add(generations);
   }
 
   private static GenerationParameters parameters(GenerationRequest request) {

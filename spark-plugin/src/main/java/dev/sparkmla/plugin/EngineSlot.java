@@ -7,7 +7,8 @@ import dev.sparkmla.engine.EngineStatistics;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +25,7 @@ final class EngineSlot implements AutoCloseable {
 
   private final TextGenerator engine;
   private final Optional<GpuClaim> claim;
-  private final AtomicLong rows = new AtomicLong();
+  private final AtomicInteger rows = new AtomicInteger();
   private final AtomicBoolean failed = new AtomicBoolean();
   private boolean closed;
 
@@ -38,9 +39,18 @@ final class EngineSlot implements AutoCloseable {
     return claim.map(held -> held.device().uuidText());
   }
 
-  /** Rows that it was given and has not answered. */
-  long busy() {
+  /** Rows that it was given and that have not ended. */
+  int busy() {
     return rows.get();
+  }
+
+  /** Whether it has fewer rows than it needs so that no sequence waits for one. */
+  boolean hasRoom() {
+    return busy() < RowDemand.rowsFor(engine.maxSequences());
+  }
+
+  int maxSequences() {
+    return engine.maxSequences();
   }
 
   /** Whether its engine serves no more rows. */
@@ -53,19 +63,27 @@ final class EngineSlot implements AutoCloseable {
   }
 
   /** As {@link TextGenerator#submit}. */
-  CompletableFuture<ResultBatch> submit(RequestBatch requests) {
-    int count = requests.rows();
-    rows.addAndGet(count);
-    CompletableFuture<ResultBatch> results = engine.submit(requests);
-    notice(results, count);
-    return results;
+  CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
+    AtomicInteger unfinished = new AtomicInteger(requests.rows());
+    rows.addAndGet(requests.rows());
+    CompletableFuture<Void> end =
+        engine.submit(
+            requests,
+            results -> {
+              // None is left where the batch was cancelled meanwhile, and all were counted then.
+              int left = unfinished.getAndUpdate(all -> Math.max(0, all - results.rows()));
+              rows.addAndGet(-Math.min(left, results.rows()));
+              ended.accept(results);
+            });
+    notice(end, unfinished);
+    return end;
   }
 
-  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the results here cannot fail.
-  private void notice(CompletableFuture<ResultBatch> results, int count) {
-    results.whenComplete(
-        (batch, problem) -> {
-          rows.addAndGet(-count);
+  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the end here cannot fail.
+  private void notice(CompletableFuture<Void> end, AtomicInteger unfinished) {
+    end.whenComplete(
+        (all, problem) -> {
+          rows.addAndGet(-unfinished.getAndSet(0));
           if (problem instanceof EngineFailedException) {
             retire();
           }

@@ -20,6 +20,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.apache.spark.api.plugin.PluginContext;
 
@@ -31,16 +32,10 @@ import org.apache.spark.api.plugin.PluginContext;
  *
  * <p><b>Routing.</b> A batch goes to one engine as a whole. Batches whose first prompts begin alike
  * go to the same engine, whose cache then holds that beginning; but to the least busy engine where
- * that has more than {@link #SLACK} rows less to do. An engine that has failed gets none. Which
- * engine computes a row changes nothing in its result.
+ * that one has all the rows it needs. An engine that has failed gets none. Which engine computes a
+ * row changes nothing in its result.
  */
 final class Engines implements TextGenerator {
-  /**
-   * Rows that an engine may have more than the least busy one and still be preferred: two batches
-   * of the usual size.
-   */
-  static final int SLACK = 128;
-
   /** How long an executor waits for the one that had its GPU before to end. */
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -150,8 +145,14 @@ final class Engines implements TextGenerator {
   }
 
   @Override
-  public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
-    return choose(requests).submit(requests);
+  public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
+    return choose(requests).submit(requests, ended);
+  }
+
+  /** Of all engines together. */
+  @Override
+  public int maxSequences() {
+    return slots.stream().mapToInt(EngineSlot::maxSequences).sum();
   }
 
   private EngineSlot choose(RequestBatch requests) {
@@ -164,8 +165,9 @@ final class Engines implements TextGenerator {
     }
     EngineSlot preferred =
         serving.get(Math.floorMod(beginning(requests).hashCode(), serving.size()));
-    EngineSlot least = serving.stream().min(Comparator.comparingLong(EngineSlot::busy)).get();
-    return preferred.busy() <= least.busy() + SLACK ? preferred : least;
+    return preferred.hasRoom()
+        ? preferred
+        : serving.stream().min(Comparator.comparingInt(EngineSlot::busy)).get();
   }
 
   /** How the first prompt of a batch begins, with what stands before it. */

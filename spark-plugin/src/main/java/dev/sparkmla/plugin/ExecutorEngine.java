@@ -3,41 +3,43 @@ package dev.sparkmla.plugin;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The one engine of this JVM, as its tasks find it. In local mode the driver's JVM is the
- * executor's.
+ * The one engine of this JVM, and its demand for rows, as tasks find them. In local mode the
+ * driver's JVM is the executor's.
+ *
+ * @param generator the engine
+ * @param demand what tasks share of it
  */
-public final class ExecutorEngine {
-  private static final AtomicReference<TextGenerator> CURRENT = new AtomicReference<>();
-
-  private ExecutorEngine() {}
+public record ExecutorEngine(TextGenerator generator, RowDemand demand) {
+  private static final AtomicReference<ExecutorEngine> CURRENT = new AtomicReference<>();
 
   /**
    * The engine.
    *
    * @throws IllegalStateException when the plugin is not running in this JVM
    */
-  public static TextGenerator current() {
-    TextGenerator generator = CURRENT.get();
-    if (generator == null) {
+  public static ExecutorEngine current() {
+    ExecutorEngine engine = CURRENT.get();
+    if (engine == null) {
       throw new IllegalStateException(
           "no model is loaded in this executor: start the application with spark.plugins="
               + MlaPlugin.class.getName());
     }
-    return generator;
+    return engine;
   }
 
   /** Makes {@code generator} the engine. The plugin calls it once an executor. */
   static void start(TextGenerator generator) {
-    if (!CURRENT.compareAndSet(null, generator)) {
+    ExecutorEngine engine = new ExecutorEngine(generator, new RowDemand(generator.maxSequences()));
+    if (!CURRENT.compareAndSet(null, engine)) {
       throw new IllegalStateException("this JVM already has an engine");
     }
   }
 
   /** Closes the engine, if there is one. */
   static void stop() {
-    TextGenerator generator = CURRENT.getAndSet(null);
-    if (generator != null) {
-      generator.close();
+    ExecutorEngine engine = CURRENT.getAndSet(null);
+    if (engine != null) {
+      engine.generator().close();
     }
   }
 }

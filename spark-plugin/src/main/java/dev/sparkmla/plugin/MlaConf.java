@@ -68,9 +68,9 @@ public final class MlaConf {
           "spark.mla.device",
           "auto",
           "auto, or numbers of GPUs, from 0, with commas between them",
-          "Which GPUs to use in local mode, where Spark assigns none, such as `0` or `0,1`; each gets"
-              + " an engine of its own. `auto` is the first Hopper GPU that no other executor has"
-              + " claimed. On a cluster the executor uses those that Spark gave it.",
+          "Which GPUs to use in local mode, where Spark assigns none, such as `0` or `0,1`; each"
+              + " gets an engine of its own. `auto` is the first Hopper GPU that no other executor"
+              + " has claimed. On a cluster the executor uses those that Spark gave it.",
           text -> text.equals("auto") ? List.of() : numbers(text));
 
   /** Where claims on GPUs are locked. */
@@ -80,7 +80,8 @@ public final class MlaConf {
           "/tmp",
           "a folder that all executors of a host share and may write to",
           "Where executors lock a file for each GPU they use, so that two of a host never use one:"
-              + " `spark-mla-GPU-....lock`. The operating system unlocks it when the executor ends.",
+              + " `spark-mla-GPU-....lock`. The operating system unlocks it when the executor"
+              + " ends.",
           Path::of);
 
   /** The CPU backend's threads; empty for all cores. */
@@ -159,15 +160,16 @@ public final class MlaConf {
           "Bytes of arguments after which an Arrow batch is full, whatever its rows.",
           text -> bytes(text, 1, 1L << 30));
 
-  /** Batches of one task in the engine at once. */
-  public static final ConfEntry<Integer> BATCHES_IN_FLIGHT =
-      sessionNumber(
-          "spark.mla.batch.inFlight",
-          "8",
-          1,
-          1024,
-          "Batches that one task keeps in the engine at once; more keep a large GPU busier, fewer"
-              + " hold less memory.");
+  /** Bytes of rows that one task holds in memory. */
+  public static final ConfEntry<Long> WINDOW_BYTES =
+      session(
+          "spark.mla.window.bytes",
+          "64m",
+          "a size from 1 byte to 64g",
+          "Bytes of rows that one task holds in memory at most, from the time it reads them until"
+              + " it has passed them on, in their order. Rows that have ended and wait for an"
+              + " earlier one are written to local disk beyond that; so the engine is kept busy.",
+          text -> bytes(text, 1, 1L << 36));
 
   private final Map<String, String> values;
 

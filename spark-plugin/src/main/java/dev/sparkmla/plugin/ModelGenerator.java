@@ -12,6 +12,7 @@ import dev.sparkmla.model.CacheSize;
 import dev.sparkmla.model.ModelConfig;
 import java.nio.file.Files;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,10 +23,12 @@ final class ModelGenerator implements TextGenerator {
 
   private final Resources owned;
   private final GenerationEngine engine;
+  private final int maxSequences;
 
-  private ModelGenerator(Resources owned, GenerationEngine engine) {
+  private ModelGenerator(Resources owned, GenerationEngine engine, int maxSequences) {
     this.owned = owned;
     this.engine = engine;
+    this.maxSequences = maxSequences;
   }
 
   /**
@@ -53,7 +56,7 @@ final class ModelGenerator implements TextGenerator {
           backend.name(),
           Math.round((System.nanoTime() - start) / 1e8) / 10.0,
           (long) model.cacheShape().page() * engine.statistics().cacheBlocks());
-      return new ModelGenerator(opened, engine);
+      return new ModelGenerator(opened, engine, conf.get(MlaConf.MAX_SEQUENCES));
     } catch (RuntimeException | Error problem) {
       opened.closeAfter(problem);
       throw problem;
@@ -88,8 +91,13 @@ final class ModelGenerator implements TextGenerator {
   }
 
   @Override
-  public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
-    return engine.submit(requests);
+  public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
+    return engine.submit(requests, ended);
+  }
+
+  @Override
+  public int maxSequences() {
+    return maxSequences;
   }
 
   @Override

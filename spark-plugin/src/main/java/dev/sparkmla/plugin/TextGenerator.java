@@ -5,6 +5,7 @@ import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /**
  * Generates texts for the tasks of an executor: the engine and all it owns. Thread-safe.
@@ -13,14 +14,18 @@ import java.util.concurrent.CompletableFuture;
  */
 public interface TextGenerator extends AutoCloseable {
   /**
-   * Takes a batch and returns at once. From this call on the batch is the generator's; the results
-   * are the caller's once the future is completed with them. Cancelling the future frees what the
-   * rows hold.
+   * Takes a batch and returns at once. From this call on the batch is the generator's. Cancelling
+   * the future frees what the rows hold; results that are being delivered still reach the consumer.
    *
-   * @return completed with a result for every row, a bad one's holds its error; exceptionally when
-   *     the engine itself has failed
+   * @param ended gets the results of rows as they end, each row once, and owns them; a bad row's
+   *     holds its error. It runs on the generator's threads, one at a time, and must be short
+   * @return completed when every row has ended and its result was delivered; exceptionally when the
+   *     engine itself has failed
    */
-  CompletableFuture<ResultBatch> submit(RequestBatch requests);
+  CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended);
+
+  /** Rows that it computes at once at most. */
+  int maxSequences();
 
   /** What it has done and is doing. */
   EngineStatistics statistics();

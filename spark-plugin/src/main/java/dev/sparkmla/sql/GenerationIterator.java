@@ -1,6 +1,7 @@
 package dev.sparkmla.sql;
 
 import dev.sparkmla.arrow.ResultBatch;
+import dev.sparkmla.plugin.RowDemand;
 import dev.sparkmla.plugin.TextGenerator;
 import dev.sparkmla.sql.answer.ValueReader;
 import java.util.ArrayList;
@@ -8,14 +9,14 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedDeque;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.JoinedRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.util.ArrowUtils;
 import org.apache.spark.unsafe.Platform;
 import org.apache.spark.util.TaskCompletionListener;
@@ -24,17 +25,21 @@ import org.apache.spark.util.TaskInterruptListener;
 /**
  * One task's rows, each joined with its result, in input order.
  *
- * <p><b>Flow.</b> Rows are copied and their arguments written into a request batch; a full one is
- * handed to the engine. A bounded number of batches is in the engine at once: when it is reached,
- * no further row is read until the results of the oldest batch have been passed on.
+ * <p><b>Flow.</b> Rows are copied, their arguments written into a request batch, and the batch
+ * handed to the engine, as many rows as the engine wants of this task ({@link RowDemand}). So it
+ * never waits for a row, and its rows that wait are few. Their results come as the rows end, in any
+ * order. Those of the next rows are passed on at once; others wait in a {@link RowWindow}, which
+ * bounds the memory of all. While a row holds up those behind it, the engine gets further rows, and
+ * what waits may go to disk; while it is the reader of these rows that is slow, it gets none.
  *
  * <p><b>Ownership.</b> The task owns the request batch that it fills, until it hands it over, and
- * the result batch whose rows it passes on. Every batch has an allocator of its own, so that the
+ * result batches from the time they come. Every batch has an allocator of its own, so that the
  * task's end waits for nothing: it cancels what is in flight, and the engine frees what it holds
- * for it. Results that had come before they could be cancelled are the task's, which closes them.
+ * for it. Results that come all the same are closed as they come.
  *
- * <p><b>Threads.</b> The task's thread runs it. When the task is killed, another thread cancels
- * what is in flight, which wakes the task; it touches nothing but the futures.
+ * <p><b>Threads.</b> The task's thread runs it. The engine's threads put results into the inbox.
+ * When the task is killed, another thread cancels what is in flight and wakes the task; it touches
+ * nothing but futures and inbox.
  */
 final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   private final GenerationTask task;
@@ -42,35 +47,63 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   private final TextGenerator generator;
   private final TaskContext context;
   private final RequestWriter requests;
+  private final UnsafeProjection toInput;
   private final UnsafeProjection toArguments;
   private final UnsafeProjection toOutput;
   private final Optional<ValueReader> values;
   private final JoinedRow joined = new JoinedRow();
+  private final ResultInbox inbox = new ResultInbox();
+  private final RowDemand.Share share;
+  private final RowWindow window;
 
-  /** The oldest first. Shared with the thread that kills the task. */
-  private final ConcurrentLinkedDeque<InFlight> inFlight = new ConcurrentLinkedDeque<>();
+  /** Shared with the thread that kills the task. */
+  private final Set<CompletableFuture<Void>> inFlight = ConcurrentHashMap.newKeySet();
 
+  /** Rows read, and so the number of the next one. */
+  private long read;
+
+  /** Rows passed on, and so the number of the one to be passed on next. */
+  private long passed;
+
+  /** Results of the next rows; at most one of this and {@link #waited} is there. */
   private Optional<Answered> current = Optional.empty();
-  private int position;
 
-  /** Rows with their results to be. */
-  private record InFlight(List<InternalRow> rows, CompletableFuture<ResultBatch> results) {
-    void cancel() {
-      results.cancel(true);
+  /** The next row, where it has waited. */
+  private Optional<UnsafeRow> waited = Optional.empty();
+
+  /** Rows that follow one another, with their results. */
+  private record Answered(RowBatch batch, ResultBatch results, ResultRows resultRows, int start) {
+    static Answered of(RowBatch batch, ResultBatch results, ResultRows resultRows) {
+      return new Answered(batch, results, resultRows, results.number(0));
     }
 
-    /** Cancels, or closes the results where they have come before that. */
-    void giveUp() {
-      if (!results.cancel(true) && !results.isCompletedExceptionally()) {
-        results.join().close();
-      }
+    /** Whether the results are of rows that follow one another, from row {@code next} on. */
+    boolean follows(long next) {
+      int last = results.rows() - 1;
+      return batch.first() + start == next && results.number(last) == start + last;
     }
-  }
 
-  /** Rows with their results. */
-  private record Answered(List<InternalRow> rows, ResultBatch results, ResultRows resultRows) {
+    /** The number of the row after the last. */
+    long end() {
+      return batch.first() + start + results.rows();
+    }
+
+    /** A row with its result, once. */
     InternalRow join(int row, JoinedRow joined) {
-      return joined.apply(rows.get(row), resultRows.row(row));
+      return joined.apply(batch.take(results.number(row)), resultRows.row(row));
+    }
+
+    /** Bytes that the input rows take. */
+    long bytes() {
+      long bytes = 0;
+      for (int row = 0; row < results.rows(); row++) {
+        bytes += bytes(row);
+      }
+      return bytes;
+    }
+
+    long bytes(int row) {
+      return batch.bytes(results.number(row));
     }
   }
 
@@ -79,11 +112,13 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
       int partition,
       Iterator<InternalRow> input,
       TextGenerator generator,
+      RowDemand demand,
       TaskContext context) {
     this.task = task;
     this.input = input;
     this.generator = generator;
     this.context = context;
+    this.toInput = task.toInput();
     this.toArguments = task.toArguments();
     this.toArguments.initialize(partition);
     this.toOutput = task.toOutput();
@@ -95,12 +130,20 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
             task.batchRows(),
             ArrowUtils.rootAllocator());
     this.values = task.resultType().answer().newReader();
+    this.window =
+        new RowWindow(
+            context.taskMemoryManager(),
+            task.windowBytes(),
+            task.outputColumns(),
+            context.taskMetrics());
+    this.share = demand.join(inbox::wake);
   }
 
   /**
    * Starts on a task's rows.
    *
    * @param partition the task's partition
+   * @param demand how many rows the generator's tasks should submit
    * @param context ends with the task
    */
   static Iterator<InternalRow> open(
@@ -108,27 +151,33 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
       int partition,
       Iterator<InternalRow> input,
       TextGenerator generator,
+      RowDemand demand,
       TaskContext context) {
     GenerationIterator iterator =
-        new GenerationIterator(task, partition, input, generator, context);
+        new GenerationIterator(task, partition, input, generator, demand, context);
     context.addTaskCompletionListener((TaskCompletionListener) ended -> iterator.close());
     context.addTaskInterruptListener(
-        (TaskInterruptListener)
-            (interrupted, reason) -> iterator.inFlight.forEach(InFlight::cancel));
+        (TaskInterruptListener) (interrupted, reason) -> iterator.cancel());
     return iterator;
   }
 
   @Override
   public boolean hasNext() {
-    if (current.isPresent() && position < current.get().rows().size()) {
+    if (waited.isPresent() || current.isPresent() && passed < current.get().end()) {
       return true;
     }
     closeCurrent();
-    fill();
-    if (inFlight.isEmpty()) {
-      return false;
+    if (!window.isCrowded()) {
+      submit();
     }
-    take();
+    while (!isNextReady()) {
+      if (passed == read && !hasInput()) {
+        return false;
+      }
+      if (!submit()) {
+        await();
+      }
+    }
     return true;
   }
 
@@ -137,70 +186,160 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
-    return toOutput.apply(current.get().join(position++, joined));
+    if (waited.isPresent()) {
+      UnsafeRow row = waited.get();
+      waited = Optional.empty();
+      passed++;
+      return row;
+    }
+    Answered answered = current.get();
+    int row = (int) (passed - answered.batch().first()) - answered.start();
+    passed++;
+    return toOutput.apply(answered.join(row, joined));
+  }
+
+  private void cancel() {
+    inFlight.forEach(future -> future.cancel(true));
+    inbox.wake();
   }
 
   @Override
   public void close() {
-    inFlight.forEach(InFlight::giveUp);
-    inFlight.clear();
-    closeCurrent();
+    cancel();
+    inbox.close();
+    share.close();
+    current.ifPresent(answered -> answered.results().close());
+    current = Optional.empty();
+    window.close();
     requests.close();
   }
 
   private void closeCurrent() {
-    current.ifPresent(answered -> answered.results().close());
+    current.ifPresent(
+        answered -> {
+          window.leave(answered.bytes());
+          answered.results().close();
+        });
     current = Optional.empty();
   }
 
-  private void fill() {
-    while (inFlight.size() < task.batchesInFlight() && input.hasNext()) {
-      submitBatch();
-      // After the batch is in flight: a kill that this does not see has seen the batch.
-      context.killTaskIfInterrupted();
+  private boolean hasInput() {
+    boolean more = input.hasNext();
+    if (!more) {
+      share.finish();
     }
+    return more;
   }
 
-  private void submitBatch() {
-    List<InternalRow> rows = new ArrayList<>();
-    while (requests.rows() < task.batchRows()
-        && requests.bytes() < task.batchBytes()
-        && input.hasNext()) {
-      InternalRow row = input.next().copy();
-      rows.add(row);
-      requests.add(toArguments.apply(row));
+  /**
+   * Submits a batch of the rows that the engine wants, as many as there is room for.
+   *
+   * @return whether there were any
+   */
+  private boolean submit() {
+    int wanted = Math.min(share.wanted(), task.batchRows());
+    long room = window.room();
+    if (wanted == 0 || passed < read && room <= 0 || !hasInput()) {
+      return false;
     }
-    inFlight.add(new InFlight(rows, generator.submit(requests.finish())));
+    RowBatch batch = readBatch(wanted, Math.min(room, task.batchBytes()));
+    window.enter(batch.bytes());
+    share.submitted(batch.size());
+    CompletableFuture<Void> end =
+        generator.submit(
+            requests.finish(),
+            results -> {
+              share.ended(results.rows());
+              inbox.add(new ResultInbox.Results(batch, results));
+            });
+    inFlight.add(end);
+    noticeEnd(end);
     task.metrics().batches().add(1);
+    // After the batch is in flight: a kill that this does not see has seen the batch.
+    context.killTaskIfInterrupted();
+    return true;
   }
 
-  /** Waits for the oldest batch and makes its rows the current ones. */
-  private void take() {
-    InFlight oldest = inFlight.getFirst();
-    long start = System.nanoTime();
-    ResultBatch results = await(oldest.results());
-    task.metrics().waitTime().add(System.nanoTime() - start);
-    inFlight.removeFirst();
+  /** Reads one row or more, until there are so many or they take so many bytes. */
+  private RowBatch readBatch(int most, long mostBytes) {
+    List<UnsafeRow> rows = new ArrayList<>(most);
+    long bytes = 0;
+    do {
+      InternalRow row = input.next();
+      UnsafeRow copy = (row instanceof UnsafeRow binary ? binary : toInput.apply(row)).copy();
+      rows.add(copy);
+      UnsafeRow arguments = toArguments.apply(copy);
+      requests.add(arguments);
+      bytes += RowWindow.bytes(copy) + arguments.getSizeInBytes();
+    } while (rows.size() < most && bytes < mostBytes && input.hasNext());
+    RowBatch batch = new RowBatch(read, rows, bytes);
+    read += rows.size();
+    return batch;
+  }
+
+  @SuppressWarnings("FutureReturnValueIgnored") // What depends on the end here cannot fail.
+  private void noticeEnd(CompletableFuture<Void> end) {
+    end.whenComplete(
+        (all, failure) -> {
+          inFlight.remove(end);
+          if (failure != null) {
+            inbox.fail(failure);
+          }
+        });
+  }
+
+  /** Takes in results that came, and says whether the next row is among all that have come. */
+  private boolean isNextReady() {
+    inbox
+        .failure()
+        .ifPresent(
+            failure -> {
+              context.killTaskIfInterrupted();
+              Platform.throwException(failure);
+            });
+    while (current.isEmpty()) {
+      Optional<ResultInbox.Results> came = inbox.poll();
+      if (came.isEmpty()) {
+        break;
+      }
+      take(came.get().batch(), came.get().results());
+    }
+    if (current.isEmpty()) {
+      waited = window.take(passed);
+    }
+    return current.isPresent() || waited.isPresent();
+  }
+
+  /** Makes results the current ones, where they are the next rows', or lets them wait. */
+  private void take(RowBatch batch, ResultBatch results) {
     ResultRows resultRows = new ResultRows(results, task.resultType(), values);
-    current = Optional.of(new Answered(oldest.rows(), results, resultRows));
-    position = 0;
+    Answered answered = Answered.of(batch, results, resultRows);
+    current = Optional.of(answered); // It is closed from here on, whatever happens.
     task.metrics().add(results);
     judge(results);
+    if (answered.follows(passed)) {
+      return;
+    }
+    for (int row = 0; row < results.rows(); row++) {
+      UnsafeRow output = toOutput.apply(answered.join(row, joined)).copy();
+      window.leave(answered.bytes(row));
+      window.add(batch.first() + results.number(row), output);
+    }
+    results.close();
+    current = Optional.empty();
   }
 
-  private ResultBatch await(CompletableFuture<ResultBatch> results) {
+  private void await() {
+    long start = System.nanoTime();
     try {
-      return results.get();
-    } catch (ExecutionException failed) {
-      Platform.throwException(failed.getCause());
+      inbox.await();
     } catch (InterruptedException interrupted) {
       context.killTaskIfInterrupted();
       Platform.throwException(interrupted);
-    } catch (CancellationException cancelled) {
-      context.killTaskIfInterrupted();
-      throw cancelled;
+    } finally {
+      task.metrics().waitTime().add(System.nanoTime() - start);
     }
-    throw new AssertionError("unreachable");
+    context.killTaskIfInterrupted();
   }
 
   /** Does with rows in error what the call says. */

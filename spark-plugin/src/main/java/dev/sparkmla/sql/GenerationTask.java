@@ -3,6 +3,7 @@ package dev.sparkmla.sql;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.plugin.ExecutorEngine;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.TaskContext;
@@ -29,7 +30,7 @@ final class GenerationTask
   private final ResultType resultType;
   private final int batchRows;
   private final long batchBytes;
-  private final int batchesInFlight;
+  private final long windowBytes;
   private final GenerationMetrics metrics;
 
   /**
@@ -37,7 +38,7 @@ final class GenerationTask
    * @param input the rows' columns
    * @param batchRows rows of a batch at most
    * @param batchBytes bytes of arguments after which a batch is full
-   * @param batchesInFlight batches in the engine at once
+   * @param windowBytes bytes of rows that a task holds in memory at most
    * @param metrics where to count
    */
   GenerationTask(
@@ -45,7 +46,7 @@ final class GenerationTask
       List<Attribute> input,
       int batchRows,
       long batchBytes,
-      int batchesInFlight,
+      long windowBytes,
       GenerationMetrics metrics) {
     this.arguments = Catalyst.list(call.children());
     this.input = new ArrayList<>(input);
@@ -58,14 +59,15 @@ final class GenerationTask
     this.resultType = call.resultType();
     this.batchRows = batchRows;
     this.batchBytes = batchBytes;
-    this.batchesInFlight = batchesInFlight;
+    this.windowBytes = windowBytes;
     this.metrics = metrics;
   }
 
   @Override
   public Iterator<InternalRow> call(Integer partition, Iterator<InternalRow> rows) {
+    ExecutorEngine engine = ExecutorEngine.current();
     return GenerationIterator.open(
-        this, partition, rows, ExecutorEngine.current(), TaskContext.get());
+        this, partition, rows, engine.generator(), engine.demand(), TaskContext.get());
   }
 
   /** From a row to a row of {@link #argumentType}. */
@@ -81,9 +83,19 @@ final class GenerationTask
         .add("system", DataTypes.StringType, true);
   }
 
+  /** From an input row to the same in Spark's binary format, of a size that is known. */
+  UnsafeProjection toInput() {
+    return UnsafeProjection.create(Arrays.copyOf(outputTypes, input.size()));
+  }
+
   /** From a row joined with its result to an output row. */
   UnsafeProjection toOutput() {
     return UnsafeProjection.create(outputTypes);
+  }
+
+  /** Columns of an output row. */
+  int outputColumns() {
+    return outputTypes.length;
   }
 
   OnError onError() {
@@ -106,8 +118,8 @@ final class GenerationTask
     return batchBytes;
   }
 
-  int batchesInFlight() {
-    return batchesInFlight;
+  long windowBytes() {
+    return windowBytes;
   }
 
   GenerationMetrics metrics() {

@@ -53,9 +53,8 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
         + setting(MlaConf.BATCH_ROWS)
         + " rows or "
         + setting(MlaConf.BATCH_BYTES)
-        + ", "
-        + setting(MlaConf.BATCHES_IN_FLIGHT)
-        + " in flight";
+        + ", window: "
+        + setting(MlaConf.WINDOW_BYTES);
   }
 
   /** As it was written: a plan is shown whether or not its settings are right. */
@@ -79,7 +78,7 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
             Catalyst.list(child.output()),
             settings.get(MlaConf.BATCH_ROWS),
             settings.get(MlaConf.BATCH_BYTES),
-            settings.get(MlaConf.BATCHES_IN_FLIGHT),
+            settings.get(MlaConf.WINDOW_BYTES),
             generationMetrics());
     return child.execute().toJavaRDD().mapPartitionsWithIndex(task, true).rdd();
   }

@@ -27,7 +27,7 @@ public final class ArrowMemory implements AfterEachCallback {
   /** Asks an engine for a batch of rows. */
   public CompletableFuture<ResultBatch> submit(
       Batches.Engine engine, List<GenerationRequest> requests) {
-    return engine.apply(Batches.of(allocator, requests));
+    return Batches.submit(engine, Batches.of(allocator, requests));
   }
 
   @Override

@@ -3,12 +3,14 @@ package dev.sparkmla.arrow;
 import dev.sparkmla.text.Message;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Function;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarCharVector;
@@ -26,14 +28,92 @@ public final class Batches {
   private Batches() {}
 
   /** What a test calls of an engine, or of who stands in for one. */
-  public interface Engine extends Function<RequestBatch, CompletableFuture<ResultBatch>> {}
+  public interface Engine
+      extends BiFunction<RequestBatch, Consumer<ResultBatch>, CompletableFuture<Void>> {}
 
   /** Asks an engine for one row. Cancelling the future does not reach the engine. */
   public static CompletableFuture<GenerationResult> submit(
       Engine engine, BufferAllocator parent, GenerationRequest request) {
-    return engine
-        .apply(of(parent, List.of(request)))
+    return submit(engine, of(parent, List.of(request)))
         .thenApply(results -> readAndClose(results).get(0).orElseThrow());
+  }
+
+  /**
+   * Asks an engine for a batch of rows, whose results come together. Cancelling the future reaches
+   * the engine.
+   */
+  public static CompletableFuture<ResultBatch> submit(Engine engine, RequestBatch requests) {
+    CompletableFuture<ResultBatch> whole = new CompletableFuture<>();
+    Parts parts = new Parts(requests.rows(), requests.parentAllocator());
+    CompletableFuture<Void> end = engine.apply(requests, parts::add);
+    end.whenComplete(
+        (all, failure) -> {
+          if (failure != null) {
+            parts.close();
+            whole.completeExceptionally(failure);
+            return;
+          }
+          ResultBatch results = parts.whole();
+          if (!whole.complete(results)) {
+            results.close();
+          }
+        });
+    whole.whenComplete(
+        (results, failure) -> {
+          if (whole.isCancelled()) {
+            end.cancel(true);
+          }
+        });
+    return whole;
+  }
+
+  /** The results of a batch as they come. */
+  private static final class Parts implements AutoCloseable {
+    private final List<Optional<GenerationResult>> rows;
+    private final BufferAllocator parent;
+    private final List<ResultBatch> parts = new ArrayList<>();
+    private int missing;
+    private boolean closed;
+
+    Parts(int rows, BufferAllocator parent) {
+      this.rows = new ArrayList<>(Collections.nCopies(rows, null));
+      this.parent = parent;
+      this.missing = rows;
+    }
+
+    synchronized void add(ResultBatch part) {
+      missing -= part.rows();
+      if (closed) {
+        part.close();
+      } else {
+        parts.add(part);
+      }
+    }
+
+    /** All results, of which there are no variants or log probabilities if they came in parts. */
+    synchronized ResultBatch whole() {
+      if (missing != 0) {
+        throw new AssertionError(missing + " rows have no result though their batch has ended");
+      }
+      if (parts.size() == 1) {
+        return parts.get(0);
+      }
+      for (ResultBatch part : parts) {
+        List<Optional<GenerationResult>> results = readAndClose(part);
+        for (int row = 0; row < results.size(); row++) {
+          if (rows.set(part.number(row), results.get(row)) != null) {
+            throw new AssertionError("row " + part.number(row) + " has two results");
+          }
+        }
+      }
+      return ResultBatch.of(rows.stream().map(row -> row.stream().toList()).toList(), parent);
+    }
+
+    @Override
+    public synchronized void close() {
+      closed = true;
+      parts.forEach(ResultBatch::close);
+    }
   }
 
   /** A batch of requests, all with a text or all with a conversation, and one policy. */

@@ -315,7 +315,7 @@ class EngineFailuresTest {
     List<GenerationBatch> batches = new ArrayList<>();
     List<Generation> rows = new ArrayList<>();
     for (int maxTokens : new int[] {5, 100, 5}) {
-      GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator());
+      GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), ResultBatch::close);
       queue.open(batch);
       batches.add(batch);
       rows.add(
@@ -365,7 +365,7 @@ class EngineFailuresTest {
         BufferAllocator small = MEMORY.allocator().newChildAllocator("small", 0, 16 << 10)) {
       RequestBatch requests =
           Batches.of(small, List.of(request("x", Map.of("max_tokens", "12000"))));
-      assertThatThrownBy(() -> engine.submit(requests).join())
+      assertThatThrownBy(() -> Batches.submit(engine::submit, requests).join())
           .hasCauseInstanceOf(OutOfMemoryException.class);
       assertThat(small.getAllocatedMemory()).isZero();
       assertIdle(engine);
@@ -402,15 +402,13 @@ class EngineFailuresTest {
                   Optional.of(request("", Map.of())),
                   Optional.of(request("x", Map.of("top_p", "2")))));
       List<Optional<GenerationResult>> results =
-          Batches.readAndClose(engine.submit(requests).join());
+          Batches.readAndClose(Batches.submit(engine::submit, requests).join());
       assertThat(results.get(0)).isEmpty();
       assertThat(results.get(1).flatMap(GenerationResult::error).map(GenerationError::code))
           .contains(ErrorCode.EMPTY_PROMPT);
       assertThat(results.get(2).flatMap(GenerationResult::error).map(GenerationError::code))
           .contains(ErrorCode.INVALID_PARAMETER);
-      assertThat(
-              Batches.readAndClose(engine.submit(Batches.of(MEMORY.allocator(), List.of())).join()))
-          .isEmpty();
+      assertThat(Batches.readAndClose(MEMORY.submit(engine::submit, List.of()).join())).isEmpty();
       assertIdle(engine);
     }
     assertThat(model.steps()).isZero();

@@ -6,9 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sparkmla.arrow.ArrowMemory;
 import dev.sparkmla.arrow.Batches;
 import dev.sparkmla.arrow.ErrorCode;
-import dev.sparkmla.arrow.GenerationError;
 import dev.sparkmla.arrow.GenerationRequest;
-import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.arrow.RequestBatch;
@@ -16,12 +14,14 @@ import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.text.Thinking;
 import dev.sparkmla.text.Tokenizer;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,6 +32,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class IntakeTest {
   @RegisterExtension static final ArrowMemory MEMORY = new ArrowMemory();
 
+  private final LinkedBlockingQueue<ResultBatch> delivered = new LinkedBlockingQueue<>();
   private final GenerationQueue queue = new GenerationQueue();
   private Tokenizer tokenizer;
   private Intake intake;
@@ -67,30 +68,31 @@ class IntakeTest {
             .toList());
   }
 
+  /** Keeps results in {@link #delivered}. */
   private GenerationBatch take(RequestBatch requests) {
-    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator());
+    GenerationBatch batch =
+        new GenerationBatch(requests.rows(), requests.parentAllocator(), delivered::add);
     assertThat(queue.open(batch)).isTrue();
     intake.take(requests, batch);
     return batch;
   }
 
-  /** Keeps the intake's thread, which delivers a batch of bad rows itself, until it is released. */
+  /** Keeps the intake's thread, which delivers bad rows itself, until it is released. */
   private CompletableFuture<Void> hold(CountDownLatch release) throws InterruptedException {
     CountDownLatch held = new CountDownLatch(1);
     RequestBatch requests = requests("");
-    GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
-    CompletableFuture<Void> holding =
-        batch
-            .future()
-            .thenAccept(
-                results -> {
-                  held.countDown();
-                  await(release);
-                  results.close();
-                });
+    GenerationBatch batch =
+        new GenerationBatch(
+            1,
+            requests.parentAllocator(),
+            results -> {
+              held.countDown();
+              await(release);
+              results.close();
+            });
     intake.take(requests, batch);
     held.await();
-    return holding;
+    return batch.future();
   }
 
   @Test
@@ -102,16 +104,33 @@ class IntakeTest {
         .extracting(row -> row.sequence().promptTokens())
         .containsExactly(
             tokenizer.encodePrompt("one").length, tokenizer.encodePrompt("two").length);
-    assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
     assertThat(batch.isDone()).isFalse();
     assertThat(queue.unfinishedRows()).isEqualTo(2);
-    arrivals.rows().forEach(row -> row.fail(ErrorCode.COMPUTE_ERROR, "said by the test"));
-    batch.deliverIfWhole();
-    ResultBatch results = batch.future().join();
-    assertThat(Batches.readAndClose(results))
-        .extracting(
-            row -> row.flatMap(GenerationResult::error).map(GenerationError::code).orElseThrow())
-        .containsExactly(ErrorCode.COMPUTE_ERROR, ErrorCode.EMPTY_PROMPT, ErrorCode.COMPUTE_ERROR);
+    assertDelivered(Map.of(1, ErrorCode.EMPTY_PROMPT));
+    arrivals.rows().get(1).fail(ErrorCode.COMPUTE_ERROR, "said by the test");
+    batch.deliver();
+    batch.deliver();
+    assertThat(batch.isDone()).isFalse();
+    assertDelivered(Map.of(2, ErrorCode.COMPUTE_ERROR));
+    arrivals.rows().get(0).fail(ErrorCode.NUMERICAL_ERROR, "said by the test");
+    batch.deliver();
+    assertThat(batch.future()).isCompleted();
+    assertDelivered(Map.of(0, ErrorCode.NUMERICAL_ERROR));
+  }
+
+  /**
+   * All that was delivered since the last call is one batch of these rows; nothing else is left.
+   */
+  private void assertDelivered(Map<Integer, ErrorCode> errors) {
+    ResultBatch results = delivered.remove();
+    assertThat(delivered).isEmpty();
+    Map<Integer, ErrorCode> codes = new HashMap<>();
+    for (int row = 0; row < results.rows(); row++) {
+      codes.put(results.number(row), results.error(row).orElseThrow().code());
+    }
+    results.close();
+    assertThat(codes).isEqualTo(errors);
+    assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
   }
 
   @Test
@@ -161,7 +180,8 @@ class IntakeTest {
   void onceClosedItTakesNothing() {
     intake.close();
     try (RequestBatch requests = requests("one")) {
-      GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
+      GenerationBatch batch =
+          new GenerationBatch(1, requests.parentAllocator(), ResultBatch::close);
       assertThatThrownBy(() -> intake.take(requests, batch))
           .isInstanceOf(RejectedExecutionException.class);
     }
@@ -171,7 +191,7 @@ class IntakeTest {
   void anEndedQueueFailsEveryBatch() {
     queue.end(new EngineClosedException());
     queue.end(new EngineFailedException(new IllegalStateException("later")));
-    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator());
+    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), ResultBatch::close);
     assertThat(queue.open(batch)).isFalse();
     assertThatThrownBy(() -> batch.future().join())
         .as("the first reason stays")

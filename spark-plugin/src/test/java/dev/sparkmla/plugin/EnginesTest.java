@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -63,7 +64,7 @@ class EnginesTest {
     String second = FakeGpus.hopper(0).uuidText();
     FakePluginContext context = new FakePluginContext(CLUSTER, first, second);
     GoldenCheckpoint.TextCase golden = MODEL.prompts().get(0);
-    int rows = Engines.SLACK + 2;
+    int rows = RowDemand.rowsFor(256) + 2;
     try (Engines engines = Engines.open(conf("auto"), model, context, host)) {
       assertThat(host.opened()).containsExactlyInAnyOrder(FakeGpus.hopper(2), FakeGpus.hopper(0));
       List<CompletableFuture<GenerationResult>> results =
@@ -193,7 +194,7 @@ class EnginesTest {
     for (int row = 1; row < 8; row++) {
       batch.add(request("row " + row));
     }
-    int preferring = Engines.SLACK / 8 + 1;
+    int preferring = RowDemand.rowsFor(Holding.SEQUENCES) / batch.size();
     for (int i = 0; i < preferring; i++) {
       batch.set(0, request("x".repeat(600) + i));
       assertThat(MEMORY.submit(engines::submit, batch)).isNotDone();
@@ -229,14 +230,17 @@ class EnginesTest {
     int least = generators.stream().mapToInt(g -> g.held.size()).min().orElseThrow();
     assertThat(generators)
         .allSatisfy(
-            generator -> assertThat(generator.held.size()).isBetween(1, least + Engines.SLACK + 1));
+            generator ->
+                assertThat(generator.held.size())
+                    .isBetween(1, Math.max(least + 1, RowDemand.rowsFor(Holding.SEQUENCES))));
   }
 
   @Test
   void aBatchWithoutPromptsGoesSomewhere() {
     List<Holding> generators = List.of(new Holding(), new Holding());
     Engines engines = Engines.over(List.copyOf(generators));
-    engines.submit(Batches.ofNullable(MEMORY.allocator(), List.of(Optional.empty())));
+    engines.submit(
+        Batches.ofNullable(MEMORY.allocator(), List.of(Optional.empty())), ResultBatch::close);
     assertThat(generators.get(0).held.size() + generators.get(1).held.size()).isEqualTo(1);
   }
 
@@ -279,7 +283,7 @@ class EnginesTest {
         };
     GpuClaim claim = GpuClaim.take(folder, gpus.devices(), 1, Duration.ZERO).get(0);
     EngineSlot slot = new EngineSlot(engine, Optional.of(claim));
-    slot.submit(Batches.of(MEMORY.allocator(), List.of(request("x"))));
+    slot.submit(Batches.of(MEMORY.allocator(), List.of(request("x"))), ResultBatch::close);
     assertThat(claimable(gpus)).isEmpty();
     engine.held.get(0).completeExceptionally(failure());
     closing.await();
@@ -411,14 +415,23 @@ class EnginesTest {
 
   /** Keeps its batches' futures until a test completes them. */
   private static class Holding implements TextGenerator {
-    final List<CompletableFuture<ResultBatch>> held = new ArrayList<>();
+    static final int SEQUENCES = 64;
+
+    final List<CompletableFuture<Void>> held = new ArrayList<>();
+    final List<Consumer<ResultBatch>> consumers = new ArrayList<>();
 
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       requests.close();
-      CompletableFuture<ResultBatch> results = new CompletableFuture<>();
-      held.add(results);
-      return results;
+      CompletableFuture<Void> end = new CompletableFuture<>();
+      held.add(end);
+      consumers.add(ended);
+      return end;
+    }
+
+    @Override
+    public int maxSequences() {
+      return SEQUENCES;
     }
 
     @Override

@@ -72,7 +72,7 @@ class MlaConfTest {
     "spark.mla.generation.maxTokens, 0",
     "spark.mla.batch.rows, 65537",
     "spark.mla.batch.bytes, 2g",
-    "spark.mla.batch.inFlight, ''",
+    "spark.mla.window.bytes, 65g",
   })
   void refusesAWrongValue(String key, String value) {
     assertThatThrownBy(() -> MlaConf.of(Map.of(key, value)))

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import org.apache.spark.ExceptionFailure;
 import org.apache.spark.SparkConf;
 import org.apache.spark.TaskFailedReason;
@@ -46,7 +47,7 @@ class MlaPluginTest {
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("spark.plugins=dev.sparkmla.plugin.MlaPlugin");
     plugin.init(context, Map.of());
-    assertThat(ExecutorEngine.current()).isInstanceOf(Idle.class);
+    assertThat(ExecutorEngine.current().generator()).isInstanceOf(Idle.class);
     assertThat(((Gauge<?>) context.registry.getMetrics().get("outputTokens")).getValue())
         .isEqualTo(6L);
     plugin.shutdown();
@@ -233,8 +234,13 @@ class MlaPluginTest {
   /** An engine at rest. */
   private record Idle(List<String> events) implements TextGenerator {
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       return new CompletableFuture<>();
+    }
+
+    @Override
+    public int maxSequences() {
+      return 1;
     }
 
     @Override

@@ -33,6 +33,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
@@ -106,12 +107,17 @@ class StandaloneClusterTest {
   /** Breaks the GPUs at the prompt "break", once in all processes. */
   private record Breakable(Engines engines, AtomicBoolean broken) implements TextGenerator {
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       boolean breaks = requests.request(0).orElseThrow().prompt().equals(new Prompt.Raw("break"));
       if (breaks && markOnce()) {
         broken.set(true);
       }
-      return engines.submit(requests);
+      return engines.submit(requests, ended);
+    }
+
+    @Override
+    public int maxSequences() {
+      return engines.maxSequences();
     }
 
     private static boolean markOnce() {
@@ -302,7 +308,7 @@ class StandaloneClusterTest {
     if (inPairs) {
       PAIR.await(60, TimeUnit.SECONDS); // Only two tasks of one process get past it.
     }
-    TextGenerator engine = ExecutorEngine.current();
+    TextGenerator engine = ExecutorEngine.current().generator();
     GenerationRequest request =
         new GenerationRequest(
             new Prompt.Raw(prompt),

@@ -135,9 +135,9 @@ class DemoQueryTest {
     List<Row> rows =
         spark
             .sql(
-                "select g.text, to_json(g.value), g.finish_reason, g.error, transform(g.values, v ->"
-                    + " to_json(v)), g.texts from (select llm_generate(prompt, map('max_tokens', 64,"
-                    + " 'temperature', 1, 'n', 3), response_format => '"
+                "select g.text, to_json(g.value), g.finish_reason, g.error, transform(g.values, v"
+                    + " -> to_json(v)), g.texts from (select llm_generate(prompt, map('max_tokens',"
+                    + " 64, 'temperature', 1, 'n', 3), response_format => '"
                     + type
                     + "') g from (select * from documents order by length(document) limit 4))")
             .collectAsList();
@@ -176,8 +176,8 @@ class DemoQueryTest {
             spark
                 .sql(
                     "select llm_generate(array(named_struct('role', 'user', 'content',"
-                        + " array(named_struct('type', 'image_url', 'text', cast(null as string))))))"
-                        + ".error.message")
+                        + " array(named_struct('type', 'image_url', 'text', cast(null as"
+                        + " string)))))).error.message")
                 .first()
                 .getString(0))
         .isEqualTo(
@@ -243,10 +243,9 @@ class DemoQueryTest {
     assertThat(
             spark
                 .sql(
-                    "select llm_count_tokens(p), llm_generate(p, map('max_tokens', 1)).prompt_tokens,"
-                        + " llm_count_tokens(prompt => c),"
-                        + " llm_generate(c, map('max_tokens', 1)).prompt_tokens"
-                        + " from (select document p, prompt c"
+                    "select llm_count_tokens(p), llm_generate(p, map('max_tokens',"
+                        + " 1)).prompt_tokens, llm_count_tokens(prompt => c), llm_generate(c,"
+                        + " map('max_tokens', 1)).prompt_tokens from (select document p, prompt c"
                         + " from documents order by length(document) limit 4)")
                 .collectAsList())
         .hasSize(4)
@@ -264,9 +263,9 @@ class DemoQueryTest {
             .sql(
                 "select llm_render_chat(array(struct('a question' as content, 'user' as role))),"
                     + " llm_count_tokens(''), llm_count_tokens(null), llm_render_chat(null),"
-                    + " llm_render_chat(array(struct('user' as role,"
-                    + " cast(null as string) as content))),"
-                    + " llm_count_tokens(cast(array() as array<struct<role: string, content: string>>))")
+                    + " llm_render_chat(array(struct('user' as role, cast(null as string) as"
+                    + " content))), llm_count_tokens(cast(array() as array<struct<role: string,"
+                    + " content: string>>))")
             .first();
     assertThat(row.getString(0)).contains("a question");
     assertThat(row.getInt(1)).isZero();
@@ -310,7 +309,7 @@ class DemoQueryTest {
     } finally {
       spark.conf().unset("spark.mla.batch.rows");
     }
-    TextGenerator generator = ExecutorEngine.current();
+    TextGenerator generator = ExecutorEngine.current().generator();
     // It comes after the cancellations, and the engine frees what is cancelled before a step.
     Batches.submit(
             generator::submit,

@@ -11,10 +11,13 @@ import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.plugin.TextGenerator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -22,9 +25,12 @@ import org.apache.arrow.memory.BufferAllocator;
 
 /**
  * Answers a prompt p with {@code <p>}, an empty one with an error, and keeps what it was asked. A
- * test may put another answer in place, a row at a time.
+ * test may put another answer in place, a row at a time; rows that are answered at once are
+ * delivered together.
  */
 final class EchoGenerator implements TextGenerator {
+  static final int SEQUENCES = 6;
+
   static final EchoGenerator INSTANCE = new EchoGenerator();
 
   private final List<GenerationRequest> requests = new ArrayList<>();
@@ -32,52 +38,77 @@ final class EchoGenerator implements TextGenerator {
       request -> CompletableFuture.completedFuture(echo(request));
 
   @Override
-  public CompletableFuture<ResultBatch> submit(RequestBatch batch) {
+  public CompletableFuture<Void> submit(RequestBatch batch, Consumer<ResultBatch> ended) {
     try (batch) {
       return answer(
           IntStream.range(0, batch.rows()).mapToObj(batch::request).toList(),
-          batch.parentAllocator());
+          batch.parentAllocator(),
+          ended);
     }
   }
 
-  private synchronized CompletableFuture<ResultBatch> answer(
-      List<Optional<GenerationRequest>> rows, BufferAllocator parent) {
+  @Override
+  public int maxSequences() {
+    return SEQUENCES;
+  }
+
+  private synchronized CompletableFuture<Void> answer(
+      List<Optional<GenerationRequest>> rows, BufferAllocator parent, Consumer<ResultBatch> ended) {
     rows.stream().flatMap(Optional::stream).forEach(requests::add);
-    List<Optional<CompletableFuture<GenerationResult>>> answers =
-        rows.stream().map(row -> row.map(answer)).toList();
-    CompletableFuture<ResultBatch> results = new CompletableFuture<>();
-    results.whenComplete(
-        (batch, failure) ->
-            answers.stream().flatMap(Optional::stream).forEach(answer -> answer.cancel(true)));
-    CompletableFuture.allOf(
-            answers.stream().flatMap(Optional::stream).toArray(CompletableFuture[]::new))
-        .whenComplete(
-            (all, failure) -> {
-              if (failure != null) {
-                results.completeExceptionally(
-                    failure.getCause() == null ? failure : failure.getCause());
-                return;
-              }
-              ResultBatch whole =
-                  ResultBatch.of(
-                      IntStream.range(0, rows.size())
-                          .mapToObj(row -> variants(rows.get(row), answers.get(row)))
-                          .toList(),
-                      parent);
-              if (!results.complete(whole)) {
-                whole.close();
-              }
-            });
-    return results;
+    List<CompletableFuture<List<GenerationResult>>> answers = new ArrayList<>();
+    List<CompletableFuture<GenerationResult>> asked = new ArrayList<>();
+    for (Optional<GenerationRequest> row : rows) {
+      if (row.isEmpty()) {
+        answers.add(CompletableFuture.completedFuture(List.of()));
+      } else {
+        asked.add(answer.apply(row.get()));
+        answers.add(asked.get(asked.size() - 1).thenApply(result -> variants(row.get(), result)));
+      }
+    }
+    int[] answered =
+        IntStream.range(0, rows.size())
+            .filter(
+                row -> answers.get(row).isDone() && !answers.get(row).isCompletedExceptionally())
+            .toArray();
+    if (answered.length > 0) {
+      ended.accept(
+          ResultBatch.of(
+              answered,
+              Arrays.stream(answered).mapToObj(row -> answers.get(row).join()).toList(),
+              parent));
+    }
+    AtomicInteger missing = new AtomicInteger(rows.size() - answered.length);
+    CompletableFuture<Void> end = new CompletableFuture<>();
+    for (int i = 0; i < answers.size(); i++) {
+      int row = i;
+      if (Arrays.binarySearch(answered, row) < 0) {
+        answers
+            .get(row)
+            .whenComplete(
+                (results, failure) -> {
+                  if (failure != null) {
+                    end.completeExceptionally(
+                        failure.getCause() == null ? failure : failure.getCause());
+                    return;
+                  }
+                  ended.accept(ResultBatch.of(new int[] {row}, List.of(results), parent));
+                  if (missing.decrementAndGet() == 0) {
+                    end.complete(null);
+                  }
+                });
+      }
+    }
+    if (missing.get() == 0) {
+      end.complete(null);
+    }
+    end.whenComplete((all, failure) -> asked.forEach(answer -> answer.cancel(true)));
+    return end;
   }
 
   /** As many variants as are asked for, all alike. */
   private static List<GenerationResult> variants(
-      Optional<GenerationRequest> row, Optional<CompletableFuture<GenerationResult>> answer) {
-    return row.isEmpty()
-        ? List.of()
-        : Collections.nCopies(
-            Integer.parseInt(row.get().params().getOrDefault("n", "1")), answer.get().join());
+      GenerationRequest request, GenerationResult result) {
+    return Collections.nCopies(Integer.parseInt(request.params().getOrDefault("n", "1")), result);
   }
 
   @Override

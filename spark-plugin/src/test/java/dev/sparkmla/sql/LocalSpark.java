@@ -32,6 +32,7 @@ final class LocalSpark
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.unsafe.exceptionOnMemoryLeak", "true")
         .config("spark.sql.extensions", MlaExtensions.class.getName())
         .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir") + "/warehouse");
   }

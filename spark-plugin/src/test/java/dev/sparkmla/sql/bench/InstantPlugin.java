@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.apache.spark.api.plugin.PluginContext;
 
 /**
@@ -32,15 +33,20 @@ public final class InstantPlugin extends MlaPlugin {
     private static final String TEXT = "A text of forty characters, as an answer";
 
     @Override
-    public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
       try (requests) {
         List<List<GenerationResult>> results = new ArrayList<>(requests.rows());
         for (int row = 0; row < requests.rows(); row++) {
           results.add(requests.request(row).map(Instant::answer).stream().toList());
         }
-        return CompletableFuture.completedFuture(
-            ResultBatch.of(results, requests.parentAllocator()));
+        ended.accept(ResultBatch.of(results, requests.parentAllocator()));
+        return CompletableFuture.completedFuture(null);
       }
+    }
+
+    @Override
+    public int maxSequences() {
+      return 256;
     }
 
     private static GenerationResult answer(GenerationRequest request) {

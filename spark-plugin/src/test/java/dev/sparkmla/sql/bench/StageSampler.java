@@ -32,7 +32,7 @@ final class StageSampler implements AutoCloseable {
           new Stage("ResultBatch.close", "freeing batches"),
           new Stage("Instant.submit", "the backend"),
           new Stage("GenerationIterator.take", "waiting, judging, counting"),
-          new Stage("GenerationIterator.submitBatch", "input rows, and the rest of a batch"),
+          new Stage("GenerationIterator.submit", "input rows, and the rest of a batch"),
           new Stage("GenerationIterator.next", "joining rows with results"),
           new Stage("GenerationIterator.hasNext", "the rest of the iterator"));
 
