@@ -2,6 +2,7 @@ package dev.sparkmla.grammar;
 
 import dev.sparkmla.policy.ByteAutomaton;
 import dev.sparkmla.policy.TokenBytes;
+import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import org.apache.lucene.util.automaton.Automaton;
 
@@ -50,6 +51,15 @@ public final class ResponseFormat {
    */
   public ByteAutomaton automaton(TokenBytes vocabulary) {
     return RestingStates.of(answers, vocabulary);
+  }
+
+  /** Whether a text is a whole answer. */
+  public boolean accepts(String answer) {
+    long position = answers.start();
+    for (byte value : answer.getBytes(StandardCharsets.UTF_8)) {
+      position = answers.step(position, value);
+    }
+    return answers.accepts(position);
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.engine.InvalidParameterException;
 import dev.sparkmla.grammar.InvalidResponseFormatException;
 import dev.sparkmla.sql.answer.AnswerFormat;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.catalyst.expressions.Cast;
+import org.apache.spark.sql.catalyst.expressions.CreateMap;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal$;
 import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
@@ -178,10 +180,11 @@ final class CallArguments {
   }
 
   private Expression params() {
-    Expression params = given("params");
-    if (params == null) {
+    Expression given = given("params");
+    if (given == null) {
       return Literal$.MODULE$.create(null, PARAMS_TYPE);
     }
+    Expression params = given instanceof CreateMap map ? ofTexts(map) : given;
     if (!(params.dataType() instanceof MapType map
         && isText(map.keyType())
         && (isText(map.valueType())
@@ -190,6 +193,40 @@ final class CallArguments {
       throw wrongType("params", "MAP<STRING, STRING>", params);
     }
     return params;
+  }
+
+  /**
+   * A map whose values are texts where one is: of {@code map('stop', 'x', 'max_tokens', 8)} Spark
+   * would cast the text to a number, which fails.
+   */
+  private static CreateMap ofTexts(CreateMap map) {
+    List<Expression> values =
+        Catalyst.<Expression>list(map.values()).stream().map(CallArguments::written).toList();
+    if (values.stream().noneMatch(value -> value.dataType() instanceof StringType)) {
+      return map;
+    }
+    List<Expression> keys = Catalyst.list(map.keys());
+    List<Expression> entries = new ArrayList<>();
+    for (int i = 0; i < keys.size(); i++) {
+      entries.add(keys.get(i));
+      entries.add(asText(values.get(i)));
+    }
+    return new CreateMap(Catalyst.seq(entries), map.useStringTypeWhenEmpty());
+  }
+
+  /** A text without the cast to a number that Spark puts around it. */
+  private static Expression written(Expression value) {
+    return value instanceof Cast cast
+            && cast.child().dataType() instanceof StringType
+            && value.dataType() instanceof NumericType
+        ? cast.child()
+        : value;
+  }
+
+  private static Expression asText(Expression value) {
+    return value.dataType() instanceof StringType
+        ? value
+        : new Cast(value, DataTypes.StringType, Option.apply(SQLConf.get().sessionLocalTimeZone()));
   }
 
   /** A map of texts to texts or numbers as one of {@link #PARAMS_TYPE}. */
@@ -287,10 +324,16 @@ final class CallArguments {
     return constant.name().toLowerCase(Locale.ROOT);
   }
 
-  /** An argument; null where it is not given or is the literal NULL. */
+  /** An argument; null where it is not given or is a constant text that is NULL. */
   private Expression given(String name) {
     Expression value = values.get(name);
-    return value == null || value.dataType() instanceof NullType ? null : value;
+    boolean isNull =
+        value != null
+            && (value.dataType() instanceof NullType
+                || value.dataType() instanceof StringType
+                    && value.foldable()
+                    && value.eval(null) == null);
+    return isNull ? null : value;
   }
 
   private RuntimeException wrongType(String name, String expected, Expression actual) {

@@ -65,6 +65,7 @@ class CallArgumentsTest {
         "llm_generate(p, map('n', '0', 'seed', id)) | n is '0'; it must be an integer from 1 to"
             + " 128",
         "llm_generate(p, map('temperature', 'warm')) | temperature is 'warm'; it must be",
+        "llm_generate(p, map('max_tokens', 5, 'seed', 'x')) | seed is 'x'; it must be an integer from",
         "llm_generate(p, map('top_p', 1.5)) | top_p is '1.5'; it must be a number above 0, at most"
             + " 1",
         "llm_generate(p, map('top_k', 2.5)) | top_k is '2.5'; it must be an integer from 0",
@@ -105,6 +106,9 @@ class CallArgumentsTest {
         "llm_generate(prompt => p)",
         "llm_generate(p, map())",
         "llm_generate(p, map('max_tokens', 5))",
+        "llm_generate(p, map('ignore_eos', 'true', 'max_tokens', 8))",
+        "llm_generate(p, map('stop', '[\"a\"]', 'max_tokens', 8, 'temperature', 0.5D, 'seed', id))",
+        "llm_generate(p, response_format => cast(null as string), on_error => cast(null as string))",
         "llm_generate(p, map('include_stop', true, 'skip_special_tokens', false))",
         "llm_generate(p, map('chat_template_kwargs', to_json(named_struct('enable_thinking', id >"
             + " 0))))",

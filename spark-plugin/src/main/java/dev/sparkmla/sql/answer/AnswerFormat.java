@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.grammar.InvalidResponseFormatException;
+import dev.sparkmla.grammar.ResponseFormat;
+import dev.sparkmla.grammar.WhiteSpace;
 import dev.sparkmla.json.JsonProblem;
 import java.io.Serializable;
 import java.util.Optional;
@@ -73,7 +75,8 @@ public sealed interface AnswerFormat extends Serializable {
 
     @Override
     public Optional<ValueReader> newReader() {
-      return Optional.of(text -> text);
+      ResponseFormat whole = ResponseFormat.parse(written, WhiteSpace.COMPACT);
+      return Optional.of(text -> whole.accepts(text.toString()) ? text : null);
     }
   }
 

@@ -86,6 +86,9 @@ class ValueReaderTest {
         "ARRAY<STRUCT<a: INT>> | [{\"a\":1},{\"a\":true}]",
         "json | {\"a\":",
         "json | nope",
+        "choice: [\"yes\", \"no\"] | ye",
+        "choice: [\"yes\", \"no\"] | yes<|end|>",
+        "regex: [0-9]{4} | 201",
       })
   void aTextThatCannotBeReadIsNull(String format, String text) {
     assertThat(read(format, text == null ? "" : text)).isNull();
