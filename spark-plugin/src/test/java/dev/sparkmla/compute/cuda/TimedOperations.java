@@ -108,9 +108,7 @@ public final class TimedOperations implements AutoCloseable {
     return operations;
   }
 
-  /**
-   * Gives the device work for some 40 ms, so that it does not wait for the host to enqueue the step.
-   */
+  /** Gives the device some 40 ms of work, in which the host enqueues the step. */
   private void keepBusy(DeviceBuffer filled) {
     for (int i = 0; i < FILLS; i++) {
       filled.fill(0, FILLED_BYTES, (byte) 0, cuda.device().stream);
