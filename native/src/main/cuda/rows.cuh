@@ -13,7 +13,9 @@
 namespace spark_mla {
 
 // Lets the next kernel's thread blocks start as soon as there is room, then waits until the previous
-// kernel's writes are visible. Every kernel that launch_dependent() launches begins with it.
+// kernel's writes are visible. Every kernel that launch_dependent() launches begins with it, or with its two
+// halves: between them it may read what was written before the previous kernel, which was then complete, since
+// that one has waited too.
 __device__ __forceinline__ void begin_dependent() {
   launch_dependents();
   wait_for_previous_kernel();

@@ -14,6 +14,10 @@
  * A row's result does not depend on the other rows of a call. With rows = 0 a call does nothing.
  * Numbers that the device reads (tokens, rows, positions, slots) may have any value: each operation
  * says what one out of range does, and none reads or writes outside of its arrays.
+ *
+ * A kernel begins while the one enqueued before it ends, and waits for it before it touches what that one may
+ * have written. Gains, positions and slots it reads at once: they must not be results of the kernel enqueued
+ * just before, only of copies or of earlier work.
  */
 #ifndef SPARK_MLA_OPS_H
 #define SPARK_MLA_OPS_H

@@ -29,35 +29,53 @@ struct CombineArgs {
   int hidden;
 };
 
+// Choices of a row: where their results are, -1 if they have none, and their weights.
+struct Choices {
+  int sorted[kAhead];
+  float weights[kAhead];
+
+  __device__ __forceinline__ Choices(const CombineArgs& p, int64_t row, int first) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int64_t choice = row * p.per_token + first + i;
+      const bool inside = first + i < p.per_token;
+      sorted[i] = inside ? p.sorted_row[choice] : -1;
+      weights[i] = inside ? p.weights[choice] : 0.f;
+    }
+  }
+};
+
 __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineArgs p) {
-  wait_for_previous_kernel();
-  launch_dependents();
   const int64_t row = blockIdx.x;
   const int column = (blockIdx.y * kThreads + threadIdx.x) * kColumns;
   if ((p.valid_rows != nullptr && row >= *p.valid_rows) || column >= p.hidden) {
+    wait_for_previous_kernel();
     return;
   }
+  // All but the results was written before the GEMMs.
   float4* out = reinterpret_cast<float4*>(p.out + row * p.out_stride + column);
-  float4 before[kColumns / 4];  // loaded before the sorted rows are known
+  float4 before[kColumns / 4];
 #pragma unroll
   for (int i = 0; i < kColumns / 4; ++i) {
     before[i] = out[i];
   }
+  Choices choices(p, row, 0);
+  wait_for_previous_kernel();
+  launch_dependents();
   float sum[kColumns] = {};
   for (int first = 0; first < p.per_token; first += kAhead) {
+    if (first > 0) {
+      choices = Choices(p, row, first);
+    }
     uint4 values[kAhead];
     float weights[kAhead];
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {
-      const int64_t choice = row * p.per_token + first + i;
-      const int64_t sorted = first + i < p.per_token ? p.sorted_row[choice] : -1;
-      weights[i] = 0.f;
-      if (sorted >= 0) {
-        weights[i] = p.weights[choice];
-        values[i] = __ldcs(reinterpret_cast<const uint4*>(p.results + sorted * p.hidden + column));
-      } else {
-        values[i] = make_uint4(0, 0, 0, 0);
-      }
+      const int64_t sorted = choices.sorted[i];
+      weights[i] = sorted >= 0 ? choices.weights[i] : 0.f;
+      values[i] = sorted >= 0 ? __ldcs(reinterpret_cast<const uint4*>(
+                                    p.results + sorted * p.hidden + column))
+                              : make_uint4(0, 0, 0, 0);
     }
 #pragma unroll
     for (int i = 0; i < kAhead; ++i) {

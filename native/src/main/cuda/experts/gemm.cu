@@ -290,11 +290,9 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     }
     fence_mbarrier_init();
   }
-  if (kProjection == Projection::kGateUp) {
-    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
-    // sort when the next kernel starts.
-    launch_dependents();
-  }
+  // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the sort when
+  // the next kernel starts.
+  launch_dependents();
   for (int i = threadIdx.x; i <= p.experts; i += kThreads) {
     shared.first_row[i] = p.first_row[i];
     shared.first_tile[i] = p.first_tile[i];
@@ -319,9 +317,6 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
   } else {
     claim_registers<kConsumerRegisters>();
     compute<C, kProjection>(p, shared, warpgroup - 1);
-  }
-  if (kProjection == Projection::kDown) {
-    launch_dependents();
   }
   if (C::kCluster > 1) {
     cluster_sync();

@@ -129,16 +129,21 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(const SortArgs p) {
   }
 }
 
-// Copies a row of x to the sorted rows of its choices.
+// Copies a row of x to the sorted rows of its choices. It reads x at once, since the sort has not written it.
 __global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
+  const int64_t row = blockIdx.x;
+  const int end = row < valid_rows(p) ? p.row_size : 0;
+  const uint4* from = p.x + row * p.x_stride;
+  uint4 value = {};
+  if (threadIdx.x < end) {
+    value = from[threadIdx.x];
+  }
   wait_for_previous_kernel();
   launch_dependents();
-  const int64_t row = blockIdx.x;
-  if (row >= valid_rows(p)) {
-    return;
-  }
-  for (int i = threadIdx.x; i < p.row_size; i += kCopyThreads) {
-    const uint4 value = p.x[row * p.x_stride + i];
+  for (int i = threadIdx.x; i < end; i += kCopyThreads) {
+    if (i >= kCopyThreads) {
+      value = from[i];
+    }
     for (int choice = 0; choice < p.per_token; ++choice) {
       const int64_t sorted = p.sorted_row[row * p.per_token + choice];
       if (sorted >= 0) {
@@ -148,20 +153,24 @@ __global__ void __launch_bounds__(kCopyThreads) copy_kernel(const SortArgs p) {
   }
 }
 
-// Quantizes a row of x, eight columns a thread at a time, into the sorted rows of its choices.
+// The same in 8 bits, eight columns a thread at a time.
 __global__ void __launch_bounds__(kCopyThreads) quantize_kernel(const SortArgs p) {
   constexpr int kGroupLanes = kScaleColumns / 8;
+  const int64_t row = blockIdx.x;
+  const bool valid = row < valid_rows(p);
+  const int groups = (p.row_size + kGroupLanes - 1) / kGroupLanes;
+  const int end = valid ? (groups + 1) / 2 * 2 * kGroupLanes : 0;
+  const auto load = [&](int i) {
+    return i < p.row_size
+               ? load8(reinterpret_cast<const __nv_bfloat16*>(p.x + row * p.x_stride + i))
+               : EightFloats{};
+  };
+  EightFloats values = valid ? load(threadIdx.x) : EightFloats{};
   wait_for_previous_kernel();
   launch_dependents();
-  const int64_t row = blockIdx.x;
-  if (row >= valid_rows(p)) {
-    return;
-  }
-  const int groups = (p.row_size + kGroupLanes - 1) / kGroupLanes;
-  for (int i = threadIdx.x; i < (groups + 1) / 2 * 2 * kGroupLanes; i += kCopyThreads) {
-    EightFloats values = {};
-    if (i < p.row_size) {
-      values = load8(reinterpret_cast<const __nv_bfloat16*>(p.x + row * p.x_stride + i));
+  for (int i = threadIdx.x; i < end; i += kCopyThreads) {
+    if (i >= kCopyThreads) {
+      values = load(i);
     }
     const float largest = largest_of_group(largest_of(values));
     if (i < p.row_size) {

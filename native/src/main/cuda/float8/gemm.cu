@@ -449,7 +449,7 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
       shared.largest[i / C::kTokens][i % C::kTokens] = 0.f;
     }
   }
-  begin_float8_gemm<C, kResult>(p, shared);
+  begin_float8_gemm<C>(p, shared);
   const int warpgroup = threadIdx.x / kWarpgroup;
   if (warpgroup == 0) {
     release_registers<40>();
@@ -457,9 +457,6 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
   } else {
     claim_registers<232>();
     compute<C, kResult>(p, shared, warpgroup - 1);
-  }
-  if (kResult == Float8Result::kMatrix) {
-    launch_dependents();
   }
 }
 

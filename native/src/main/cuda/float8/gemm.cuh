@@ -92,8 +92,10 @@ inline int thread_blocks(const Float8GemmArgs& p, int tile_tokens, int multiproc
 constexpr int kManyRowsTile = 128;
 cudaError_t launch_float8_many_rows(Float8Gemm& gemm, Float8Result result, int multiprocessors);
 
-// Begins a thread block: barriers of the stages, groups' tables in shared memory.
-template <class C, Float8Result kResult, class Shared>
+// Begins a thread block: barriers of the stages, groups' tables in shared memory. The next kernel may start at
+// once, and bring in what does not depend on this one, where a multiprocessor is free or becomes it. A group's
+// tables are complete here: the kernel before, which copies tokens, lets this one start when the sort is over.
+template <class C, class Shared>
 __device__ __forceinline__ void begin_float8_gemm(const Float8GemmArgs& p, Shared& shared) {
   if (threadIdx.x == 0) {
     prefetch_tensor_map(&p.weights);
@@ -104,11 +106,7 @@ __device__ __forceinline__ void begin_float8_gemm(const Float8GemmArgs& p, Share
     }
     fence_mbarrier_init();
   }
-  if (kResult == Float8Result::kActivated) {
-    // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the
-    // sort when the next kernel starts.
-    launch_dependents();
-  }
+  launch_dependents();
   for (int i = threadIdx.x; i <= p.groups; i += blockDim.x) {
     shared.first_row[i] = p.first_row != nullptr ? p.first_row[i] : i * p.rows;
     shared.first_tile[i] = p.first_row != nullptr ? p.first_tile[i]

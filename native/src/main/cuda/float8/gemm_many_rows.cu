@@ -341,7 +341,7 @@ __global__ void __launch_bounds__(kThreads, 1) many_rows_kernel(
   extern __shared__ uint8_t dynamic_shared[];
   auto& shared = *reinterpret_cast<SharedStorage*>(
       (reinterpret_cast<uintptr_t>(dynamic_shared) + 1023) & ~static_cast<uintptr_t>(1023));
-  begin_float8_gemm<Configuration, kResult>(p, shared);
+  begin_float8_gemm<Configuration>(p, shared);
   const int warpgroup = threadIdx.x / kWarpgroup;
   if (warpgroup == 0) {
     release_registers<40>();
@@ -349,9 +349,6 @@ __global__ void __launch_bounds__(kThreads, 1) many_rows_kernel(
   } else {
     claim_registers<232>();
     compute<kResult>(p, shared, warpgroup - 1);
-  }
-  if (kResult == Float8Result::kMatrix) {
-    launch_dependents();
   }
 }
 

@@ -21,7 +21,13 @@ static_assert(kThreads * 8 * kChunks == kMaxNormColumns);
 template <typename In>
 __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_norm_args p) {
   __shared__ float sums[kThreads / 32];
-  begin_dependent();
+  launch_dependents();
+  // Of the first chunk alone: all of them would take registers that keep more rows under way.
+  EightFloats first_gain = {};
+  if (threadIdx.x * 8 < p.columns) {
+    first_gain = load8(p.gain + threadIdx.x * 8);
+  }
+  wait_for_previous_kernel();
   const In* from = static_cast<const In*>(p.in) + blockIdx.x * p.in_stride;
   EightFloats chunks[kChunks];
   float sum = 0.f;
@@ -57,7 +63,7 @@ __global__ void __launch_bounds__(kThreads) rms_norm_kernel(const spark_mla_rms_
     const bool inside = at < p.columns;
     EightFloats normed = {};
     if (inside) {
-      const EightFloats gain = load8(p.gain + at);
+      const EightFloats gain = c == 0 ? first_gain : load8(p.gain + at);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         normed.value[i] = chunks[c].value[i] * (factor * gain.value[i]);

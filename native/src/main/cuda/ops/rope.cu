@@ -35,10 +35,12 @@ __global__ void __launch_bounds__(kTableThreads) rope_table_kernel(
 
 template <int kPairs>
 __global__ void __launch_bounds__(kThreads) rotate_kernel(const spark_mla_rotate_args p) {
-  begin_dependent();
+  launch_dependents();
   constexpr int kHeads = kThreads / kPairs;
   const int64_t task = static_cast<int64_t>(blockIdx.x) * kHeads + threadIdx.x / kPairs;
   const int64_t row = task / p.heads;
+  const int position = row < p.rows ? p.position[row] : 0;
+  wait_for_previous_kernel();
   if (row >= p.rows) {
     return;
   }
@@ -48,7 +50,7 @@ __global__ void __launch_bounds__(kThreads) rotate_kernel(const spark_mla_rotate
       static_cast<const __nv_bfloat16*>(p.in) + row * p.in_stride + head * p.in_head;
   __nv_bfloat16* out = static_cast<__nv_bfloat16*>(p.out) + row * p.out_stride + head * p.out_head;
   const RotaryPair<kPairs> pair(pair_index, p.interleaved != 0);
-  const Rotation<kPairs> rotate(p.angles, p.position[row], p.positions, pair_index);
+  const Rotation<kPairs> rotate(p.angles, position, p.positions, pair_index);
   const float2 rotated =
       rotate(__bfloat162float(in[pair.first]), __bfloat162float(in[pair.second]));
   out[pair.first] = __float2bfloat16_rn(rotated.x);

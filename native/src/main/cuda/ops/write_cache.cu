@@ -24,13 +24,17 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
   static_assert(kLatent % (8 * 32) == 0 && kRope <= 64);
   constexpr int kChunks = kLatent / 8 / 32;
   constexpr int kPairs = kRope / 2;
-  begin_dependent();
+  launch_dependents();
   const int row = blockIdx.x * kWarps + threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
-  if (row >= p.rows) {
-    return;
+  const int slot = row < p.rows ? p.slot[row] : -1;
+  const int position = row < p.rows ? p.position[row] : 0;
+  EightFloats gain[kChunks];
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    gain[c] = load8(p.gain + (c * 32 + lane) * 8);
   }
-  const int slot = p.slot[row];
+  wait_for_previous_kernel();
   if (slot < 0 || slot / SPARK_MLA_PAGE_TOKENS >= p.blocks) {
     return;
   }
@@ -50,17 +54,15 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
   const float factor = 1.f / sqrtf(warp_sum(sum) / kLatent + p.epsilon);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
-    const int at = (c * 32 + lane) * 8;
-    const EightFloats gain = load8(p.gain + at);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      chunks[c].value[i] *= factor * gain.value[i];
+      chunks[c].value[i] *= factor * gain[c].value[i];
     }
-    to.store8(at, chunks[c]);
+    to.store8((c * 32 + lane) * 8, chunks[c]);
   }
   if (lane < kPairs) {
     const RotaryPair<kPairs> pair(lane, p.interleaved != 0);
-    const Rotation<kPairs> rotate(p.angles, p.position[row], p.positions, lane);
+    const Rotation<kPairs> rotate(p.angles, position, p.positions, lane);
     const float2 rotated = rotate(static_cast<float>(from[kLatent + pair.first]),
                                   static_cast<float>(from[kLatent + pair.second]));
     to.store(kLatent + pair.first, rotated.x);

@@ -13,6 +13,7 @@ import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.compute.WeightVector;
+import dev.sparkmla.compute.cuda.TimedOperations;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
@@ -75,6 +76,9 @@ public final class GenerateBenchmark {
                                    and sigma 1, at most 8 times as long, and 1 to NEW are generated
         --step-tokens TOKENS       of a step at most (default 8192)
         --sequences N              that run at once at most (default 256)
+        --profile                  also, on a GPU, a table of the operations of each decode step, and of
+                                   the first prefill step, with their limits: for these the backend is
+                                   called through a proxy, so that host times are longer
         --threads N                of the cpu backend (default all processors)
         --json FILE                seconds of each row there too, which bin/bench peers reads
 
@@ -128,13 +132,22 @@ public final class GenerateBenchmark {
     private int stepTokens = 8192;
     private int sequences = 256;
     private Optional<Path> json = Optional.empty();
+    private boolean profile;
     private int threads = Runtime.getRuntime().availableProcessors();
 
     static Options parse(String[] arguments) {
       Options options = new Options();
-      for (int i = 0; i + 1 < arguments.length; i += 2) {
-        String value = arguments[i + 1];
-        switch (arguments[i]) {
+      for (int i = 0; i < arguments.length; i++) {
+        String name = arguments[i];
+        if (name.equals("--profile")) {
+          options.profile = true;
+          continue;
+        }
+        if (++i == arguments.length) {
+          throw new IllegalArgumentException(name + " needs a value");
+        }
+        String value = arguments[i];
+        switch (name) {
           case "--backend" -> options.backend = value;
           case "--model" -> options.model = Optional.of(Path.of(value));
           case "--shapes" -> options.shapes = Optional.of(Shapes.of(value));
@@ -146,11 +159,11 @@ public final class GenerateBenchmark {
           case "--sequences" -> options.sequences = Integer.parseInt(value);
           case "--json" -> options.json = Optional.of(Path.of(value));
           case "--threads" -> options.threads = Integer.parseInt(value);
-          default -> throw new IllegalArgumentException(arguments[i] + " is no option");
+          default -> throw new IllegalArgumentException(name + " is no option");
         }
       }
-      if (arguments.length % 2 != 0) {
-        throw new IllegalArgumentException(arguments[arguments.length - 1] + " needs a value");
+      if (options.profile && !options.backend.equals("cuda")) {
+        throw new IllegalArgumentException("--profile takes the times of a GPU's operations");
       }
       if (options.model.isPresent() == options.shapes.isPresent()) {
         throw new IllegalArgumentException("one of --shapes and --model is needed");
@@ -212,6 +225,7 @@ public final class GenerateBenchmark {
 
   private final Options options;
   private final ComputeBackend backend;
+  private final Optional<TimedOperations> timed;
   private final MlaTransformer model;
   private final OptionalDouble copyRate;
   private final double gemmRate;
@@ -221,11 +235,13 @@ public final class GenerateBenchmark {
   private GenerateBenchmark(
       Options options,
       ComputeBackend backend,
+      Optional<TimedOperations> timed,
       MlaTransformer model,
       OptionalDouble copyRate,
       double gemmRate) {
     this.options = options;
     this.backend = backend;
+    this.timed = timed;
     this.model = model;
     this.copyRate = copyRate;
     this.gemmRate = gemmRate;
@@ -244,7 +260,10 @@ public final class GenerateBenchmark {
     }
     OptionalDouble copyRate =
         options.backend.equals("cuda") ? OptionalDouble.of(copyRate()) : OptionalDouble.empty();
-    try (ComputeBackend backend = open(options)) {
+    Optional<TimedOperations> timed =
+        options.profile ? Optional.of(new TimedOperations(GpuDevice.at(0))) : Optional.empty();
+    try (ComputeBackend backend =
+        timed.map(TimedOperations::backend).orElseGet(() -> open(options))) {
       double gemmRate = gemmRate(backend, options.backend.equals("cuda") ? 8192 : 1024);
       long start = System.nanoTime();
       try (MlaTransformer model = load(options, backend)) {
@@ -260,7 +279,7 @@ public final class GenerateBenchmark {
             (long) CACHE.page() * model.cacheBlocks(),
             copyRate.isPresent() ? Math.round(copyRate.getAsDouble() / 1e9) : "n/a",
             gemmRate / 1e12);
-        new GenerateBenchmark(options, backend, model, copyRate, gemmRate).run();
+        new GenerateBenchmark(options, backend, timed, model, copyRate, gemmRate).run();
       }
     }
   }
@@ -370,6 +389,7 @@ public final class GenerateBenchmark {
       }
       System.out.println();
     }
+    timed.ifPresent(this::profile);
     if (!options.workload.isEmpty()) {
       System.out.println(
           "| workload: prompts × tokens + new | s | prompt tokens/s | new tokens/s | tokens/s in all |"
@@ -387,6 +407,49 @@ public final class GenerateBenchmark {
                     backend.name(),
                     report)
                 .write(file));
+  }
+
+  /** Where the time of steps goes; each is computed once before. */
+  private void profile(TimedOperations operations) {
+    StepProfile profile = new StepProfile(copyRate.orElseThrow(), gemmRate);
+    for (Size size : options.decode) {
+      if (fits(size, 1)) {
+        CacheFiller.fill(model, backend, size.blocks(), 1);
+        List<Segment> step =
+            decodeStep(
+                tables(size),
+                Collections.nCopies(size.sequences(), Optional.empty()),
+                size.tokens() - 1,
+                true);
+        model.logits(step);
+        profile.print(
+            "decode " + size,
+            operations.of(() -> model.logits(step)),
+            new StepProfile.Context((double) size.sequences() * size.tokens(), 0));
+      }
+    }
+    for (Size size : options.prefill) {
+      if (fits(size, 1)) {
+        int tokens = Math.min(size.tokens(), options.stepTokens);
+        int sequences = Math.min(size.sequences(), options.stepTokens / tokens);
+        List<Segment> step = prefillStep(tables(new Size(sequences, tokens)), tokens);
+        model.logits(step);
+        profile.print(
+            "prefill " + sequences + " × " + tokens,
+            operations.of(() -> model.logits(step)),
+            new StepProfile.Context(
+                (double) sequences * tokens, sequences * (tokens * (tokens + 1.0) / 2)));
+      }
+    }
+  }
+
+  private List<Segment> prefillStep(int[][] tables, int tokens) {
+    return Arrays.stream(tables)
+        .map(
+            table ->
+                Segments.prompt(
+                    random.ints(tokens, 0, model.config().vocabularySize()).toArray(), 0, table))
+        .toList();
   }
 
   /** Whether the cache and the context window hold a size, with so many tokens past its own. */

@@ -358,7 +358,7 @@ public final class CudaBackend implements ComputeBackend {
         new CudaRouting(device.arena, in.rows(), router.rows(), policy.perToken(), device.on(plan));
     try {
       routing.compute(
-          device.besides,
+          device.sideStream,
           stream -> {
             multiply(
                 routing.own(new QuantizedInput(device, CudaActivation.of(in), stream)),

@@ -37,7 +37,7 @@ final class CudaDevice implements AutoCloseable {
 
   final CudaContext context;
   final CudaStream stream;
-  final SideStream besides;
+  final SideStream sideStream;
   final Gemm gemm;
   final Float8Gemm float8Gemm;
   final Float8Operations float8;
@@ -65,7 +65,7 @@ final class CudaDevice implements AutoCloseable {
     try {
       context = owned.own(CudaContext.open(device));
       stream = owned.own(context.newStream());
-      besides = owned.own(new SideStream(context, stream));
+      sideStream = owned.own(new SideStream(context, stream));
       gemm = owned.own(Gemm.open(context));
       float8Gemm = Float8Gemm.on(context, gemm);
       float8 = Float8Operations.on(context);

@@ -1,0 +1,108 @@
+package dev.sparkmla.compute.cuda;
+
+import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.Weight;
+import dev.sparkmla.compute.WeightFormat;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * What an operation computes at least, from its arguments: for benchmarks.
+ *
+ * @param shape the sizes of its matrix or heads, for people; may be empty
+ * @param bytes of its activations and weights, each read or written once, without the cache
+ * @param multiplyAdds of bf16 values on tensor cores; attention's are left out
+ * @param float8MultiplyAdds of 8-bit values
+ * @param attention the sizes of an operation over cached tokens
+ */
+public record OperationWork(
+    String shape,
+    double bytes,
+    double multiplyAdds,
+    double float8MultiplyAdds,
+    Optional<AttentionShape> attention) {
+  static final OperationWork NONE = new OperationWork("", 0, 0, 0, Optional.empty());
+
+  static OperationWork of(String name, Object[] arguments) {
+    List<Activation> activations = all(Activation.class, arguments).toList();
+    double bytes = activations.stream().mapToDouble(OperationWork::bytes).sum();
+    Optional<AttentionShape> attention = all(AttentionShape.class, arguments).findFirst();
+    Optional<Weight> weight = all(Weight.class, arguments).findFirst();
+    Optional<CudaExperts> experts =
+        all(ExpertWeights.class, arguments).map(CudaExperts.class::cast).findFirst();
+    double rows = activations.get(0).rows();
+    if (experts.isPresent()) {
+      CudaRouting routing = all(CudaRouting.class, arguments).findFirst().orElseThrow();
+      return experts(experts.get(), routing.perToken(), activations.get(0), bytes);
+    }
+    if (attention.isPresent()) {
+      AttentionShape shape = attention.get();
+      double matrices = weight.map(matrix -> (double) matrix.rows() * matrix.columns()).orElse(0.0);
+      // Absorbing and projecting each read one half of the matrix.
+      double half = name.equals("prefillAttention") ? matrices : matrices / 2;
+      double added = name.equals("prefillAttention") ? 0 : rows * half;
+      return new OperationWork(
+          shape.heads() + " heads", bytes + 2 * half, added, 0, Optional.of(shape));
+    }
+    if (weight.isPresent() && !name.equals("embed")) {
+      return matrix(weight.get(), rows, bytes);
+    }
+    return new OperationWork(
+        String.valueOf(activations.get(0).columns()), bytes, 0, 0, Optional.empty());
+  }
+
+  private static OperationWork matrix(Weight weight, double rows, double bytes) {
+    double all = bytes;
+    double plain = 0;
+    double float8 = 0;
+    for (Weight.RowRange range : weight.ranges()) {
+      double elements = (double) range.count() * weight.columns();
+      all += elements * size(range.format());
+      if (size(range.format()) == 1) {
+        float8 += rows * elements;
+      } else {
+        plain += rows * elements;
+      }
+    }
+    return new OperationWork(
+        weight.rows() + " × " + weight.columns(), all, plain, float8, Optional.empty());
+  }
+
+  /** With the weights of as many experts as random choices touch on average. */
+  private static OperationWork experts(
+      CudaExperts experts, int perToken, Activation in, double bytes) {
+    double elements = 3.0 * experts.width() * in.columns();
+    double touched =
+        experts.experts() * (1 - Math.pow(1 - (double) perToken / experts.experts(), in.rows()));
+    double multiplyAdds = in.rows() * perToken * elements;
+    boolean float8 = size(experts.format()) == 1;
+    return new OperationWork(
+        experts.experts() + " of " + experts.width() + " × " + in.columns(),
+        bytes + touched * elements * size(experts.format()),
+        float8 ? 0 : multiplyAdds,
+        float8 ? multiplyAdds : 0,
+        Optional.empty());
+  }
+
+  private static int size(WeightFormat format) {
+    return switch (format) {
+      case FLOAT32 -> Float.BYTES;
+      case BFLOAT16 -> Short.BYTES;
+      case FLOAT8_BLOCKS, FLOAT8_ROWS -> 1;
+    };
+  }
+
+  private static double bytes(Activation activation) {
+    CudaActivation rows = CudaActivation.of(activation);
+    double elements = (double) rows.rows() * rows.columns();
+    return rows.float8().isPresent() ? elements : elements * rows.tensor().type().bytes();
+  }
+
+  private static <T> Stream<T> all(Class<T> type, Object[] arguments) {
+    return Arrays.stream(arguments).filter(type::isInstance).map(type::cast);
+  }
+}
