@@ -8,6 +8,7 @@ import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.location.ModelUnavailableException;
 import dev.sparkmla.sql.GenerationFailedException;
 import dev.sparkmla.text.TextFormatException;
+import java.io.IOException;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.apache.spark.SparkThrowable;
@@ -15,6 +16,9 @@ import org.apache.spark.sql.AnalysisException;
 
 /** What to tell the person who started a job that failed. */
 final class FailureMessage {
+  /** How the operating system says it. */
+  private static final String NO_SPACE = "No space left on device";
+
   private FailureMessage() {}
 
   /**
@@ -43,6 +47,17 @@ final class FailureMessage {
       if (spark.getCondition().startsWith("FAILED_READ_FILE.")) {
         return Optional.of(cause.getMessage());
       }
+      if (spark.getCondition().equals("SPARK_JOB_CANCELLED")) {
+        String reason = spark.getMessageParameters().get("reason");
+        return Optional.of(reason.startsWith("because ") ? "the job ended " + reason : reason)
+            .filter(text -> !text.isBlank());
+      }
+    }
+    if (cause instanceof IOException && String.valueOf(cause.getMessage()).contains(NO_SPACE)) {
+      return Optional.of(
+          "a disk is full: "
+              + cause.getMessage()
+              + "; free space where spark.local.dir, java.io.tmpdir and the output are");
     }
     boolean isForThePerson =
         cause instanceof JobException

@@ -9,6 +9,7 @@ import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.input.NumberedRows;
 import dev.sparkmla.jobs.output.OutputFolder;
 import dev.sparkmla.plugin.MlaConf;
+import dev.sparkmla.plugin.ModelLoading;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.answer.AnswerFormat;
 import java.io.PrintStream;
@@ -134,7 +135,15 @@ public final class GenerateJob implements Callable<Integer> {
         out.printf(Locale.ROOT, "%s is finished already: %,d rows%n", output, folder.rows());
         return 0;
       }
-      err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
+      return generate(conf, folder, input, format, output);
+    }
+  }
+
+  private int generate(
+      SparkConf conf, OutputFolder folder, InputFiles input, InputFormat format, String output) {
+    err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
+    try (StatusLine status = new StatusLine(err, StatusLine.inTerminal())) {
+      status.show(ModelLoading::describe);
       SparkSession spark = Application.start(conf);
       try {
         Results results = Results.of(spark, options.call(), options.outputPrefix);
@@ -151,13 +160,15 @@ public final class GenerateJob implements Callable<Integer> {
                 results,
                 options.outputFormat,
                 folder);
-        Summary summary = generation.run(options.slices(), err);
+        Summary summary = generation.run(options.slices(), status);
+        status.close();
         List<String> written = List.of(folder.commit());
         out.println("wrote " + output);
         summary.print(out);
         showErrors(spark, results, written, key);
         return options.isDemo() ? showDemo(spark, results, written) : 0;
       } catch (Exception failed) { // Scala does not declare what it throws.
+        status.close();
         folder.kept().ifPresent(err::println);
         throw failed;
       } finally {

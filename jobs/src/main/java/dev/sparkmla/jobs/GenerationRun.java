@@ -9,7 +9,6 @@ import dev.sparkmla.jobs.output.SliceLimits;
 import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.location.ModelFingerprint;
 import dev.sparkmla.sql.LlmOptions;
-import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -38,16 +37,15 @@ record GenerationRun(
   /**
    * Generates and commits slices until all rows are there.
    *
-   * @param err gets the progress
+   * @param status gets the progress
    * @return what the output holds
    */
-  Summary run(SliceLimits limits, PrintStream err) {
+  Summary run(SliceLimits limits, StatusLine status) {
     folder.begin(numbered, generated(List.of()), format, modelOfExecutors());
     long earlier = folder.committedRows();
     long start = System.nanoTime();
-    try (Progress progress =
-        new Progress(spark.sparkContext(), err, Progress.inTerminal(), earlier, numbered.count())) {
-      progress.start();
+    try (Progress progress = new Progress(spark.sparkContext(), earlier, numbered.count())) {
+      status.show(() -> progress.line().toString());
       write(limits);
     }
     Duration time = Duration.ofNanos(System.nanoTime() - start);

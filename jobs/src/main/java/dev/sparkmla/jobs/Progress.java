@@ -1,15 +1,9 @@
 package dev.sparkmla.jobs;
 
 import dev.sparkmla.sql.GenerationMetrics;
-import java.io.Console;
-import java.io.PrintStream;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkContext;
 import org.apache.spark.Success$;
 import org.apache.spark.scheduler.AccumulableInfo;
@@ -20,67 +14,27 @@ import scala.collection.Iterator;
 import scala.collection.Seq;
 
 /**
- * Says how far the running job is: in a terminal on one line that changes, in a log on a line every
- * ten seconds.
- *
- * <p>It reads what the operator counts, as executors report it while their tasks run and once more
- * as each ends. Closing it leaves a terminal's line empty. Thread-safe.
+ * How far the running job is. It reads what the operator counts, as executors report it while their
+ * tasks run and once more as each ends. Thread-safe.
  */
 final class Progress extends SparkListener implements AutoCloseable {
-  private static final Duration IN_TERMINAL = Duration.ofMillis(500);
-  private static final Duration IN_LOG = Duration.ofSeconds(10);
-
   private final SparkContext context;
-  private final PrintStream out;
-  private final boolean terminal;
   private final long earlier;
   private final long total;
   private final long start = System.nanoTime();
   private final Map<Long, Counts> tasks = new HashMap<>();
-  private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "spark-mla-progress");
-            thread.setDaemon(true);
-            return thread;
-          });
-  private int widest;
 
   /**
-   * @param out where to
-   * @param terminal whether a person watches a terminal
+   * Starts to watch.
+   *
    * @param earlier rows that earlier runs have generated
    * @param total rows there are, those among them
    */
-  Progress(SparkContext context, PrintStream out, boolean terminal, long earlier, long total) {
+  Progress(SparkContext context, long earlier, long total) {
     this.context = context;
-    this.out = out;
-    this.terminal = terminal;
     this.earlier = earlier;
     this.total = Math.max(1, total);
-  }
-
-  /** Starts to watch. */
-  void start() {
     context.addSparkListener(this);
-    long period = (terminal ? IN_TERMINAL : IN_LOG).toMillis();
-    ScheduledFuture<?> unused =
-        clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
-  }
-
-  /** Whether this process talks to a terminal. */
-  @SuppressWarnings("SystemConsoleNull") // newer versions are asked below
-  static boolean inTerminal() {
-    Console console = System.console();
-    if (console == null || Runtime.version().feature() < 22) {
-      return console != null;
-    }
-    try {
-      // Since Java 22 there is a console without a terminal too, and this method to ask it.
-      return (boolean) Console.class.getMethod("isTerminal").invoke(console);
-    } catch (ReflectiveOperationException impossible) {
-      throw new IllegalStateException(impossible);
-    }
   }
 
   @Override
@@ -116,9 +70,7 @@ final class Progress extends SparkListener implements AutoCloseable {
 
   @Override
   public void close() {
-    clock.shutdownNow();
     context.removeSparkListener(this);
-    erase();
   }
 
   // A task's reports may arrive out of order; what it has counted only grows.
@@ -128,24 +80,6 @@ final class Progress extends SparkListener implements AutoCloseable {
 
   private synchronized void forget(long task) {
     tasks.remove(task);
-  }
-
-  private synchronized void erase() {
-    if (terminal) {
-      out.print("\r" + " ".repeat(widest) + "\r");
-      out.flush();
-    }
-  }
-
-  private synchronized void print() {
-    String line = line().toString();
-    if (terminal) {
-      widest = Math.max(widest, line.length());
-      out.print("\r" + line + " ".repeat(widest - line.length()));
-      out.flush();
-    } else {
-      out.println(line);
-    }
   }
 
   /**

@@ -13,6 +13,9 @@ import java.util.Locale;
  * @param elapsed since the first row was asked for
  */
 record ProgressLine(long earlier, long done, long total, long tokens, Duration elapsed) {
+  /** Fewer rows say little about how long the others take. */
+  private static final int ROWS_TO_JUDGE_BY = 10;
+
   /** As a person reads it, on one line. */
   @Override
   public String toString() {
@@ -24,10 +27,12 @@ record ProgressLine(long earlier, long done, long total, long tokens, Duration e
         total,
         100 * done / total,
         rate,
-        done == earlier ? "time left unknown" : clock(left()) + " left");
+        done - earlier < Math.min(ROWS_TO_JUDGE_BY, total - earlier)
+            ? "time left unknown"
+            : clock(left()) + " left");
   }
 
-  /** The time left if rows go on as they went so far; there is one more than the earlier ones. */
+  /** The time left if rows go on as they went so far. */
   Duration left() {
     return elapsed.multipliedBy(Math.max(0, total - done)).dividedBy(done - earlier);
   }

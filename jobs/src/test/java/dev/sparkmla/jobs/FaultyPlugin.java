@@ -3,14 +3,22 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
+import dev.sparkmla.compute.DeviceLostException;
+import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.plugin.TextGenerator;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
@@ -27,15 +35,38 @@ public final class FaultyPlugin extends MlaPlugin {
   /** On a cluster, executors of lower numbers have the fault; unset for all. */
   static final String EXECUTORS = "spark.faulty.executors";
 
-  /** {@code fail} fails the batch, {@code kill} kills this process by signal 9. */
+  /** The fault, an {@link Action}. */
   static final String FAULT = "spark.faulty.fault";
+
+  /** A file that the first batch makes. */
+  static final String MARK = "spark.faulty.mark";
+
+  /** In the environment of executors that load only when {@link #MARK} is there. */
+  static final String LATE = "SPARK_MLA_FAULTY_LATE";
 
   /** Prompts that were asked in this JVM, for tests that run the job in theirs. */
   static final ConcurrentLinkedQueue<String> ASKED = new ConcurrentLinkedQueue<>();
 
+  /** What happens at the fault. */
+  enum Action {
+    /** One batch fails. */
+    FAIL,
+    /** This process is killed by signal 9. */
+    KILL,
+    /** The process that started this one is, and then this one. */
+    KILL_WORKER,
+    /** This and all later batches fail, as after an error of the device. */
+    LOSE_DEVICE,
+    /** This and all later batches take a second each. */
+    SLOW
+  }
+
   @Override
   protected TextGenerator open(MlaConf conf, PluginContext context) {
     SparkConf settings = context.conf();
+    if (System.getenv(LATE) != null && settings.contains(MARK)) {
+      awaitFile(Path.of(settings.get(MARK)));
+    }
     TextGenerator generator =
         settings.get(ANSWERS, "echo").equals("echo")
             ? new EchoPlugin().open(conf, context)
@@ -47,20 +78,76 @@ public final class FaultyPlugin extends MlaPlugin {
     return new Faulty(
         generator,
         new AtomicInteger(isFaulty ? settings.getInt(AFTER, Integer.MAX_VALUE) : Integer.MAX_VALUE),
-        settings.get(FAULT, "fail").equals("kill"));
+        Action.valueOf(settings.get(FAULT, Action.FAIL.name())),
+        settings.get(MARK, ""));
   }
 
-  private record Faulty(TextGenerator generator, AtomicInteger left, boolean kills)
+  /** Waits for what another process makes. */
+  private static void awaitFile(Path file) {
+    try {
+      while (Files.notExists(file)) {
+        TimeUnit.MILLISECONDS.sleep(20);
+      }
+    } catch (InterruptedException ended) {
+      throw new IllegalStateException(ended);
+    }
+  }
+
+  private record Faulty(TextGenerator generator, AtomicInteger left, Action action, String mark)
       implements TextGenerator {
     @Override
     public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
-      if (left.getAndDecrement() == 0) {
-        if (kills) {
-          killThisProcess();
-        }
-        requests.close();
-        return CompletableFuture.failedFuture(new IllegalStateException("a fault was injected"));
+      if (!mark.isEmpty()) {
+        make(Path.of(mark));
       }
+      int before = left.getAndDecrement();
+      switch (action) {
+        case FAIL -> {
+          if (before == 0) {
+            return failed(requests, new IllegalStateException("a fault was injected"));
+          }
+        }
+        case KILL -> {
+          if (before == 0) {
+            kill(ProcessHandle.current());
+          }
+        }
+        case KILL_WORKER -> {
+          if (before == 0) {
+            ProcessHandle.current().parent().ifPresent(Faulty::kill);
+            kill(ProcessHandle.current());
+          }
+        }
+        case LOSE_DEVICE -> {
+          if (before <= 0) {
+            return failed(
+                requests,
+                new EngineFailedException(new DeviceLostException("the device is lost", null)));
+          }
+        }
+        case SLOW -> {
+          if (before <= 0) {
+            return answer(
+                    requests, results -> after(1).execute(() -> deliver(ended, results)))
+                .thenRunAsync(() -> {}, after(2));
+          }
+        }
+      }
+      return answer(requests, ended);
+    }
+
+    /** One at a time, as a generator has to. */
+    private static void deliver(Consumer<ResultBatch> ended, ResultBatch results) {
+      synchronized (ended) {
+        ended.accept(results);
+      }
+    }
+
+    private static Executor after(int seconds) {
+      return CompletableFuture.delayedExecutor(seconds, TimeUnit.SECONDS);
+    }
+
+    private CompletableFuture<Void> answer(RequestBatch requests, Consumer<ResultBatch> ended) {
       for (int row = 0; row < requests.rows(); row++) {
         requests
             .request(row)
@@ -79,10 +166,24 @@ public final class FaultyPlugin extends MlaPlugin {
       return generator.maxSequences();
     }
 
-    private static void killThisProcess() {
-      String process = Long.toString(ProcessHandle.current().pid());
+    private static CompletableFuture<Void> failed(RequestBatch requests, Exception fault) {
+      requests.close();
+      return CompletableFuture.failedFuture(fault);
+    }
+
+    private static void make(Path file) {
       try {
-        new ProcessBuilder(List.of("kill", "-9", process)).start().waitFor();
+        Files.createFile(file);
+      } catch (FileAlreadyExistsException before) {
+        // It is there.
+      } catch (IOException problem) {
+        throw new UncheckedIOException(problem);
+      }
+    }
+
+    private static void kill(ProcessHandle process) {
+      try {
+        new ProcessBuilder(List.of("kill", "-9", Long.toString(process.pid()))).start().waitFor();
       } catch (IOException | InterruptedException impossible) {
         throw new IllegalStateException(impossible);
       }

@@ -32,12 +32,17 @@ record JobRun(int code, String out, String err) {
 
   /** Runs on two cores. */
   static JobRun of(String... arguments) {
-    List<String> all = new ArrayList<>(List.of(arguments));
+    return on("local[2]", List.of(arguments));
+  }
+
+  /** Runs on a master. */
+  static JobRun on(String master, List<String> arguments) {
+    List<String> all = new ArrayList<>(arguments);
     all.addAll(
         List.of(
             "--conf", "spark.ui.enabled=false",
             "--conf", "spark.sql.shuffle.partitions=2",
-            "--conf", "spark.master=local[2]"));
+            "--conf", "spark.master=" + master));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     int code =

@@ -23,8 +23,9 @@ class ProgressTest {
             .getOrCreate();
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
-        Progress progress = new Progress(spark.sparkContext(), out, true, 5, 15)) {
-      progress.start();
+        StatusLine status = new StatusLine(out, true);
+        Progress progress = new Progress(spark.sparkContext(), 5, 15)) {
+      status.show(() -> progress.line().toString());
       spark
           .range(0, 10, 1, 2)
           .selectExpr("llm_generate(concat('row ', id)).text AS text")
@@ -36,10 +37,26 @@ class ProgressTest {
       assertThat(line.done()).isEqualTo(15);
       assertThat(line.total()).isEqualTo(15);
       assertThat(line.tokens()).isEqualTo(10L * ("row 0".length() + 2));
+      status.print();
     } finally {
       spark.stop();
     }
-    assertThat(written.toString(StandardCharsets.UTF_8)).endsWith("\r").doesNotContain("\n");
+    assertThat(written.toString(StandardCharsets.UTF_8))
+        .contains("\r15 of 15 rows (100 %)")
+        .endsWith(" \r")
+        .doesNotContain("\n");
+  }
+
+  @Test
+  void aLogGetsALineWhereThereIsSomethingToSay() {
+    ByteArrayOutputStream written = new ByteArrayOutputStream();
+    try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
+        StatusLine status = new StatusLine(out, false)) {
+      status.print();
+      status.show(() -> "loading");
+      status.print();
+    }
+    assertThat(written.toString(StandardCharsets.UTF_8).lines()).containsExactly("loading");
   }
 
   @Test
@@ -48,8 +65,12 @@ class ProgressTest {
         .hasToString("250 of 1,000 rows (25 %), 200 tokens/s, 3:00 left");
     assertThat(new ProgressLine(0, 0, 1000, 0, Duration.ZERO))
         .hasToString("0 of 1,000 rows (0 %), 0 tokens/s, time left unknown");
-    assertThat(new ProgressLine(0, 1, 5000, 100, Duration.ofSeconds(1)))
-        .hasToString("1 of 5,000 rows (0 %), 100 tokens/s, 1:23:19 left");
+    assertThat(new ProgressLine(0, 10, 5000, 100, Duration.ofSeconds(10)))
+        .hasToString("10 of 5,000 rows (0 %), 10 tokens/s, 1:23:10 left");
+    assertThat(new ProgressLine(0, 9, 5000, 100, Duration.ofSeconds(10)))
+        .hasToString("9 of 5,000 rows (0 %), 10 tokens/s, time left unknown");
+    assertThat(new ProgressLine(7, 9, 9, 100, Duration.ofSeconds(10)))
+        .hasToString("9 of 9 rows (100 %), 10 tokens/s, 0:00 left");
     assertThat(new ProgressLine(500, 500, 1000, 0, Duration.ofSeconds(60)))
         .hasToString("500 of 1,000 rows (50 %), 0 tokens/s, time left unknown");
     assertThat(new ProgressLine(500, 750, 1000, 12_000, Duration.ofSeconds(60)))

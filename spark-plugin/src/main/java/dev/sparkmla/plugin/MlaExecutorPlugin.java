@@ -70,20 +70,16 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
 
   private void load(MlaConf conf, PluginContext context) {
     String id = context.executorID();
-    ask(context, new LoadReport.Begun(id, host.get()))
+    tell(context, new LoadReport.Begun(id, host.get()))
         .map(Duration.class::cast)
         .filter(wait -> !wait.isZero())
         .ifPresent(waiter);
     try (LoadClock clock = new LoadClock(part -> send(context, part))) {
       ExecutorEngine.start(opener.apply(conf, context));
       ModelFingerprint model = conf.has(MlaConf.MODEL_PATH) ? ApplicationModel.fingerprint() : null;
-      String refusal =
-          ask(context, new LoadReport.Loaded(id, model)).map(String.class::cast).orElse("");
-      if (!refusal.isEmpty()) {
-        throw new ModelUnavailableException(refusal);
-      }
+      requireConsent(context, new LoadReport.Loaded(id, model));
     } catch (RuntimeException | Error problem) {
-      ask(context, new LoadReport.Failed(id, problem.toString()));
+      tell(context, new LoadReport.Failed(id, problem.toString()));
       try {
         shutdown();
       } catch (RuntimeException unclosed) {
@@ -101,8 +97,26 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     }
   }
 
+  /** An executor whose model nobody has compared must not generate. */
+  private static void requireConsent(PluginContext context, LoadReport.Loaded report) {
+    String refusal;
+    try {
+      refusal = (String) context.ask(report);
+    } catch (Exception unheard) { // Scala does not declare what it throws.
+      throw new ModelUnavailableException(
+          "the driver did not say whether executor "
+              + report.executor()
+              + " has the application's model: "
+              + unheard.getMessage(),
+          unheard);
+    }
+    if (refusal != null && !refusal.isEmpty()) {
+      throw new ModelUnavailableException(refusal);
+    }
+  }
+
   /** Tells the driver, and has its answer if it gives one. */
-  private static Optional<Object> ask(PluginContext context, LoadReport report) {
+  private static Optional<Object> tell(PluginContext context, LoadReport report) {
     try {
       return Optional.ofNullable(context.ask(report));
     } catch (Exception unheard) {

@@ -12,7 +12,8 @@ public final class ModelUnavailableException extends RuntimeException {
     super(message);
   }
 
-  ModelUnavailableException(String message, Throwable cause) {
+  /** Says so, and what came first. */
+  public ModelUnavailableException(String message, Throwable cause) {
     super(message, cause);
   }
 }

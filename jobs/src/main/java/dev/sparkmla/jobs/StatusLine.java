@@ -1,0 +1,89 @@
+package dev.sparkmla.jobs;
+
+import java.io.Console;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/**
+ * Says how something goes: in a terminal on one line that changes, in a log on a line every ten
+ * seconds. Closing it leaves a terminal's line empty. Thread-safe.
+ */
+final class StatusLine implements AutoCloseable {
+  private static final Duration IN_TERMINAL = Duration.ofMillis(500);
+  private static final Duration IN_LOG = Duration.ofSeconds(10);
+
+  private final PrintStream out;
+  private final boolean terminal;
+  private final ScheduledExecutorService clock =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "spark-mla-progress");
+            thread.setDaemon(true);
+            return thread;
+          });
+  private Supplier<String> text = () -> "";
+  private int widest;
+
+  /**
+   * @param out where to
+   * @param terminal whether a person watches a terminal
+   */
+  StatusLine(PrintStream out, boolean terminal) {
+    this.out = out;
+    this.terminal = terminal;
+    long period = (terminal ? IN_TERMINAL : IN_LOG).toMillis();
+    ScheduledFuture<?> unused =
+        clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
+  }
+
+  /** Whether this process talks to a terminal. */
+  @SuppressWarnings("SystemConsoleNull") // newer versions are asked below
+  static boolean inTerminal() {
+    Console console = System.console();
+    if (console == null || Runtime.version().feature() < 22) {
+      return console != null;
+    }
+    try {
+      // Since Java 22 there is a console without a terminal too, and this method to ask it.
+      return (boolean) Console.class.getMethod("isTerminal").invoke(console);
+    } catch (ReflectiveOperationException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** From now on says this; where it is empty, nothing. */
+  synchronized void show(Supplier<String> now) {
+    text = now;
+  }
+
+  /** Says how it goes at this moment. */
+  synchronized void print() {
+    String line = text.get();
+    if (terminal) {
+      widest = Math.max(widest, line.length());
+      out.print("\r" + line + " ".repeat(widest - line.length()));
+      out.flush();
+    } else if (!line.isEmpty()) {
+      out.println(line);
+    }
+  }
+
+  @Override
+  public void close() {
+    clock.shutdownNow();
+    erase();
+  }
+
+  private synchronized void erase() {
+    if (terminal) {
+      out.print("\r" + " ".repeat(widest) + "\r");
+      out.flush();
+    }
+    text = () -> "";
+  }
+}
