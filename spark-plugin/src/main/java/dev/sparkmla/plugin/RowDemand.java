@@ -20,7 +20,7 @@ public final class RowDemand {
   private static final int ROWS_PER_SEQUENCE = 2;
   private static final int LEAST_PERCENT = 75;
 
-  /** Rows are asked for when so many parts of a task's share are missing: not one by one. */
+  /** Rows are asked for when one in so many of a task's part is missing, as batches have a cost. */
   private static final int REFILLS = 16;
 
   private final int rows;

@@ -93,17 +93,15 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
       return joined.apply(batch.take(results.number(row)), resultRows.row(row));
     }
 
-    /** Bytes that the input rows take. */
+    /** Bytes that the input rows take, which follow one another. */
     long bytes() {
-      long bytes = 0;
-      for (int row = 0; row < results.rows(); row++) {
-        bytes += bytes(row);
-      }
-      return bytes;
+      return batch.bytes(start, start + results.rows());
     }
 
+    /** Bytes that a row's input row takes. */
     long bytes(int row) {
-      return batch.bytes(results.number(row));
+      int number = results.number(row);
+      return batch.bytes(number, number + 1);
     }
   }
 

@@ -37,9 +37,9 @@ final class RowBatch {
     return bytes;
   }
 
-  /** A row's part of {@link #bytes()}: they add up. */
-  long bytes(int row) {
-    return bytes * (row + 1) / rows.length - bytes * row / rows.length;
+  /** The part of {@link #bytes()} of the rows {@code from .. to - 1}: parts add up. */
+  long bytes(int from, int to) {
+    return bytes * to / rows.length - bytes * from / rows.length;
   }
 
   /** Gives a row away, once. */

@@ -1,10 +1,10 @@
 package dev.sparkmla.sql;
 
 import java.io.Closeable;
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.executor.ShuffleWriteMetrics;
@@ -20,16 +20,20 @@ import org.apache.spark.util.collection.unsafe.sort.UnsafeSorterSpillWriter;
 final class SpilledRows implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
 
-  private final File file;
-  private final UnsafeSorterSpillReader reader;
+  private final UnsafeSorterSpillWriter written;
   private final int columns;
-  private boolean empty;
 
-  private SpilledRows(File file, UnsafeSorterSpillReader reader, int columns) throws IOException {
-    this.file = file;
-    this.reader = reader;
+  /** Opened when the first row is taken: it has a buffer. */
+  private Optional<UnsafeSorterSpillReader> reader = Optional.empty();
+
+  private long number;
+  private int left;
+
+  private SpilledRows(UnsafeSorterSpillWriter written, int columns, long first) {
+    this.written = written;
     this.columns = columns;
-    advance();
+    this.number = first;
+    this.left = written.recordsSpilled();
   }
 
   /**
@@ -56,48 +60,51 @@ final class SpilledRows implements Closeable {
         writer.close();
       }
       metrics.incDiskBytesSpilled(written.bytesWritten());
-      return new SpilledRows(
-          writer.getFile(), writer.getReader(SparkEnv.get().serializerManager()), columns);
+      return new SpilledRows(writer, columns, rows.firstKey());
     } catch (IOException | RuntimeException problem) {
       writer.getFile().delete();
       throw problem;
     }
   }
 
-  private void advance() throws IOException {
-    empty = !reader.hasNext();
-    if (!empty) {
-      reader.loadNext();
-    }
-  }
-
   /** Whether all rows were taken. */
   boolean isEmpty() {
-    return empty;
+    return left == 0;
   }
 
-  /** The number of the next row, if there is one. */
+  /** The number of the next row; of the last one taken where there is none. */
   long number() {
-    return reader.getKeyPrefix();
+    return number;
   }
 
   /** Takes the next row: a copy. */
   UnsafeRow take() throws IOException {
+    if (reader.isEmpty()) {
+      reader = Optional.of(written.getReader(SparkEnv.get().serializerManager()));
+      reader.get().loadNext();
+    }
+    UnsafeSorterSpillReader next = reader.get();
     UnsafeRow row = new UnsafeRow(columns);
-    row.pointTo(reader.getBaseObject(), reader.getBaseOffset(), reader.getRecordLength());
+    row.pointTo(next.getBaseObject(), next.getBaseOffset(), next.getRecordLength());
     UnsafeRow taken = row.copy();
-    advance();
+    left--;
+    if (left > 0) {
+      next.loadNext();
+      number = next.getKeyPrefix();
+    }
     return taken;
   }
 
   @Override
   public void close() {
     try {
-      reader.close();
+      if (reader.isPresent()) {
+        reader.get().close();
+      }
     } catch (IOException problem) {
       throw new UncheckedIOException(problem);
     } finally {
-      file.delete();
+      written.getFile().delete();
     }
   }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.codahale.metrics.Gauge;
 import dev.sparkmla.arrow.ArrowMemory;
 import dev.sparkmla.arrow.Batches;
+import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.GenerationError;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.OverflowPolicy;
@@ -25,6 +27,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -208,6 +211,38 @@ class EnginesTest {
     preferred.held.get(0).cancel(false);
     MEMORY.submit(engines::submit, batch).cancel(false);
     assertThat(preferred.held).as("after its rows are fewer").hasSize(preferring + 1);
+  }
+
+  @Test
+  void aRowThatEndsMakesRoomBeforeItsBatchDoes() {
+    List<Holding> generators = List.of(new Holding(), new Holding());
+    Engines engines = Engines.over(List.copyOf(generators));
+    int full = RowDemand.rowsFor(Holding.SEQUENCES);
+    List<GenerationRequest> batch = Collections.nCopies(full, request("x"));
+    MEMORY.submit(engines::submit, batch);
+    Holding preferred = generators.get(generators.get(0).held.isEmpty() ? 1 : 0);
+    MEMORY.submit(engines::submit, List.of(request("x")));
+    assertThat(preferred.held).as("the full one").hasSize(1);
+    preferred.consumers.get(0).accept(oneResult());
+    MEMORY.submit(engines::submit, List.of(request("x")));
+    assertThat(preferred.held).as("with room for a row").hasSize(2);
+    preferred.held.get(0).cancel(false);
+    preferred.consumers.get(0).accept(oneResult()); // It was on its way.
+    MEMORY.submit(engines::submit, batch.subList(0, full - 1));
+    assertThat(preferred.held).hasSize(3);
+    MEMORY.submit(engines::submit, List.of(request("x")));
+    assertThat(preferred.held).as("full again").hasSize(3);
+    preferred.held.forEach(end -> end.cancel(false));
+  }
+
+  private static ResultBatch oneResult() {
+    return ResultBatch.of(
+        new int[] {0},
+        List.of(
+            List.of(
+                GenerationResult.refused(
+                    new GenerationError(ErrorCode.EMPTY_PROMPT, "said by the test")))),
+        MEMORY.allocator());
   }
 
   @Test
