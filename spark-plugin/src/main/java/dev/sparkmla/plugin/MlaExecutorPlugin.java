@@ -65,7 +65,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     if (replaceable) {
       load(conf, context);
     }
-    EngineMetrics.register(context.metricRegistry(), ExecutorEngine.current());
+    EngineMetrics.register(context.metricRegistry(), ExecutorEngine.current().generator());
   }
 
   private void load(MlaConf conf, PluginContext context) {
