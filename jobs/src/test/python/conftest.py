@@ -23,7 +23,7 @@ import spark_mla  # noqa: E402: only importable now
 
 def pytest_addoption(parser):
     parser.addoption("--connect", action="store_true", help="run over Spark Connect")
-    parser.addoption("--packages", default="", help="what Spark gets beside the jar, as spark-submit takes it")
+    parser.addoption("--beside", help="a folder of jars that Spark gets beside the one of Spark MLA")
 
 
 @pytest.fixture(scope="session")

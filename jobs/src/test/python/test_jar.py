@@ -1,6 +1,6 @@
 """The one jar that Spark is given, under PySpark's own Spark distribution and with nothing else.
 
-With --packages, as bin/test-jar calls it, Spark has those and their extensions too.
+With --beside, as bin/test-jar calls it, Spark has that folder's jars and their extensions too.
 """
 
 import os
@@ -13,11 +13,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SPARK = pathlib.Path(pyspark.__file__).parent
-FETCHED = ROOT / "build" / "ivy"
-EXTENSIONS = {
-    "delta-spark": "io.delta.sql.DeltaSparkSessionExtension",
-    "iceberg-spark": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-}
+EXTENSIONS = [
+    "io.delta.sql.DeltaSparkSessionExtension",
+    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +26,19 @@ def jar():
 
 
 @pytest.fixture(scope="module")
-def packages(request):
-    return request.config.getoption("--packages")
+def beside(request):
+    folder = request.config.getoption("--beside")
+    return sorted(pathlib.Path(folder).glob("*.jar")) if folder else []
 
 
 @pytest.fixture(scope="module")
-def demo(jar, packages, tmp_path_factory):
+def demo(jar, beside, tmp_path_factory):
     """The demo, run in a folder of its own without this machine's settings of Spark."""
     folder = tmp_path_factory.mktemp("demo")
     settings = {"spark.driver.memory": "2g", "spark.ui.enabled": "false"}
-    if packages:
-        extensions = [name for package, name in EXTENSIONS.items() if package in packages]
-        settings["spark.jars.packages"] = packages
-        settings["spark.jars.ivy"] = FETCHED
-        settings["spark.sql.extensions"] = ",".join(extensions)
+    if beside:
+        settings["spark.jars"] = ",".join(map(str, beside))
+        settings["spark.sql.extensions"] = ",".join(EXTENSIONS)
     options = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
     inherited = {key: value for key, value in os.environ.items() if "SPARK" not in key}
     return subprocess.run(
@@ -68,13 +66,11 @@ def test_runs_the_demo(demo):
     assert "could not be found" not in demo.stderr
 
 
-def test_has_no_class_that_is_elsewhere(jar, packages, demo):
+def test_has_no_class_that_is_elsewhere(jar, beside):
     own = classes(jar)
     spark = sorted((SPARK / "jars").glob("*.jar"))
-    beside = sorted((FETCHED / "jars").glob("*.jar")) if packages else []
     assert "dev/sparkmla/plugin/MlaPlugin.class" in own
     assert len(spark) > 200
-    assert len(beside) >= len(packages.split(",")) * bool(packages)
 
     twice = {path.name: own & classes(path) for path in [*spark, *beside]}
 
