@@ -24,8 +24,10 @@ import org.slf4j.LoggerFactory;
  *
  * <p>There are at most {@value #MOST_RECORDINGS} recordings; a new one takes the place of the one
  * that was used longest ago. Each takes device memory, more with every operation that a step
- * enqueues. {@link #reserve} therefore makes all of them beforehand, of the largest step; each is
- * closed before the recording of another step takes its place.
+ * enqueues. {@link #reserve} therefore makes all of them beforehand, of the largest step, so that
+ * this memory is not given to anything else. All are closed before the first step is recorded. If
+ * only one were, the driver would begin each repetition of the recording that takes its place late:
+ * 0.2 to 0.6 ms after the step before has ended, on an H100.
  */
 final class StepGraphs implements AutoCloseable {
   static final int MOST_RECORDINGS = 32;
@@ -136,10 +138,15 @@ final class StepGraphs implements AutoCloseable {
   }
 
   private void makeRoom() {
-    if (!reserved.isEmpty()) {
-      reserved.pop().close();
-    } else if (recorded.size() == MOST_RECORDINGS) {
+    closeReserved();
+    if (recorded.size() == MOST_RECORDINGS) {
       removeFirst(recorded.values().iterator()).close();
+    }
+  }
+
+  private void closeReserved() {
+    while (!reserved.isEmpty()) {
+      reserved.pop().close();
     }
   }
 
@@ -150,7 +157,8 @@ final class StepGraphs implements AutoCloseable {
   }
 
   /**
-   * Makes as many recordings as there may be, in the place of all that there are.
+   * Makes as many recordings as there may be, in the place of all that there are. They hold the
+   * memory until the first step is recorded.
    *
    * @param plan on the device, the largest step that will be recorded
    */
@@ -172,7 +180,6 @@ final class StepGraphs implements AutoCloseable {
   @Override
   public void close() {
     forget();
-    reserved.forEach(Recording::close);
-    reserved.clear();
+    closeReserved();
   }
 }

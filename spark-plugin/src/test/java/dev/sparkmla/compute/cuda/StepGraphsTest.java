@@ -37,6 +37,7 @@ class StepGraphsTest {
   private RuntimeException recordingFailure;
   private RuntimeException repeatFailure;
   private int open;
+  private int openWhenRecording;
 
   private void compute(StepPlan plan) {
     assertThat(CudaPlan.of(plan).claimScheduling(ATTENTION)).as("scheduled anew").isTrue();
@@ -48,6 +49,7 @@ class StepGraphsTest {
 
   private StepGraphs.Recording record(Runnable work) {
     events.add("record");
+    openWhenRecording = open;
     work.run();
     if (recordingFailure != null) {
       throw recordingFailure;
@@ -177,19 +179,35 @@ class StepGraphsTest {
   }
 
   @Test
-  void reservedRecordingsAreGivenUpOneForOne() {
-    try (CudaPlan plan = new CudaPlan(plans, List.of(Segments.decode(new int[1], 0, new int[1])))) {
-      graphs.reserve(plan, forward);
-    }
+  void reservedRecordingsAreKeptUntilTheFirstStepIsRecorded() {
+    reserve();
     assertThat(open).isEqualTo(StepGraphs.MOST_RECORDINGS);
+    assertThat(run(1)).containsExactly("compute");
+    assertThat(open).as("nothing is recorded yet").isEqualTo(StepGraphs.MOST_RECORDINGS);
+    assertThat(run(1)).containsExactly("record", "compute", "repeat");
+    assertThat(openWhenRecording).as("all are closed before").isZero();
+    assertThat(open).isOne();
     Set<List<String>> seen = new HashSet<>();
-    for (int shape = 0; shape < 40; shape++) {
+    for (int shape = 1; shape < 40; shape++) {
       seen.add(run(1 + 64 * shape));
       seen.add(run(1 + 64 * shape));
-      assertThat(open).isEqualTo(StepGraphs.MOST_RECORDINGS);
+      assertThat(open).isEqualTo(Math.min(1 + shape, StepGraphs.MOST_RECORDINGS));
     }
     assertThat(seen)
         .containsExactlyInAnyOrder(List.of("compute"), List.of("record", "compute", "repeat"));
+  }
+
+  @Test
+  void reservedRecordingsThatNothingNeededAreClosed() {
+    reserve();
+    graphs.close();
+    assertThat(open).isZero();
+  }
+
+  private void reserve() {
+    try (CudaPlan plan = new CudaPlan(plans, List.of(Segments.decode(new int[1], 0, new int[1])))) {
+      graphs.reserve(plan, forward);
+    }
   }
 
   @Test
