@@ -1,5 +1,6 @@
 package dev.sparkmla.jobs;
 
+import dev.sparkmla.metrics.RunProgress;
 import dev.sparkmla.sql.GenerationMetrics;
 import java.io.Console;
 import java.io.PrintStream;
@@ -21,7 +22,7 @@ import scala.collection.Seq;
 
 /**
  * Says how far the running job is: in a terminal on one line that changes, in a log on a line every
- * ten seconds.
+ * ten seconds, and every few seconds on Spark's page Generation.
  *
  * <p>It reads what the operator counts, as executors report it while their tasks run and once more
  * as each ends. Closing it leaves a terminal's line empty. Thread-safe.
@@ -29,10 +30,12 @@ import scala.collection.Seq;
 final class Progress extends SparkListener implements AutoCloseable {
   private static final Duration IN_TERMINAL = Duration.ofMillis(500);
   private static final Duration IN_LOG = Duration.ofSeconds(10);
+  private static final Duration ON_PAGE = Duration.ofSeconds(5);
 
   private final SparkContext context;
   private final PrintStream out;
   private final boolean terminal;
+  private final String run;
   private final long earlier;
   private final long total;
   private final long start = System.nanoTime();
@@ -49,13 +52,21 @@ final class Progress extends SparkListener implements AutoCloseable {
   /**
    * @param out where to
    * @param terminal whether a person watches a terminal
+   * @param run what a person calls the run
    * @param earlier rows that earlier runs have generated
    * @param total rows there are, those among them
    */
-  Progress(SparkContext context, PrintStream out, boolean terminal, long earlier, long total) {
+  Progress(
+      SparkContext context,
+      PrintStream out,
+      boolean terminal,
+      String run,
+      long earlier,
+      long total) {
     this.context = context;
     this.out = out;
     this.terminal = terminal;
+    this.run = run;
     this.earlier = earlier;
     this.total = Math.max(1, total);
   }
@@ -66,6 +77,8 @@ final class Progress extends SparkListener implements AutoCloseable {
     long period = (terminal ? IN_TERMINAL : IN_LOG).toMillis();
     ScheduledFuture<?> unused =
         clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
+    ScheduledFuture<?> another =
+        clock.scheduleAtFixedRate(this::post, 0, ON_PAGE.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Whether this process talks to a terminal. */
@@ -135,6 +148,15 @@ final class Progress extends SparkListener implements AutoCloseable {
       out.print("\r" + " ".repeat(widest) + "\r");
       out.flush();
     }
+  }
+
+  private void post() {
+    ProgressLine now = line();
+    context
+        .listenerBus()
+        .post(
+            new RunProgress(
+                run, System.currentTimeMillis(), now.earlier(), now.done(), now.total()));
   }
 
   private synchronized void print() {

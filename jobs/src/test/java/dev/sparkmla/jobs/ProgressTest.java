@@ -23,7 +23,7 @@ class ProgressTest {
             .getOrCreate();
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
-        Progress progress = new Progress(spark.sparkContext(), out, true, 5, 15)) {
+        Progress progress = new Progress(spark.sparkContext(), out, true, "out", 5, 15)) {
       progress.start();
       spark
           .range(0, 10, 1, 2)

@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.ResultBatch;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -19,6 +20,8 @@ import org.apache.arrow.memory.BufferAllocator;
  */
 final class GenerationBatch {
   private final BufferAllocator parent;
+  private final RowCounters counters;
+  private final long start = System.nanoTime();
 
   /** By row and variant; null where one is not there yet. A NULL row has no variants. */
   private final GenerationResult[][] results;
@@ -31,9 +34,11 @@ final class GenerationBatch {
   /**
    * @param rows how many
    * @param parent allocator under which the results are held
+   * @param counters count its rows as they end
    */
-  GenerationBatch(int rows, BufferAllocator parent) {
+  GenerationBatch(int rows, BufferAllocator parent, RowCounters counters) {
     this.parent = parent;
+    this.counters = counters;
     this.results = new GenerationResult[rows][1];
     this.missing = rows;
   }
@@ -64,19 +69,14 @@ final class GenerationBatch {
     missing--;
   }
 
-  /**
-   * Sets the result of a row's variant, once.
-   *
-   * @return whether that was the last of the row's variants
-   */
+  /** Sets the result of a row's variant, once. */
   @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
-  boolean set(int row, int variant, GenerationResult result) {
+  void set(int row, int variant, GenerationResult result) {
     results[row][variant] = result;
-    boolean whole = Arrays.stream(results[row]).allMatch(Objects::nonNull);
-    if (whole) {
+    if (Arrays.stream(results[row]).allMatch(Objects::nonNull)) {
       missing--;
+      counters.add(results[row], Duration.ofNanos(System.nanoTime() - start));
     }
-    return whole;
   }
 
   /** Completes the future where every row has its result. */

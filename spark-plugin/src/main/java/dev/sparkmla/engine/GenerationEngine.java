@@ -75,8 +75,7 @@ public final class GenerationEngine implements AutoCloseable {
             new Vocabulary(tokenizer, model.config().vocabularySize()),
             defaults,
             new TokenLimit.AtMost(options.defaultMaxTokens()),
-            queue,
-            counters);
+            queue);
     this.loopEnd =
         CompletableFuture.runAsync(
             new GenerationLoop(model, scheduler, queue, counters), this::startStepping);
@@ -136,7 +135,8 @@ public final class GenerationEngine implements AutoCloseable {
    *     do not notice
    */
   public CompletableFuture<ResultBatch> submit(RequestBatch requests) {
-    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator());
+    GenerationBatch batch =
+        new GenerationBatch(requests.rows(), requests.parentAllocator(), counters.rows());
     if (!queue.open(batch)) {
       requests.close();
       return batch.future();

@@ -38,6 +38,11 @@ final class EngineSlot implements AutoCloseable {
     return claim.map(held -> held.device().uuidText());
   }
 
+  /** What it computes on. */
+  String device() {
+    return claim.map(held -> held.device().name()).orElse("processor");
+  }
+
   /** Rows that it was given and has not answered. */
   long busy() {
     return rows.get();

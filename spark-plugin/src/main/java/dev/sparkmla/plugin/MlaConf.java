@@ -4,6 +4,7 @@ import dev.sparkmla.plugin.location.HomeFolder;
 import dev.sparkmla.plugin.location.ModelLocation;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -168,6 +169,20 @@ public final class MlaConf {
           1024,
           "Batches that one task keeps in the engine at once; more keep a large GPU busier, fewer"
               + " hold less memory.");
+
+  /** How often executors report what their engines do. */
+  public static final ConfEntry<Duration> METRICS_INTERVAL =
+      entry(
+          "spark.mla.metrics.interval",
+          "5s",
+          "a time of at least 100ms, such as 500ms or 30s",
+          "How often an executor tells the driver what its engines do, while that changes. The"
+              + " driver's metrics, the page Generation and the event log are as new as that. With"
+              + " more than 20 executors it is longer: the driver takes four reports a second.",
+          text ->
+              checked(
+                  Duration.ofMillis(JavaUtils.timeStringAsMs(text)),
+                  value -> value.compareTo(Duration.ofMillis(100)) >= 0));
 
   private final Map<String, String> values;
 

@@ -1,5 +1,6 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.metrics.EngineReport;
 import dev.sparkmla.plugin.location.FolderPart;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.Map;
@@ -21,6 +22,7 @@ final class MlaDriverPlugin implements DriverPlugin {
 
   private final LoadReports reports = new LoadReports();
   private SparkContext application;
+  private GenerationMonitor monitor;
 
   @Override
   public Map<String, String> init(SparkContext context, PluginContext pluginContext) {
@@ -34,7 +36,13 @@ final class MlaDriverPlugin implements DriverPlugin {
       locator.check(conf.get(MlaConf.MODEL_PATH));
     }
     ApplicationModel.start(ApplicationModel.Side.DRIVER, conf, locator);
+    monitor = GenerationMonitor.start(context, conf);
     return Map.of();
+  }
+
+  @Override
+  public void registerMetrics(String applicationId, PluginContext pluginContext) {
+    monitor.register(pluginContext.metricRegistry());
   }
 
   @Override
@@ -43,12 +51,15 @@ final class MlaDriverPlugin implements DriverPlugin {
   }
 
   /**
-   * Takes an executor's {@link LoadReport}.
+   * Takes what an executor tells: a {@link LoadReport}, or an {@link EngineReport}.
    *
-   * @return null
+   * @return to an engine's report, how long to wait until the next one
    */
   @Override
   public Object receive(Object message) {
+    if (message instanceof EngineReport report) {
+      return monitor.take(report);
+    }
     LoadReport report = (LoadReport) message;
     if (report.failure() != null) {
       LOGGER.error(LoadReports.describe(report));

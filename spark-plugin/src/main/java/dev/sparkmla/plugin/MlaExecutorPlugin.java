@@ -29,6 +29,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   private final BiFunction<MlaConf, PluginContext, TextGenerator> opener;
   private final IntConsumer exit;
   private boolean replaceable;
+  private EngineReporter reporter;
 
   /**
    * @param opener makes the engine
@@ -49,6 +50,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
       throw problem;
     }
     report(context, null);
+    reporter = EngineReporter.start(context, MlaConf.of(context.conf()), ExecutorEngine.current());
   }
 
   private void start(PluginContext context) {
@@ -80,7 +82,13 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   }
 
   @Override
+  public void onTaskSucceeded() {
+    reporter.report();
+  }
+
+  @Override
   public void onTaskFailed(TaskFailedReason reason) {
+    reporter.report();
     if (replaceable && isEngineFailure(reason)) {
       LOGGER.error(
           "The engine failed; this executor ends for Spark to replace it: {}",
@@ -92,6 +100,9 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   @Override
   public void shutdown() {
     try {
+      if (reporter != null) {
+        reporter.close();
+      }
       ExecutorEngine.stop();
     } finally {
       ApplicationModel.stop(ApplicationModel.Side.EXECUTOR);

@@ -315,7 +315,7 @@ class EngineFailuresTest {
     List<GenerationBatch> batches = new ArrayList<>();
     List<Generation> rows = new ArrayList<>();
     for (int maxTokens : new int[] {5, 100, 5}) {
-      GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator());
+      GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), new RowCounters());
       queue.open(batch);
       batches.add(batch);
       rows.add(

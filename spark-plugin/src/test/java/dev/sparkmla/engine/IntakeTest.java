@@ -47,8 +47,7 @@ class IntakeTest {
             new Vocabulary(tokenizer, DemoText.VOCABULARY),
             GenerationDefaults.greedy(Set.of()),
             new TokenLimit.AtMost(16),
-            queue,
-            new EngineCounters(new Scheduler(64, 1, 1, 64, constraint -> Optional.empty())));
+            queue);
   }
 
   @AfterEach
@@ -68,7 +67,8 @@ class IntakeTest {
   }
 
   private GenerationBatch take(RequestBatch requests) {
-    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator());
+    GenerationBatch batch =
+        new GenerationBatch(requests.rows(), requests.parentAllocator(), new RowCounters());
     assertThat(queue.open(batch)).isTrue();
     intake.take(requests, batch);
     return batch;
@@ -78,7 +78,7 @@ class IntakeTest {
   private CompletableFuture<Void> hold(CountDownLatch release) throws InterruptedException {
     CountDownLatch held = new CountDownLatch(1);
     RequestBatch requests = requests("");
-    GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
+    GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator(), new RowCounters());
     CompletableFuture<Void> holding =
         batch
             .future()
@@ -161,7 +161,7 @@ class IntakeTest {
   void onceClosedItTakesNothing() {
     intake.close();
     try (RequestBatch requests = requests("one")) {
-      GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator());
+      GenerationBatch batch = new GenerationBatch(1, requests.parentAllocator(), new RowCounters());
       assertThatThrownBy(() -> intake.take(requests, batch))
           .isInstanceOf(RejectedExecutionException.class);
     }
@@ -171,7 +171,7 @@ class IntakeTest {
   void anEndedQueueFailsEveryBatch() {
     queue.end(new EngineClosedException());
     queue.end(new EngineFailedException(new IllegalStateException("later")));
-    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator());
+    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), new RowCounters());
     assertThat(queue.open(batch)).isFalse();
     assertThatThrownBy(() -> batch.future().join())
         .as("the first reason stays")

@@ -423,7 +423,7 @@ class EnginesTest {
 
     @Override
     public EngineStatistics statistics() {
-      return new EngineStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      return EngineStatistics.NONE;
     }
 
     @Override
