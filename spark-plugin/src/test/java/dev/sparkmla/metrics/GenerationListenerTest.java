@@ -11,7 +11,9 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.cluster.ExecutorInfo;
+import org.apache.spark.status.KVUtils;
 import org.apache.spark.util.kvstore.InMemoryStore;
+import org.apache.spark.util.kvstore.KVStoreSerializer;
 import org.junit.jupiter.api.Test;
 import scala.collection.immutable.Map$;
 
@@ -48,12 +50,12 @@ class GenerationListenerTest {
 
   @Test
   void keepsWhatRemovedExecutorsHaveDone() {
-    for (int id = 1; id <= 4; id++) {
-      join("" + id, 1000 * id);
-      report("" + id, 1000 * id + 500, 7, 3);
-      listener.onExecutorRemoved(
-          new SparkListenerExecutorRemoved(1000 * id + 900, "" + id, "killed"));
-      report("" + id, 1000 * id + 999, 8, 3);
+    for (int i = 1; i <= 4; i++) {
+      String id = String.valueOf(i);
+      join(id, 1000 * i);
+      report(id, 1000 * i + 500, 7, 3);
+      listener.onExecutorRemoved(new SparkListenerExecutorRemoved(1000 * i + 900, id, "killed"));
+      report(id, 1000 * i + 999, 8, 3);
     }
     assertThat(store.totals().outputTokens()).isEqualTo(28);
     assertThat(store.totals().running()).isZero();
@@ -92,6 +94,25 @@ class GenerationListenerTest {
     listener.onOtherEvent(new RunProgress("out", 2000, 5, 40, 100));
     assertThat(store.runs()).containsExactly(new RunProgress("out", 2000, 5, 40, 100));
     assertThat(store.runs().get(0).left()).isEqualTo(60);
+  }
+
+  @Test
+  void recordsComeBackFromAStoreOnDisk() throws Exception {
+    join("1", 1000);
+    join("2", 1500);
+    report("1", 2000, 10, 1);
+    listener.onOtherEvent(new RunProgress("out", 1000, 5, 10, 100));
+    KVStoreSerializer disk = new KVUtils.KVStoreScalaSerializer();
+    for (ExecutorRecord executor : store.executors()) {
+      assertThat(disk.deserialize(disk.serialize(executor), ExecutorRecord.class))
+          .isEqualTo(executor);
+    }
+    Moment moment = store.moments().get(0);
+    assertThat(disk.deserialize(disk.serialize(moment), Moment.class)).isEqualTo(moment);
+    RunRecord run = new RunRecord(store.runs().get(0));
+    assertThat(disk.deserialize(disk.serialize(run), RunRecord.class)).isEqualTo(run);
+    RemovedExecutors none = store.forgotten();
+    assertThat(disk.deserialize(disk.serialize(none), RemovedExecutors.class)).isEqualTo(none);
   }
 
   @Test
