@@ -116,7 +116,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         assert str(output) in cells(page, "runs")
         assert "processor" in cells(page, "executors")
         assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
-        page.screenshot(path=images / "generation-live.png", full_page=True)
+        page.screenshot(path=images / "generation-live.png")
         metrics = page.request.get(f"http://127.0.0.1:{port}/metrics/prometheus").text()
         asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
         assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
@@ -132,7 +132,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
     assert "EMPTY_PROMPT" in cells(page, "errors")
     assert page.locator("svg polyline").count() == 5
     assert page.locator("svg rect").count() > 10
-    page.screenshot(path=images / "generation-report.png", full_page=True)
+    page.screenshot(path=images / "generation-report.png")
 
     history_port = free_port()
     jars = [ROOT / "jobs/target/spark/jars/*", ROOT / "jobs/target/lib/*"]
@@ -155,4 +155,4 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         assert figure(page, "Rows left") == "0"
         assert figure(page, "Rows in error") == str(EMPTY)
         assert page.locator("svg polyline").count() == 5
-        page.screenshot(path=images / "generation-history.png", full_page=True)
+        page.screenshot(path=images / "generation-history.png")

@@ -40,9 +40,9 @@ record Report(
   /** Those of the classes of Spark's pages that the parts use. */
   private static final String STYLE =
       """
-      body { font: 14px sans-serif; margin: 2em auto; max-width: 1110px; color: #212529; }
+      body { font: 14px sans-serif; margin: 2em auto; max-width: 1180px; color: #212529; }
       h4 { font-size: 18px; margin: 1.5em 0 0.5em; }
-      table { border-collapse: collapse; }
+      table { border-collapse: collapse; font-size: 12px; }
       th, td { border: 1px solid #dee2e6; padding: 3px 6px; text-align: left; }
       th { background: #f1f3f5; }
       .d-flex { display: flex; } .flex-wrap { flex-wrap: wrap; }
