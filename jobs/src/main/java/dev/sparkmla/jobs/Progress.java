@@ -74,11 +74,15 @@ final class Progress extends SparkListener implements AutoCloseable {
   /** Starts to watch. */
   void start() {
     context.addSparkListener(this);
-    long period = (terminal ? IN_TERMINAL : IN_LOG).toMillis();
+    post();
+    repeat(this::print, terminal ? IN_TERMINAL : IN_LOG);
+    repeat(this::post, ON_PAGE);
+  }
+
+  private void repeat(Runnable saying, Duration period) {
     ScheduledFuture<?> unused =
-        clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
-    ScheduledFuture<?> another =
-        clock.scheduleAtFixedRate(this::post, 0, ON_PAGE.toMillis(), TimeUnit.MILLISECONDS);
+        clock.scheduleAtFixedRate(
+            saying, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Whether this process talks to a terminal. */
