@@ -8,6 +8,10 @@ import dev.sparkmla.model.GoldenCheckpoint;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.sql.MlaExtensions;
 import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -65,6 +69,8 @@ class EventLogTest {
       assertThat(totals.rows().milliseconds().total()).isEqualTo(18);
       assertThat(totals.outputTokens()).isPositive();
       assertThat(totals.steppingNanos()).isPositive();
+      assertThat(page(context))
+          .contains("Rows done</div><div class=\"fs-5\">20<", "<td>EMPTY_PROMPT</td><td>2</td>");
     } finally {
       spark.stop();
     }
@@ -85,6 +91,14 @@ class EventLogTest {
     assertThat(ofLog.runs()).containsExactly(new RunProgress("out", 1, 2, 3, 4));
   }
 
+  /** What the running application shows under the tab Generation. */
+  private static String page(SparkContext context) throws Exception {
+    URI page = URI.create(context.uiWebUrl().get() + "/generation/");
+    return HttpClient.newHttpClient()
+        .send(HttpRequest.newBuilder(page).build(), HttpResponse.BodyHandlers.ofString())
+        .body();
+  }
+
   private static GenerationStore replay(Path logs) throws Exception {
     InMemoryStore records = new InMemoryStore();
     ReplayListenerBus bus = new ReplayListenerBus();
@@ -102,7 +116,7 @@ class EventLogTest {
     return new SparkConf(false)
         .setMaster("local[2]")
         .setAppName("event log")
-        .set("spark.ui.enabled", "false")
+        .set("spark.ui.port", "0")
         .set("spark.driver.host", "127.0.0.1")
         .set("spark.driver.bindAddress", "127.0.0.1")
         .set("spark.extraListeners", FromTheStart.class.getName())
