@@ -33,6 +33,10 @@ class ArchitectureTest {
           .definedBy("dev.sparkmla.sql..")
           .layer("plugin")
           .definedBy("dev.sparkmla.plugin..")
+          .layer("ui")
+          .definedBy("dev.sparkmla.ui..")
+          .layer("metrics")
+          .definedBy("dev.sparkmla.metrics..")
           .layer("arrow")
           .definedBy("dev.sparkmla.arrow..")
           .layer("engine")
@@ -57,10 +61,14 @@ class ArchitectureTest {
           .mayNotBeAccessedByAnyLayer()
           .whereLayer("plugin")
           .mayOnlyBeAccessedByLayers("sql")
+          .whereLayer("ui")
+          .mayOnlyBeAccessedByLayers("plugin")
+          .whereLayer("metrics")
+          .mayOnlyBeAccessedByLayers("plugin", "ui")
           .whereLayer("engine")
-          .mayOnlyBeAccessedByLayers("sql", "plugin")
+          .mayOnlyBeAccessedByLayers("sql", "plugin", "metrics", "ui")
           .whereLayer("arrow")
-          .mayOnlyBeAccessedByLayers("sql", "plugin", "engine")
+          .mayOnlyBeAccessedByLayers("sql", "plugin", "metrics", "ui", "engine")
           .whereLayer("kvcache")
           .mayNotAccessAnyLayer()
           .whereLayer("policy")
@@ -82,7 +90,11 @@ class ArchitectureTest {
   static final ArchRule SPARK_IS_KNOWN_ABOVE_THE_ENGINE =
       noClasses()
           .that()
-          .resideOutsideOfPackages("dev.sparkmla.sql..", "dev.sparkmla.plugin..")
+          .resideOutsideOfPackages(
+              "dev.sparkmla.sql..",
+              "dev.sparkmla.plugin..",
+              "dev.sparkmla.metrics..",
+              "dev.sparkmla.ui..")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("org.apache.spark..", "scala..");

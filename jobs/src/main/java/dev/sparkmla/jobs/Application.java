@@ -12,6 +12,10 @@ import org.apache.spark.sql.SparkSession;
 /** The settings of the job's Spark application: spark-submit's, the command line's, and its own. */
 final class Application {
   private static final String MASTER = "spark.master";
+  private static final String NAME = "spark.app.name";
+
+  /** What spark-submit names an application that it was given no name for. */
+  private static final String SUBMITTED = GenerateJob.class.getName();
 
   /** How Spark says that a cluster gave the application up while it started. */
   private static final String STOPPED = "Cannot call methods on a stopped SparkContext";
@@ -31,7 +35,9 @@ final class Application {
     options.conf.forEach(conf::set);
     options.master.ifPresent(master -> conf.set(MASTER, master));
     conf.setIfMissing(MASTER, "local[*]");
-    conf.setIfMissing("spark.app.name", "Spark MLA generate");
+    if (conf.get(NAME, SUBMITTED).equals(SUBMITTED)) {
+      conf.set(NAME, "Spark MLA: generate " + options.output.orElse("the demo"));
+    }
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     if (isLocal(conf)) {
       // So that the progress line moves; on a cluster many executors would report too often. Less

@@ -8,22 +8,26 @@ import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.input.NumberedRows;
 import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.metrics.GenerationStore;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.ModelLoading;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.answer.AnswerFormat;
+import dev.sparkmla.ui.GenerationSections;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeoutException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 import picocli.CommandLine;
@@ -33,6 +37,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import scala.Tuple2;
 
 /**
  * A file of documents becomes a file of completions: the main class for spark-submit.
@@ -110,6 +115,10 @@ public final class GenerateJob implements Callable<Integer> {
     if (options.seed.isPresent() && options.seedColumn.isPresent()) {
       throw usageError("--seed and --seed-column are both given; a row has one seed");
     }
+    if (options.gpuHourPrice.isPresent()
+        && (options.report.isEmpty() || !(options.gpuHourPrice.get() > 0))) {
+      throw usageError("--gpu-hour-price is a number above 0, for the page that --report writes");
+    }
     try {
       Map<String, String> params = options.params();
       options
@@ -135,12 +144,18 @@ public final class GenerateJob implements Callable<Integer> {
         out.printf(Locale.ROOT, "%s is finished already: %,d rows%n", output, folder.rows());
         return 0;
       }
-      return generate(conf, folder, input, format, output);
+      Optional<ReportFile> report = options.report.map(name -> ReportFile.create(name, files));
+      return generate(conf, folder, input, format, output, report);
     }
   }
 
   private int generate(
-      SparkConf conf, OutputFolder folder, InputFiles input, InputFormat format, String output) {
+      SparkConf conf,
+      OutputFolder folder,
+      InputFiles input,
+      InputFormat format,
+      String output,
+      Optional<ReportFile> report) {
     err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
     try (StatusLine status = new StatusLine(err, StatusLine.inTerminal())) {
       status.show(ModelLoading::describe);
@@ -159,13 +174,20 @@ public final class GenerateJob implements Callable<Integer> {
                 call(documents, input),
                 results,
                 options.outputFormat,
-                folder);
+                folder,
+                output);
         Summary summary = generation.run(options.slices(), status);
         status.close();
         List<String> written = List.of(folder.commit());
         out.println("wrote " + output);
         summary.print(out);
-        showErrors(spark, results, written, key);
+        List<String> errors = errors(spark, results, written, key);
+        errors.forEach(error -> out.println("  " + error));
+        report.ifPresent(
+            file -> {
+              file.write(report(spark, output, summary, errors).html());
+              out.println("the report is in " + file);
+            });
         return options.isDemo() ? showDemo(spark, results, written) : 0;
       } catch (Exception failed) { // Scala does not declare what it throws.
         status.close();
@@ -211,24 +233,55 @@ public final class GenerateJob implements Callable<Integer> {
                 documents.columns().stream().filter(GenerateOptions.USUAL_KEY::equals).findFirst());
   }
 
-  private void showErrors(
+  /** The first rows in error, a line each. */
+  private List<String> errors(
       SparkSession spark, Results results, List<String> output, Optional<String> key) {
-    List<Row> rows =
-        results
-            .read(spark, output, options.outputFormat, key.stream().toList())
-            .filter(Documents.named(results.name("error_code")).isNotNull())
-            .limit(SHOWN_ERRORS)
-            .collectAsList();
-    for (Row row : rows) {
-      String name = key.map(row::<String>getAs).orElse("a row");
-      out.println(
-          "  "
-              + name
-              + ": "
-              + row.getAs(results.name("error_code"))
-              + ": "
-              + row.getAs(results.name("error_message")));
+    return results
+        .read(spark, output, options.outputFormat, key.stream().toList())
+        .filter(Documents.named(results.name("error_code")).isNotNull())
+        .limit(SHOWN_ERRORS)
+        .collectAsList()
+        .stream()
+        .map(
+            row ->
+                key.map(row::<String>getAs).orElse("a row")
+                    + ": "
+                    + row.getAs(results.name("error_code"))
+                    + ": "
+                    + row.getAs(results.name("error_message")))
+        .toList();
+  }
+
+  private Report report(SparkSession spark, String output, Summary summary, List<String> errors) {
+    SparkContext context = spark.sparkContext();
+    try {
+      context.listenerBus().waitUntilEmpty();
+    } catch (TimeoutException busy) {
+      err.println("generate: the report may lack what was done last: " + busy.getMessage());
     }
+    GenerationStore store = new GenerationStore(context.statusStore().store());
+    return new Report(
+        output,
+        Instant.now(),
+        summary,
+        errors,
+        GenerationSections.of(store),
+        reported(context.conf()),
+        store.gpuTime(Instant.now()),
+        options.gpuHourPrice);
+  }
+
+  /** What a reader of the report asks for: what decides on results, and where it ran. */
+  private Map<String, String> reported(SparkConf conf) {
+    Map<String, String> settings = settings(conf);
+    settings.put("--input", options.input.orElse("the demo's documents"));
+    settings.put("--slice-rows", String.valueOf(options.sliceRows));
+    settings.put("--slice-seconds", String.valueOf(options.sliceSeconds));
+    settings.put("spark.master", conf.get("spark.master"));
+    for (Tuple2<String, String> own : conf.getAllWithPrefix(MlaConf.PREFIX)) {
+      settings.put(MlaConf.PREFIX + own._1(), own._2());
+    }
+    return settings;
   }
 
   private int showDemo(SparkSession spark, Results results, List<String> output) {

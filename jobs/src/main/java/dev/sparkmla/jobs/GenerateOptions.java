@@ -50,6 +50,8 @@ final class GenerateOptions {
           "--model",
           "--key-column",
           "--on-error",
+          "--report",
+          "--gpu-hour-price",
           "--master",
           "--conf",
           "--help");
@@ -330,6 +332,21 @@ final class GenerateOptions {
               + " truncate_output (generate fewer tokens). Default:"
               + " ${DEFAULT-VALUE}.")
   OverflowPolicy onOverflow = OverflowPolicy.ERROR;
+
+  @Option(
+      names = "--report",
+      paramLabel = "FILE",
+      description =
+          "Write a page about the run to this file at its end: throughput over time, lengths, times,"
+              + " errors, settings.")
+  Optional<String> report = Optional.empty();
+
+  @Option(
+      names = "--gpu-hour-price",
+      paramLabel = "PRICE",
+      description =
+          "What a GPU costs in an hour; the report then has the cost of a million tokens.")
+  Optional<Double> gpuHourPrice = Optional.empty();
 
   @Option(
       names = "--backend",

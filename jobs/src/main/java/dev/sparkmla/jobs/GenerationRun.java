@@ -6,6 +6,7 @@ import dev.sparkmla.jobs.input.RowRange;
 import dev.sparkmla.jobs.output.OutputFolder;
 import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.jobs.output.SliceLimits;
+import dev.sparkmla.metrics.RunProgress;
 import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.location.ModelFingerprint;
 import dev.sparkmla.sql.LlmOptions;
@@ -24,6 +25,7 @@ import org.apache.spark.sql.SparkSession;
  * @param call how they are generated
  * @param results what their columns are
  * @param folder where they are written
+ * @param name what a person calls the output
  */
 record GenerationRun(
     SparkSession spark,
@@ -32,7 +34,8 @@ record GenerationRun(
     LlmOptions call,
     Results results,
     OutputFormat format,
-    OutputFolder folder) {
+    OutputFolder folder,
+    String name) {
 
   /**
    * Generates and commits slices until all rows are there.
@@ -41,13 +44,16 @@ record GenerationRun(
    * @return what the output holds
    */
   Summary run(SliceLimits limits, StatusLine status) {
+    describe("Ask an executor for its model");
     folder.begin(numbered, generated(List.of()), format, modelOfExecutors());
     long earlier = folder.committedRows();
     long start = System.nanoTime();
-    try (Progress progress = new Progress(spark.sparkContext(), earlier, numbered.count())) {
+    try (Progress progress = new Progress(spark.sparkContext(), name, earlier, numbered.count())) {
       status.show(() -> progress.line().toString());
+      describe("Generate " + name);
       write(limits);
     }
+    describe("Count the rows of " + name);
     Duration time = Duration.ofNanos(System.nanoTime() - start);
     folder.dropRepeated();
     Summary summary = summary(List.of(folder.unfinished()), time);
@@ -61,7 +67,18 @@ record GenerationRun(
               + folder.unfinished()
               + " is not as it was written; start over with --force");
     }
+    spark
+        .sparkContext()
+        .listenerBus()
+        .post(
+            new RunProgress(
+                name, System.currentTimeMillis(), earlier, summary.rows(), summary.rows()));
     return earlier == 0 ? summary : resumed(summary);
+  }
+
+  /** Names the jobs that follow, as Spark's pages show them. */
+  private void describe(String jobs) {
+    spark.sparkContext().setJobDescription(jobs);
   }
 
   /** The model that an executor has loaded: the driver may not have its files. */

@@ -1,9 +1,14 @@
 package dev.sparkmla.jobs;
 
+import dev.sparkmla.metrics.RunProgress;
 import dev.sparkmla.sql.GenerationMetrics;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkContext;
 import org.apache.spark.Success$;
 import org.apache.spark.scheduler.AccumulableInfo;
@@ -15,26 +20,51 @@ import scala.collection.Seq;
 
 /**
  * How far the running job is. It reads what the operator counts, as executors report it while their
- * tasks run and once more as each ends. Thread-safe.
+ * tasks run and once more as each ends, and says it on Spark's page Generation every few seconds.
+ * Thread-safe.
  */
 final class Progress extends SparkListener implements AutoCloseable {
+  private static final Duration ON_PAGE = Duration.ofSeconds(5);
+
   private final SparkContext context;
+  private final String run;
   private final long earlier;
   private final long total;
   private final long start = System.nanoTime();
   private final Map<Long, Counts> tasks = new HashMap<>();
+  private final ScheduledExecutorService clock =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "spark-mla-page");
+            thread.setDaemon(true);
+            return thread;
+          });
 
   /**
    * Starts to watch.
    *
+   * @param run what a person calls the run
    * @param earlier rows that earlier runs have generated
    * @param total rows there are, those among them
    */
-  Progress(SparkContext context, long earlier, long total) {
+  Progress(SparkContext context, String run, long earlier, long total) {
     this.context = context;
+    this.run = run;
     this.earlier = earlier;
     this.total = Math.max(1, total);
     context.addSparkListener(this);
+    long period = ON_PAGE.toMillis();
+    ScheduledFuture<?> unused =
+        clock.scheduleAtFixedRate(this::post, 0, period, TimeUnit.MILLISECONDS);
+  }
+
+  private void post() {
+    ProgressLine now = line();
+    context
+        .listenerBus()
+        .post(
+            new RunProgress(
+                run, System.currentTimeMillis(), now.earlier(), now.done(), now.total()));
   }
 
   @Override
@@ -70,6 +100,7 @@ final class Progress extends SparkListener implements AutoCloseable {
 
   @Override
   public void close() {
+    clock.shutdownNow();
     context.removeSparkListener(this);
   }
 

@@ -99,7 +99,7 @@ public final class EchoPlugin extends MlaPlugin {
 
     @Override
     public EngineStatistics statistics() {
-      return new EngineStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1);
+      return EngineStatistics.NONE;
     }
 
     @Override

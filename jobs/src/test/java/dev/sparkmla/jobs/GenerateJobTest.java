@@ -542,6 +542,8 @@ class GenerateJobTest {
         "--response-format nowhere; cannot read nowhere, which --response-format names",
         "--resume --force; --resume goes on with an unfinished output, --force deletes it",
         "--slice-rows 0; --slice-rows and --slice-seconds are numbers of at least 1",
+        "--gpu-hour-price 2; --gpu-hour-price is a number above 0, for the page that --report",
+        "--report r.html --gpu-hour-price 0; --gpu-hour-price is a number above 0",
         "--input x; --input needs an --output",
         "--input-format xml; 'xml' is none of json, parquet, csv, text",
         "--output-format csv; 'csv' is none of parquet, json",

@@ -24,7 +24,7 @@ class ProgressTest {
     ByteArrayOutputStream written = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(written, true, StandardCharsets.UTF_8);
         StatusLine status = new StatusLine(out, true);
-        Progress progress = new Progress(spark.sparkContext(), 5, 15)) {
+        Progress progress = new Progress(spark.sparkContext(), "out", 5, 15)) {
       status.show(() -> progress.line().toString());
       spark
           .range(0, 10, 1, 2)

@@ -1,17 +1,16 @@
 package dev.sparkmla.engine;
 
-import java.util.concurrent.atomic.LongAdder;
-
 /**
- * Counts what an engine does. Any thread may count finished rows and read; all else is counted by
- * the stepping thread, and is seen by others once it is published.
+ * Counts what an engine does. Any thread may count rows and read; all else is counted by the
+ * stepping thread, and is seen by others once it is published.
  */
 final class EngineCounters {
-  private final LongAdder finished = new LongAdder();
+  private final RowCounters rows = new RowCounters();
   private volatile EngineStatistics published;
 
   // Of the stepping thread alone.
   private long steps;
+  private long steppingNanos;
   private long promptTokens;
   private long cachedTokens;
   private long outputTokens;
@@ -21,9 +20,14 @@ final class EngineCounters {
     publish(scheduler);
   }
 
-  /** Counts rows that ended with a result, in error or not. */
-  void rowsFinished(int rows) {
-    finished.add(rows);
+  /** Counts the rows that end. */
+  RowCounters rows() {
+    return rows;
+  }
+
+  /** Counts time in which there was something to compute, in nanoseconds. */
+  void stepped(long nanos) {
+    steppingNanos += nanos;
   }
 
   /** Counts a step that the model has taken. */
@@ -47,8 +51,9 @@ final class EngineCounters {
         new EngineStatistics(
             0, // With the finished rows, known when it is read.
             scheduler.running(),
-            0,
+            RowStatistics.NONE,
             steps,
+            steppingNanos,
             promptTokens,
             cachedTokens,
             outputTokens,
@@ -68,8 +73,9 @@ final class EngineCounters {
     return new EngineStatistics(
         Math.max(0, unfinished - last.running()),
         last.running(),
-        finished.sum(),
+        rows.read(),
         last.steps(),
+        last.steppingNanos(),
         last.promptTokens(),
         last.cachedTokens(),
         last.outputTokens(),

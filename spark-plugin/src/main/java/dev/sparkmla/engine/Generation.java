@@ -23,7 +23,6 @@ final class Generation {
   private final OutputText output;
   private final Set<Integer> endTokens;
   private final Vocabulary vocabulary;
-  private boolean rowEnded;
 
   /**
    * @param batch gets the result
@@ -55,11 +54,6 @@ final class Generation {
 
   Sequence sequence() {
     return sequence;
-  }
-
-  /** Whether it ended as the last of its row's variants. */
-  boolean hasEndedRow() {
-    return rowEnded;
   }
 
   /**
@@ -109,19 +103,18 @@ final class Generation {
   }
 
   private void end(FinishReason reason, Optional<GenerationError> error) {
-    rowEnded =
-        batch.set(
-            row,
-            variant,
-            new GenerationResult(
-                error.isPresent() ? "" : output.text(),
-                error.isPresent() ? Optional.empty() : output.reasoning(),
-                reason,
-                sequence.promptTokens(),
-                sequence.cachedTokens(),
-                sequence.outputTokens(),
-                error.isPresent() ? Optional.empty() : logprobs(),
-                error));
+    batch.set(
+        row,
+        variant,
+        new GenerationResult(
+            error.isPresent() ? "" : output.text(),
+            error.isPresent() ? Optional.empty() : output.reasoning(),
+            reason,
+            sequence.promptTokens(),
+            sequence.cachedTokens(),
+            sequence.outputTokens(),
+            error.isPresent() ? Optional.empty() : logprobs(),
+            error));
   }
 
   private Optional<List<TokenLogprobs>> logprobs() {

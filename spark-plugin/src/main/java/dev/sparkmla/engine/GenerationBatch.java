@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.ResultBatch;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
@@ -22,7 +23,9 @@ import org.apache.arrow.memory.BufferAllocator;
  */
 final class GenerationBatch {
   private final BufferAllocator parent;
+  private final RowCounters counters;
   private final Consumer<ResultBatch> consumer;
+  private final long start = System.nanoTime();
 
   /** By row and variant; null where one is not there yet. A NULL row has no variants. */
   private final GenerationResult[][] results;
@@ -38,10 +41,13 @@ final class GenerationBatch {
   /**
    * @param rows how many
    * @param parent allocator under which results are written
+   * @param counters count its rows as they end
    * @param consumer gets the results, some rows at a time, and owns them; it must be short
    */
-  GenerationBatch(int rows, BufferAllocator parent, Consumer<ResultBatch> consumer) {
+  GenerationBatch(
+      int rows, BufferAllocator parent, RowCounters counters, Consumer<ResultBatch> consumer) {
     this.parent = parent;
+    this.counters = counters;
     this.consumer = consumer;
     this.results = new GenerationResult[rows][1];
     this.missing = rows;
@@ -83,8 +89,8 @@ final class GenerationBatch {
     boolean whole = Arrays.stream(results[row]).allMatch(Objects::nonNull);
     if (whole) {
       end(row);
+      counters.add(results[row], Duration.ofNanos(System.nanoTime() - start));
     }
-    return whole;
   }
 
   @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.

@@ -77,8 +77,7 @@ public final class GenerationEngine implements AutoCloseable {
             new Vocabulary(tokenizer, model.config().vocabularySize()),
             defaults,
             new TokenLimit.AtMost(options.defaultMaxTokens()),
-            queue,
-            counters);
+            queue);
     this.loopEnd =
         CompletableFuture.runAsync(
             new GenerationLoop(model, scheduler, queue, counters), this::startStepping);
@@ -138,7 +137,9 @@ public final class GenerationEngine implements AutoCloseable {
    *     memory, which other batches do not notice
    */
   public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
-    GenerationBatch batch = new GenerationBatch(requests.rows(), requests.parentAllocator(), ended);
+    GenerationBatch batch =
+        new GenerationBatch(
+            requests.rows(), requests.parentAllocator(), counters.rows(), ended);
     if (!queue.open(batch)) {
       requests.close();
       return batch.future();

@@ -75,7 +75,9 @@ final class GenerationLoop implements Runnable {
   public void run() {
     try {
       while (takeArrivals()) {
+        long start = System.nanoTime();
         step();
+        counters.stepped(System.nanoTime() - start);
       }
     } catch (Throwable failure) { // Also errors: nobody may wait for a thread that is gone.
       queue.end(new EngineFailedException(failure));
@@ -246,7 +248,6 @@ final class GenerationLoop implements Runnable {
 
   /** Drops rows that have their results, and delivers these. */
   private void end(List<Generation> ended) {
-    counters.rowsFinished((int) ended.stream().filter(Generation::hasEndedRow).count());
     drop(ended);
     counters.publish(scheduler);
     // Last, so that whoever sees a result also sees its blocks given back.

@@ -49,7 +49,6 @@ final class Intake implements AutoCloseable {
   private final Constraints constraints;
 
   private final GenerationQueue queue;
-  private final EngineCounters counters;
   private final ExecutorService executor = Executors.newSingleThreadExecutor(this::newThread);
   private volatile Thread worker;
 
@@ -67,8 +66,7 @@ final class Intake implements AutoCloseable {
       Vocabulary vocabulary,
       GenerationDefaults defaults,
       TokenLimit defaultLimit,
-      GenerationQueue queue,
-      EngineCounters counters) {
+      GenerationQueue queue) {
     this.encoder = encoder;
     this.tokenizer = tokenizer;
     this.thinking = thinking;
@@ -77,7 +75,6 @@ final class Intake implements AutoCloseable {
     this.sampling = new RowSampling(tokenizer, defaults);
     this.defaultLimit = defaultLimit;
     this.queue = queue;
-    this.counters = counters;
   }
 
   private Thread newThread(Runnable task) {
@@ -211,7 +208,6 @@ final class Intake implements AutoCloseable {
 
   private void refuse(GenerationBatch batch, int row, RowErrorException refused) {
     batch.set(row, 0, GenerationResult.refused(refused.error()));
-    counters.rowsFinished(1);
   }
 
   /** Whether the caller runs on the intake's thread, which cannot wait for itself. */

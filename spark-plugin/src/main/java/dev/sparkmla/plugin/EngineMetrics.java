@@ -2,16 +2,19 @@ package dev.sparkmla.plugin;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
+import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.metrics.GenerationStore;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * What an executor's engines do, in Spark's metrics system, under the plugin's name: a gauge for
- * each figure over all of them, and one for each GPU with the GPU's UUID before it, such as {@code
- * GPU-1b22c9d4-....outputTokens}.
+ * Gauges of what engines do, in Spark's metrics system, under the plugin's name. On an executor
+ * there is one for each figure over all of its engines, and one for each GPU with the GPU's UUID
+ * before it, such as {@code GPU-1b22c9d4-....outputTokens}; on the driver one for each figure over
+ * all executors, such as {@code total.outputTokens}.
  */
 final class EngineMetrics {
   private static final Map<String, Function<EngineStatistics, Number>> FIGURES =
@@ -20,7 +23,9 @@ final class EngineMetrics {
               Map.entry("waiting", EngineStatistics::waiting),
               Map.entry("running", EngineStatistics::running),
               Map.entry("finished", EngineStatistics::finished),
+              Map.entry("failed", statistics -> statistics.rows().failed()),
               Map.entry("steps", EngineStatistics::steps),
+              Map.entry("steppingNanos", EngineStatistics::steppingNanos),
               Map.entry("promptTokens", EngineStatistics::promptTokens),
               Map.entry("cachedTokens", EngineStatistics::cachedTokens),
               Map.entry("outputTokens", EngineStatistics::outputTokens),
@@ -29,14 +34,26 @@ final class EngineMetrics {
               Map.entry("cacheBlocks", EngineStatistics::cacheBlocks),
               Map.entry("availableBlocks", EngineStatistics::availableBlocks)));
 
+  static {
+    for (ErrorCode code : ErrorCode.values()) {
+      FIGURES.put(
+          "failed." + code, statistics -> statistics.rows().errors().getOrDefault(code, 0L));
+    }
+  }
+
   private EngineMetrics() {}
 
-  /** Registers the gauges. */
+  /** Registers an executor's gauges. */
   static void register(MetricRegistry registry, TextGenerator generator) {
     register(registry, "", generator::statistics);
     for (String gpu : generator.gpuStatistics().keySet()) {
       register(registry, gpu + ".", () -> generator.gpuStatistics().get(gpu));
     }
+  }
+
+  /** Registers the driver's gauges. */
+  static void register(MetricRegistry registry, GenerationStore store) {
+    register(registry, "total.", store::totals);
   }
 
   private static void register(

@@ -39,6 +39,11 @@ final class EngineSlot implements AutoCloseable {
     return claim.map(held -> held.device().uuidText());
   }
 
+  /** What it computes on. */
+  String device() {
+    return claim.map(held -> held.device().name()).orElse("processor");
+  }
+
   /** Rows that it was given and that have not ended. */
   int busy() {
     return rows.get();

@@ -201,6 +201,11 @@ final class Engines implements TextGenerator {
   }
 
   @Override
+  public List<String> devices() {
+    return slots.stream().map(EngineSlot::device).toList();
+  }
+
+  @Override
   public Map<String, EngineStatistics> gpuStatistics() {
     Map<String, EngineStatistics> statistics = new LinkedHashMap<>();
     for (EngineSlot slot : slots) {

@@ -4,6 +4,7 @@ import dev.sparkmla.plugin.location.HomeFolder;
 import dev.sparkmla.plugin.location.ModelLocation;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -170,6 +171,20 @@ public final class MlaConf {
               + " it has passed them on, in their order. Rows that have ended and wait for an"
               + " earlier one are written to local disk beyond that; so the engine is kept busy.",
           text -> bytes(text, 1, 1L << 36));
+
+  /** How often executors report what their engines do. */
+  public static final ConfEntry<Duration> METRICS_INTERVAL =
+      entry(
+          "spark.mla.metrics.interval",
+          "5s",
+          "a time of at least 100ms, such as 500ms or 30s",
+          "How often an executor tells the driver what its engines do, while that changes. The"
+              + " driver's metrics, the page Generation and the event log are as new as that. With"
+              + " more than 20 executors it is longer: the driver takes four reports a second.",
+          text ->
+              checked(
+                  Duration.ofMillis(JavaUtils.timeStringAsMs(text)),
+                  value -> value.compareTo(Duration.ofMillis(100)) >= 0));
 
   private final Map<String, String> values;
 

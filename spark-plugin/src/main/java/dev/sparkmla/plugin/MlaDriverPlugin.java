@@ -1,5 +1,6 @@
 package dev.sparkmla.plugin;
 
+import dev.sparkmla.metrics.EngineReport;
 import dev.sparkmla.plugin.location.FolderPart;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.Map;
@@ -25,6 +26,7 @@ final class MlaDriverPlugin implements DriverPlugin {
   private final BiFunction<MlaConf, PluginContext, TextGenerator> opener;
   private final LoadReports loads = new LoadReports(this::cancelJobs);
   private SparkContext application;
+  private GenerationMonitor monitor;
 
   /**
    * @param opener makes the engine of local mode
@@ -45,6 +47,7 @@ final class MlaDriverPlugin implements DriverPlugin {
       locator.check(conf.get(MlaConf.MODEL_PATH));
     }
     ApplicationModel.start(ApplicationModel.Side.DRIVER, conf, locator);
+    monitor = GenerationMonitor.start(context, conf);
     ModelLoading.follow(loads);
     if (local) {
       load(conf, pluginContext);
@@ -73,6 +76,11 @@ final class MlaDriverPlugin implements DriverPlugin {
   }
 
   @Override
+  public void registerMetrics(String applicationId, PluginContext pluginContext) {
+    monitor.register(pluginContext.metricRegistry());
+  }
+
+  @Override
   public void shutdown() {
     if (MlaPlugin.isLocal(application.getConf())) {
       ExecutorEngine.stop();
@@ -82,13 +90,15 @@ final class MlaDriverPlugin implements DriverPlugin {
   }
 
   /**
-   * Takes an executor's {@link LoadReport}.
+   * Takes what an executor tells: a {@link LoadReport}, or an {@link EngineReport}.
    *
-   * @return its answer
+   * @return its answer; to an engine's report, how long to wait until the next one
    */
   @Override
   public Object receive(Object message) {
-    return ((LoadReport) message).tell(loads);
+    return message instanceof EngineReport report
+        ? monitor.take(report)
+        : ((LoadReport) message).tell(loads);
   }
 
   /**

@@ -38,6 +38,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   private final Supplier<String> host;
   private final Consumer<Duration> waiter;
   private boolean replaceable;
+  private EngineReporter reporter;
 
   /**
    * @param opener makes the engine
@@ -65,7 +66,9 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     if (replaceable) {
       load(conf, context);
     }
-    EngineMetrics.register(context.metricRegistry(), ExecutorEngine.current().generator());
+    TextGenerator generator = ExecutorEngine.current().generator();
+    EngineMetrics.register(context.metricRegistry(), generator);
+    reporter = EngineReporter.start(context, conf, generator);
   }
 
   private void load(MlaConf conf, PluginContext context) {
@@ -126,7 +129,13 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   }
 
   @Override
+  public void onTaskSucceeded() {
+    reporter.report();
+  }
+
+  @Override
   public void onTaskFailed(TaskFailedReason reason) {
+    reporter.report();
     if (replaceable && isEngineFailure(reason)) {
       LOGGER.error(
           "The engine failed; this executor ends for Spark to replace it: {}",
@@ -138,6 +147,9 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   @Override
   public void shutdown() {
     try {
+      if (reporter != null) {
+        reporter.close();
+      }
       ExecutorEngine.stop();
     } finally {
       ApplicationModel.stop(ApplicationModel.Side.EXECUTOR);

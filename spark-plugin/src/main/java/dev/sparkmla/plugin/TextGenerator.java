@@ -3,6 +3,7 @@ package dev.sparkmla.plugin;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineStatistics;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -30,9 +31,14 @@ public interface TextGenerator extends AutoCloseable {
   /** What it has done and is doing. */
   EngineStatistics statistics();
 
+  /** What each of its engines computes on, as a person names it. */
+  default List<String> devices() {
+    return List.of();
+  }
+
   /**
-   * The same of each GPU's engine, by the GPU's UUID as nvidia-smi spells it; the GPUs stay the
-   * same. Empty on processors.
+   * The {@link #statistics} of each GPU's engine, by the GPU's UUID as nvidia-smi spells it; the
+   * GPUs stay the same. Empty on processors.
    */
   default Map<String, EngineStatistics> gpuStatistics() {
     return Map.of();

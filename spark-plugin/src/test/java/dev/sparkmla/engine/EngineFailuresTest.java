@@ -315,7 +315,8 @@ class EngineFailuresTest {
     List<GenerationBatch> batches = new ArrayList<>();
     List<Generation> rows = new ArrayList<>();
     for (int maxTokens : new int[] {5, 100, 5}) {
-      GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), ResultBatch::close);
+      GenerationBatch batch =
+          new GenerationBatch(1, MEMORY.allocator(), new RowCounters(), ResultBatch::close);
       queue.open(batch);
       batches.add(batch);
       rows.add(

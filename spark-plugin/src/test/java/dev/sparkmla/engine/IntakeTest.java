@@ -48,8 +48,7 @@ class IntakeTest {
             new Vocabulary(tokenizer, DemoText.VOCABULARY),
             GenerationDefaults.greedy(Set.of()),
             new TokenLimit.AtMost(16),
-            queue,
-            new EngineCounters(new Scheduler(64, 1, 1, 64, constraint -> Optional.empty())));
+            queue);
   }
 
   @AfterEach
@@ -71,7 +70,8 @@ class IntakeTest {
   /** Keeps results in {@link #delivered}. */
   private GenerationBatch take(RequestBatch requests) {
     GenerationBatch batch =
-        new GenerationBatch(requests.rows(), requests.parentAllocator(), delivered::add);
+        new GenerationBatch(
+            requests.rows(), requests.parentAllocator(), new RowCounters(), delivered::add);
     assertThat(queue.open(batch)).isTrue();
     intake.take(requests, batch);
     return batch;
@@ -85,6 +85,7 @@ class IntakeTest {
         new GenerationBatch(
             1,
             requests.parentAllocator(),
+            new RowCounters(),
             results -> {
               held.countDown();
               await(release);
@@ -181,7 +182,8 @@ class IntakeTest {
     intake.close();
     try (RequestBatch requests = requests("one")) {
       GenerationBatch batch =
-          new GenerationBatch(1, requests.parentAllocator(), ResultBatch::close);
+          new GenerationBatch(
+              1, requests.parentAllocator(), new RowCounters(), ResultBatch::close);
       assertThatThrownBy(() -> intake.take(requests, batch))
           .isInstanceOf(RejectedExecutionException.class);
     }
@@ -191,7 +193,8 @@ class IntakeTest {
   void anEndedQueueFailsEveryBatch() {
     queue.end(new EngineClosedException());
     queue.end(new EngineFailedException(new IllegalStateException("later")));
-    GenerationBatch batch = new GenerationBatch(1, MEMORY.allocator(), ResultBatch::close);
+    GenerationBatch batch =
+        new GenerationBatch(1, MEMORY.allocator(), new RowCounters(), ResultBatch::close);
     assertThat(queue.open(batch)).isFalse();
     assertThatThrownBy(() -> batch.future().join())
         .as("the first reason stays")

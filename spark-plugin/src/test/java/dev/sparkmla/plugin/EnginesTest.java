@@ -471,7 +471,7 @@ class EnginesTest {
 
     @Override
     public EngineStatistics statistics() {
-      return new EngineStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      return EngineStatistics.NONE;
     }
 
     @Override

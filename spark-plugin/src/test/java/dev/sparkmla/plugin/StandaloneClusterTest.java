@@ -3,6 +3,7 @@ package dev.sparkmla.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.codahale.metrics.MetricRegistry;
 import dev.sparkmla.arrow.Batches;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
@@ -14,6 +15,8 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.DeviceLostException;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.metrics.ExecutorRecord;
+import dev.sparkmla.metrics.GenerationStore;
 import dev.sparkmla.model.GoldenCheckpoint;
 import java.io.IOException;
 import java.io.Serializable;
@@ -134,6 +137,11 @@ class StandaloneClusterTest {
     @Override
     public EngineStatistics statistics() {
       return engines.statistics();
+    }
+
+    @Override
+    public List<String> devices() {
+      return engines.devices();
     }
 
     @Override
@@ -281,6 +289,39 @@ class StandaloneClusterTest {
       assertThat(copies.filter(Files::isDirectory))
           .singleElement()
           .satisfies(copy -> assertThat(copy.resolve("model.safetensors")).exists());
+    }
+  }
+
+  @Test
+  void theDriverHasTheSumsOfItsExecutors() throws Exception {
+    String prompt = golden.prompt().textValue();
+    try (JavaSparkContext spark = application(2)) {
+      spark
+          .parallelize(List.of(1, 2, 3, 4), 4)
+          .mapPartitions(rows -> generate(prompt, true))
+          .collect();
+      spark.sc().listenerBus().waitUntilEmpty();
+      List<ExecutorRecord> executors =
+          new GenerationStore(spark.sc().statusStore().store()).executors();
+      assertThat(executors).hasSize(2);
+      assertThat(executors)
+          .allSatisfy(
+              executor -> {
+                assertThat(executor.statistics().finished()).isEqualTo(2);
+                assertThat(executor.report().gpus()).isEqualTo(1);
+                assertThat(executor.report().devices()).containsExactly(FakeGpus.hopper(0).name());
+                assertThat(executor.host()).isEqualTo("127.0.0.1");
+              });
+      MetricRegistry metrics =
+          SparkEnv.get()
+              .metricsSystem()
+              .getSourcesByName("plugin." + Plugin.class.getName())
+              .head()
+              .metricRegistry();
+      assertThat(metrics.getGauges().get("total.finished").getValue()).isEqualTo(4L);
+      assertThat(metrics.getGauges().get("total.failed.EMPTY_PROMPT").getValue()).isEqualTo(0L);
+      assertThat(metrics.getGauges().get("total.promptTokens").getValue())
+          .isEqualTo(4L * golden.promptTokens().length);
     }
   }
 

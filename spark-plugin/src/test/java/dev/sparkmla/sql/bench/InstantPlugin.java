@@ -56,7 +56,7 @@ public final class InstantPlugin extends MlaPlugin {
 
     @Override
     public EngineStatistics statistics() {
-      return new EngineStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1);
+      return EngineStatistics.NONE;
     }
 
     @Override

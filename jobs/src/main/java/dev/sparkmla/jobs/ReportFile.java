@@ -1,0 +1,67 @@
+package dev.sparkmla.jobs;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * The file of a report. It is created before the model is loaded, so that a place that cannot be
+ * written to is found then, and says so until the report is there.
+ */
+final class ReportFile {
+  private final Path path;
+  private final FileSystem files;
+
+  private ReportFile(Path path, FileSystem files) {
+    this.path = path;
+    this.files = files;
+  }
+
+  /**
+   * Creates the file, or empties it.
+   *
+   * @param name a path, or a URI in a file system of Hadoop
+   * @throws JobException when it cannot be written
+   */
+  static ReportFile create(String name, Configuration conf) {
+    try {
+      Path path = new Path(name);
+      ReportFile file = new ReportFile(path, path.getFileSystem(conf));
+      file.writeAll("<!DOCTYPE html><title>Generation</title><p>The job has not finished.</p>");
+      return file;
+    } catch (IOException | IllegalArgumentException problem) {
+      throw new JobException(
+          "the report cannot be written to " + name + ", which --report names: " + problem);
+    }
+  }
+
+  /**
+   * Writes the report.
+   *
+   * @throws JobException when it cannot be written any more
+   */
+  void write(String html) {
+    try {
+      writeAll(html);
+    } catch (IOException problem) {
+      throw new JobException("the report cannot be written to " + path + ": " + problem);
+    }
+  }
+
+  private void writeAll(String html) throws IOException {
+    // Without the file of checksums that Hadoop puts beside local ones.
+    FileSystem plain = files instanceof LocalFileSystem local ? local.getRawFileSystem() : files;
+    try (OutputStream out = plain.create(path, true)) {
+      out.write(html.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return path.toString();
+  }
+}

@@ -1,0 +1,106 @@
+package dev.sparkmla.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.ui.GenerationSections;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReportTest {
+  private static final GenerationSections NO_ENGINES =
+      new GenerationSections(List.of(), EngineStatistics.NONE, List.of(), List.of());
+
+  @TempDir Path folder;
+
+  @Test
+  void saysWhatAMillionTokensCost() {
+    assertThat(report(Duration.ofHours(3), Optional.of(2.0)).html())
+        .contains("GPU hours of this run", "3.00", "Cost of a million tokens", "1.500");
+    assertThat(report(Duration.ZERO, Optional.of(2.0)).html())
+        .contains("no GPU was used")
+        .doesNotContain("GPU hours of this run");
+    assertThat(report(Duration.ofHours(3), Optional.empty()).html())
+        .doesNotContain("Cost of a million tokens");
+  }
+
+  @Test
+  void escapesWhatItShows() {
+    assertThat(report(Duration.ZERO, Optional.empty()).html())
+        .contains(
+            "row &lt;3&gt;: EMPTY_PROMPT", "&lt;b&gt;system&lt;/b&gt;", "2026-01-02 03:04 UTC")
+        .doesNotContain("<b>", "http://localhost", "<script");
+  }
+
+  @Test
+  void isWrittenAtTheEndOfTheJob() throws IOException {
+    Path input =
+        Files.writeString(
+            folder.resolve("in.jsonl"),
+            "{\"id\": 1, \"prompt\": \"a\"}\n{\"id\": 2, \"prompt\": null}\n");
+    Path file = folder.resolve("report.html");
+    JobRun run =
+        JobRun.echo(
+            "--input",
+            input.toString(),
+            "--output",
+            folder.resolve("out").toString(),
+            "--report",
+            file.toString());
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(run.out()).contains("the report is in " + file);
+    assertThat(Files.readString(file))
+        .contains("NULL_PROMPT", "2: NULL_PROMPT", "local[2]")
+        .doesNotContain("has not finished");
+    try (var files = Files.list(folder)) {
+      assertThat(files.filter(each -> each.toString().contains("report"))).hasSize(1);
+    }
+  }
+
+  @Test
+  void aPlaceThatCannotBeWrittenIsFoundBeforeTheModelIsLoaded() throws IOException {
+    Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"prompt\": \"a\"}\n");
+    JobRun run =
+        JobRun.echo(
+            "--input",
+            input.toString(),
+            "--output",
+            folder.resolve("out").toString(),
+            "--report",
+            input + "/report.html");
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err())
+        .contains("the report cannot be written to " + input + "/report.html")
+        .doesNotContain("loading the model");
+  }
+
+  private static Report report(Duration gpuTime, Optional<Double> price) {
+    Summary summary =
+        new Summary(
+            10,
+            Map.of("EMPTY_PROMPT", 1L),
+            3_000_000,
+            0,
+            1_000_000,
+            0,
+            4_000_000,
+            Duration.ofHours(1));
+    return new Report(
+        "out",
+        Instant.parse("2026-01-02T03:04:05Z"),
+        summary,
+        List.of("row <3>: EMPTY_PROMPT: the prompt holds no text"),
+        NO_ENGINES,
+        Map.of("--system", "<b>system</b>"),
+        gpuTime,
+        price);
+  }
+}

@@ -1,0 +1,158 @@
+"""Clicks through the page Generation of a running job and of the history server, and the job's report."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).parents[4]
+ROWS = 1500
+EMPTY = 3
+PATIENCE_MS = 180_000
+SINK = "spark.metrics.conf.*.sink.prometheusServlet"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """Runs a command until the block ends, and kills what is left of it then."""
+    with log.open("wb") as out:
+        started = subprocess.Popen(
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
+        try:
+            yield started
+        finally:
+            if started.poll() is None:
+                os.killpg(started.pid, 9)
+            started.wait()
+
+
+def open_when_there(page: Page, url: str, job: subprocess.Popen, log: Path) -> None:
+    """Opens a page of a server that is starting."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < end:
+        try:
+            page.goto(url)
+            return
+        except Exception:
+            assert job.poll() is None, log.read_text()
+            time.sleep(0.5)
+    raise AssertionError(f"{url} does not answer: {log.read_text()}")
+
+
+def figure(page: Page, name: str) -> str:
+    """The figure that stands under a name."""
+    named = page.locator("#figures > div", has=page.get_by_text(name, exact=True))
+    return named.locator("div").nth(1).inner_text()
+
+
+def cells(page: Page, table: str) -> list[str]:
+    return page.locator(f"#{table} tbody td").all_inner_texts()
+
+
+def write_input(path: Path) -> None:
+    with path.open("w") as lines:
+        for row in range(ROWS):
+            prompt = "" if row < EMPTY else f"Once upon a time, number {row}, " * (1 + row % 7)
+            lines.write(json.dumps({"id": row, "prompt": prompt}) + "\n")
+
+
+def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
+    page: Page, images: Path, tmp_path: Path
+) -> None:
+    write_input(tmp_path / "documents.jsonl")
+    events = tmp_path / "events"
+    events.mkdir()
+    port = free_port()
+    output = tmp_path / "answers"
+    report = tmp_path / "report.html"
+    job = [
+        str(ROOT / "bin/generate"),
+        *("--input", str(tmp_path / "documents.jsonl")),
+        *("--output", str(output)),
+        *("--report", str(report)),
+        *("--gpu-hour-price", "2.5"),
+        *("--max-tokens", "96", "--ignore-eos", "true"),
+        *("--conf", f"spark.ui.port={port}"),
+        *("--conf", "spark.mla.metrics.interval=1s"),
+        *("--conf", "spark.metrics.namespace=spark_mla"),
+        *("--conf", f"{SINK}.class=org.apache.spark.metrics.sink.PrometheusServlet"),
+        *("--conf", f"{SINK}.path=/metrics/prometheus"),
+        *("--conf", "spark.eventLog.enabled=true"),
+        *("--conf", f"spark.eventLog.dir={events.as_uri()}"),
+    ]
+    with process(job, tmp_path / "job.log") as running:
+        open_when_there(page, f"http://127.0.0.1:{port}/", running, tmp_path / "job.log")
+        page.get_by_role("link", name="Generation", exact=True).click()
+        expect(page.locator("h3", has_text="Generation")).to_be_visible()
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < end:
+            page.reload()
+            drawn = page.locator("svg polyline").count() >= 5
+            if drawn and figure(page, "Rows done") not in ("0", "3") and "running" in cells(page, "executors"):
+                break
+            assert running.poll() is None, (tmp_path / "job.log").read_text()
+            time.sleep(1)
+        assert figure(page, "Rows left") != "unknown"
+        assert figure(page, "Rows in error") == str(EMPTY)
+        assert float(figure(page, "Tokens/s out, now").replace(",", "")) > 0
+        assert str(output) in cells(page, "runs")
+        assert "processor" in cells(page, "executors")
+        assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
+        page.screenshot(path=images / "generation-live.png")
+        metrics = page.request.get(f"http://127.0.0.1:{port}/metrics/prometheus").text()
+        asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
+        assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
+        page.get_by_role("link", name="Jobs", exact=True).click()
+        expect(page.get_by_text(f"Generate {output}").first).to_be_visible()
+        assert running.wait(PATIENCE_MS / 1000) == 0, (tmp_path / "job.log").read_text()
+
+    page.goto(report.as_uri())
+    assert figure(page, "Rows") == f"{ROWS:,}"
+    assert figure(page, "In error") == str(EMPTY)
+    assert figure(page, "Cost of a million tokens") == "no GPU was used"
+    assert "--max-tokens" in cells(page, "settings")
+    assert "EMPTY_PROMPT" in cells(page, "errors")
+    assert page.locator("svg polyline").count() == 5
+    assert page.locator("svg rect").count() > 10
+    page.screenshot(path=images / "generation-report.png")
+
+    history_port = free_port()
+    jars = [ROOT / "jobs/target/spark/jars/*", ROOT / "jobs/target/lib/*"]
+    server = [
+        "java",
+        "-Xmx512m",
+        f"-Dspark.history.fs.logDirectory={events.as_uri()}",
+        f"-Dspark.history.ui.port={history_port}",
+        "-cp",
+        ":".join(map(str, jars)),
+        "org.apache.spark.deploy.history.HistoryServer",
+    ]
+    with process(server, tmp_path / "history.log", SPARK_LOCAL_IP="127.0.0.1") as history:
+        url = f"http://127.0.0.1:{history_port}"
+        open_when_there(page, url, history, tmp_path / "history.log")
+        application = page.locator("a[href*='/history/']").first
+        application.click(timeout=PATIENCE_MS)
+        page.get_by_role("link", name="Generation", exact=True).click(timeout=PATIENCE_MS)
+        assert figure(page, "Rows done") == f"{ROWS:,}"
+        assert figure(page, "Rows left") == "0"
+        assert figure(page, "Rows in error") == str(EMPTY)
+        assert page.locator("svg polyline").count() == 5
+        page.screenshot(path=images / "generation-history.png")

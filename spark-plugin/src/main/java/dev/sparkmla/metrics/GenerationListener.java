@@ -1,0 +1,175 @@
+package dev.sparkmla.metrics;
+
+import dev.sparkmla.engine.EngineStatistics;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerEvent;
+import org.apache.spark.scheduler.SparkListenerExecutorAdded;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.apache.spark.util.kvstore.KVStore;
+
+/**
+ * Keeps in Spark's store what {@link GenerationStore} reads, of a running application or of an
+ * event log; both give the same. The store has a record of each executor that is there and of the
+ * last ones that left (as many as {@code spark.ui.retainedDeadExecutors} says), and at most {@link
+ * #MOST_MOMENTS} moments.
+ *
+ * <p>Spark calls it from one thread.
+ */
+public final class GenerationListener extends SparkListener {
+  /** Moments that are kept; where there are more, every other one is dropped. */
+  static final int MOST_MOMENTS = 512;
+
+  private final KVStore store;
+  private final int mostRemoved;
+  private final Map<String, ExecutorRecord> present = new HashMap<>();
+  private final Deque<String> removed = new ArrayDeque<>();
+  private final Deque<Long> moments = new ArrayDeque<>();
+  private RemovedExecutors forgotten = RemovedExecutors.NONE;
+  private Moment last = Moment.NONE;
+
+  /** How far moments are apart at least, in milliseconds. */
+  private long spacing = 1000;
+
+  /**
+   * @param conf of the application
+   * @param store where records are kept; it stays the caller's
+   */
+  public GenerationListener(SparkConf conf, KVStore store) {
+    this.store = store;
+    this.mostRemoved = Math.max(1, conf.getInt("spark.ui.retainedDeadExecutors", 100));
+  }
+
+  @Override
+  public void onExecutorAdded(SparkListenerExecutorAdded added) {
+    String id = added.executorId();
+    String host = added.executorInfo().executorHost();
+    ExecutorRecord known = present.get(id);
+    keep(
+        known == null
+            ? ExecutorRecord.joined(id, host, added.time())
+            : known.joinedAt(host, added.time()));
+  }
+
+  @Override
+  public void onExecutorRemoved(SparkListenerExecutorRemoved event) {
+    ExecutorRecord executor = present.remove(event.executorId());
+    if (executor == null) {
+      return;
+    }
+    EngineStatistics before = executor.statistics();
+    ExecutorRecord gone = executor.left(event.time(), event.reason());
+    write(gone);
+    removed.addLast(gone.id());
+    if (removed.size() > mostRemoved) {
+      forget(removed.removeFirst());
+    }
+    if (gone.lastReport().isPresent()) {
+      record(last.changed(Math.max(last.time(), event.time()), before, gone.statistics()));
+    }
+  }
+
+  @Override
+  public void onOtherEvent(SparkListenerEvent event) {
+    if (event instanceof EngineReport report) {
+      take(report);
+    } else if (event instanceof RunProgress progress) {
+      write(new RunRecord(progress));
+    }
+  }
+
+  private void take(EngineReport report) {
+    if (removed.contains(report.executor())) {
+      return;
+    }
+    // In local mode, the first report comes before Spark says that the executor is there.
+    ExecutorRecord executor =
+        present.getOrDefault(
+            report.executor(), ExecutorRecord.joined(report.executor(), "", report.time()));
+    if (executor.lastReport().filter(later -> later.time() > report.time()).isPresent()) {
+      return;
+    }
+    keep(executor.reported(report));
+    record(
+        last.changed(
+            Math.max(last.time(), report.time()), executor.statistics(), report.statistics()));
+  }
+
+  private void keep(ExecutorRecord executor) {
+    present.put(executor.id(), executor);
+    write(executor);
+  }
+
+  private void forget(String id) {
+    try {
+      forgotten = forgotten.and(store.read(ExecutorRecord.class, id));
+      store.delete(ExecutorRecord.class, id);
+    } catch (Exception problem) { // The store's interface declares it.
+      throw unusable(problem);
+    }
+    write(forgotten);
+  }
+
+  /**
+   * Keeps a moment: as a new one, or instead of the last where that is too near to the one before.
+   */
+  private void record(Moment now) {
+    last = now;
+    if (moments.size() > 1) {
+      long newest = moments.removeLast();
+      if (newest - moments.getLast() < spacing) {
+        delete(newest);
+      } else {
+        moments.addLast(newest);
+      }
+    }
+    if (moments.isEmpty() || moments.getLast() < now.time()) {
+      moments.addLast(now.time());
+    }
+    write(now);
+    if (moments.size() > MOST_MOMENTS) {
+      thin();
+    }
+  }
+
+  private void thin() {
+    spacing *= 2;
+    Deque<Long> kept = new ArrayDeque<>();
+    boolean keeps = true;
+    while (moments.size() > 1) {
+      long time = moments.removeFirst();
+      if (keeps) {
+        kept.addLast(time);
+      } else {
+        delete(time);
+      }
+      keeps = !keeps;
+    }
+    kept.addLast(moments.removeFirst());
+    moments.addAll(kept);
+  }
+
+  private void delete(long time) {
+    try {
+      store.delete(Moment.class, time);
+    } catch (Exception problem) { // The store's interface declares it.
+      throw unusable(problem);
+    }
+  }
+
+  private void write(Object value) {
+    try {
+      store.write(value);
+    } catch (Exception problem) { // The store's interface declares it.
+      throw unusable(problem);
+    }
+  }
+
+  private static IllegalStateException unusable(Exception problem) {
+    return new IllegalStateException("Spark's status store cannot be used: " + problem, problem);
+  }
+}

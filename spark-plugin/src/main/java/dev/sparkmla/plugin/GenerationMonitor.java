@@ -1,0 +1,58 @@
+package dev.sparkmla.plugin;
+
+import com.codahale.metrics.MetricRegistry;
+import dev.sparkmla.metrics.EngineReport;
+import dev.sparkmla.metrics.GenerationListener;
+import dev.sparkmla.metrics.GenerationStore;
+import dev.sparkmla.ui.GenerationTab;
+import java.time.Duration;
+import org.apache.spark.SparkContext;
+import org.apache.spark.util.kvstore.KVStore;
+
+/**
+ * The driver's side of what engines report: it posts each report to the listeners, of which one
+ * keeps what gauges and pages show, and another writes the event log. Thread-safe.
+ */
+final class GenerationMonitor {
+  /** Reports that the driver asks for in a second at most, of all executors together. */
+  static final int MOST_REPORTS = 4;
+
+  private final SparkContext application;
+  private final Duration interval;
+  private final GenerationStore store;
+
+  private GenerationMonitor(SparkContext application, Duration interval, KVStore store) {
+    this.application = application;
+    this.interval = interval;
+    this.store = new GenerationStore(store);
+  }
+
+  /** Begins to keep what engines report, and to show it where the application has pages. */
+  static GenerationMonitor start(SparkContext application, MlaConf conf) {
+    KVStore store = application.statusStore().store();
+    application.listenerBus().addToStatusQueue(new GenerationListener(application.conf(), store));
+    GenerationMonitor monitor =
+        new GenerationMonitor(application, conf.get(MlaConf.METRICS_INTERVAL), store);
+    if (application.ui().isDefined()) {
+      GenerationTab.attach(monitor.store, application.ui().get());
+    }
+    return monitor;
+  }
+
+  /**
+   * Takes a report.
+   *
+   * @return how long the executor should wait until its next one
+   */
+  Duration take(EngineReport report) {
+    application.listenerBus().post(report);
+    int processes = application.statusTracker().getExecutorInfos().length;
+    Duration share = Duration.ofMillis(1000L * processes / MOST_REPORTS);
+    return interval.compareTo(share) > 0 ? interval : share;
+  }
+
+  /** Registers the driver's gauges. */
+  void register(MetricRegistry registry) {
+    EngineMetrics.register(registry, store);
+  }
+}

@@ -1,0 +1,74 @@
+package dev.sparkmla.ui;
+
+import java.util.Locale;
+
+/** Title, axes and grid of a chart in SVG: what charts have in common. */
+final class ChartArea {
+  static final int WIDTH = 540;
+  static final int HEIGHT = 200;
+  static final int LEFT = 56;
+  static final int RIGHT = 530;
+  static final int TOP = 36;
+  static final int BOTTOM = 176;
+
+  private static final int LINES = 4;
+
+  private final StringBuilder svg = new StringBuilder();
+  private final double highest;
+
+  /**
+   * @param title what is drawn
+   * @param largest the largest value, ≥ 0
+   */
+  ChartArea(String title, double largest) {
+    this.highest = roundUp(largest);
+    add(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\""
+            + " role=\"img\" font-size=\"11\" fill=\"currentColor\"><title>%s</title>",
+        WIDTH, HEIGHT, WIDTH, HEIGHT, HtmlText.escape(title));
+    text(4, 14, "start", title);
+    for (int line = 0; line <= LINES; line++) {
+      double value = highest * line / LINES;
+      add(
+          "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"currentColor\""
+              + " stroke-opacity=\"0.2\"/>",
+          LEFT, y(value), RIGHT, y(value));
+      text(LEFT - 4, y(value) + 4, "end", HtmlText.number(value));
+    }
+  }
+
+  /** Where a value is. */
+  double y(double value) {
+    return BOTTOM - (BOTTOM - TOP) * value / highest;
+  }
+
+  /** Adds a text that ends, begins or has its middle at a place. */
+  void text(double x, double y, String anchor, String text) {
+    add(
+        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>",
+        x, y, anchor, HtmlText.escape(text));
+  }
+
+  /** Adds an element of SVG. */
+  void add(String format, Object... values) {
+    svg.append(String.format(Locale.ROOT, format, values));
+  }
+
+  /** The whole chart. */
+  String svg() {
+    return svg + "</svg>";
+  }
+
+  /** The next of 4, 8 and 20 times a power of ten: a quarter of each is short to write. */
+  private static double roundUp(double value) {
+    double power = 1;
+    while (true) {
+      for (int step : new int[] {4, 8, 20}) {
+        if (value <= step * power) {
+          return step * power;
+        }
+      }
+      power *= 10;
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package dev.sparkmla.ui;
+
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Values over time, in SVG.
+ *
+ * @param title what is drawn
+ * @param series lines, of which each has as many points
+ */
+public record LineChart(String title, List<Series> series) {
+  /** Colors that are told apart, in the order of the series. */
+  private static final List<String> COLORS = List.of("#1f77b4", "#e8710a", "#2e9e4f");
+
+  /**
+   * A line.
+   *
+   * @param name what it shows
+   * @param points in the order of their times
+   */
+  public record Series(String name, List<Point> points) {
+    /** Copies the list. */
+    public Series {
+      points = List.copyOf(points);
+    }
+  }
+
+  /**
+   * A value at a time.
+   *
+   * @param time in milliseconds since 1970
+   * @param value ≥ 0
+   */
+  public record Point(long time, double value) {}
+
+  /** Copies the list. */
+  public LineChart {
+    series = List.copyOf(series);
+  }
+
+  /** The chart, or that there is nothing to draw yet. */
+  public String svg() {
+    List<Point> times = series.get(0).points();
+    double largest =
+        series.stream()
+            .flatMap(line -> line.points().stream())
+            .mapToDouble(Point::value)
+            .max()
+            .orElse(0);
+    ChartArea area = new ChartArea(title, largest);
+    if (times.size() < 2) {
+      area.text(ChartArea.LEFT + 8, ChartArea.TOP + 20, "start", "nothing to draw yet");
+      return area.svg();
+    }
+    long first = times.get(0).time();
+    long span = Math.max(1, times.get(times.size() - 1).time() - first);
+    for (int mark = 0; mark <= 4; mark++) {
+      area.text(
+          x(span * mark / 4, span),
+          ChartArea.HEIGHT - 8,
+          mark == 4 ? "end" : "middle",
+          clock(span * mark / 4));
+    }
+    int legend = ChartArea.RIGHT;
+    for (int i = 0; i < series.size(); i++) {
+      draw(area, series.get(i), COLORS.get(i), first, span);
+    }
+    for (int i = series.size() - 1; i >= 0; i--) {
+      area.add("<g fill=\"%s\">", COLORS.get(i));
+      area.text(legend, 14, "end", "— " + series.get(i).name());
+      area.add("</g>");
+      legend -= 26 + 7 * series.get(i).name().length();
+    }
+    return area.svg();
+  }
+
+  private static void draw(ChartArea area, Series line, String color, long first, long span) {
+    StringBuilder points = new StringBuilder();
+    for (Point point : line.points()) {
+      points.append(
+          String.format(
+              Locale.ROOT, "%.1f,%.1f ", x(point.time() - first, span), area.y(point.value())));
+    }
+    area.add(
+        "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" points=\"%s\"/>",
+        color, points.toString().strip());
+  }
+
+  private static double x(long time, long span) {
+    return ChartArea.LEFT + (double) (ChartArea.RIGHT - ChartArea.LEFT) * time / span;
+  }
+
+  private static String clock(long millis) {
+    long seconds = millis / 1000;
+    return seconds < 3600
+        ? String.format(Locale.ROOT, "%d:%02d", seconds / 60, seconds % 60)
+        : String.format(Locale.ROOT, "%d:%02d h", seconds / 3600, seconds / 60 % 60);
+  }
+}
