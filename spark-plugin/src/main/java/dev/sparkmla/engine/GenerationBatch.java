@@ -91,6 +91,7 @@ final class GenerationBatch {
       end(row);
       counters.add(results[row], Duration.ofNanos(System.nanoTime() - start));
     }
+    return whole;
   }
 
   @SuppressWarnings("NonAtomicOperationOnVolatileField") // One thread at a time writes it.
