@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 ROOT = Path(__file__).parents[4]
 ROWS = 1500
@@ -44,16 +44,18 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[subpr
             started.wait()
 
 
-def open_when_there(page: Page, url: str, job: subprocess.Popen, log: Path) -> None:
-    """Opens a page of a server that is starting."""
+def open_when_there(page: Page, url: str, part: str, job: subprocess.Popen, log: Path) -> None:
+    """Opens a page of a server that is starting, as soon as a part of it is there."""
     end = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < end:
         try:
             page.goto(url)
-            return
-        except Exception:
-            assert job.poll() is None, log.read_text()
-            time.sleep(0.5)
+            if page.locator(part).count() > 0:
+                return
+        except Error as unanswered:
+            print(unanswered)
+        assert job.poll() is None, log.read_text()
+        time.sleep(0.5)
     raise AssertionError(f"{url} does not answer: {log.read_text()}")
 
 
@@ -99,7 +101,8 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         *("--conf", f"spark.eventLog.dir={events.as_uri()}"),
     ]
     with process(job, tmp_path / "job.log") as running:
-        open_when_there(page, f"http://127.0.0.1:{port}/", running, tmp_path / "job.log")
+        driver = f"http://127.0.0.1:{port}/"
+        open_when_there(page, driver, "a.nav-link", running, tmp_path / "job.log")
         page.get_by_role("link", name="Generation", exact=True).click()
         expect(page.locator("h3", has_text="Generation")).to_be_visible()
         end = time.monotonic() + PATIENCE_MS / 1000
@@ -117,7 +120,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         assert "processor" in cells(page, "executors")
         assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
         page.screenshot(path=images / "generation-live.png")
-        metrics = page.request.get(f"http://127.0.0.1:{port}/metrics/prometheus").text()
+        metrics = page.request.get(f"{driver}metrics/prometheus").text()
         asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
         assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
         page.get_by_role("link", name="Jobs", exact=True).click()
@@ -146,8 +149,8 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         "org.apache.spark.deploy.history.HistoryServer",
     ]
     with process(server, tmp_path / "history.log", SPARK_LOCAL_IP="127.0.0.1") as history:
-        url = f"http://127.0.0.1:{history_port}"
-        open_when_there(page, url, history, tmp_path / "history.log")
+        url = f"http://127.0.0.1:{history_port}/"
+        open_when_there(page, url, "#history-summary", history, tmp_path / "history.log")
         application = page.locator("a[href*='/history/']").first
         application.click(timeout=PATIENCE_MS)
         page.get_by_role("link", name="Generation", exact=True).click(timeout=PATIENCE_MS)
