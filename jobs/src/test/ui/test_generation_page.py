@@ -133,7 +133,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
     assert "--max-tokens" in cells(page, "settings")
     assert "EMPTY_PROMPT" in cells(page, "errors")
     assert page.locator("svg polyline").count() == 5
-    assert page.locator("svg rect").count() > 10
+    assert page.locator("svg rect").count() >= 3
     page.screenshot(path=images / "generation-report.png")
 
     history_port = free_port()
