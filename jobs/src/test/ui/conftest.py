@@ -9,6 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--images", type=Path, required=True, help="folder for screenshots")
+    parser.addoption("--rows", type=int, default=1500, help="rows of the job: enough for some seconds")
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +29,9 @@ def images(request: pytest.FixtureRequest) -> Path:
     folder: Path = request.config.getoption("--images")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def rows(request: pytest.FixtureRequest) -> int:
+    count: int = request.config.getoption("--rows")
+    return count

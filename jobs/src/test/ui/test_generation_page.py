@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 ROOT = Path(__file__).parents[4]
-ROWS = 1500
 EMPTY = 3
-PATIENCE_MS = 180_000
+PATIENCE_MS = 600_000
 SINK = "spark.metrics.conf.*.sink.prometheusServlet"
 
 
@@ -44,16 +43,18 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[subpr
             started.wait()
 
 
-def open_when_there(page: Page, url: str, job: subprocess.Popen, log: Path) -> None:
-    """Opens a page of a server that is starting."""
+def open_when_there(page: Page, url: str, part: str, job: subprocess.Popen, log: Path) -> None:
+    """Opens a page of a server that is starting, as soon as a part of it is there."""
     end = time.monotonic() + PATIENCE_MS / 1000
     while time.monotonic() < end:
         try:
             page.goto(url)
-            return
-        except Exception:
-            assert job.poll() is None, log.read_text()
-            time.sleep(0.5)
+            if page.locator(part).count() > 0:
+                return
+        except Error as unanswered:
+            print(unanswered)
+        assert job.poll() is None, log.read_text()
+        time.sleep(0.5)
     raise AssertionError(f"{url} does not answer: {log.read_text()}")
 
 
@@ -63,21 +64,25 @@ def figure(page: Page, name: str) -> str:
     return named.locator("div").nth(1).inner_text()
 
 
+def number(page: Page, name: str) -> float:
+    return float(figure(page, name).replace(",", ""))
+
+
 def cells(page: Page, table: str) -> list[str]:
     return page.locator(f"#{table} tbody td").all_inner_texts()
 
 
-def write_input(path: Path) -> None:
+def write_input(path: Path, rows: int) -> None:
     with path.open("w") as lines:
-        for row in range(ROWS):
+        for row in range(rows):
             prompt = "" if row < EMPTY else f"Once upon a time, number {row}, " * (1 + row % 7)
             lines.write(json.dumps({"id": row, "prompt": prompt}) + "\n")
 
 
 def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
-    page: Page, images: Path, tmp_path: Path
+    page: Page, images: Path, rows: int, tmp_path: Path
 ) -> None:
-    write_input(tmp_path / "documents.jsonl")
+    write_input(tmp_path / "documents.jsonl", rows)
     events = tmp_path / "events"
     events.mkdir()
     port = free_port()
@@ -99,39 +104,36 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         *("--conf", f"spark.eventLog.dir={events.as_uri()}"),
     ]
     with process(job, tmp_path / "job.log") as running:
-        open_when_there(page, f"http://127.0.0.1:{port}/", running, tmp_path / "job.log")
+        driver = f"http://127.0.0.1:{port}/"
+        open_when_there(page, driver, "a.nav-link", running, tmp_path / "job.log")
         page.get_by_role("link", name="Generation", exact=True).click()
         expect(page.locator("h3", has_text="Generation")).to_be_visible()
-        end = time.monotonic() + PATIENCE_MS / 1000
-        while time.monotonic() < end:
-            page.reload()
-            drawn = page.locator("svg polyline").count() >= 5
-            if drawn and figure(page, "Rows done") not in ("0", "3") and "running" in cells(page, "executors"):
-                break
+        while page.locator("svg polyline").count() < 5 or number(page, "Tokens/s out, now") == 0:
             assert running.poll() is None, (tmp_path / "job.log").read_text()
             time.sleep(1)
+            page.reload()
         assert figure(page, "Rows left") != "unknown"
         assert figure(page, "Rows in error") == str(EMPTY)
-        assert float(figure(page, "Tokens/s out, now").replace(",", "")) > 0
+        assert "running" in cells(page, "executors")
         assert str(output) in cells(page, "runs")
         assert "processor" in cells(page, "executors")
         assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
         page.screenshot(path=images / "generation-live.png")
-        metrics = page.request.get(f"http://127.0.0.1:{port}/metrics/prometheus").text()
+        metrics = page.request.get(f"{driver}metrics/prometheus").text()
         asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
         assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
         page.get_by_role("link", name="Jobs", exact=True).click()
-        expect(page.get_by_text(f"Generate {output}").first).to_be_visible()
+        expect(page.locator("table").get_by_text(f"Generate {output}").first).to_be_visible()
         assert running.wait(PATIENCE_MS / 1000) == 0, (tmp_path / "job.log").read_text()
 
     page.goto(report.as_uri())
-    assert figure(page, "Rows") == f"{ROWS:,}"
+    assert figure(page, "Rows") == f"{rows:,}"
     assert figure(page, "In error") == str(EMPTY)
     assert figure(page, "Cost of a million tokens") == "no GPU was used"
     assert "--max-tokens" in cells(page, "settings")
     assert "EMPTY_PROMPT" in cells(page, "errors")
     assert page.locator("svg polyline").count() == 5
-    assert page.locator("svg rect").count() > 10
+    assert page.locator("svg rect").count() >= 3
     page.screenshot(path=images / "generation-report.png")
 
     history_port = free_port()
@@ -146,12 +148,12 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         "org.apache.spark.deploy.history.HistoryServer",
     ]
     with process(server, tmp_path / "history.log", SPARK_LOCAL_IP="127.0.0.1") as history:
-        url = f"http://127.0.0.1:{history_port}"
-        open_when_there(page, url, history, tmp_path / "history.log")
+        url = f"http://127.0.0.1:{history_port}/"
+        open_when_there(page, url, "#history-summary", history, tmp_path / "history.log")
         application = page.locator("a[href*='/history/']").first
         application.click(timeout=PATIENCE_MS)
         page.get_by_role("link", name="Generation", exact=True).click(timeout=PATIENCE_MS)
-        assert figure(page, "Rows done") == f"{ROWS:,}"
+        assert figure(page, "Rows done") == f"{rows:,}"
         assert figure(page, "Rows left") == "0"
         assert figure(page, "Rows in error") == str(EMPTY)
         assert page.locator("svg polyline").count() == 5

@@ -130,11 +130,10 @@ public record GenerationSections(
 
   private LineChart.Series rates(String name, ToDoubleFunction<Rates> rate) {
     List<LineChart.Point> points = new ArrayList<>();
-    for (int i = 1; i < moments.size(); i++) {
-      points.add(
-          new LineChart.Point(
-              moments.get(i).time(),
-              rate.applyAsDouble(Rates.between(moments.get(i - 1), moments.get(i)))));
+    for (int i = 0; i < moments.size(); i++) {
+      Moment earlier = moments.get(Math.max(0, i - 1));
+      double value = rate.applyAsDouble(Rates.between(earlier, moments.get(i)));
+      points.add(new LineChart.Point(moments.get(i).time(), value));
     }
     return new LineChart.Series(name, points);
   }
