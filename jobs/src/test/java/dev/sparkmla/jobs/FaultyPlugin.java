@@ -127,8 +127,7 @@ public final class FaultyPlugin extends MlaPlugin {
         }
         case SLOW -> {
           if (before <= 0) {
-            return answer(
-                    requests, results -> after(1).execute(() -> deliver(ended, results)))
+            return answer(requests, results -> after(1).execute(() -> deliver(ended, results)))
                 .thenRunAsync(() -> {}, after(2));
           }
         }

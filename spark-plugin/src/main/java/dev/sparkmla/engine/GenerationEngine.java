@@ -138,8 +138,7 @@ public final class GenerationEngine implements AutoCloseable {
    */
   public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
     GenerationBatch batch =
-        new GenerationBatch(
-            requests.rows(), requests.parentAllocator(), counters.rows(), ended);
+        new GenerationBatch(requests.rows(), requests.parentAllocator(), counters.rows(), ended);
     if (!queue.open(batch)) {
       requests.close();
       return batch.future();

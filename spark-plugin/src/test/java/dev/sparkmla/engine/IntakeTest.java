@@ -182,8 +182,7 @@ class IntakeTest {
     intake.close();
     try (RequestBatch requests = requests("one")) {
       GenerationBatch batch =
-          new GenerationBatch(
-              1, requests.parentAllocator(), new RowCounters(), ResultBatch::close);
+          new GenerationBatch(1, requests.parentAllocator(), new RowCounters(), ResultBatch::close);
       assertThatThrownBy(() -> intake.take(requests, batch))
           .isInstanceOf(RejectedExecutionException.class);
     }
