@@ -96,7 +96,8 @@ class AttemptsTest {
     SparkSession spark = SPARK.session();
     List<CompletableFuture<GenerationResult>> open =
         Collections.synchronizedList(new ArrayList<>());
-    CountDownLatch submitted = new CountDownLatch(40);
+    int submittedAtOnce = 2 * EchoGenerator.SEQUENCES;
+    CountDownLatch submitted = new CountDownLatch(submittedAtOnce);
     AtomicLong attempt = new AtomicLong(-1);
     SparkListener listener =
         new SparkListener() {
@@ -108,7 +109,7 @@ class AttemptsTest {
     spark.sparkContext().addSparkListener(listener);
     generator.answerWith(
         request -> {
-          if (open.size() < 40) {
+          if (open.size() < submittedAtOnce) {
             CompletableFuture<GenerationResult> never = new CompletableFuture<>();
             open.add(never);
             submitted.countDown();
@@ -128,7 +129,7 @@ class AttemptsTest {
         .allMatch(row -> row.getString(1).equals("<prompt " + row.getLong(0) + ">"));
     spark.sparkContext().removeSparkListener(listener);
     assertThat(open).allMatch(CompletableFuture::isCancelled);
-    assertThat(generator.requests()).hasSize(80);
+    assertThat(generator.requests()).hasSize(submittedAtOnce + 40);
   }
 
   @Test
