@@ -4,7 +4,9 @@ package dev.sparkmla.text;
 public final class ChatTemplateException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** Takes the template's own words, or what went wrong in it. */
+  /**
+   * @param message the template's own message, or what went wrong in it
+   */
   public ChatTemplateException(String message) {
     super(message);
   }

@@ -21,7 +21,9 @@ final class ControlTokens {
         .forEach(list -> list.sort(Comparator.comparingInt(String::length).reversed()));
   }
 
-  /** Replaces the spellings, leftmost and longest first, without overlap. */
+  /**
+   * Replaces each spelling: from left to right, the longest one at a place, none inside another.
+   */
   String replace(String text, UnaryOperator<String> replacement) {
     StringBuilder replaced = null;
     int copied = 0;
@@ -41,7 +43,10 @@ final class ControlTokens {
     return replaced == null ? text : replaced.append(text, copied, text.length()).toString();
   }
 
-  /** Replaces the first character of every spelling, overlapping ones too, so none is left. */
+  /**
+   * Replaces the first character of every spelling, also of one inside another, so that no spelling
+   * remains.
+   */
   String breakUp(String text, UnaryOperator<String> replacement) {
     StringBuilder broken = null;
     int copied = 0;

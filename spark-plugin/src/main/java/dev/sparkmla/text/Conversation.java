@@ -3,10 +3,11 @@ package dev.sparkmla.text;
 import java.util.List;
 
 /**
- * What a chat template lays out.
+ * The messages that a chat template turns into a prompt, with what else the template is given.
+ * Immutable.
  *
  * @param messages in order
- * @param options what the template is given beside them
+ * @param options what the template is given beside the messages
  */
 public record Conversation(List<Message> messages, TemplateOptions options) {
   /** Copies the list. */
@@ -14,7 +15,7 @@ public record Conversation(List<Message> messages, TemplateOptions options) {
     messages = List.copyOf(messages);
   }
 
-  /** Messages and nothing else, the assistant's answer to follow. */
+  /** A conversation without further options, after whose messages the assistant's answer begins. */
   public static Conversation of(List<Message> messages) {
     return new Conversation(messages, TemplateOptions.NONE);
   }

@@ -1,10 +1,13 @@
 package dev.sparkmla.text;
 
-/** Halves of surrogate pairs that stand alone in a text, which UTF-8 cannot hold. */
+/**
+ * Replaces lone surrogates: halves of surrogate pairs without their other half, which UTF-8 cannot
+ * encode.
+ */
 public final class LoneSurrogates {
   private LoneSurrogates() {}
 
-  /** The text with U+FFFD in the place of each; the same string where there is none. */
+  /** The text with U+FFFD instead of each lone surrogate; the same string if it has none. */
   public static String replaced(String text) {
     for (int i = 0; i < text.length(); i++) {
       if (Character.isSurrogate(text.charAt(i))) {

@@ -8,12 +8,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * One message of a conversation.
+ * One message of a conversation. Immutable.
  *
- * @param role system, user, assistant or what the model's template knows; null where there is none
- * @param content its text; null where there is none
- * @param fields what else it has for the template, as a JSON object: {@code name}, {@code
- *     tool_calls}; and {@code content} where that is no text and {@code content} is null
+ * @param role system, user, assistant or another one that the model's template knows; null where
+ *     the message has none
+ * @param content the message's text; null where it has none
+ * @param fields further fields for the template as a JSON object, such as {@code name} and {@code
+ *     tool_calls}; also {@code content} where that is not a text, and then the component {@code
+ *     content} is null
  */
 public record Message(String role, String content, Optional<String> fields) {
   private static final String CONTENT = "content";
@@ -23,16 +25,16 @@ public record Message(String role, String content, Optional<String> fields) {
     this(role, content, Optional.empty());
   }
 
-  /** The same message with another text. */
+  /** This message with another text. */
   public Message withContent(String other) {
     return new Message(role, other, fields);
   }
 
   /**
-   * The message as a template sees it.
+   * The message as the dictionary that a template gets.
    *
-   * @throws ChatTemplateException when the fields are JSON that no template can be given, such as
-   *     an integer of more than 64 bits
+   * @throws ChatTemplateException when the fields cannot be given to a template, because they hold
+   *     an integer of more than 64 bits, for example
    */
   Map<String, Object> values() {
     Map<String, Object> values = new LinkedHashMap<>();
@@ -54,9 +56,10 @@ public record Message(String role, String content, Optional<String> fields) {
   }
 
   /**
-   * What keeps the message from being laid out, as the end of the sentence "the message has ...".
+   * Why the message cannot be given to a template, as the end of the sentence "the message has
+   * ...".
    *
-   * @return empty where nothing does
+   * @return empty where it can
    * @throws ChatTemplateException as {@link #values} does
    */
   public Optional<String> problem() {

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The tokenizer and the chat template of a model folder, and what they make of prompts without the
- * model. Thread-safe; it owns its tokenizer.
+ * The tokenizer and the chat template of a model folder. They count the tokens of prompts and
+ * render conversations without the model's weights. Thread-safe; it owns the tokenizer.
  */
 public final class PromptText implements AutoCloseable {
   private final Path folder;
@@ -21,7 +21,7 @@ public final class PromptText implements AutoCloseable {
 
   /**
    * Opens the text files of a model folder: tokenizer.json (or tiktoken.model, or tekken.json),
-   * tokenizer_config.json and chat_template.jinja, of which the last two need not be there.
+   * tokenizer_config.json and chat_template.jinja, of which the last two are optional.
    *
    * @throws TextFormatException when the tokenizer or its template cannot be used
    */
@@ -31,7 +31,7 @@ public final class PromptText implements AutoCloseable {
     return new PromptText(folder, Tokenizer.open(folder, config), template);
   }
 
-  /** The tokenizer, which is closed with this. */
+  /** The tokenizer, which is closed when this is closed. */
   public Tokenizer tokenizer() {
     return tokenizer;
   }
@@ -42,15 +42,17 @@ public final class PromptText implements AutoCloseable {
   }
 
   /**
-   * The tokens of a text that is to be continued as it stands, with what the tokenizer puts around
-   * it. An empty text, which no engine takes, has none.
+   * The number of tokens of a text that is to be continued, with those that the tokenizer adds
+   * around every text; 0 for an empty text, which an engine refuses.
+   *
+   * @throws TextTooLongException when a run of white space or of other characters is too long
    */
   public int countTokens(String text) {
     return text.isEmpty() ? 0 : tokenizer.encodePrompt(text).length;
   }
 
   /**
-   * The tokens of a conversation, with what the template puts around its messages.
+   * The number of tokens of a conversation, with those that the template adds around messages.
    *
    * @throws ChatTemplateException when the template refuses it, or it has no messages
    * @throws TextFormatException when the model has no template
@@ -60,7 +62,7 @@ public final class PromptText implements AutoCloseable {
   }
 
   /**
-   * A conversation as the template lays it out, up to where the assistant's answer begins.
+   * A conversation as the template renders it, up to where the assistant's answer begins.
    *
    * @throws ChatTemplateException when the template refuses it, or it has no messages
    * @throws TextFormatException when the model has no template

@@ -1,9 +1,9 @@
 package dev.sparkmla.text;
 
-/** What becomes of special tokens that are spelled out in a text. */
+/** How special tokens that are spelled out in a text are encoded. */
 public enum SpecialTokens {
-  /** They are text like any other. */
+  /** As plain text, like any other characters. */
   PLAIN_TEXT,
-  /** They become their ids. */
+  /** As their ids. */
   PARSED
 }

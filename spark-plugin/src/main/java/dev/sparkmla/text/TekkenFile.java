@@ -12,13 +12,13 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * Mistral's tekken.json, as the mistral-common library reads it: {@code config} with the pattern
- * and the sizes, {@code vocab} with tokens by rank, of which the first fill the vocabulary, and
- * {@code special_tokens}, whose ids come before theirs. What is not named of the latter is called
- * {@code <SPECIAL_id>}. A text gets {@code <s>} in front.
+ * Mistral's tekken.json, as the mistral-common library reads it: {@code config} has the pattern and
+ * the sizes, {@code vocab} the tokens by rank, of which as many belong to the vocabulary as it has
+ * room for, and {@code special_tokens} those whose ids precede them. A special token without a name
+ * is called {@code <SPECIAL_id>}. Every text begins with the token {@code <s>}.
  */
 final class TekkenFile {
-  /** What older files, which list none, have from id 0 on. */
+  /** The special tokens of older files, which do not list any, from id 0 on. */
   private static final List<String> UNLISTED =
       List.of(
           "<unk>",
@@ -47,8 +47,9 @@ final class TekkenFile {
   private static final String END = "</s>";
 
   /**
-   * Letters between other characters. The pattern cuts those apart, so no text that spells one is
-   * encoded as a whole, which would be taken for it.
+   * The form of a special token's content: a letter or digit, and other characters at both ends.
+   * The file's pattern separates these, so a text that spells a special token is never encoded as
+   * that token.
    */
   private static final Pattern MARKER =
       Pattern.compile("[^\\p{L}\\p{N}\\s]+[\\p{L}\\p{N}].*[^\\p{L}\\p{N}\\s]");
@@ -64,7 +65,7 @@ final class TekkenFile {
   }
 
   /**
-   * Reads it as a tokenizer.json.
+   * Converts the file to a tokenizer.json.
    *
    * @throws TextFormatException when it cannot be used
    */
@@ -72,12 +73,15 @@ final class TekkenFile {
     return new TekkenFile(file).toTokenizer();
   }
 
-  /** Whether it is what a model folder has for a tokenizer. */
+  /** Whether a model folder's tokenizer is a tekken.json. */
   static boolean isTokenizerOf(Path folder) {
     return Files.exists(folder.resolve(NAME)) && !Files.exists(folder.resolve("tokenizer.json"));
   }
 
-  /** What a tokenizer_config.json would say: chat templates ask for these tokens by their names. */
+  /**
+   * The tokenizer_config.json that such a folder lacks: chat templates use these tokens by their
+   * names.
+   */
   static ObjectNode configuration() {
     return TextFiles.JSON.createObjectNode().put("bos_token", BEGIN).put("eos_token", END);
   }

@@ -8,7 +8,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
 
-/** Functions that transformers gives to chat templates. */
+/** The functions that the transformers library provides to chat templates. */
 final class TemplateFunctions {
   private static final Map<Character, String> DATE_PATTERNS =
       Map.ofEntries(
@@ -29,12 +29,12 @@ final class TemplateFunctions {
 
   private TemplateFunctions() {}
 
-  /** {@code raise_exception(message)}: the template refuses the conversation. */
+  /** {@code raise_exception(message)}, by which a template refuses a conversation. */
   static Object raise(Arguments arguments) {
     throw TemplateException.raised(String.valueOf(arguments.bind(1, "message").get(0)));
   }
 
-  /** {@code strftime_now(format)}: the time of rendering by Python's format letters. */
+  /** {@code strftime_now(format)}: the current time, formatted as Python's strftime does. */
   static Object now(Arguments arguments) {
     String format = String.valueOf(arguments.bind(1, "format").get(0));
     return format(LocalDateTime.now(ZoneId.systemDefault()), format);

@@ -11,10 +11,10 @@ import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /**
- * A conversation as the values that a template sees. Immutable.
+ * A conversation as the values that a template gets. Immutable.
  *
- * @param messages each a dictionary, in order
- * @param tools a list; null where there are none, as templates expect it
+ * @param messages a dictionary for each message, in order
+ * @param tools a list; null where there are none, which is what templates expect
  * @param variables further variables
  * @param continuesFinalMessage whether the last message is continued
  */
@@ -23,14 +23,14 @@ record TemplateInput(
     Object tools,
     Map<String, Object> variables,
     boolean continuesFinalMessage) {
-  /** Whose the texts of tools and variables are, for what may be spelled in them. */
+  /** The role of texts in tools and variables, which belong to no message. */
   private static final String NOBODY = "";
 
   /**
-   * Makes values of a conversation; lone surrogates become U+FFFD.
+   * Converts a conversation; lone surrogates become U+FFFD.
    *
-   * @throws ChatTemplateException when a part of it is JSON that no template can be given, such as
-   *     an integer of more than 64 bits
+   * @throws ChatTemplateException when a part of it cannot be given to a template, because it holds
+   *     an integer of more than 64 bits, for example
    */
   static TemplateInput of(Conversation conversation) {
     TemplateOptions options = conversation.options();
@@ -58,10 +58,11 @@ record TemplateInput(
   }
 
   /**
-   * The same with other texts, wherever they stand: in messages, tools and variables. Names of a
-   * message's own fields and of variables stay.
+   * This input with every text in messages, tools and variables replaced. The names of a message's
+   * fields and of variables stay.
    *
-   * @param change gets the role of the message that a text stands in, or an empty text
+   * @param change from the role of the text's message (empty in tools and variables) and the text
+   *     to the new text
    */
   TemplateInput withTexts(BiFunction<String, String, String> change) {
     return new TemplateInput(
@@ -101,12 +102,12 @@ record TemplateInput(
     return value;
   }
 
-  /** The last message's content. */
+  /** The text of the last message. */
   String finalContent() {
     return String.valueOf(messages.get(messages.size() - 1).get("content"));
   }
 
-  /** The same with another content of the last message. */
+  /** This input with another text of the last message. */
   TemplateInput withFinalContent(String content) {
     List<Map<String, Object>> marked = new ArrayList<>(messages);
     Map<String, Object> last = new LinkedHashMap<>(marked.get(marked.size() - 1));

@@ -14,18 +14,21 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
-/** Reads the tokenizer's files with one exception for all that can be wrong with them. */
+/** Reads the tokenizer's files; whatever is wrong with one is a {@link TextFormatException}. */
 final class TextFiles {
   static final ObjectMapper JSON =
       new ObjectMapper(
               JsonFactory.builder()
                   .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                  // A vocabulary has 160,000 names, each once: a table of them would only cost.
+                  // A vocabulary has 160,000 names, each once: interning them saves nothing.
                   .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
                   .build())
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
-  /** Published tokenizers reach some 20 MB; a file past this is not read at all. */
+  /**
+   * In bytes. Published tokenizers have up to some 20 MB; a larger file than this is refused
+   * unread.
+   */
   private static final long LARGEST_FILE = 256L << 20;
 
   private TextFiles() {}

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 
 /**
- * A tokenizer or chat template file that cannot be used: the message names the file, what was found
- * and what was expected.
+ * A tokenizer or chat template file cannot be used. The message names the file, what was found in
+ * it and what was expected.
  */
 public final class TextFormatException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -20,7 +20,7 @@ public final class TextFormatException extends RuntimeException {
     super(file + ": " + problem, cause);
   }
 
-  /** Names a field, what it has, shortened, and what was expected. */
+  /** Names a field, its value (shortened) and what was expected. */
   static TextFormatException ofField(Path file, String field, JsonNode value, String expected) {
     String found = value.isMissingNode() ? "missing" : value.toString();
     String shown = found.length() > 100 ? found.substring(0, 100) + "..." : found;

@@ -3,21 +3,28 @@ package dev.sparkmla.text;
 import dev.sparkmla.text.LinearPattern.Work;
 
 /**
- * Refuses texts with runs of white space, or of anything else, that are too long for the tokenizer
- * library's engine. It gives up, and ends the process, after ten million attempts at one place of a
- * text, and an alternative of a linear pattern makes about one attempt for each character of a run.
- * Immutable.
+ * Refuses texts with runs of white space, or of other characters, that are too long for the regular
+ * expression engine of the tokenizer library. The engine gives up after ten million attempts at one
+ * place of a text, which ends the process; a linear pattern makes about one attempt for each
+ * character of a run. Immutable.
  */
 final class TextRuns {
-  /** Far from the engine's limit, and far from texts that fit a model's window. */
+  /**
+   * In characters: far below the engine's limit, and far above what fits a model's context window.
+   */
   private static final int LONGEST = 1 << 19;
 
-  /** Where the attempts grow with the square: half a billion, which take about a second. */
+  /**
+   * In characters, where attempts grow with the square of the length: half a billion of them, which
+   * take about a second.
+   */
   private static final int LONGEST_SQUARED = 1 << 15;
 
   private final int longestSpace;
 
-  /** Takes the work of the tokenizer's patterns. */
+  /**
+   * @param work how much work the tokenizer's patterns take
+   */
   TextRuns(Work work) {
     this.longestSpace =
         switch (work) {
@@ -29,7 +36,7 @@ final class TextRuns {
   /**
    * Refuses a text with a run that is too long.
    *
-   * @throws TextTooLongException naming the run's length and the longest
+   * @throws TextTooLongException naming the length of the run and the longest one that is accepted
    */
   void check(String text) {
     if (text.length() <= longestSpace) {

@@ -1,10 +1,15 @@
 package dev.sparkmla.text;
 
-/** A text that the tokenizer is not given, because its library might not come back from it. */
+/**
+ * A text has a run of characters that is too long for the tokenizer's library: encoding it might
+ * end the process.
+ */
 public final class TextTooLongException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** Takes a sentence that says what of the text is too long, and what would not be. */
+  /**
+   * @param message what of the text is too long, and the longest that is accepted
+   */
   public TextTooLongException(String message) {
     super(message);
   }

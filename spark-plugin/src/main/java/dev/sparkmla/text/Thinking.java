@@ -6,14 +6,15 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * How a model marks the thoughts that precede its answer: the markers around them, and the tokens
- * that these are. Immutable and thread-safe; it uses its tokenizer.
+ * How a model marks the thoughts that precede its answer: the markers before and after them, and
+ * the tokens of these markers. Immutable and thread-safe; the tokenizer stays its owner's.
  *
- * <p>The markers are those of published models. They are tokens where the tokenizer has both of
- * them, and then the same characters written as other tokens mark nothing.
+ * <p>The markers are those of published models. Where the tokenizer has both of them as added
+ * tokens, only these tokens mark thoughts, and the same characters made of other tokens do not.
+ * Elsewhere the characters themselves do.
  */
 public final class Thinking {
-  /** The markers around thoughts. */
+  /** The markers before and after thoughts. */
   private record Markers(String opening, String closing) {}
 
   /** Kimi-VL's, which are neither tokens nor in its template. */
@@ -26,7 +27,7 @@ public final class Thinking {
           new Markers("<|thought_start|>", "<|thought_end|>"), // MiniCPM
           PLAIN_TEXT);
 
-  /** Tokens at the end of a prompt that hold its last marker and the white space behind it. */
+  /** How many tokens at the end of a prompt are searched for a marker with white space after it. */
   private static final int TAIL = 64;
 
   private final Tokenizer tokenizer;
@@ -65,17 +66,17 @@ public final class Thinking {
         && tokenizer.addedToken(pair.closing()).isPresent();
   }
 
-  /** What thoughts begin with. */
+  /** The marker before thoughts. */
   public String opening() {
     return markers.opening();
   }
 
-  /** What thoughts end with. */
+  /** The marker after thoughts. */
   public String closing() {
     return markers.closing();
   }
 
-  /** Whether the markers are characters of the text, of whatever tokens they are. */
+  /** Whether the markers are plain characters, of whatever tokens, instead of added tokens. */
   public boolean isPlainText() {
     return closingToken.isEmpty();
   }
@@ -91,8 +92,8 @@ public final class Thinking {
   }
 
   /**
-   * Whether what follows a message that the prompt ends with, and that is continued, is thoughts:
-   * whether the last marker of the prompt opens them.
+   * Whether a prompt whose last message is continued ends within thoughts: whether its last marker
+   * is the opening one.
    *
    * @param prompt token ids
    */
@@ -102,8 +103,8 @@ public final class Thinking {
   }
 
   /**
-   * Whether what follows a prompt is thoughts, because the prompt ends with the marker that opens
-   * them and at most white space.
+   * Whether the answer to a prompt begins with thoughts, because the prompt ends with the opening
+   * marker, which white space may follow.
    *
    * @param prompt token ids
    */

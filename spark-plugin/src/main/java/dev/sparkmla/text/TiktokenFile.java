@@ -10,15 +10,15 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A tiktoken.model of Moonshot's models (Moonlight, Kimi-VL, Kimi-K2): lines of a token in base64
- * and its rank. The file has neither the pattern nor the special tokens; those are what the Python
- * class that is published beside it does ({@code TikTokenTokenizer} in tokenization_moonshot.py and
- * tokenization_kimi.py), which tokenizer_config.json names.
+ * A tiktoken.model of Moonshot's models (Moonlight, Kimi-VL, Kimi-K2): each line has a token in
+ * base64 and its rank. The file has neither the pattern nor the special tokens. They are taken from
+ * the Python class that is published beside it ({@code TikTokenTokenizer} in
+ * tokenization_moonshot.py and tokenization_kimi.py), which tokenizer_config.json names.
  */
 final class TiktokenFile {
   private static final String TOKENIZER_CLASS = "TikTokenTokenizer";
 
-  /** Letters of Han apart from all others; up to three digits; as GPT-4o's for the rest. */
+  /** GPT-4o's pattern, except that Han characters are separated from all others. */
   private static final String PATTERN =
       String.join(
           "|",
@@ -33,19 +33,19 @@ final class TiktokenFile {
           "\\s+(?!\\S)",
           "\\s+");
 
-  /** Ids after the ranks that are special tokens, named in tokenizer_config.json or not. */
+  /** How many ids after the ranks are special tokens, named in tokenizer_config.json or not. */
   private static final int RESERVED = 256;
 
   /**
-   * Named ones may go two further. The published class reserves those as well, but no model has
-   * them in its vocabulary, so without a name they are left aside.
+   * How many ids after the ranks may have a name. The published class reserves two more ids, but no
+   * model has them in its vocabulary, so they are special tokens only where they have a name.
    */
   private static final int MOST_NAMED = RESERVED + 2;
 
   private TiktokenFile() {}
 
   /**
-   * Reads it as a tokenizer.json.
+   * Converts the file to a tokenizer.json.
    *
    * @throws TextFormatException when the file or tokenizer_config.json cannot be used
    */

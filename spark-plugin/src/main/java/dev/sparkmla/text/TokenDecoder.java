@@ -3,17 +3,17 @@ package dev.sparkmla.text;
 import java.util.Arrays;
 
 /**
- * Turns the tokens of one generation into text as they come. The texts it returns, joined, are the
- * text of all tokens decoded at once; special tokens leave no text or are spelled out. Not
- * thread-safe.
+ * Decodes the tokens of one generation one by one. The texts that it returns, joined, are the text
+ * of all tokens decoded at once. Special tokens are left out or spelled out. Not thread-safe.
  *
- * <p>A token may be a part of a character, and what it reads as may depend on the one before it. So
- * the last tokens are decoded with and without the new one, from a token that began such a text
- * (the prefix), and what is new is held back while it ends in a replacement character, which may
- * still become a whole one. Work for a token does not grow with the length of the text.
+ * <p>A token may be a part of a character, and its text may depend on the token before it. So a
+ * window of the last tokens is decoded: those whose text was returned last (the prefix) and the new
+ * ones. The new text is what follows the prefix's text. It is held back while it ends in a
+ * replacement character, because the next token may complete that character. The work for a token
+ * does not grow with the length of the text.
  */
 public final class TokenDecoder {
-  /** More unfinished tokens than a character can have: what ends so will not become whole. */
+  /** Tokens after which a character is no longer held back: no character has so many. */
   private static final int LONGEST_UNFINISHED = 16;
 
   private final NativeTokenizer tokenizer;
@@ -21,7 +21,7 @@ public final class TokenDecoder {
   private long[] window = new long[8];
   private int size;
 
-  /** Tokens of the window whose text has been returned. */
+  /** How many tokens of the window have had their text returned. */
   private int returned;
 
   private String returnedText = "";
@@ -34,7 +34,7 @@ public final class TokenDecoder {
   /**
    * Takes the next token.
    *
-   * @return the text that is certain now and was not before; often empty
+   * @return the text that has become certain with this token; often empty
    */
   public String append(int token) {
     if (size == window.length) {
@@ -46,7 +46,7 @@ public final class TokenDecoder {
     return unfinished || text.length() <= returnedText.length() ? "" : advance(text);
   }
 
-  /** The text held back; the last call. */
+  /** The text that was held back. To be called once, last. */
   public String finish() {
     String text = decodeWindow();
     return text.substring(Math.min(returnedText.length(), text.length()));

@@ -12,12 +12,13 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What bytes a token adds to a text, by the decoder of a tokenizer.json: byte-level, byte fallback,
- * and such as write spaces as another character. The native library decodes texts alone, in which a
- * part of a character is lost.
+ * Finds the bytes of each token from the decoder of a tokenizer.json. Supported are byte-level
+ * decoders, byte fallback, and decoders that replace another character by a space. The native
+ * library cannot be asked: it decodes to text, in which a token that is a part of a character is
+ * lost.
  *
- * <p>Many decoders drop the space that a text begins with; that space belongs to a token all the
- * same.
+ * <p>Many decoders remove the space at the beginning of a text; here that space belongs to its
+ * token.
  */
 final class TokenSpelling {
   private static final Pattern BYTE = Pattern.compile("<0x[0-9A-Fa-f]{2}>");
@@ -40,10 +41,10 @@ final class TokenSpelling {
   /**
    * The bytes of all tokens.
    *
-   * @param decoder the file's, checked
+   * @param decoder the file's decoder, which has been checked
    * @param tokens the content of each id; null where the id has no text
    * @return empty where a token may have no bytes of its own: without a decoder, tokens are joined
-   *     by spaces; and a pattern, or a step after Fuse, may replace what goes beyond one token
+   *     by spaces; and a pattern, or a step after Fuse, may replace text of several tokens
    */
   static Optional<TokenBytes> of(JsonNode decoder, String[] tokens) {
     TokenSpelling spelling = new TokenSpelling(decoder);
@@ -98,7 +99,10 @@ final class TokenSpelling {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Bytes by their letters; a token with any other character (an added one) is plain text. */
+  /**
+   * The bytes that a token's letters stand for; a token with any other character, an added one, is
+   * plain text.
+   */
   private static byte[] byteLevel(String text) {
     byte[] bytes = new byte[text.length()];
     for (int i = 0; i < bytes.length; i++) {

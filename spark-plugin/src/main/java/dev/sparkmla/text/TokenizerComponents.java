@@ -9,12 +9,12 @@ import java.util.Set;
 import java.util.function.IntPredicate;
 
 /**
- * Checks the parts of a tokenizer.json that the native library runs: of a type that is known not to
- * end the process, whatever the text, with fields that fit, patterns that are proved to take little
- * work, and ids of tokens that there are. See the package's description for why.
+ * Checks the components of a tokenizer.json that the native library runs. Each must have a type
+ * that is known not to end the process for any text, with valid fields, patterns that are proved to
+ * take little work, and ids of existing tokens. The package's description says why.
  */
 final class TokenizerComponents {
-  /** Parts within parts; published ones go two deep. */
+  /** How deep components may be nested; published ones are nested two deep. */
   private static final int DEEPEST = 8;
 
   private static final Set<String> BEHAVIORS =
@@ -25,7 +25,7 @@ final class TokenizerComponents {
   private Work work = Work.LINEAR;
   private boolean shortens;
 
-  /** A kind of parts and which types of it are supported. */
+  /** Checks one component of a kind, such as a normalizer, by its type. */
   @FunctionalInterface
   private interface Check {
     void check(String type, String field, JsonNode part);
@@ -37,11 +37,11 @@ final class TokenizerComponents {
   }
 
   /**
-   * Checks all of them.
+   * Checks all components.
    *
-   * @param root the file's object
-   * @param known whether there is a token of an id
-   * @throws TextFormatException naming the field, what it has and what was expected
+   * @param root the object that the file holds
+   * @param known whether an id has a token
+   * @throws TextFormatException naming the field, its value and what was expected
    */
   static TokenizerComponents check(Path file, JsonNode root, IntPredicate known) {
     TokenizerComponents components = new TokenizerComponents(file, known);
@@ -52,17 +52,17 @@ final class TokenizerComponents {
     return components;
   }
 
-  /** The work that the hardest of its patterns takes. */
+  /** The work that the most expensive of the patterns takes. */
   Work work() {
     return work;
   }
 
-  /** Whether a normalizer may leave less of a text than a fixed part. */
+  /** Whether a normalizer may shorten a text by any factor. */
   boolean shortens() {
     return shortens;
   }
 
-  /** Checks a part, or the parts of a Sequence. */
+  /** Checks a component, or those of a Sequence. */
   private void each(String field, JsonNode root, String list, Check check) {
     JsonNode part = root.path(field);
     if (!part.isMissingNode() && !part.isNull()) {
@@ -157,7 +157,9 @@ final class TokenizerComponents {
     }
   }
 
-  /** What is stripped at the end may be more than a token has, which the library does not check. */
+  /**
+   * Refuses to strip characters at the end: the library does not check whether a token has so many.
+   */
   private void strip(String field, JsonNode part) {
     String content = text(field + ".content", part.path("content"));
     if (content.codePointCount(0, content.length()) != 1) {
@@ -198,7 +200,10 @@ final class TokenizerComponents {
     }
   }
 
-  /** The tokens around a text: each item is a sequence or a token that is described below. */
+  /**
+   * Checks the template of tokens around a text: each item is a sequence or a token that the
+   * template describes.
+   */
   private void template(String field, JsonNode part) {
     JsonNode tokens = part.path("special_tokens");
     if (!tokens.isObject()) {

@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** tokenizer_config.json, read once for the tokenizer and the chat template. */
+/** A tokenizer_config.json, read once for the tokenizer and the chat template. Immutable. */
 final class TokenizerConfig {
   private final Path file;
   private final JsonNode root;
@@ -19,10 +19,10 @@ final class TokenizerConfig {
   }
 
   /**
-   * Reads it from a model folder; a file that is missing is as one that says nothing, or as what
+   * Reads the file of a model folder. A missing file is treated as an empty one, or as the one that
    * the folder's tekken.json implies.
    *
-   * @throws TextFormatException when it is there and cannot be used
+   * @throws TextFormatException when the file exists and cannot be used
    */
   static TokenizerConfig read(Path folder) {
     Path file = folder.resolve("tokenizer_config.json");
@@ -40,15 +40,15 @@ final class TokenizerConfig {
     return file;
   }
 
-  /** What stands at a key; a missing node where nothing does. */
+  /** The value of a key; a missing node where there is none. */
   JsonNode field(String key) {
     return root.path(key);
   }
 
   /**
-   * Whether a switch is on; one that is not there is off.
+   * The value of a boolean; false where it is missing.
    *
-   * @throws TextFormatException when it is neither on nor off
+   * @throws TextFormatException when the value is not a boolean
    */
   boolean isOn(String key) {
     JsonNode value = root.path(key);
@@ -62,7 +62,7 @@ final class TokenizerConfig {
    * The content of a named token, such as bos_token.
    *
    * @return empty when there is none
-   * @throws TextFormatException when it is not written as a token is
+   * @throws TextFormatException when it is neither a string nor an object with one
    */
   Optional<String> token(String name) {
     JsonNode token = root.path(name);
@@ -93,10 +93,10 @@ final class TokenizerConfig {
   }
 
   /**
-   * The chat template, or the one named "default" of several.
+   * The chat template, or of several the one named "default".
    *
-   * @return empty when it has none
-   * @throws TextFormatException when it has something else there
+   * @return empty when there is none
+   * @throws TextFormatException when the value is something else
    */
   Optional<String> chatTemplate() {
     JsonNode template = root.path("chat_template");

@@ -18,26 +18,26 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * A tokenizer.json, read or made of another file, that has been checked. It is checked here because
- * the native library that runs it ends the process where it meets something unexpected. Java itself
- * needs the size of its vocabulary and its added tokens.
+ * A tokenizer.json that was read, or converted from another file, and has been checked, because the
+ * native library that runs it ends the process where it meets something unexpected. It also knows
+ * the size of the vocabulary and the added tokens. Immutable.
  */
 final class TokenizerFile {
   /**
-   * A token that is found in a text before the model splits it.
+   * A token that is found in a text before the model splits the text.
    *
-   * @param special whether its owner calls it special: it marks structure and leaves no text
-   * @param strips whether it takes the white space beside it
+   * @param special whether the file calls it special: it marks structure and has no text
+   * @param strips whether it includes the white space beside it
    */
   record AddedToken(int id, String content, boolean special, boolean strips) {
-    /** Whether it may mark structure: not a lone character or a run of spaces. */
+    /** Whether it may mark structure: it is neither a single character nor a run of spaces. */
     boolean canMark() {
       return special
           || (content.length() > 2 && content.chars().noneMatch(Character::isWhitespace));
     }
   }
 
-  /** No vocabulary is near this; it bounds what is kept by id. */
+  /** Far above every vocabulary; it bounds the arrays indexed by id. */
   private static final int MOST_TOKENS = 1 << 24;
 
   private final Path file;
@@ -49,9 +49,10 @@ final class TokenizerFile {
 
   /**
    * Reads and checks the tokenizer of a model folder: its tokenizer.json; without one, its
-   * tiktoken.model or tekken.json, which are made one in memory.
+   * tiktoken.model or tekken.json, converted in memory.
    *
-   * @throws TextFormatException when it is missing or the native library cannot be trusted with it
+   * @throws TextFormatException when it is missing, or has a part that might make the native
+   *     library end the process
    */
   static TokenizerFile open(Path folder, TokenizerConfig config) {
     Path json = folder.resolve("tokenizer.json");
@@ -79,7 +80,7 @@ final class TokenizerFile {
   private TokenizerFile(Path file, ObjectNode root) {
     this.file = file;
     this.root = root;
-    // Nothing is truncated or padded, so what the file says of it need not be checked.
+    // Nothing is truncated or padded, so these parts of the file need not be checked.
     root.putNull("truncation");
     root.putNull("padding");
     this.vocabulary = root.path("model").path("vocab");
@@ -156,9 +157,9 @@ final class TokenizerFile {
     return value.asBoolean(false);
   }
 
-  /** Byte pair encoding, whose merges make tokens of tokens. */
+  /** Checks a byte pair encoding, whose merges each join two tokens to a third. */
   private void checkModel(JsonNode model) {
-    // Files that older libraries wrote have no type; all others are told from it.
+    // Files that older libraries wrote have no type.
     if (!model.path("type").asText("BPE").equals("BPE")) {
       throw wrong("model.type", model.path("type"), "BPE");
     }
@@ -206,7 +207,7 @@ final class TokenizerFile {
     return TextFormatException.ofField(file, field, value, expected);
   }
 
-  /** The file that it was read from. */
+  /** The file that this was read from. */
   Path file() {
     return file;
   }
@@ -221,9 +222,9 @@ final class TokenizerFile {
   }
 
   /**
-   * The most bytes of a text that one token stands for; empty where a token may stand for any
-   * number, because white space or what is replaced is left out, or unknown characters are one
-   * token together.
+   * The largest number of bytes of a text that one token stands for. It is empty where there is no
+   * bound, because white space or replaced characters are left out, or because unknown characters
+   * form one token together.
    */
   OptionalInt longestToken() {
     JsonNode model = root.path("model");
@@ -242,13 +243,17 @@ final class TokenizerFile {
     return OptionalInt.of(longest);
   }
 
-  /** At least as many as a text has in UTF-8, and as a token of bytes has characters. */
+  /**
+   * An upper bound of the bytes of a token: of its text in UTF-8, or of its characters if these
+   * stand for bytes.
+   */
   private static int bytes(String token) {
     return token.getBytes(StandardCharsets.UTF_8).length;
   }
 
   /**
-   * The bytes that each token adds to a text, of ids up to the largest; a special token adds none.
+   * The bytes that each token adds to a text, for all ids up to the largest; a special token adds
+   * none.
    *
    * @return empty where the decoder gives tokens no bytes of their own
    */
@@ -275,10 +280,15 @@ final class TokenizerFile {
     return load(root);
   }
 
-  /** Loads the tokenizer with added tokens that are found by another content than their own. */
+  /**
+   * Loads the tokenizer with some added tokens renamed: these are found in a text by their new
+   * contents.
+   *
+   * @param contents new contents by old ones
+   */
   NativeTokenizer loadRenamed(Map<String, String> contents) {
-    // The library numbers added tokens in their order, those the model knows excepted. Renamed ones
-    // that the model knew would push the others: they go last.
+    // The library gives added tokens ids in their order, except those that the model has. A renamed
+    // one is no longer among these and would shift the ids of those after it: so it goes last.
     ObjectNode renamed = root.deepCopy();
     List<JsonNode> kept = new ArrayList<>();
     List<JsonNode> last = new ArrayList<>();
