@@ -7,14 +7,15 @@ import org.apache.spark.scheduler.SparkListenerEvent;
 
 /**
  * What the engines of an executor have done since they were opened, and what they are doing. The
- * executor sends it to the driver, which posts it, so that the event log has it. Immutable.
+ * executor sends it to the driver, which posts it to Spark's listener bus, so that the event log
+ * has it too. Immutable.
  *
  * @param executor the executor's id
- * @param time when it was made, in milliseconds since 1970
- * @param model what the model is named
- * @param devices what each engine computes on
- * @param gpus how many of them are GPUs
- * @param statistics of all engines of the executor together
+ * @param time when the report was made, in milliseconds since 1970
+ * @param model the model's path, URI or id; empty where none is set
+ * @param devices the name of the device that each engine computes on
+ * @param gpus how many of the devices are GPUs
+ * @param statistics the sums over all engines of the executor
  */
 public record EngineReport(
     String executor,

@@ -5,15 +5,15 @@ import java.util.Optional;
 import org.apache.spark.util.kvstore.KVIndex;
 
 /**
- * What is known of an executor. Immutable.
+ * What the driver knows of an executor. Immutable.
  *
- * @param id the executor's
+ * @param id the executor's id
  * @param host where it runs
  * @param added when it joined the application, in milliseconds since 1970
- * @param removed when it left; 0 while it is there
- * @param removalReason why it left; empty while it is there
- * @param report its last one; null before the model is loaded
- * @param recent what it did between its last two reports
+ * @param removed when it left, in milliseconds since 1970; 0 before that
+ * @param removalReason why it left; empty before that
+ * @param report its last report; null before the model is loaded
+ * @param recent its rates between its last two reports
  */
 public record ExecutorRecord(
     String id,
@@ -23,11 +23,11 @@ public record ExecutorRecord(
     String removalReason,
     EngineReport report,
     Rates recent) {
-  /** What an executor does. */
+  /** What an executor is doing. */
   public enum State {
-    /** It loads the model. */
+    /** It is loading the model. */
     LOADING,
-    /** It generates. */
+    /** It has rows to generate. */
     RUNNING,
     /** It waits for rows. */
     IDLE,
@@ -41,7 +41,7 @@ public record ExecutorRecord(
     return id;
   }
 
-  /** What it does now. */
+  /** What the executor was doing when it last reported, or that it has left. */
   public State state() {
     if (removed > 0) {
       return State.REMOVED;
@@ -53,12 +53,12 @@ public record ExecutorRecord(
     return statistics.running() + statistics.waiting() > 0 ? State.RUNNING : State.IDLE;
   }
 
-  /** What it reported; empty before the model is loaded. */
+  /** Its last report; empty before the model is loaded. */
   public Optional<EngineReport> lastReport() {
     return Optional.ofNullable(report);
   }
 
-  /** What it has done, and what it is doing unless it has left. */
+  /** What its engines have done, and what they are doing unless the executor has left. */
   public EngineStatistics statistics() {
     if (report == null) {
       return EngineStatistics.NONE;
@@ -67,10 +67,11 @@ public record ExecutorRecord(
   }
 
   /**
-   * How long it had its GPUs, in milliseconds of one; from when it joined, so that loading the
-   * model counts.
+   * For how long the executor has had GPUs, in milliseconds, summed over its GPUs. The time begins
+   * when the executor joins the application, so that loading the model counts.
    *
-   * @param now until when, while it is there
+   * @param now the present time in milliseconds since 1970, until which an executor that has not
+   *     left is counted
    */
   public long gpuMillis(long now) {
     int gpus = report == null ? 0 : report.gpus();

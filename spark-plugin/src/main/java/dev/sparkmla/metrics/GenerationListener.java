@@ -13,15 +13,15 @@ import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.util.kvstore.KVStore;
 
 /**
- * Keeps in Spark's store what {@link GenerationStore} reads, of a running application or of an
- * event log; both give the same. The store has a record of each executor that is there and of the
- * last ones that left (as many as {@code spark.ui.retainedDeadExecutors} says), and at most {@link
- * #MOST_MOMENTS} moments.
+ * Writes what {@link GenerationStore} reads into Spark's status store. The events may come from a
+ * running application or from an event log, with the same result. The store has a record of each
+ * executor of the application, of the last executors that have left (as many as {@code
+ * spark.ui.retainedDeadExecutors} says), and at most {@link #MOST_MOMENTS} moments.
  *
- * <p>Spark calls it from one thread.
+ * <p>Not thread-safe: Spark calls it from one thread.
  */
 public final class GenerationListener extends SparkListener {
-  /** Moments that are kept; where there are more, every other one is dropped. */
+  /** How many moments are kept at most: where there are more, every other one is deleted. */
   static final int MOST_MOMENTS = 512;
 
   private final KVStore store;
@@ -32,12 +32,12 @@ public final class GenerationListener extends SparkListener {
   private RemovedExecutors forgotten = RemovedExecutors.NONE;
   private Moment last = Moment.NONE;
 
-  /** How far moments are apart at least, in milliseconds. */
+  /** The least time between two moments, in milliseconds. */
   private long spacing = 1000;
 
   /**
-   * @param conf of the application
-   * @param store where records are kept; it stays the caller's
+   * @param conf the application's configuration
+   * @param store where records are written to; it stays the caller's
    */
   public GenerationListener(SparkConf conf, KVStore store) {
     this.store = store;
@@ -115,7 +115,8 @@ public final class GenerationListener extends SparkListener {
   }
 
   /**
-   * Keeps a moment: as a new one, or instead of the last where that is too near to the one before.
+   * Writes a moment, and deletes the one before where it is less than the least time after its own
+   * predecessor.
    */
   private void record(Moment now) {
     last = now;

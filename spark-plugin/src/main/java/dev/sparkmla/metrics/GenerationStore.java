@@ -11,12 +11,14 @@ import org.apache.spark.util.kvstore.KVStore;
 import org.apache.spark.util.kvstore.KVStoreIterator;
 
 /**
- * Reads what {@link GenerationListener} has kept. Thread-safe.
+ * Reads what {@link GenerationListener} has written. Thread-safe. Methods throw {@link
+ * IllegalStateException} when Spark's store cannot be read.
  *
- * @param store Spark's, of a running application or of a history server; it stays the caller's
+ * @param store Spark's status store, of a running application or of a history server; it stays the
+ *     caller's
  */
 public record GenerationStore(KVStore store) {
-  /** Whether there is anything to show: an engine or a run has said something. */
+  /** Whether there is anything to show: an engine or a run has reported. */
   public boolean isUsed() {
     try {
       return store.count(Moment.class) + store.count(RunRecord.class) > 0;
@@ -25,7 +27,7 @@ public record GenerationStore(KVStore store) {
     }
   }
 
-  /** The executors of which records are kept, in the order in which they joined. */
+  /** The executors that have a record, in the order in which they joined the application. */
   public List<ExecutorRecord> executors() {
     List<ExecutorRecord> executors = all(ExecutorRecord.class);
     executors.sort(
@@ -33,7 +35,7 @@ public record GenerationStore(KVStore store) {
     return executors;
   }
 
-  /** What executors have done of which no record is kept any more. */
+  /** What the executors have done whose records were deleted. */
   public RemovedExecutors forgotten() {
     try {
       return store.read(RemovedExecutors.class, RemovedExecutors.KEY);
@@ -44,7 +46,10 @@ public record GenerationStore(KVStore store) {
     }
   }
 
-  /** What all engines have done, and what those that are there are doing. */
+  /**
+   * What all engines of the application have done, and what those of its present executors are
+   * doing.
+   */
   public EngineStatistics totals() {
     return executors().stream()
         .map(ExecutorRecord::statistics)
@@ -52,9 +57,9 @@ public record GenerationStore(KVStore store) {
   }
 
   /**
-   * How long executors had GPUs, summed over GPUs. Loading the model counts.
+   * For how long executors have had GPUs, summed over all GPUs. Loading the model counts.
    *
-   * @param now until when, for executors that are there
+   * @param now the present time, until which executors that have not left are counted
    */
   public Duration gpuTime(Instant now) {
     return Duration.ofMillis(
@@ -63,12 +68,12 @@ public record GenerationStore(KVStore store) {
             .reduce(forgotten().gpuMillis(), Long::sum));
   }
 
-  /** The moments that are kept, in the order of their times. */
+  /** The stored moments, in the order of their times. */
   public List<Moment> moments() {
     return all(Moment.class);
   }
 
-  /** How far runs are that know how many rows they have. */
+  /** The progress of the runs that know how many rows they have, in the order of its time. */
   public List<RunProgress> runs() {
     return all(RunRecord.class).stream()
         .map(RunRecord::progress)

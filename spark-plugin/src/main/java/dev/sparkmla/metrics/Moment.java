@@ -4,17 +4,19 @@ import dev.sparkmla.engine.EngineStatistics;
 import org.apache.spark.util.kvstore.KVIndex;
 
 /**
- * Sums over all engines of the application at one time, for charts over time. All but the last four
- * only grow, so that moments between two others can be left out. Immutable.
+ * Sums over all engines of the application at one time, a point of charts over time. All but the
+ * last four never fall, so that differences stay right where moments in between are deleted.
+ * Immutable.
  *
  * @param time in milliseconds since 1970
- * @param rows that ended, in error or not
- * @param failed how many of them ended in error
- * @param promptTokens as {@link EngineStatistics#promptTokens}, and so the others
+ * @param rows rows that had ended, in error or not
+ * @param failed how many of them had ended in error
+ * @param promptTokens as {@link EngineStatistics#promptTokens}; so are the components up to {@code
+ *     preemptions}
  * @param running sequences that were being computed
- * @param waiting rows that waited
+ * @param waiting rows that waited to be computed
  * @param usedBlocks blocks of the cache that running sequences held
- * @param cacheBlocks blocks there were
+ * @param cacheBlocks all blocks of the cache
  */
 public record Moment(
     long time,
@@ -30,7 +32,7 @@ public record Moment(
     long waiting,
     long usedBlocks,
     long cacheBlocks) {
-  /** Before any engine was there. */
+  /** The moment before any engine exists. */
   static final Moment NONE = new Moment(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
   @Override
@@ -39,7 +41,7 @@ public record Moment(
     return time;
   }
 
-  /** This one after an engine's statistics have changed. */
+  /** The moment after the statistics of an executor have changed. */
   Moment changed(long now, EngineStatistics before, EngineStatistics after) {
     return new Moment(
         now,

@@ -3,14 +3,14 @@ package dev.sparkmla.metrics;
 import dev.sparkmla.engine.EngineStatistics;
 
 /**
- * How fast engines were for a while.
+ * How fast engines were over some time. Immutable.
  *
- * @param promptTokens tokens of prompts in a second, cached ones among them
- * @param outputTokens tokens generated in a second
- * @param stepMillis what a step took, in milliseconds; 0 where there was none
+ * @param promptTokens tokens of prompts per second, cached ones included
+ * @param outputTokens generated tokens per second
+ * @param stepMillis the mean time of a step, in milliseconds; 0 where there was no step
  */
 public record Rates(double promptTokens, double outputTokens, double stepMillis) {
-  /** Of engines that did nothing. */
+  /** The rates of engines that did nothing. */
   public static final Rates NONE = new Rates(0, 0, 0);
 
   static Rates between(EngineReport earlier, EngineReport later) {
@@ -25,10 +25,10 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
   }
 
   /**
-   * Of what happened between two moments.
+   * The rates between two moments; {@link #NONE} where no time lies between them.
    *
-   * @param earlier the first of them
-   * @param later the second
+   * @param earlier the earlier moment
+   * @param later the later moment
    */
   public static Rates between(Moment earlier, Moment later) {
     return of(
@@ -40,9 +40,9 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
   }
 
   /**
-   * Of an engine while it had something to compute.
+   * The rates over the time in which engines had something to compute.
    *
-   * @param statistics all that it has done
+   * @param statistics what the engines have done
    */
   public static Rates whileComputing(EngineStatistics statistics) {
     return of(

@@ -4,20 +4,20 @@ import dev.sparkmla.engine.EngineStatistics;
 import org.apache.spark.util.kvstore.KVIndex;
 
 /**
- * What executors have done of which no record is kept any more.
+ * What the executors have done whose records were deleted. Immutable.
  *
- * @param count how many they are
- * @param gpuMillis how long they had GPUs, in milliseconds of one
- * @param statistics what they have done together
+ * @param count how many executors these are
+ * @param gpuMillis for how long they had GPUs, in milliseconds, summed over GPUs
+ * @param statistics the sums of what they have done
  */
 public record RemovedExecutors(long count, long gpuMillis, EngineStatistics statistics) {
-  /** The key of the one that a store has. */
+  /** The key of the only such record in a store. */
   static final String KEY = "removed executors";
 
-  /** None. */
+  /** No executor. */
   static final RemovedExecutors NONE = new RemovedExecutors(0, 0, EngineStatistics.NONE);
 
-  /** The same for all: a store has one. */
+  /** The key in the store: always the same, because a store has one such record. */
   @KVIndex
   public String key() {
     return KEY;

@@ -3,12 +3,12 @@ package dev.sparkmla.metrics;
 import org.apache.spark.util.kvstore.KVIndex;
 
 /**
- * How far a run was when it said so last.
+ * The last progress that a run has posted, as the store keeps it. Immutable.
  *
- * @param progress what it said
+ * @param progress the run's last progress
  */
 public record RunRecord(RunProgress progress) {
-  /** What the run is named. */
+  /** The name of the run, its key in the store. */
   @KVIndex
   public String run() {
     return progress.run();

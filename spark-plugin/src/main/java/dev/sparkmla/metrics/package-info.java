@@ -1,8 +1,8 @@
 /**
- * What the engines of an application have done: reported by executors, kept by the driver and, of
- * the event log, by a history server.
+ * What the engines of an application have done. Executors report it; the driver keeps it, and so
+ * does a history server, which reads it from the event log.
  *
- * <p>Here live the events and the store that they are kept in. Counting lives in {@link
+ * <p>Here live the events and the store in which they are kept. Counting lives in {@link
  * dev.sparkmla.engine}, sending and receiving in {@code dev.sparkmla.plugin}, showing in {@code
  * dev.sparkmla.ui}. Start at {@link dev.sparkmla.metrics.GenerationListener}.
  */

@@ -5,11 +5,11 @@ import java.util.Collections;
 import java.util.function.LongFunction;
 
 /**
- * How many rows have which size, in SVG.
+ * A bar chart of a histogram, in SVG: how many rows have which size. Immutable.
  *
- * @param title what is drawn
- * @param rows how many have which size
- * @param spelling how a size is written
+ * @param title the chart's title
+ * @param rows the number of rows by size
+ * @param spelling writes a size as a text
  */
 public record BarChart(String title, Histogram rows, LongFunction<String> spelling) {
   /** The chart, with the median and the 99th percentile in its title. */

@@ -2,7 +2,9 @@ package dev.sparkmla.ui;
 
 import java.util.Locale;
 
-/** Title, axes and grid of a chart in SVG: what charts have in common. */
+/**
+ * What charts in SVG have in common: title, axes and grid. Lengths are in pixels. Not thread-safe.
+ */
 final class ChartArea {
   static final int WIDTH = 540;
   static final int HEIGHT = 200;
@@ -17,7 +19,7 @@ final class ChartArea {
   private final double highest;
 
   /**
-   * @param title what is drawn
+   * @param title the chart's title
    * @param largest the largest value, ≥ 0
    */
   ChartArea(String title, double largest) {
@@ -37,19 +39,22 @@ final class ChartArea {
     }
   }
 
-  /** Where a value is. */
+  /** The vertical position of a value. */
   double y(double value) {
     return BOTTOM - (BOTTOM - TOP) * value / highest;
   }
 
-  /** Adds a text that ends, begins or has its middle at a place. */
+  /**
+   * Adds a text. The anchor, one of {@code start}, {@code middle} and {@code end}, is the part of
+   * the text that is at the position.
+   */
   void text(double x, double y, String anchor, String text) {
     add(
         "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>",
         x, y, anchor, HtmlText.escape(text));
   }
 
-  /** Adds an element of SVG. */
+  /** Adds an SVG element from a format and its values. */
   void add(String format, Object... values) {
     svg.append(String.format(Locale.ROOT, format, values));
   }
@@ -59,7 +64,10 @@ final class ChartArea {
     return svg + "</svg>";
   }
 
-  /** The next of 4, 8 and 20 times a power of ten: a quarter of each is short to write. */
+  /**
+   * The least number, not below the value, that is 4, 8 or 20 times a power of ten: quarters of
+   * these are short to write.
+   */
   private static double roundUp(double value) {
     double power = 1;
     while (true) {

@@ -1,21 +1,21 @@
 package dev.sparkmla.ui;
 
-/** Named figures, one beside the other. */
+/** Named figures side by side, in HTML. All texts are escaped. Not thread-safe. */
 public final class Figures {
   private final StringBuilder html;
 
   /**
-   * @param id of the element
+   * @param id the id of the HTML element
    */
   public Figures(String id) {
     html = new StringBuilder("<div id=\"" + id + "\" class=\"d-flex flex-wrap\">");
   }
 
   /**
-   * Adds one.
+   * Adds a figure.
    *
-   * @param name what it is
-   * @param value its text
+   * @param name the name of the figure
+   * @param value the figure as a text
    */
   public Figures add(String name, String value) {
     html.append("<div class=\"me-4 mb-3\"><div class=\"small text-secondary\">")
@@ -26,7 +26,7 @@ public final class Figures {
     return this;
   }
 
-  /** All of them. */
+  /** The HTML element with all figures. */
   public String html() {
     return html + "</div>";
   }

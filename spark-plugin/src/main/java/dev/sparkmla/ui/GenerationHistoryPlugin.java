@@ -11,9 +11,12 @@ import org.apache.spark.ui.SparkUI;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
-/** Brings the page into a history server that has this class on its class path. */
+/**
+ * Adds the page to a history server that has this class on its class path. The history server finds
+ * it through {@link java.util.ServiceLoader}.
+ */
 public final class GenerationHistoryPlugin implements AppHistoryServerPlugin {
-  /** Made by Spark. */
+  /** Called by the history server. */
   public GenerationHistoryPlugin() {}
 
   @Override

@@ -12,7 +12,10 @@ import scala.jdk.javaapi.CollectionConverters;
 import scala.xml.Node;
 import scala.xml.Unparsed;
 
-/** What an application generates: figures, charts over time, its runs, executors and errors. */
+/**
+ * The page about what an application generates: figures, runs, charts over time, executors, errors
+ * and histograms. Thread-safe.
+ */
 final class GenerationPage extends WebUIPage {
   private final GenerationStore store;
   private final SparkUITab tab;

@@ -20,12 +20,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The parts of a page about what an application has generated, in HTML. All are of one time.
+ * The sections of a page about what an application has generated, in HTML. All show the state at
+ * one time. Immutable.
  *
- * @param executors those of which records are kept
- * @param totals what all engines have done, and what those that are there are doing
- * @param moments for charts over time
- * @param runs how far the application's runs are
+ * @param executors the executors that have a record
+ * @param totals what all engines have done, and what those of the present executors are doing
+ * @param moments the points of charts over time
+ * @param runs the progress of the application's runs
  */
 public record GenerationSections(
     List<ExecutorRecord> executors,
@@ -39,7 +40,7 @@ public record GenerationSections(
     runs = List.copyOf(runs);
   }
 
-  /** Reads what there is. */
+  /** Reads the state of an application. */
   public static GenerationSections of(GenerationStore store) {
     return new GenerationSections(store.executors(), store.totals(), store.moments(), store.runs());
   }
@@ -66,7 +67,7 @@ public record GenerationSections(
         .html();
   }
 
-  /** Rows that the application's runs have left, where it has runs that know. */
+  /** How many rows the application's runs have left; unknown where there is no run. */
   private String left() {
     return runs.isEmpty()
         ? "unknown"
@@ -87,7 +88,7 @@ public record GenerationSections(
         : Rates.between(moments.get(0), moments.get(moments.size() - 1));
   }
 
-  /** How far the application's runs are; nothing where it has none. */
+  /** A table with the progress of the application's runs; empty where it has none. */
   public String runTable() {
     if (runs.isEmpty()) {
       return "";
@@ -107,7 +108,7 @@ public record GenerationSections(
     return HtmlText.heading("runs-title", "Runs") + table.html();
   }
 
-  /** Charts of tokens, rows and blocks over time. */
+  /** Charts over time of token rates, of running and waiting rows, and of used cache blocks. */
   public String chartsOverTime() {
     return HtmlText.heading("charts", "Over time")
         + "<div>"
@@ -193,7 +194,7 @@ public record GenerationSections(
     return executor.lastReport().map(property).orElse("");
   }
 
-  /** Devices by name, with how many there are of a name. */
+  /** The names of an executor's devices, with the number of devices of each name. */
   private static String devices(EngineReport report) {
     return report.devices().stream()
         .collect(Collectors.groupingBy(name -> name, LinkedHashMap::new, Collectors.counting()))
@@ -209,7 +210,7 @@ public record GenerationSections(
             HtmlText.number(statistics.usedBlocks()), HtmlText.number(statistics.cacheBlocks()));
   }
 
-  /** A table of errors by their codes, with examples; that there is none where there is none. */
+  /** A table of errors by their codes, with examples, or a sentence that there is no error. */
   public String errorTable() {
     RowStatistics rows = totals.rows();
     String heading = HtmlText.heading("errors-title", "Errors");
@@ -231,7 +232,7 @@ public record GenerationSections(
     return heading + table.html();
   }
 
-  /** How long prompts, outputs and the time of rows are. */
+  /** Histograms of prompt lengths, output lengths and times of rows. */
   public String histograms() {
     RowStatistics rows = totals.rows();
     return HtmlText.heading("histograms", "Rows without error by their sizes")

@@ -4,7 +4,7 @@ import dev.sparkmla.metrics.GenerationStore;
 import org.apache.spark.ui.SparkUI;
 import org.apache.spark.ui.SparkUITab;
 
-/** The tab of Spark's web interface that has {@link GenerationPage}. */
+/** The tab of Spark's web interface with the {@link GenerationPage}. */
 public final class GenerationTab extends SparkUITab {
   private GenerationTab(GenerationStore store, SparkUI ui) {
     super(ui, "generation");
@@ -12,9 +12,9 @@ public final class GenerationTab extends SparkUITab {
   }
 
   /**
-   * Puts the tab into an application's web interface.
+   * Adds the tab to an application's web interface.
    *
-   * @param store what the page shows
+   * @param store where the page reads what it shows
    */
   public static void attach(GenerationStore store, SparkUI ui) {
     ui.attachTab(new GenerationTab(store, ui));

@@ -2,13 +2,13 @@ package dev.sparkmla.ui;
 
 import java.util.List;
 
-/** A table in HTML. All texts are escaped. */
+/** A table in HTML. All texts are escaped. Not thread-safe. */
 public final class HtmlTable {
   private final StringBuilder html = new StringBuilder();
 
   /**
-   * @param id of the element
-   * @param titles of the columns
+   * @param id the id of the HTML element
+   * @param titles the titles of the columns
    */
   public HtmlTable(String id, List<String> titles) {
     html.append("<table id=\"")
@@ -18,7 +18,7 @@ public final class HtmlTable {
     html.append("</tr></thead><tbody>");
   }
 
-  /** Adds a row, a text for each column. */
+  /** Adds a row with a text for each column. */
   public HtmlTable row(List<String> cells) {
     html.append("<tr>");
     cells.forEach(cell -> html.append("<td>").append(HtmlText.escape(cell)).append("</td>"));

@@ -2,11 +2,11 @@ package dev.sparkmla.ui;
 
 import java.util.Locale;
 
-/** How pages spell texts and figures. */
+/** Writes texts and figures for pages in HTML. Thread-safe. */
 public final class HtmlText {
   private HtmlText() {}
 
-  /** A text that may hold anything, for use in an element or in a quoted attribute. */
+  /** Escapes any text for use in an element or in a quoted attribute. */
   public static String escape(String text) {
     return text.replace("&", "&amp;")
         .replace("<", "&lt;")
@@ -15,22 +15,25 @@ public final class HtmlText {
         .replace("'", "&#39;");
   }
 
-  /** A heading with an id, by which it can be found. */
+  /** A heading with an id, which links and tests use. The text is escaped. */
   public static String heading(String id, String text) {
     return "<h4 id=\"" + id + "\">" + escape(text) + "</h4>";
   }
 
-  /** A number with commas between thousands; with a decimal where it is small. */
+  /**
+   * A number with commas between thousands, and with one decimal place where it is below 100 and
+   * not an integer.
+   */
   public static String number(double value) {
     return String.format(Locale.ROOT, value < 100 && value % 1 != 0 ? "%.1f" : "%,.0f", value);
   }
 
-  /** A part of a whole in percent; a dash where there is no whole. */
+  /** A part of a whole in percent; a dash where the whole is 0. */
   public static String percent(double part, double whole) {
     return whole == 0 ? "–" : String.format(Locale.ROOT, "%.1f %%", 100 * part / whole);
   }
 
-  /** A time in milliseconds, in the unit that suits it. */
+  /** A time, which is given in milliseconds, in milliseconds, seconds or minutes. */
   public static String time(double millis) {
     if (millis < 1000) {
       return number(millis) + " ms";

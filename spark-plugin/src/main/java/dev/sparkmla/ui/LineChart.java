@@ -4,19 +4,19 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Values over time, in SVG.
+ * A chart of values over time, in SVG. Immutable.
  *
- * @param title what is drawn
- * @param series lines, of which each has as many points
+ * @param title the chart's title
+ * @param series the lines, at least one and at most three, all with points at the same times
  */
 public record LineChart(String title, List<Series> series) {
-  /** Colors that are told apart, in the order of the series. */
+  /** The colors of the lines, in their order. */
   private static final List<String> COLORS = List.of("#1f77b4", "#e8710a", "#2e9e4f");
 
   /**
-   * A line.
+   * A line of the chart. Immutable.
    *
-   * @param name what it shows
+   * @param name the line's name in the legend
    * @param points in the order of their times
    */
   public record Series(String name, List<Point> points) {
@@ -27,10 +27,10 @@ public record LineChart(String title, List<Series> series) {
   }
 
   /**
-   * A value at a time.
+   * A point of a line: a value at a time.
    *
-   * @param time in milliseconds since 1970
-   * @param value ≥ 0
+   * @param time the time, in milliseconds since 1970
+   * @param value the value, ≥ 0
    */
   public record Point(long time, double value) {}
 
@@ -39,7 +39,7 @@ public record LineChart(String title, List<Series> series) {
     series = List.copyOf(series);
   }
 
-  /** The chart, or that there is nothing to draw yet. */
+  /** The chart; with fewer than two points, a text in it says that there is nothing to draw yet. */
   public String svg() {
     List<Point> times = series.get(0).points();
     double largest =

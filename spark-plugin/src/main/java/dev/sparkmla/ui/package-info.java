@@ -1,9 +1,9 @@
 /**
- * The page "Generation" of Spark's web interface, of a running application and in the history
- * server, and the pieces of HTML that a job's report is made of too.
+ * The page "Generation" of Spark's web interface, for running applications and in the history
+ * server. A job's report consists of the same pieces of HTML.
  *
- * <p>Here live tables, charts and what stands in them. What is shown lives in {@link
- * dev.sparkmla.metrics}. No page needs a script, or anything that is not in it. Start at {@link
+ * <p>Here live tables, charts and their contents. The figures that they show live in {@link
+ * dev.sparkmla.metrics}. Pages run no script and load nothing from other servers. Start at {@link
  * dev.sparkmla.ui.GenerationPage}.
  */
 package dev.sparkmla.ui;
