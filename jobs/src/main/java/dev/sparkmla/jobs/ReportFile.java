@@ -10,7 +10,8 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * The file of a report. It is created before the model is loaded, so that a place that cannot be
- * written to is found then, and says so until the report is there.
+ * written to is found early. Until the report is written, the file says that the job has not
+ * finished. Not thread-safe.
  */
 final class ReportFile {
   private final Path path;
@@ -22,7 +23,7 @@ final class ReportFile {
   }
 
   /**
-   * Creates the file, or empties it.
+   * Creates the file, or overwrites an existing one.
    *
    * @param name a path, or a URI in a file system of Hadoop
    * @throws JobException when it cannot be written
@@ -40,9 +41,9 @@ final class ReportFile {
   }
 
   /**
-   * Writes the report.
+   * Replaces the file's content by the report.
    *
-   * @throws JobException when it cannot be written any more
+   * @throws JobException when it cannot be written
    */
   void write(String html) {
     try {

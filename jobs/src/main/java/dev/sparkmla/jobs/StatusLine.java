@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Says how something goes: in a terminal on one line that changes, in a log on a line every ten
- * seconds. Closing it leaves a terminal's line empty. Thread-safe.
+ * Prints the progress of a job: in a terminal on one line that changes, in a log as a new line
+ * every ten seconds. Closing it clears the terminal's line. Thread-safe.
  */
 final class StatusLine implements AutoCloseable {
   private static final Duration IN_TERMINAL = Duration.ofMillis(500);
@@ -30,8 +30,8 @@ final class StatusLine implements AutoCloseable {
   private int widest;
 
   /**
-   * @param out where to
-   * @param terminal whether a person watches a terminal
+   * @param out where it prints
+   * @param terminal whether {@code out} is a terminal
    */
   StatusLine(PrintStream out, boolean terminal) {
     this.out = out;
@@ -41,7 +41,7 @@ final class StatusLine implements AutoCloseable {
         clock.scheduleAtFixedRate(this::print, period, period, TimeUnit.MILLISECONDS);
   }
 
-  /** Whether this process talks to a terminal. */
+  /** Whether the process runs in a terminal. */
   @SuppressWarnings("SystemConsoleNull") // newer versions are asked below
   static boolean inTerminal() {
     Console console = System.console();
@@ -56,12 +56,12 @@ final class StatusLine implements AutoCloseable {
     }
   }
 
-  /** From now on says this; where it is empty, nothing. */
+  /** Sets what is printed from now on; an empty text prints nothing. */
   synchronized void show(Supplier<String> now) {
     text = now;
   }
 
-  /** Says how it goes at this moment. */
+  /** Prints the present progress. */
   synchronized void print() {
     String line = text.get();
     if (terminal) {

@@ -12,10 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells the driver what an executor's engines do: again and again while it changes, as each task
- * ends, and once at the end. The driver answers how long to wait until the next report.
+ * Reports to the driver what an executor's engines do: repeatedly while that changes, whenever a
+ * task ends, and once when it is closed. The driver answers how long to wait until the next report.
  *
- * <p>Thread-safe. It does not own the engines, and is closed before they are.
+ * <p>Thread-safe. The engines stay their owner's; this must be closed before them.
  */
 final class EngineReporter implements AutoCloseable {
   private static final Logger LOGGER = LoggerFactory.getLogger(EngineReporter.class);
@@ -42,7 +42,10 @@ final class EngineReporter implements AutoCloseable {
     this.pause = conf.get(MlaConf.METRICS_INTERVAL);
   }
 
-  /** Reports that the model is loaded, and begins to report what is done with it. */
+  /**
+   * Sends a first report, by which the driver knows that the model is loaded, and begins to report
+   * repeatedly.
+   */
   static EngineReporter start(PluginContext context, MlaConf conf, TextGenerator generator) {
     String model = conf.has(MlaConf.MODEL_PATH) ? conf.get(MlaConf.MODEL_PATH).toString() : "";
     EngineReporter reporter = new EngineReporter(context, conf, model, generator);
@@ -65,8 +68,9 @@ final class EngineReporter implements AutoCloseable {
   }
 
   /**
-   * Tells the driver what is new, if anything is. After a rest, it tells first until when there was
-   * nothing new, so that what is done now is not spread over that time.
+   * Sends a report if the figures have changed since the last one. If reports were left out before,
+   * because nothing had changed, the last unchanged figures are sent first with their time.
+   * Otherwise the driver would compute rates over the idle time too.
    */
   synchronized void report() {
     EngineReport now = read();
@@ -103,7 +107,10 @@ final class EngineReporter implements AutoCloseable {
         generator.statistics());
   }
 
-  /** Sends a last report, which nobody waits for. */
+  /**
+   * Stops reporting. Sends a last report if the figures have changed, without waiting for the
+   * driver.
+   */
   @Override
   public void close() {
     clock.shutdownNow();

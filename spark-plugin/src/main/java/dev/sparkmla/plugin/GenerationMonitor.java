@@ -10,11 +10,12 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.util.kvstore.KVStore;
 
 /**
- * The driver's side of what engines report: it posts each report to the listeners, of which one
- * keeps what gauges and pages show, and another writes the event log. Thread-safe.
+ * Receives the engines' reports in the driver. It posts each one to Spark's listener bus, where
+ * {@link GenerationListener} keeps what gauges and pages show, and Spark writes the event log.
+ * Thread-safe.
  */
 final class GenerationMonitor {
-  /** Reports that the driver asks for in a second at most, of all executors together. */
+  /** How many reports a second the driver asks for at most, from all executors together. */
   static final int MOST_REPORTS = 4;
 
   private final SparkContext application;
@@ -27,7 +28,9 @@ final class GenerationMonitor {
     this.store = new GenerationStore(store);
   }
 
-  /** Begins to keep what engines report, and to show it where the application has pages. */
+  /**
+   * Begins to keep the reports, and adds the page to the application's web interface if it has one.
+   */
   static GenerationMonitor start(SparkContext application, MlaConf conf) {
     KVStore store = application.statusStore().store();
     application.listenerBus().addToStatusQueue(new GenerationListener(application.conf(), store));
@@ -40,7 +43,7 @@ final class GenerationMonitor {
   }
 
   /**
-   * Takes a report.
+   * Posts a report.
    *
    * @return how long the executor should wait until its next one
    */

@@ -6,7 +6,10 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleConsumer;
 
-/** Says every second which part of the weights this process has read, until it is closed. */
+/**
+ * Reports once a second which part of the weights this process has read, on a thread of its own,
+ * until it is closed. Thread-safe.
+ */
 final class LoadClock implements AutoCloseable {
   private final ScheduledExecutorService clock =
       Executors.newSingleThreadScheduledExecutor(
@@ -17,7 +20,7 @@ final class LoadClock implements AutoCloseable {
           });
 
   /**
-   * @param listener is told the part, from 0 to 1
+   * @param listener is called with the part, from 0 to 1
    */
   LoadClock(DoubleConsumer listener) {
     ScheduledFuture<?> unused =

@@ -4,22 +4,23 @@ import dev.sparkmla.plugin.location.ModelFingerprint;
 import java.io.Serializable;
 import java.time.Duration;
 
-/** What an executor tells the driver while it starts. Immutable. */
+/** A message from an executor to the driver while the executor starts. Immutable. */
 sealed interface LoadReport extends Serializable {
   /** The executor's id. */
   String executor();
 
   /**
-   * Hands the report on.
+   * Hands this report to the method of {@code reports} for its kind.
    *
-   * @return the answer, which the kind of report says
+   * @return the answer to the executor, which each kind of report describes; null for none
    */
   Serializable tell(LoadReports reports);
 
   /**
-   * It is about to read the model. The answer is a {@link Duration}: how long it has to wait first.
+   * The executor is about to read the model. The answer is a {@link Duration}: how long it has to
+   * wait first.
    *
-   * @param host as Spark names it
+   * @param host the executor's host, as Spark names it
    */
   record Begun(String executor, String host) implements LoadReport {
     @Override
@@ -29,9 +30,9 @@ sealed interface LoadReport extends Serializable {
   }
 
   /**
-   * It is reading the weights. There is no answer.
+   * The executor is reading the weights. There is no answer.
    *
-   * @param part that it has read, from 0 to 1
+   * @param part the part of the weights that it has read, from 0 to 1
    */
   record Progressed(String executor, double part) implements LoadReport {
     @Override
@@ -42,9 +43,10 @@ sealed interface LoadReport extends Serializable {
   }
 
   /**
-   * It has loaded the model. The answer is a text: why it must not generate, or nothing.
+   * The executor has loaded the model. The answer is a text: why it must not generate, or an empty
+   * text when it may.
    *
-   * @param model what tells its files from others; null where the engine needs none
+   * @param model the fingerprint of the model's files; null where the engine needs no files
    */
   record Loaded(String executor, ModelFingerprint model) implements LoadReport {
     @Override
@@ -54,7 +56,7 @@ sealed interface LoadReport extends Serializable {
   }
 
   /**
-   * It ends, since it cannot load the model. There is no answer.
+   * The executor ends, because it cannot load the model. There is no answer.
    *
    * @param reason what went wrong
    */

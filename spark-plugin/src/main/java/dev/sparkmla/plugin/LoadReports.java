@@ -12,21 +12,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How the executors of an application load the model, as the driver knows it. It refuses a model
- * that is not the application's, keeps a host on which loads fail from starting executors all the
- * time, and says when there is no executor to hope for: Spark alone would start executors for ever,
- * each of which cannot load the model.
+ * The driver's view of how the application's executors load the model. It refuses an executor whose
+ * model differs from the application's, lets executors wait on a host where loads keep failing, and
+ * reports when no executor can be expected to succeed: Spark alone would start executors for ever,
+ * though none can load the model.
  *
  * <p>Thread-safe.
  */
 final class LoadReports {
-  /** So many loads have to fail, before the application gives up or a host has to wait. */
+  /**
+   * How many loads have to fail before the application gives up, or before executors wait on a
+   * host.
+   */
   static final int FAILURES = 4;
 
-  /** How long a host waits after so many failures; every further one doubles it. */
+  /**
+   * How long an executor waits after {@link #FAILURES} failures on its host; each further failure
+   * doubles it.
+   */
   static final Duration FIRST_WAIT = Duration.ofSeconds(30);
 
-  /** How long it waits at most. */
+  /** How long an executor waits at most. */
   static final Duration LONGEST_WAIT = Duration.ofMinutes(30);
 
   private static final Logger LOGGER = LoggerFactory.getLogger(LoadReports.class);
@@ -34,26 +40,30 @@ final class LoadReports {
   private final Consumer<String> giveUp;
   private final Map<String, Executor> executors = new LinkedHashMap<>();
 
-  /** Loads that failed on a host since the last one that did not. */
+  /** By host, how many loads have failed since the last one that succeeded. */
   private final Map<String, Integer> failures = new HashMap<>();
 
   private ModelFingerprint model;
   private String modelOf;
 
-  /** An executor that is there. */
+  /**
+   * An executor that is loading or has loaded; {@code part} of the weights is read, from 0 to 1.
+   */
   private record Executor(String host, double part, boolean loaded) {}
 
   /**
-   * @param giveUp is told why no executor can be hoped for, once and after every further failure
+   * @param giveUp is called with the reason when no executor can be expected to succeed, and again
+   *     after each further failure
    */
   LoadReports(Consumer<String> giveUp) {
     this.giveUp = giveUp;
   }
 
   /**
-   * An executor is about to load.
+   * Notes that an executor is about to load the model.
    *
-   * @return how long it has to wait first: on a host where loads fail, while there are others
+   * @return how long it has to wait first: zero, unless loads keep failing on its host while
+   *     another executor may succeed
    */
   synchronized Duration begin(String executor, String host) {
     int failed = failures.getOrDefault(host, 0);
@@ -77,7 +87,7 @@ final class LoadReports {
     return wait;
   }
 
-  /** An executor has read a part of the weights. */
+  /** Notes which part of the weights an executor has read, from 0 to 1. */
   synchronized void progress(String executor, double part) {
     executors.computeIfPresent(
         executor, (id, known) -> new Executor(known.host(), part, known.loaded()));
@@ -98,11 +108,11 @@ final class LoadReports {
   }
 
   /**
-   * An executor has loaded a model.
+   * Notes that an executor has loaded a model.
    *
-   * @param loaded null where there are no files to compare
-   * @return why it must not generate, since it is another than that of the application's first
-   *     executor; empty when it may
+   * @param loaded the model's fingerprint; null where there are no files to compare
+   * @return empty when the executor may generate; else why not: its model differs from that of the
+   *     application's first executor
    */
   synchronized String succeed(String executor, ModelFingerprint loaded) {
     String refusal = loaded == null ? "" : compare(name(executor), loaded);
@@ -131,7 +141,7 @@ final class LoadReports {
             + "; give all hosts the same model";
   }
 
-  /** An executor cannot load the model. */
+  /** Notes that an executor cannot load the model. */
   void fail(String executor, String reason) {
     String message;
     boolean isHopeless;
@@ -148,7 +158,10 @@ final class LoadReports {
     }
   }
 
-  /** An executor has ended, whatever it was doing; one that said so itself is known already. */
+  /**
+   * Notes that an executor has ended. If it was loading and has not reported a failure itself, that
+   * counts as a failure.
+   */
   void end(String executor) {
     boolean wasLoading;
     synchronized (this) {

@@ -3,21 +3,24 @@ package dev.sparkmla.plugin;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * How far the executors of this JVM's application are with loading the model, for a person who
- * waits. Thread-safe.
+ * Tells a waiting person how far the executors of this JVM's application have loaded the model.
+ * Meant for the driver. Thread-safe.
  */
 public final class ModelLoading {
   private static final AtomicReference<LoadReports> REPORTS = new AtomicReference<>();
 
   private ModelLoading() {}
 
-  /** One line; empty when an executor has loaded the model, or none has begun to. */
+  /**
+   * One line with the progress of the executor that has read most. It is empty when an executor has
+   * loaded the model, or none has begun to.
+   */
   public static String describe() {
     LoadReports reports = REPORTS.get();
     return reports == null ? "" : reports.describe();
   }
 
-  /** From now on describes these; null for none. */
+  /** Lets {@link #describe} read these reports from now on; null for none. */
   static void follow(LoadReports reports) {
     REPORTS.set(reports);
   }

@@ -6,21 +6,24 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * How many rows the tasks of an executor should have in its engines: {@value #ROWS_PER_SEQUENCE}
- * for each sequence that runs at once, so that another row waits, tokenized, wherever one ends, and
- * no more.
+ * Decides how many rows the tasks of an executor should have in its engines at a time: {@value
+ * #ROWS_PER_SEQUENCE} for each sequence that the engines compute at once. So a tokenized row is
+ * always there to take the place of one that ends, and few rows wait.
  *
- * <p><b>Fairness.</b> Each task has an equal part of these rows, and may take more while the others
- * leave the engines less than {@value #LEAST_PERCENT} percent of them. A task that has no further
- * rows leaves its part to the others.
+ * <p><b>Fairness.</b> Each task has an equal share of these rows. It may have more than its share
+ * while all tasks together have less than {@value #LEAST_PERCENT} percent of these rows in the
+ * engines. A task without further input leaves its share to the others.
  *
- * <p>It counts and holds nothing. Thread-safe.
+ * <p>It counts rows and does not hold any. Thread-safe.
  */
 public final class RowDemand {
   private static final int ROWS_PER_SEQUENCE = 2;
   private static final int LEAST_PERCENT = 75;
 
-  /** Rows are asked for when one in so many of a task's part is missing, as batches have a cost. */
+  /**
+   * A task is asked for rows only when at least one in so many of its share is missing, because
+   * each batch has a cost.
+   */
   private static final int REFILLS = 16;
 
   private final int rows;
@@ -28,21 +31,21 @@ public final class RowDemand {
   private int unfinished;
 
   /**
-   * @param maxSequences rows that the engines compute at once at most
+   * @param maxSequences how many sequences the executor's engines compute at once at most
    */
   public RowDemand(int maxSequences) {
     this.rows = rowsFor(maxSequences);
   }
 
-  /** Rows that an engine which computes so many at once should have. */
+  /** How many rows engines should have that compute {@code maxSequences} at once. */
   static int rowsFor(int maxSequences) {
     return ROWS_PER_SEQUENCE * maxSequences;
   }
 
   /**
-   * Lets a task take part.
+   * Adds a task, among which the rows are shared from now on.
    *
-   * @param grown is called, from any thread, when the task's share has grown
+   * @param grown is called, on any thread, when the task's share has grown
    */
   public Share join(Runnable grown) {
     Share share = new Share(grown);
@@ -62,11 +65,11 @@ public final class RowDemand {
     others.forEach(other -> other.grown.run());
   }
 
-  /** What one task has submitted and may submit. */
+  /** What one task has submitted and may submit. Thread-safe. */
   public final class Share implements AutoCloseable {
     private final Runnable grown;
 
-    /** Of this task. Guarded by the demand. */
+    /** Rows of this task that have not ended. Guarded by the demand. */
     private int own;
 
     private boolean closed;
@@ -75,7 +78,10 @@ public final class RowDemand {
       this.grown = grown;
     }
 
-    /** Rows that the task should submit now; 0 for none. A task that has none should always. */
+    /**
+     * How many rows the task should submit now, 0 for none. It is never 0 for a task that has no
+     * row in the engines.
+     */
     public int wanted() {
       synchronized (RowDemand.this) {
         int part = Math.max(1, rows / Math.max(1, sharing.size()));
@@ -89,7 +95,7 @@ public final class RowDemand {
       count(count);
     }
 
-    /** Counts rows that ended. */
+    /** Counts rows of the task that have ended. */
     public void ended(int count) {
       count(-count);
     }
@@ -103,13 +109,14 @@ public final class RowDemand {
       }
     }
 
-    /** Notes that the task has no further rows. Those that it has submitted still count. */
+    /** Notes that the task has no further input. The rows that it has submitted still count. */
     public void finish() {
       leave(this);
     }
 
     /**
-     * Ends the task's part; what it has submitted and did not end is cancelled, and counts no more.
+     * Removes the task. Its rows that have not ended are cancelled by the caller and no longer
+     * count.
      */
     @Override
     public void close() {

@@ -23,23 +23,24 @@ import org.apache.spark.util.TaskCompletionListener;
 import org.apache.spark.util.TaskInterruptListener;
 
 /**
- * One task's rows, each joined with its result, in input order.
+ * The rows of one task, each joined with its result, in input order.
  *
- * <p><b>Flow.</b> Rows are copied, their arguments written into a request batch, and the batch
- * handed to the engine, as many rows as the engine wants of this task ({@link RowDemand}). So it
- * never waits for a row, and its rows that wait are few. Their results come as the rows end, in any
- * order. Those of the next rows are passed on at once; others wait in a {@link RowWindow}, which
- * bounds the memory of all. While a row holds up those behind it, the engine gets further rows, and
- * what waits may go to disk; while it is the reader of these rows that is slow, it gets none.
+ * <p><b>Flow.</b> The task copies input rows, writes their arguments into a request batch and
+ * submits the batch to the engine. {@link RowDemand} says how many rows: enough that the engine
+ * never waits for a row, and no more. Results come as rows end, in any order. Results of the next
+ * rows are passed on at once; others wait in a {@link RowWindow}, which bounds the memory of all
+ * rows. While one slow row holds up later ones, the engine still gets further rows, and waiting
+ * rows may be written to disk. While the consumer of this iterator is slow, the engine gets no
+ * further rows.
  *
- * <p><b>Ownership.</b> The task owns the request batch that it fills, until it hands it over, and
- * result batches from the time they come. Every batch has an allocator of its own, so that the
- * task's end waits for nothing: it cancels what is in flight, and the engine frees what it holds
- * for it. Results that come all the same are closed as they come.
+ * <p><b>Ownership.</b> The task owns a request batch until it submits it, and result batches as
+ * soon as they come. Every batch has its own allocator, so the end of a task does not have to wait:
+ * it cancels the batches in flight, and the engine frees those that it owns. Results that come
+ * later are closed when they come.
  *
- * <p><b>Threads.</b> The task's thread runs it. The engine's threads put results into the inbox.
- * When the task is killed, another thread cancels what is in flight and wakes the task; it touches
- * nothing but futures and inbox.
+ * <p><b>Threads.</b> The task's thread calls the iterator. The engine's threads add results to the
+ * inbox. When the task is killed, another thread cancels the batches in flight and wakes the task;
+ * that thread uses only the futures and the inbox.
  */
 final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   private final GenerationTask task;
@@ -59,25 +60,25 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   /** Shared with the thread that kills the task. */
   private final Set<CompletableFuture<Void>> inFlight = ConcurrentHashMap.newKeySet();
 
-  /** Rows read, and so the number of the next one. */
+  /** How many rows were read, which is the number of the next one. */
   private long read;
 
-  /** Rows passed on, and so the number of the one to be passed on next. */
+  /** How many rows were passed on, which is the number of the next one to pass on. */
   private long passed;
 
-  /** Results of the next rows; at most one of this and {@link #waited} is there. */
+  /** Results of the next rows; at most one of this and {@link #waited} is present. */
   private Optional<Answered> current = Optional.empty();
 
-  /** The next row, where it has waited. */
+  /** The next row, if it comes from the window. */
   private Optional<UnsafeRow> waited = Optional.empty();
 
-  /** Rows that follow one another, with their results. */
+  /** Results that came together, with their rows. */
   private record Answered(RowBatch batch, ResultBatch results, ResultRows resultRows, int start) {
     static Answered of(RowBatch batch, ResultBatch results, ResultRows resultRows) {
       return new Answered(batch, results, resultRows, results.number(0));
     }
 
-    /** Whether the results are of rows that follow one another, from row {@code next} on. */
+    /** Whether the results are those of adjacent rows from row {@code next} on. */
     boolean follows(long next) {
       int last = results.rows() - 1;
       return batch.first() + start == next && results.number(last) == start + last;
@@ -88,17 +89,17 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
       return batch.first() + start + results.rows();
     }
 
-    /** A row with its result, once. */
+    /** A row joined with its result; each row may be joined once. */
     InternalRow join(int row, JoinedRow joined) {
       return joined.apply(batch.take(results.number(row)), resultRows.row(row));
     }
 
-    /** Bytes that the input rows take, which follow one another. */
+    /** How many bytes the input rows take, where they are adjacent. */
     long bytes() {
       return batch.bytes(start, start + results.rows());
     }
 
-    /** Bytes that a row's input row takes. */
+    /** How many bytes the input row of a result takes. */
     long bytes(int row) {
       int number = results.number(row);
       return batch.bytes(number, number + 1);
@@ -138,11 +139,12 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   }
 
   /**
-   * Starts on a task's rows.
+   * Makes the iterator of a task and registers it to be closed when the task ends, and cancelled
+   * when it is killed.
    *
    * @param partition the task's partition
-   * @param demand how many rows the generator's tasks should submit
-   * @param context ends with the task
+   * @param demand decides how many rows the tasks of the executor submit
+   * @param context the task's
    */
   static Iterator<InternalRow> open(
       GenerationTask task,
@@ -230,9 +232,9 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   }
 
   /**
-   * Submits a batch of the rows that the engine wants, as many as there is room for.
+   * Submits one batch, of as many rows as the engine wants and the window has room for.
    *
-   * @return whether there were any
+   * @return whether a batch was submitted
    */
   private boolean submit() {
     int wanted = Math.min(share.wanted(), task.batchRows());
@@ -258,7 +260,9 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     return true;
   }
 
-  /** Reads one row or more, until there are so many or they take so many bytes. */
+  /**
+   * Reads rows, at least one, until there are {@code most} of them or they take {@code mostBytes}.
+   */
   private RowBatch readBatch(int most, long mostBytes) {
     List<UnsafeRow> rows = new ArrayList<>(most);
     long bytes = 0;
@@ -286,7 +290,10 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
         });
   }
 
-  /** Takes in results that came, and says whether the next row is among all that have come. */
+  /**
+   * Takes results from the inbox until the next row is among them, and says whether that row is
+   * ready.
+   */
   private boolean isNextReady() {
     inbox
         .failure()
@@ -308,11 +315,14 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     return current.isPresent() || waited.isPresent();
   }
 
-  /** Makes results the current ones, where they are the next rows', or lets them wait. */
+  /**
+   * Makes results the current ones if they are those of the next rows; otherwise moves them to the
+   * window.
+   */
   private void take(RowBatch batch, ResultBatch results) {
     ResultRows resultRows = new ResultRows(results, task.resultType(), values);
     Answered answered = Answered.of(batch, results, resultRows);
-    current = Optional.of(answered); // It is closed from here on, whatever happens.
+    current = Optional.of(answered); // So that they are closed, whatever happens.
     task.metrics().add(results);
     judge(results);
     if (answered.follows(passed)) {
@@ -340,7 +350,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     context.killTaskIfInterrupted();
   }
 
-  /** Does with rows in error what the call says. */
+  /** Treats rows in error as the call's {@code on_error} says. */
   private void judge(ResultBatch results) {
     switch (task.onError()) {
       case ROW -> {}

@@ -34,12 +34,12 @@ final class GenerationTask
   private final GenerationMetrics metrics;
 
   /**
-   * @param call whose arguments are computed on the rows
-   * @param input the rows' columns
-   * @param batchRows rows of a batch at most
-   * @param batchBytes bytes of arguments after which a batch is full
-   * @param windowBytes bytes of rows that a task holds in memory at most
-   * @param metrics where to count
+   * @param call the call, whose arguments are computed from the rows
+   * @param input the columns of the input rows
+   * @param batchRows how many rows a batch has at most
+   * @param batchBytes after how many bytes of arguments a batch is full
+   * @param windowBytes how many bytes of rows a task holds in memory at most
+   * @param metrics the operator's metrics
    */
   GenerationTask(
       LlmGenerate call,
@@ -70,7 +70,7 @@ final class GenerationTask
         this, partition, rows, engine.generator(), engine.demand(), TaskContext.get());
   }
 
-  /** From a row to a row of {@link #argumentType}. */
+  /** Projects an input row to the arguments, a row of {@link #argumentType}. */
   UnsafeProjection toArguments() {
     return UnsafeProjection.create(Catalyst.seq(arguments), Catalyst.seq(input));
   }
@@ -83,17 +83,17 @@ final class GenerationTask
         .add("system", DataTypes.StringType, true);
   }
 
-  /** From an input row to the same in Spark's binary format, of a size that is known. */
+  /** Converts an input row to Spark's binary format, in which its size is known. */
   UnsafeProjection toInput() {
     return UnsafeProjection.create(Arrays.copyOf(outputTypes, input.size()));
   }
 
-  /** From a row joined with its result to an output row. */
+  /** Converts an input row joined with its result to an output row. */
   UnsafeProjection toOutput() {
     return UnsafeProjection.create(outputTypes);
   }
 
-  /** Columns of an output row. */
+  /** The number of columns of an output row. */
   int outputColumns() {
     return outputTypes.length;
   }

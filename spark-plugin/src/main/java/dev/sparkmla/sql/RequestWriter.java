@@ -15,8 +15,8 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.util.ArrowUtils;
 
 /**
- * Writes the arguments of rows into one request batch after the other. It owns the batch that it
- * fills, in an allocator of the batch's own, until {@link #finish} hands it over. Not thread-safe.
+ * Writes the arguments of rows into request batches, one batch after the other. It owns the batch
+ * that it fills, which has its own allocator, until {@link #finish} hands it over. Not thread-safe.
  */
 final class RequestWriter implements AutoCloseable {
   private final Schema schema;
@@ -32,10 +32,10 @@ final class RequestWriter implements AutoCloseable {
   private record Filling(VectorSchemaRoot columns, BufferAllocator allocator, ArrowWriter writer) {}
 
   /**
-   * @param type prompt, params, system
-   * @param onOverflow of all rows
-   * @param answer the form of all rows' answers
-   * @param usualRows how many a batch has room for at first
+   * @param type the columns of arguments: prompt, params and system
+   * @param onOverflow what is done with a prompt that does not fit, for all rows
+   * @param answer the response format of all rows
+   * @param usualRows for how many rows a batch is allocated at first
    * @param parent the allocator under which each batch gets one of its own
    */
   RequestWriter(
@@ -78,17 +78,20 @@ final class RequestWriter implements AutoCloseable {
     }
   }
 
-  /** Rows of the batch that is being filled. */
+  /** How many rows the batch that is being filled has. */
   int rows() {
     return rows;
   }
 
-  /** Bytes of its arguments. */
+  /** How many bytes of arguments the batch that is being filled has. */
   long bytes() {
     return bytes;
   }
 
-  /** Hands over the batch of the rows that were added, at least one, and begins another. */
+  /**
+   * Hands over the batch of the rows that were added, which must be at least one, and begins
+   * another. The batch is the caller's.
+   */
   RequestBatch finish() {
     Filling full = filling.orElseThrow();
     full.writer().finish();

@@ -6,10 +6,11 @@ import java.util.Deque;
 import java.util.Optional;
 
 /**
- * Results on their way from the engine's threads to a task's, which waits here. Thread-safe.
+ * Passes results from the engine's threads to the task's thread, which waits for them here.
+ * Thread-safe.
  *
- * <p><b>Ownership.</b> It owns results that were added and not taken. Those that are added after it
- * was closed are closed at once.
+ * <p><b>Ownership.</b> It owns results that were added and not yet polled. Results that are added
+ * after it was closed are closed at once.
  */
 final class ResultInbox implements AutoCloseable {
   private final Deque<Results> arrived = new ArrayDeque<>();
@@ -18,14 +19,14 @@ final class ResultInbox implements AutoCloseable {
   private boolean closed;
 
   /**
-   * Results of some rows of a batch.
+   * The results of some rows of a batch.
    *
-   * @param batch the rows
-   * @param results of which row each is, its number says
+   * @param batch the input rows
+   * @param results the results; the number of each says which row of the batch it belongs to
    */
   record Results(RowBatch batch, ResultBatch results) {}
 
-  /** Adds results, which it owns from here on. */
+  /** Adds results and takes ownership of them. */
   synchronized void add(Results results) {
     if (closed) {
       results.results().close();
@@ -35,7 +36,7 @@ final class ResultInbox implements AutoCloseable {
     }
   }
 
-  /** Says that results will never come. Only the first reason counts. */
+  /** Notes that some results will never come. Only the first reason is kept. */
   synchronized void fail(Throwable reason) {
     if (failure.isEmpty()) {
       failure = Optional.of(reason);
@@ -43,23 +44,23 @@ final class ResultInbox implements AutoCloseable {
     wake();
   }
 
-  /** Wakes the task, which looks around. */
+  /** Wakes the task's thread, so that it checks its state again. */
   synchronized void wake() {
     woken = true;
     notifyAll();
   }
 
-  /** The results that came first; they are the caller's. */
+  /** Removes the results that came first, if there are any. They are the caller's from here on. */
   synchronized Optional<Results> poll() {
     return Optional.ofNullable(arrived.poll());
   }
 
-  /** Why results will never come, if they will not. */
+  /** Why some results will never come; empty unless {@link #fail} was called. */
   synchronized Optional<Throwable> failure() {
     return failure;
   }
 
-  /** Waits until something came or changed since the last call. */
+  /** Waits until results, a failure or a wake-up has come since the last call. */
   synchronized void await() throws InterruptedException {
     while (!woken) {
       wait();

@@ -20,9 +20,9 @@ import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * The rows of a result batch as Spark's, each of one column of {@link ResultType#struct}. Spark's
- * own view of Arrow columns is made for batches of many more rows: to make it costs more than to
- * copy those of one batch. Not thread-safe; the batch stays its owner's.
+ * Converts the rows of a result batch to Spark's rows, each with one column of {@link
+ * ResultType#struct}. Spark's own view of Arrow columns is meant for much larger batches: making it
+ * would cost more than copying these rows. Not thread-safe; the batch stays its owner's.
  */
 final class ResultRows {
   private static final UTF8String LENGTH =
@@ -42,8 +42,8 @@ final class ResultRows {
   private final Optional<ListVector> logprobs;
 
   /**
-   * @param type of the rows
-   * @param values reads the answers, where the type has a value
+   * @param type the type of the results
+   * @param values reads answers as values, where the type has the field {@code value}
    */
   ResultRows(ResultBatch results, ResultType type, Optional<ValueReader> values) {
     this.results = results;
@@ -61,7 +61,7 @@ final class ResultRows {
     this.logprobs = Optional.ofNullable(column.getChild("logprobs", ListVector.class));
   }
 
-  /** A copy of a row. */
+  /** A copy of a row of the batch. */
   InternalRow row(int row) {
     return struct(results.isNull(row) ? null : result(row));
   }
@@ -87,7 +87,7 @@ final class ResultRows {
     return struct(fields.toArray());
   }
 
-  /** Null for an answer that did not come to its end, even where its text could be read. */
+  /** Null for an answer that was cut off, even where its text could be read. */
   private static Object value(ValueReader reader, UTF8String text, UTF8String finishReason) {
     return text == null || finishReason.equals(LENGTH) ? null : reader.read(text);
   }
@@ -106,7 +106,7 @@ final class ResultRows {
     fields.add(array(reasons));
   }
 
-  /** No elements where the list is NULL, as it is in a row in error. */
+  /** The elements of a row's list; none where the list is NULL, as in a row in error. */
   private static Object[] elements(Optional<ListVector> lists, int row) {
     if (lists.isEmpty() || lists.get().isNull(row)) {
       return new Object[0];
@@ -124,7 +124,7 @@ final class ResultRows {
     return elements.length == 0 ? null : new GenericArrayData(elements);
   }
 
-  /** Null where a row has none. */
+  /** The row's log probabilities; null where it has none. */
   private static GenericArrayData logprobs(int row, ListVector vector) {
     StructVector tokens = (StructVector) vector.getDataVector();
     ListVector likeliest = tokens.getChild("top_logprobs", ListVector.class);
@@ -146,7 +146,7 @@ final class ResultRows {
         vector.getChild("logprob", Float4Vector.class).get(index));
   }
 
-  /** The elements of a row's list, each made of its number; null where there is no list. */
+  /** A row's list, each element made from its index in the vector; null where there is no list. */
   private static GenericArrayData list(ListVector vector, int row, IntFunction<Object> element) {
     return vector.isNull(row)
         ? null

@@ -4,8 +4,8 @@ import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 
 /**
- * Input rows of a task that were submitted as one request batch, until their results come. Used by
- * the task's thread.
+ * The input rows of a request batch, which wait for their results. Rows have numbers, in the order
+ * in which the task reads them, from 0. For the task's thread.
  */
 final class RowBatch {
   private final long first;
@@ -13,9 +13,9 @@ final class RowBatch {
   private final long bytes;
 
   /**
-   * @param first the number of the first among all rows of the task
+   * @param first the number of the first row
    * @param rows copies of the rows
-   * @param bytes that rows and arguments take together
+   * @param bytes how many bytes the rows and their arguments take together
    */
   RowBatch(long first, List<UnsafeRow> rows, long bytes) {
     this.first = first;
@@ -23,7 +23,7 @@ final class RowBatch {
     this.bytes = bytes;
   }
 
-  /** The number of the first row among all rows of the task. */
+  /** The number of the first row. */
   long first() {
     return first;
   }
@@ -32,17 +32,20 @@ final class RowBatch {
     return rows.length;
   }
 
-  /** Bytes that rows and arguments take together. */
+  /** How many bytes the rows and their arguments take together. */
   long bytes() {
     return bytes;
   }
 
-  /** The part of {@link #bytes()} of the rows {@code from .. to - 1}: parts add up. */
+  /**
+   * The share of {@link #bytes()} of the rows {@code from .. to - 1} of the batch. Shares of
+   * adjacent ranges add up exactly.
+   */
   long bytes(int from, int to) {
     return bytes * to / rows.length - bytes * from / rows.length;
   }
 
-  /** Gives a row away, once. */
+  /** Hands over a row of the batch; each may be taken once. */
   UnsafeRow take(int row) {
     UnsafeRow taken = rows[row];
     rows[row] = null;

@@ -13,18 +13,20 @@ import org.apache.spark.memory.TaskMemoryManager;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 
 /**
- * The memory of the rows that a task has read and not passed on. Rows in the engine are counted.
- * Output rows that wait for an earlier one are kept too: in memory and, where they are too many or
- * Spark needs the memory, in files sorted by the rows' numbers.
+ * Bounds the memory of the rows that a task has read and not yet passed on. Of rows in the engine
+ * it only counts the bytes. Output rows that wait for an earlier row are held here: in memory and,
+ * when they exceed their half of the limit or Spark needs the memory, in local files, sorted by row
+ * number.
  *
- * <p>Rows in the engine may take one half of the limit and rows that wait the other, each exceeded
- * by one row at most. So neither takes the other's room, and a file is not small.
+ * <p>Rows in the engine may take one half of the limit and waiting rows the other half, and each
+ * may exceed its half by one row. So neither displaces the other, and files are not small.
  *
- * <p>The task's thread uses it. {@link #spill} may be called by any thread of the task, which then
- * holds a lock of the memory manager: memory is acquired without the lock that this takes.
+ * <p>It is used by the task's thread, except that any thread of the task may call {@link #spill}.
+ * Such a thread holds the memory manager's lock and then takes that of this object. So memory is
+ * acquired, which takes the manager's lock, only without holding that of this object.
  */
 final class RowWindow extends MemoryConsumer implements AutoCloseable {
-  /** Objects and references around a row's bytes. */
+  /** Bytes of the objects and references around a row's own bytes. */
   private static final int ROW_OVERHEAD = 128;
 
   private final long limit;
@@ -32,7 +34,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
   private final TaskMetrics metrics;
   private final TreeMap<Long, UnsafeRow> waiting = new TreeMap<>();
 
-  /** The file that has the lowest number first. */
+  /** The file with the lowest next row number comes first. */
   private final PriorityQueue<SpilledRows> spilled =
       new PriorityQueue<>(Comparator.comparingLong(SpilledRows::number));
 
@@ -41,10 +43,10 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
   private long mostBytes;
 
   /**
-   * @param memory the task's
-   * @param limit bytes to hold at most
-   * @param columns of an output row
-   * @param metrics where spilled bytes and the most bytes that were held are counted
+   * @param memory the memory manager of the task
+   * @param limit how many bytes are held at most
+   * @param columns number of columns of an output row
+   * @param metrics where spilled bytes and the peak of held bytes are counted
    */
   RowWindow(TaskMemoryManager memory, long limit, int columns, TaskMetrics metrics) {
     super(memory, MemoryMode.ON_HEAP);
@@ -53,12 +55,15 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     this.metrics = metrics;
   }
 
-  /** Bytes that a row takes in memory. */
+  /** How many bytes a row takes in memory. */
   static long bytes(UnsafeRow row) {
     return row.getSizeInBytes() + ROW_OVERHEAD;
   }
 
-  /** Bytes that further rows in the engine may take; none while Spark grants less than is held. */
+  /**
+   * How many bytes further rows in the engine may take; not positive when they may take none, as
+   * while Spark grants less memory than is held.
+   */
   long room() {
     acquire();
     synchronized (this) {
@@ -66,17 +71,17 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     }
   }
 
-  /** Whether so many rows wait that they should be passed on before others are read. */
+  /** Whether so many rows wait that some should be passed on before others are read. */
   synchronized boolean isCrowded() {
     return !spilled.isEmpty() || waitingBytes > limit / 4;
   }
 
-  /** Bytes in memory. */
+  /** How many bytes the rows in memory take. */
   synchronized long held() {
     return inEngineBytes + waitingBytes;
   }
 
-  /** Counts bytes of rows that go to the engine. */
+  /** Adds bytes of rows that go to the engine. */
   void enter(long bytes) {
     synchronized (this) {
       inEngineBytes += bytes;
@@ -85,13 +90,17 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     acquire();
   }
 
-  /** Counts them no more: the rows were passed on, or wait. */
+  /** Subtracts bytes of rows that have left the engine. */
   synchronized void leave(long bytes) {
     inEngineBytes -= bytes;
     free();
   }
 
-  /** Keeps an output row, which nobody else changes, until it is taken. */
+  /**
+   * Holds an output row until it is taken. Nobody else may change the row.
+   *
+   * @throws UncheckedIOException when rows cannot be written to disk
+   */
   void add(long number, UnsafeRow row) {
     boolean full;
     synchronized (this) {
@@ -110,7 +119,12 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     acquire();
   }
 
-  /** The row of this number, if it waits, which is the lowest of those that do. */
+  /**
+   * Takes the row of this number, which must not be above that of any waiting row; empty if it does
+   * not wait.
+   *
+   * @throws UncheckedIOException when it cannot be read from disk
+   */
   synchronized Optional<UnsafeRow> take(long number) {
     UnsafeRow row = waiting.remove(number);
     if (row != null) {
@@ -136,7 +150,11 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     }
   }
 
-  /** Writes all rows that wait in memory to a file. */
+  /**
+   * Writes all waiting rows in memory to a file.
+   *
+   * @return how many bytes of memory that frees
+   */
   @Override
   public synchronized long spill(long size, MemoryConsumer trigger) throws IOException {
     if (waiting.isEmpty()) {
@@ -151,7 +169,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     return freed;
   }
 
-  /** Asks Spark for what is held and was not granted. */
+  /** Asks Spark for the bytes that are held and not granted yet. */
   private void acquire() {
     long missing = held() - getUsed();
     if (missing > 0) {
@@ -166,7 +184,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     }
   }
 
-  /** Gives all memory back and deletes the files. */
+  /** Gives all memory back to Spark and deletes the files. */
   @Override
   public synchronized void close() {
     spilled.forEach(SpilledRows::close);

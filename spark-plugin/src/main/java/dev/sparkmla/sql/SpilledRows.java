@@ -14,8 +14,9 @@ import org.apache.spark.util.collection.unsafe.sort.UnsafeSorterSpillReader;
 import org.apache.spark.util.collection.unsafe.sort.UnsafeSorterSpillWriter;
 
 /**
- * Rows in a local file of Spark's, compressed and encrypted as its settings say, in the order of
- * their numbers. It owns the file and deletes it. Not thread-safe.
+ * Rows in a local file, in the order of their numbers. Spark's block manager writes it, compressed
+ * and encrypted as Spark's settings say. This owns the file and deletes it when closed. Not
+ * thread-safe.
  */
 final class SpilledRows implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
@@ -23,7 +24,7 @@ final class SpilledRows implements Closeable {
   private final UnsafeSorterSpillWriter written;
   private final int columns;
 
-  /** Opened when the first row is taken: it has a buffer. */
+  /** Opened only when the first row is taken, because it has a buffer. */
   private Optional<UnsafeSorterSpillReader> reader = Optional.empty();
 
   private long number;
@@ -37,10 +38,10 @@ final class SpilledRows implements Closeable {
   }
 
   /**
-   * Writes rows.
+   * Writes rows to a new file. On failure the file is deleted.
    *
-   * @param rows by number, at least one
-   * @param columns of a row
+   * @param rows the rows by number, at least one
+   * @param columns number of columns of a row
    * @param metrics where the file's bytes are counted
    */
   static SpilledRows write(SortedMap<Long, UnsafeRow> rows, int columns, TaskMetrics metrics)
@@ -67,17 +68,17 @@ final class SpilledRows implements Closeable {
     }
   }
 
-  /** Whether all rows were taken. */
+  /** Whether all rows have been taken. */
   boolean isEmpty() {
     return left == 0;
   }
 
-  /** The number of the next row; of the last one taken where there is none. */
+  /** The number of the next row; when all rows are taken, that of the last one. */
   long number() {
     return number;
   }
 
-  /** Takes the next row: a copy. */
+  /** Takes the next row, as a copy that is the caller's. */
   UnsafeRow take() throws IOException {
     if (reader.isEmpty()) {
       reader = Optional.of(written.getReader(SparkEnv.get().serializerManager()));

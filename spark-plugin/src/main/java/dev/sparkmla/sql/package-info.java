@@ -1,9 +1,10 @@
 /**
- * {@code llm_generate}: from a call in SQL or on a DataFrame to an operator that runs it.
+ * The SQL functions, such as {@code llm_generate}: from a call in SQL or on a DataFrame to the
+ * operator that runs it.
  *
- * <p>Here live the functions, the expression, the rules that give each call a place of its own in
+ * <p>Here live the functions, the expression, the rules that move each call to its own operator in
  * the plan, and the operator with its task. The engine behind it lives in {@link
  * dev.sparkmla.plugin}. Start at {@link dev.sparkmla.sql.MlaExtensions}; {@link
- * dev.sparkmla.sql.MlaFunctions} is the DataFrame's side.
+ * dev.sparkmla.sql.MlaFunctions} has the functions for DataFrames.
  */
 package dev.sparkmla.sql;
