@@ -5,7 +5,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The values that a template gives to a function, a method, a filter or a test. */
+/**
+ * The values that a template passes to a function, a method, a filter or a test: by position, by
+ * name or both. For one rendering, and so for one thread.
+ */
 public final class Arguments {
   private static final Object ABSENT = new Object();
 
@@ -24,11 +27,13 @@ public final class Arguments {
   }
 
   /**
-   * Puts the values in the order of the function's parameters, as Python does.
+   * Binds the values to the function's parameters, as Python does. The result has them in the order
+   * of the parameters.
    *
-   * @param required how many of the parameters need a value
-   * @param parameters their names in order
-   * @throws TemplateException when one lacks its value or is not known
+   * @param required how many of the parameters, from the first on, need a value
+   * @param parameters the names of all parameters in order
+   * @throws TemplateException when a required value is missing, there are too many values, or a
+   *     name is unknown
    */
   public Arguments bind(int required, String... parameters) {
     if (positions.size() > parameters.length) {
@@ -50,12 +55,12 @@ public final class Arguments {
     return new Arguments(bound, Map.of(), budget);
   }
 
-  /** A bound argument that has to be there. */
+  /** The bound argument at an index, which must have been given. */
   public Object get(int index) {
     return positions.get(index);
   }
 
-  /** A bound argument, or what stands for it. */
+  /** The bound argument at an index; {@code absent} where none was given. */
   Object get(int index, Object absent) {
     Object value = positions.get(index);
     return value == ABSENT ? absent : value;
@@ -65,7 +70,7 @@ public final class Arguments {
     return positions.get(index) != ABSENT;
   }
 
-  /** A bound argument that must be a text. */
+  /** The bound argument at an index, which must be a string. */
   String text(int index) {
     if (get(index) instanceof String text) {
       return text;
@@ -81,17 +86,17 @@ public final class Arguments {
     return Values.truth(get(index, absent));
   }
 
-  /** The values given by position, unbound. */
+  /** The values that were given by position, before binding. */
   List<Object> positions() {
     return positions;
   }
 
-  /** The values given by name, unbound. */
+  /** The values that were given by name, before binding. */
   Map<String, Object> names() {
     return names;
   }
 
-  /** The values without the first ones given by position. */
+  /** The values without the first {@code count} of those given by position. */
   Arguments without(int count) {
     return new Arguments(positions.subList(count, positions.size()), names, budget);
   }

@@ -3,26 +3,34 @@ package dev.sparkmla.text.jinja;
 import java.util.concurrent.CancellationException;
 
 /**
- * What one rendering may use: steps, characters of text and items of lists it makes, and depth. A
- * template comes with a model and may hold anything; without limits one of three lines keeps a
- * thread for years or fills the heap. Published templates stay far below: none goes deeper than 30
- * levels, and a conversation that fills a model's window is a few million characters. For one
+ * Limits what one rendering may use: steps, characters and list items that it makes, and depth of
+ * nesting. A template comes with a model and may contain anything; without limits, three lines can
+ * occupy a thread for years or fill the heap. Published templates stay far below the limits: none
+ * goes deeper than 30 levels, and a conversation that fills a model's context window has a few
+ * million characters. Methods throw {@link TemplateException} when a limit is exceeded. For one
  * thread.
  */
 final class Budget {
-  /** Expressions and loop turns evaluated: a second or two. */
+  /**
+   * How many expressions and loop iterations are evaluated at most, which takes a second or two.
+   */
   static final long MOST_STEPS = 50_000_000;
 
-  /** Characters made, of intermediate values too. */
+  /** How many characters are made at most, those of intermediate values included. */
   static final long MOST_CHARACTERS = 64L << 20;
 
-  /** Expressions, blocks, macro calls and values within each other; a thread's stack bears it. */
+  /**
+   * How deep expressions, blocks, macro calls and values may be nested; a thread's stack has room
+   * for it.
+   */
   static final int DEEPEST = 200;
 
-  /** What an item of a list costs beside its own text: about the memory it takes. */
+  /**
+   * How many characters a list item counts as, beside its own text: about the memory that it takes.
+   */
   private static final long CHARACTERS_OF_ITEM = 16;
 
-  /** Characters that are read, compared or copied in the time of one step. */
+  /** How many characters are read, compared or copied in the time of one step. */
   private static final long CHARACTERS_OF_STEP = 32;
 
   private static final long STEPS_BETWEEN_CHECKS = 1 << 12;
@@ -35,7 +43,7 @@ final class Budget {
   /**
    * Counts steps.
    *
-   * @throws CancellationException when the thread was interrupted, which stays set
+   * @throws CancellationException when the thread is interrupted; its interrupt flag stays set
    */
   void steps(long count) {
     steps += count;
@@ -50,12 +58,12 @@ final class Budget {
     }
   }
 
-  /** Counts the reading of a text. */
+  /** Counts the reading of so many characters as steps. */
   void reads(long length) {
     steps(length / CHARACTERS_OF_STEP);
   }
 
-  /** Counts text that is about to be made. */
+  /** Counts characters that are about to be made. */
   void makes(long length) {
     characters += Math.min(length, MOST_CHARACTERS + 1);
     if (characters > MOST_CHARACTERS) {
@@ -69,7 +77,10 @@ final class Budget {
     makes(Math.min(count, MOST_CHARACTERS) * CHARACTERS_OF_ITEM);
   }
 
-  /** Counts a step into a part; {@link #leave} ends it, except where an exception does. */
+  /**
+   * Counts a step and enters a level of nesting. {@link #leave} leaves it; after an exception the
+   * budget is not used again.
+   */
   void enter() {
     steps(1);
     if (++depth > DEEPEST) {

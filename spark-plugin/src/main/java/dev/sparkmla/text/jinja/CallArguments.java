@@ -5,15 +5,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a call in a template is given, before it has values. */
+/** The arguments of a call in a template as expressions, before they are evaluated. */
 final class CallArguments {
   /** How an argument is written. */
   private enum Form {
     POSITION,
     NAME,
-    /** {@code *list}: its items by position. */
+    /** {@code *list}, whose items are passed by position. */
     ITEMS,
-    /** {@code **dictionary}: its values by name. */
+    /** {@code **dictionary}, whose values are passed by name. */
     ENTRIES
   }
 

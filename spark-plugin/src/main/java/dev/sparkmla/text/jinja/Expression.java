@@ -1,11 +1,14 @@
 package dev.sparkmla.text.jinja;
 
-/** A part of a template that has a value. */
+/** An expression of a template: a part that has a value. Immutable. */
 @FunctionalInterface
 interface Expression {
   Object value(Scope scope);
 
-  /** An expression made of others: its evaluation is a step and goes a level deeper. */
+  /**
+   * Wraps an expression made of others, so that its evaluation counts a step and enters a level of
+   * nesting.
+   */
   static Expression counted(Expression parts) {
     return scope -> {
       scope.budget().enter();

@@ -5,11 +5,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
-/** Builds the parts of a template that have values: its expressions (grammar: Jinja2's). */
+/** Parses the expressions of a template (the grammar is Jinja2's). Not thread-safe. */
 final class ExpressionParser {
   /**
-   * Expressions within expressions, as far as the parser's own calls go: twice what published
-   * templates have, and few enough for half a thread's stack before the calls are compiled.
+   * How deep expressions may be nested, since the parser is recursive: twice as deep as in
+   * published templates, and shallow enough that the parser uses half a thread's stack even while
+   * it is interpreted.
    */
   private static final int DEEPEST = 64;
 
@@ -24,17 +25,20 @@ final class ExpressionParser {
     this.terms = new TermParser(tokens, this);
   }
 
-  /** What stands between operators. */
+  /** The parser of the terms between operators. */
   TermParser terms() {
     return terms;
   }
 
-  /** An expression, or several with commas between them, which are a tuple. */
+  /** Parses an expression, or a tuple: several expressions with commas between them. */
   Expression parseTuple() {
     return parseTuple(true);
   }
 
-  /** The same without conditions, as a for statement has it: the if after it is the loop's. */
+  /**
+   * Parses the same without conditional expressions, for a for statement, in which a following
+   * {@code if} belongs to the loop.
+   */
   Expression parseTupleWithoutCondition() {
     return parseTuple(false);
   }
@@ -57,7 +61,7 @@ final class ExpressionParser {
         && !(token.kind() == Kind.OPERATOR && Set.of(")", "]", "}", "=").contains(token.text()));
   }
 
-  /** One expression. */
+  /** Parses one expression. */
   Expression parse() {
     enter();
     Expression value = parseOr();
@@ -77,7 +81,7 @@ final class ExpressionParser {
     return value;
   }
 
-  /** Counts what is parsed within each other; the caller takes it back. */
+  /** Counts a level of nesting; the caller takes it back. */
   private void enter() {
     if (++depth > DEEPEST) {
       throw tokens.fault("expressions lie deeper than " + DEEPEST + " levels");
@@ -124,7 +128,7 @@ final class ExpressionParser {
     return Expression.counted(scope -> !Values.truth(negated.value(scope)));
   }
 
-  /** Comparisons in a row hold when each of them does, as in Python. */
+  /** Parses comparisons. Chained ones hold when each of them does, as in Python. */
   private Expression parseComparison() {
     Expression left = parseSum();
     Expression all = null;

@@ -6,15 +6,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** The filters of Jinja2 that chat templates use, and how one is applied. */
+/** The filters of Jinja2 that chat templates use. */
 final class Filters {
-  /** A filter: a value and arguments to another value. */
+  /** A filter: makes a value from a value and arguments. */
   @FunctionalInterface
   private interface Filter {
     Object apply(Object value, Arguments arguments);
   }
 
-  /** A filter of texts without parameters. */
+  /** A filter of strings without parameters. */
   @FunctionalInterface
   private interface TextFilter {
     Object apply(String text);
@@ -25,9 +25,9 @@ final class Filters {
   private Filters() {}
 
   /**
-   * Applies a filter by its name.
+   * Applies the filter of a name to a value.
    *
-   * @throws TemplateException when there is none of that name, or it fails
+   * @throws TemplateException when there is no such filter, or it fails
    */
   static Object apply(String name, Object value, Arguments arguments) {
     Filter filter = ALL.get(name);

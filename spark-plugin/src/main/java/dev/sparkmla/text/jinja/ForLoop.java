@@ -4,10 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The for statement: its body for each item that passes the filter, or the rest for none.
+ * The for statement: renders its body for each item that passes the filter, or its else part when
+ * no item does. Immutable.
  *
- * @param targets the variables that an item, or its own items, are assigned to
- * @param filter null when every item passes
+ * @param targets the variable that an item is assigned to, or the variables that its own items are
+ *     assigned to
+ * @param filter the condition after {@code if}; null when every item passes
  */
 record ForLoop(
     List<String> targets,
@@ -51,7 +53,7 @@ record ForLoop(
     return passed;
   }
 
-  /** Sets a variable to a value, or several variables to its items. */
+  /** Assigns a value to one variable, or its items to several variables. */
   static void assign(List<String> names, Object value, Scope scope) {
     scope.budget().steps(1);
     if (names.size() == 1) {

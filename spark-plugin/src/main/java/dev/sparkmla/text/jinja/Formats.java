@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Python's two ways to put values into a text. */
+/** Python's two ways to format values: the operator % and the method format. */
 final class Formats {
   private static final Pattern CONVERSION =
       Pattern.compile("%(?:\\((\\w+)\\))?([-+ 0#]*)(\\d{0,4})(?:\\.(\\d{0,3}))?([a-zA-Z%])");
@@ -14,7 +14,7 @@ final class Formats {
 
   private Formats() {}
 
-  /** {@code format % values}: the conversions s, r, d, i, u, x, o, f, F, e, E and %%. */
+  /** {@code format % values}, with the conversions s, r, d, i, u, x, o, f, F, e, E and %%. */
   static String percent(String format, List<?> values, Map<?, ?> named, Budget budget) {
     Output output = new Output(budget);
     Matcher conversion = CONVERSION.matcher(format);
@@ -111,7 +111,10 @@ final class Formats {
     return value instanceof Double number ? number : Values.asLong(value, budget);
   }
 
-  /** {@code format.format(...)}: fields of a number, a name or nothing, with nothing else. */
+  /**
+   * {@code format.format(...)}, with replacement fields that are empty, a number or a name, without
+   * format specifications.
+   */
   static String fields(String format, Arguments arguments) {
     Output output = new Output(arguments.budget());
     Matcher field = FIELD.matcher(format);

@@ -5,9 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The functions that every template has. */
+/** The functions that every template can call. */
 final class Functions {
-  /** What Jinja2's sandbox, which transformers renders in, allows too. */
+  /** The limit of Jinja2's sandbox, in which the transformers library renders. */
   private static final int LONGEST_RANGE = 100_000;
 
   static final Map<String, Object> GLOBALS =
@@ -62,7 +62,10 @@ final class Functions {
     return made;
   }
 
-  /** A function that gives nothing when it is called first and the separator from then on. */
+  /**
+   * {@code joiner(sep)}: a function that returns an empty string on its first call and the
+   * separator on later ones.
+   */
   private static Object joiner(Arguments arguments) {
     Arguments bound = arguments.bind(0, "sep");
     Object separator = bound.get(0, ", ");

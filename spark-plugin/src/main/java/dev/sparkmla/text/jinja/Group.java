@@ -3,13 +3,13 @@ package dev.sparkmla.text.jinja;
 import java.util.Arrays;
 import java.util.List;
 
-/** What groupby makes: a pair of what its items have in common and the items. */
+/** A group that the filter groupby makes: a pair of the items' common value and the items. */
 final class Group extends Tuple {
   Group(Object grouper, List<Object> items) {
     super(Arrays.asList(grouper, items));
   }
 
-  /** A part by its name. */
+  /** The common value as {@code grouper}, or the items as {@code list}. */
   Object get(String name) {
     return switch (name) {
       case "grouper" -> get(0);

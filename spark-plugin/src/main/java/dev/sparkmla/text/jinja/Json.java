@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Values as JSON, written as Python's json.dumps writes it, and JSON as values. */
+/** Writes values as JSON, as Python's json.dumps does, and reads JSON as values. */
 final class Json {
   private static final ObjectMapper READER =
       new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
@@ -52,7 +52,7 @@ final class Json {
     return new Output(budget).repeat(" ", Values.asLong(indent, budget)).toString();
   }
 
-  /** The filter tojson as transformers defines it, which escapes nothing for HTML. */
+  /** The filter tojson as the transformers library defines it, without escaping for HTML. */
   static String write(Object value, Arguments arguments) {
     Json json = new Json(arguments.bind(0, "ensure_ascii", "indent", "separators", "sort_keys"));
     json.write(value, 0);
@@ -164,7 +164,11 @@ final class Json {
     output.append('"');
   }
 
-  /** A text that is JSON, as the value it stands for. */
+  /**
+   * Reads a JSON text as a value.
+   *
+   * @throws TemplateException when the text is not JSON or exceeds a limit
+   */
   static Object read(String text, Budget budget) {
     budget.reads(text.length());
     try {

@@ -7,8 +7,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Cuts a template into tokens, with trim_blocks and lstrip_blocks on: the line break after a
- * statement or a comment and the blanks before one at the beginning of a line are no text.
+ * Splits a template into tokens, with trim_blocks and lstrip_blocks on: of a statement or a
+ * comment, the line break after it is left out, and so are blanks before it at the beginning of a
+ * line. Not thread-safe.
  */
 final class Lexer {
   private static final Pattern TAG = Pattern.compile("\\{[{%#][-+]?");
@@ -29,7 +30,7 @@ final class Lexer {
   private int counted;
   private int line = 1;
 
-  /** Whether what was read last ended a line. */
+  /** Whether the position is at the beginning of a line. */
   private boolean lineStarts = true;
 
   private Lexer(String source) {
@@ -61,7 +62,7 @@ final class Lexer {
     tokens.add(new Token(Kind.END, "", line()));
   }
 
-  /** Reads the text up to a tag, less what the tag takes from it. */
+  /** Reads the text up to a tag, without the white space that the tag removes before it. */
   private void readText(int end, String opening) {
     String text = source.substring(at, end);
     if (opening.endsWith("-")) {
@@ -104,7 +105,7 @@ final class Lexer {
     skipAfter(end.group(2).isEmpty() ? ' ' : end.group(2).charAt(0), true);
   }
 
-  /** Skips the white space that a tag's closing takes. */
+  /** Skips the white space that a tag removes after it. */
   private void skipAfter(char sign, boolean trimLine) {
     int begin = at;
     if (sign == '-') {
@@ -231,7 +232,7 @@ final class Lexer {
         return point;
       }
     } catch (NumberFormatException | StringIndexOutOfBoundsException e) {
-      // Falls through to the fault below, which says the same in the template's terms.
+      // The error below says the same in the template's terms.
     }
     throw fault("a string holds a broken escape: " + text);
   }

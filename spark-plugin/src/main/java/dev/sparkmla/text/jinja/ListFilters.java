@@ -32,7 +32,7 @@ final class ListFilters {
     return attributes;
   }
 
-  /** An item under a name, or under names with dots between them. */
+  /** The attribute of an item by its name, or by several names with dots between them. */
   static Object attribute(Object item, Object name, Budget budget) {
     if (name instanceof Long index) {
       return Values.item(item, index, budget);
@@ -46,7 +46,7 @@ final class ListFilters {
     return value;
   }
 
-  /** Items, of which None and other values that are false have none for Jinja's lazy filters. */
+  /** The items of a value. None and other false values have none, as in Jinja2's lazy filters. */
   private static List<Object> itemsOfTrue(Object value, Budget budget) {
     return Values.truth(value) ? Values.items(value, budget) : List.of();
   }
@@ -72,7 +72,10 @@ final class ListFilters {
     return mapped;
   }
 
-  /** Items that pass a test by its name and arguments; that are true where none is named. */
+  /**
+   * Selects the items for which a test, given by its name and arguments, has the wanted result;
+   * without a test, the items that are true.
+   */
   static Object select(Object value, Arguments arguments, boolean wanted) {
     Budget budget = arguments.budget();
     List<Object> selected = new ArrayList<>();
@@ -119,7 +122,10 @@ final class ListFilters {
     return sum;
   }
 
-  /** Lists of so many items, the last filled up where a value is given for that. */
+  /**
+   * Splits items into lists of a given length. The last one is filled up if a value for that is
+   * given.
+   */
   static Object batch(Object value, Arguments arguments) {
     Arguments bound = arguments.bind(1, "linecount", "fill_with");
     long size = bound.integer(0, 0);

@@ -2,14 +2,14 @@ package dev.sparkmla.text.jinja;
 
 import java.util.List;
 
-/** A loop as its body sees it: the variable {@code loop}. */
+/** One iteration of a loop as its body sees it: the variable {@code loop}. */
 final class Loop {
   private final List<Object> items;
   private final int index;
   private final int depth;
   private final Changes changes;
 
-  /** What {@code loop.changed} was given last, in any turn. */
+  /** The arguments of the last call of {@code loop.changed} in any iteration. */
   private static final class Changes {
     private List<Object> last;
   }
@@ -21,7 +21,11 @@ final class Loop {
     this.changes = changes;
   }
 
-  /** The first turn of a loop inside of what {@code loop} was around it. */
+  /**
+   * The first iteration of a loop.
+   *
+   * @param outer the variable {@code loop} around this loop
+   */
   static Loop first(List<Object> items, Object outer) {
     int depth = outer instanceof Loop loop ? loop.depth + 1 : 0;
     return new Loop(items, 0, depth, new Changes());

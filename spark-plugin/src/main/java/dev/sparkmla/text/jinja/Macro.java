@@ -5,10 +5,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A macro, or the body of a call block, which the macro called there reaches as {@code caller}.
+ * A macro, or the body of a call block, which the called macro can call as {@code caller}.
  *
- * @param parameters names and default values in order
- * @param scope where it was defined
+ * @param parameters the parameters' names with their default values, in order
+ * @param scope the scope in which the macro was defined
  */
 record Macro(String name, Map<String, Expression> parameters, List<Node> body, Scope scope)
     implements Callable {

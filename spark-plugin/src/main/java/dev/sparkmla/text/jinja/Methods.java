@@ -4,11 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The methods of Python's values that templates call. None changes its value. */
+/** The methods of Python's values that templates call. No method changes its value. */
 final class Methods {
   private Methods() {}
 
-  /** A method of a value's, or null. */
+  /** The method of a name of a value; null if it has none. */
   static Callable find(Object owner, String name) {
     if (owner instanceof String text) {
       return TextMethods.find(text, name);
@@ -47,7 +47,7 @@ final class Methods {
     return map.containsKey(key) ? map.get(key) : bound.get(1, null);
   }
 
-  /** A dictionary's keys, each with its value. */
+  /** The entries of a dictionary, each a tuple of key and value. */
   static List<Object> pairs(Map<?, ?> map, Budget budget) {
     budget.makesItems(2L * map.size());
     List<Object> pairs = new ArrayList<>(map.size());

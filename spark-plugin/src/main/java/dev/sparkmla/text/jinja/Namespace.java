@@ -2,11 +2,16 @@ package dev.sparkmla.text.jinja;
 
 import java.util.Map;
 
-/** What namespace() makes: the one value whose attributes a template may set. */
+/**
+ * The result of namespace(): the only kind of value whose attributes a template may set. For one
+ * thread.
+ */
 final class Namespace {
   private final Map<String, Object> values;
 
-  /** Takes the attributes' first values; the map is the namespace's from then on. */
+  /**
+   * @param values the first values of the attributes; the map is the namespace's from then on
+   */
   Namespace(Map<String, Object> values) {
     this.values = values;
   }

@@ -2,22 +2,22 @@ package dev.sparkmla.text.jinja;
 
 import java.util.List;
 
-/** A part of a template that writes text. */
+/** A statement or a text of a template: a part that is rendered. Immutable. */
 @FunctionalInterface
 interface Node {
-  /** What follows in the template after a part of it. */
+  /** Where rendering goes on after a part. */
   enum Next {
-    /** The next part. */
+    /** With the next part. */
     PART,
-    /** The next turn of the loop around it. */
+    /** With the next iteration of the enclosing loop. */
     TURN,
-    /** What follows the loop around it. */
+    /** After the enclosing loop. */
     AFTER_LOOP
   }
 
   Next render(Scope scope, Output output);
 
-  /** Renders parts, a level deeper, until one breaks off. */
+  /** Renders parts, one level deeper, until one of them continues or breaks the enclosing loop. */
   static Next renderAll(List<Node> nodes, Scope scope, Output output) {
     scope.budget().enter();
     Next next = Next.PART;
@@ -28,14 +28,14 @@ interface Node {
     return next;
   }
 
-  /** Renders parts into a text of their own. */
+  /** Renders parts to a text. */
   static String text(List<Node> nodes, Scope scope) {
     Output output = new Output(scope.budget());
     renderAll(nodes, scope, output);
     return output.toString();
   }
 
-  /** A part whose faults name its line, unless a part inside of it has named its own. */
+  /** Wraps a part so that its errors name its line, unless an inner part has named its own. */
   static Node atLine(int line, Node node) {
     return (scope, output) -> {
       try {

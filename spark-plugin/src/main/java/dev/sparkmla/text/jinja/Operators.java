@@ -7,7 +7,7 @@ import java.util.Map;
 
 /** Python's operators on values (see {@link Template}). */
 final class Operators {
-  /** An operator of two values. */
+  /** An operator with two operands. */
   @FunctionalInterface
   interface Binary {
     Object apply(Object left, Object right, Budget budget);
@@ -76,12 +76,12 @@ final class Operators {
     return equal;
   }
 
-  /** Truth values count as 0 and 1. */
+  /** Converts booleans to 0 and 1, as in Python. */
   private static Object numeric(Object value) {
     return value instanceof Boolean truth ? (Object) (truth ? 1L : 0L) : value;
   }
 
-  /** Which of two values comes first, by code points for texts and item by item for lists. */
+  /** Compares two values: strings by code points, lists item by item. */
   static int order(Object left, Object right, Budget budget) {
     Object first = numeric(left);
     Object second = numeric(right);
@@ -252,7 +252,10 @@ final class Operators {
     long value();
   }
 
-  /** Python's integers grow without end; these do not, and say so. */
+  /**
+   * Computes with 64-bit integers. Python's are unbounded, so an overflow is an error of the
+   * template.
+   */
   private static Object exact(Exact operation) {
     try {
       return operation.value();
@@ -290,7 +293,7 @@ final class Operators {
         shortened(left, budget) + " and " + shortened(right, budget) + " cannot be " + verb);
   }
 
-  /** A value in a message, which the row's error carries. */
+  /** A value, shortened, for an error message. */
   private static String shortened(Object value, Budget budget) {
     String text = Values.text(value, budget);
     return text.length() > 80 ? text.substring(0, 80) + "..." : text;

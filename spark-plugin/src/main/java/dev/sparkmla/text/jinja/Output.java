@@ -1,6 +1,6 @@
 package dev.sparkmla.text.jinja;
 
-/** Text that grows within the budget of its rendering. */
+/** Text that a rendering writes, within its budget. For one thread. */
 final class Output {
   private final StringBuilder text = new StringBuilder();
   private final Budget budget;
@@ -13,7 +13,7 @@ final class Output {
     return append(part, 0, part.length());
   }
 
-  /** Appends the part of a text from {@code begin} to before {@code end}. */
+  /** Appends the part of a text from {@code begin}, inclusive, to {@code end}, exclusive. */
   Output append(String whole, int begin, int end) {
     budget.makes(end - begin);
     text.append(whole, begin, end);

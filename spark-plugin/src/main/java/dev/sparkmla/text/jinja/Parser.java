@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Builds the parts of a template that write text: its statements (grammar: Jinja2's). */
+/** Parses the statements of a template (the grammar is Jinja2's). Not thread-safe. */
 final class Parser {
-  /** Statements within statements, as far as the parser's own calls go. */
+  /** How deep statements may be nested, since the parser is recursive. */
   private static final int DEEPEST = 100;
 
-  /** The variable that holds what a block hands to its filters or its call. */
+  /** The variable that holds the body of a block for its filters or its call. */
   private static final String BODY = " body";
 
   private final Tokens tokens;
@@ -30,7 +30,10 @@ final class Parser {
     return parseUntil(Set.of());
   }
 
-  /** Parses up to a statement of one of the names, whose opening is read too; else to the end. */
+  /**
+   * Parses up to a statement with one of the names, whose opening is read too; without names, to
+   * the end of the template.
+   */
   private List<Node> parseUntil(Set<String> ends) {
     if (++depth > DEEPEST) {
       throw tokens.fault("statements lie deeper than " + DEEPEST + " levels");
@@ -103,7 +106,7 @@ final class Parser {
     return body;
   }
 
-  /** Conditions in order, each with what it guards; what is left is for none of them. */
+  /** Parses an if statement: its conditions in order, each with its body, and the else part. */
   private Node parseIf() {
     List<Expression> conditions = new ArrayList<>();
     List<List<Node>> guarded = new ArrayList<>();
@@ -252,7 +255,10 @@ final class Parser {
     return parameters;
   }
 
-  /** A body of its own: loops around it are not its loops. */
+  /**
+   * Parses the body of a macro, in which break and continue cannot refer to a loop around the
+   * macro.
+   */
   private List<Node> parseMacroBody(String end) {
     close();
     int enclosing = loops;
@@ -262,7 +268,7 @@ final class Parser {
     return body;
   }
 
-  /** A macro's call, which reaches the block's body as its {@code caller}. */
+  /** Parses a call block: a call of a macro, which can call the block's body as {@code caller}. */
   private Node parseCallBlock() {
     Map<String, Expression> parameters =
         tokens.peek().is(Kind.OPERATOR, "(") ? parseParameters() : Map.of();

@@ -4,7 +4,7 @@ import java.math.BigDecimal;
 import java.util.List;
 import java.util.Map;
 
-/** Python's repr(): values as text, as they are printed. */
+/** Python's repr() and the text of numbers. */
 final class Repr {
   private final Output output;
   private final Budget budget;
@@ -98,7 +98,7 @@ final class Repr {
     output.append(quote);
   }
 
-  /** What Python's repr() shows as it is. */
+  /** Whether Python's repr() shows a code point without escaping it. */
   private static boolean isPrintable(int point) {
     return switch (Character.getType(point)) {
       case Character.CONTROL,
@@ -114,7 +114,10 @@ final class Repr {
     };
   }
 
-  /** A float as Python prints it: the shortest digits, an exponent below -4 and from 16 on. */
+  /**
+   * A float as Python prints it: with the shortest digits, and with an exponent if that is below -4
+   * or at least 16.
+   */
   static String number(double value) {
     if (Double.isNaN(value) || Double.isInfinite(value)) {
       return Double.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";

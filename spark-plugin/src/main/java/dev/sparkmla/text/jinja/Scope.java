@@ -3,7 +3,10 @@ package dev.sparkmla.text.jinja;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Variables of a block and of what is around it, and the budget of the rendering. */
+/**
+ * The variables of a block and of the blocks around it, and the budget of the rendering. For one
+ * thread.
+ */
 final class Scope {
   private final Scope outer;
   private final Map<String, Object> variables;

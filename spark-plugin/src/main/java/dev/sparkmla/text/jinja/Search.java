@@ -1,13 +1,19 @@
 package dev.sparkmla.text.jinja;
 
-/** Finds texts in texts, within a budget. */
+/** Finds a string in a string, within a budget. */
 final class Search {
-  /** Looking for a longer text may take its length times the other's: that is counted. */
+  /**
+   * Searching for a longer string may take its length times that of the other, which is counted as
+   * reading.
+   */
   private static final int SHORT = 64;
 
   private Search() {}
 
-  /** The first place at or after {@code begin} where a text holds another, or -1. */
+  /**
+   * The first index, at or after {@code begin}, at which a text contains another; -1 if there is
+   * none.
+   */
   static int indexOf(String text, String wanted, int begin, Budget budget) {
     if (wanted.length() <= SHORT) {
       int at = text.indexOf(wanted, begin);
@@ -22,7 +28,10 @@ final class Search {
     return -1;
   }
 
-  /** The last place where a text holds another that ends at or before {@code end}, or -1. */
+  /**
+   * The last index at which a text contains another that ends at or before {@code end}; -1 if there
+   * is none.
+   */
   static int lastIndexOf(String text, String wanted, int end, Budget budget) {
     for (int at = end - wanted.length(); at >= 0; at--) {
       if (isAt(text, wanted, at, budget)) {

@@ -7,16 +7,16 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
-/** The filters that put items in order: sort, dictsort, unique, groupby, min and max. */
+/** The filters that order items: sort, dictsort, unique, groupby, min and max. */
 final class Sorting {
   private Sorting() {}
 
-  /** Sorts by Python's order of the items. */
+  /** Sorts items in Python's order. */
   static void sort(List<Object> items, Budget budget) {
     sort(items, UnaryOperator.identity(), false, budget);
   }
 
-  /** Sorts by keys; equal ones stay in their order, also where the order is reversed. */
+  /** Sorts by keys. The sort is stable, also in reverse order. */
   private static void sort(
       List<Object> items, UnaryOperator<Object> key, boolean reversed, Budget budget) {
     items.sort(
@@ -40,7 +40,7 @@ final class Sorting {
     return new ArrayList<>(items);
   }
 
-  /** What sort orders an item by: itself or its attributes one after another. */
+  /** The sort key of an item: the item, or its attributes in the order of their names. */
   private static UnaryOperator<Object> keys(Arguments bound) {
     Object names = bound.get(2, null);
     if (names == null) {
@@ -57,7 +57,7 @@ final class Sorting {
     };
   }
 
-  /** An item or its attribute, texts without case unless asked for. */
+  /** The key of an item: the item or its attribute; strings are lower-cased unless case matters. */
   private static UnaryOperator<Object> key(Arguments bound, int caseSensitive, int attribute) {
     boolean exact = bound.flag(caseSensitive, false);
     Object name = bound.get(attribute, null);
@@ -126,7 +126,7 @@ final class Sorting {
     return groups;
   }
 
-  /** The least or the greatest item; the first of several that are equal. */
+  /** The least or the greatest item; of several equal ones the first. */
   static Object extreme(Object value, Arguments arguments, boolean greatest) {
     Arguments bound = arguments.bind(0, "case_sensitive", "attribute");
     UnaryOperator<Object> key = key(bound, 0, 1);

@@ -5,12 +5,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A parsed template. Values are Python's: null is None; {@link Boolean}, {@link Long}, {@link
- * Double}, {@link String}, {@link List} and {@link Map} are what they are called; a {@link
- * Callable} can be called. Immutable and thread-safe.
+ * A parsed template. Its values are Python's: null is None, {@link Boolean} is bool, {@link Long}
+ * is int, {@link Double} is float, {@link String} is str, {@link List} is list, {@link Map} is
+ * dict, and a {@link Callable} is a function. Immutable and thread-safe.
  */
 public final class Template {
-  /** Some hundred times what the longest published one has. */
+  /** In characters: some hundred times the longest published template. */
   private static final int LONGEST = 4 << 20;
 
   private final List<Node> nodes;
@@ -22,7 +22,7 @@ public final class Template {
   /**
    * Parses a template.
    *
-   * @throws TemplateException naming the line and the problem
+   * @throws TemplateException when it cannot be parsed; the message names the line and the problem
    */
   public static Template parse(String source) {
     if (source.length() > LONGEST) {
@@ -33,16 +33,16 @@ public final class Template {
   }
 
   /**
-   * A JSON text as the value that it stands for in templates.
+   * Reads a JSON text as a value for templates.
    *
-   * @throws TemplateException when it is none, or goes deeper or grows larger than values may
+   * @throws TemplateException when it is not JSON, or exceeds the limits of a rendering
    */
   public static Object value(String json) {
     return Json.read(json, new Budget());
   }
 
   /**
-   * Renders it, within limits of steps, text and depth.
+   * Renders the template, within limits of steps, text and depth.
    *
    * @param values variables and functions by name
    * @throws TemplateException when the template fails on the values, refuses them or exceeds a

@@ -1,6 +1,6 @@
 package dev.sparkmla.text.jinja;
 
-/** A template that cannot be parsed, fails on its input, or refuses it. */
+/** A template cannot be parsed, fails on its input, or refuses its input. */
 public final class TemplateException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -13,17 +13,20 @@ public final class TemplateException extends RuntimeException {
     this.located = located;
   }
 
-  /** A fault of the template or of its use. */
+  /** An error in the template or in its use. */
   static TemplateException fault(String message) {
     return new TemplateException(message, false, false);
   }
 
-  /** The template's own refusal of its input, in its own words. */
+  /** A refusal of the input by the template itself, with the template's message. */
   public static TemplateException raised(String message) {
     return new TemplateException(message, true, true);
   }
 
-  /** The same with a line of the template in front, where it names none yet. */
+  /**
+   * This exception with a line of the template in front of the message, unless it names one
+   * already.
+   */
   TemplateException atLine(int line) {
     return located
         ? this

@@ -8,8 +8,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Builds what stands between the operators of an expression: names, literals and what is enclosed,
- * with the attributes, subscripts, calls, filters and tests that follow.
+ * Parses the terms between the operators of an expression: names, literals and enclosed
+ * expressions, with the attributes, subscripts, calls, filters and tests that follow them. Not
+ * thread-safe.
  */
 final class TermParser {
   private static final Set<String> NO_ARGUMENT = Set.of("else", "or", "and", "is", "if", "in");
@@ -22,7 +23,7 @@ final class TermParser {
     this.expressions = expressions;
   }
 
-  /** A term without filters and tests. */
+  /** Parses a term without filters and tests. */
   Expression parseTerm() {
     return parsePostfix(parsePrimary());
   }
@@ -40,7 +41,7 @@ final class TermParser {
     };
   }
 
-  /** The value of decimal digits, or of others after 0x, 0o or 0b. */
+  /** The value of an integer literal: decimal, or with the prefix 0x, 0o or 0b. */
   private Object integer(String digits) {
     boolean marked = digits.length() > 2 && !Character.isDigit(digits.charAt(1));
     int radix =
@@ -71,7 +72,7 @@ final class TermParser {
     return scope -> value;
   }
 
-  /** Strings beside each other are one. */
+  /** Parses string literals; adjacent ones are joined, as in Python. */
   private Expression parseString(String first) {
     StringBuilder text = new StringBuilder(first);
     while (tokens.peek().kind() == Kind.STRING) {
@@ -198,7 +199,7 @@ final class TermParser {
             scope -> Values.item(owner.value(scope), bounds[0].value(scope), scope.budget()));
   }
 
-  /** A call, which is also given a value under a name of its own. */
+  /** Parses a call that also gets a further argument by name. */
   Expression parseCallOf(String name, Expression value) {
     Expression function = parsePrimary();
     while (tokens.accept(Kind.OPERATOR, ".")) {
@@ -227,7 +228,7 @@ final class TermParser {
         });
   }
 
-  /** Parses arguments whose opening parenthesis is read. */
+  /** Parses arguments whose opening parenthesis has been read. */
   private CallArguments parseArguments() {
     CallArguments arguments = new CallArguments();
     while (!tokens.accept(Kind.OPERATOR, ")")) {
@@ -249,7 +250,7 @@ final class TermParser {
     return arguments;
   }
 
-  /** The filters of a set block, each after its bar. */
+  /** Parses the filters of a set block, each after its bar. */
   Expression parseFilters(Expression value) {
     Expression result = value;
     while (tokens.accept(Kind.OPERATOR, "|")) {
@@ -273,7 +274,10 @@ final class TermParser {
     }
   }
 
-  /** A filter whose bar is read. One that does not exist is refused where it is met. */
+  /**
+   * Parses a filter whose bar has been read. An unknown filter is an error only when it is
+   * evaluated.
+   */
   Expression parseFilter(Expression value) {
     String name = tokens.expectName();
     CallArguments arguments =

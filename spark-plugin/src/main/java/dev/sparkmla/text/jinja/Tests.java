@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** The tests of Jinja2, which follow {@code is}, and how one is made. */
+/** The tests of Jinja2, which follow {@code is}. */
 final class Tests {
   /** A test of a value. */
   @FunctionalInterface
@@ -20,9 +20,9 @@ final class Tests {
   private Tests() {}
 
   /**
-   * Tests a value by a test's name.
+   * Whether a value passes the test of a name.
    *
-   * @throws TemplateException when there is none of that name, or it fails
+   * @throws TemplateException when there is no such test, or it fails
    */
   static boolean holds(String name, Object value, Arguments arguments) {
     Test test = ALL.get(name);
@@ -70,7 +70,7 @@ final class Tests {
     return ALL.containsKey(name);
   }
 
-  /** A test without parameters. */
+  /** Adds a test without parameters. */
   private static void plain(String name, Predicate<Object> test, Map<String, Test> all) {
     all.put(
         name,
@@ -94,7 +94,7 @@ final class Tests {
     return Operators.equal(Operators.modulo(value, divisor, budget), remainder, budget);
   }
 
-  /** Identity, which Python has for None and the truth values whatever made them. */
+  /** Whether two values are identical; in Python, None, True and False each exist once. */
   private static boolean isSame(Object value, Object other) {
     return value == other || (value instanceof Boolean && value.equals(other));
   }

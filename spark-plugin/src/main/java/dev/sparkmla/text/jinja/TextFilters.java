@@ -8,13 +8,13 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The filters of texts and numbers. */
+/** The filters of strings and numbers. */
 final class TextFilters {
   private static final Pattern WORD = Pattern.compile("[^-\\s({\\[<]+");
 
   private TextFilters() {}
 
-  /** Words in capitals as Jinja sees them, which a quotation mark does not end. */
+  /** Capitalizes words as Jinja2 separates them: a quotation mark does not end a word. */
   static String title(String text) {
     Matcher word = WORD.matcher(text);
     StringBuilder titled = new StringBuilder(text.length());
@@ -44,7 +44,7 @@ final class TextFilters {
             : new Output(budget).repeat(" ", width(bound)).toString();
     boolean blank = bound.flag(2, false);
     Output indented = new Output(budget).append(bound.flag(1, false) ? blanks : "");
-    // Jinja appends the line break too, so that one at the end leaves an empty last line.
+    // Jinja2 appends a line break, so that one at the end leaves an empty last line.
     List<Object> lines = TextMethods.lines(Values.text(value, budget) + "\n", false, budget);
     for (int i = 0; i < lines.size(); i++) {
       String line = (String) lines.get(i);
@@ -54,7 +54,10 @@ final class TextFilters {
     return indented.toString();
   }
 
-  /** Jinja takes a negative width for 0; no template means one. */
+  /**
+   * A width: Jinja2 treats a negative one as 0, but here it is an error, since no template can mean
+   * it.
+   */
   private static long width(Arguments bound) {
     long width = bound.integer(0, 4);
     if (width < 0) {
@@ -104,7 +107,7 @@ final class TextFilters {
     return number == null ? bound.get(0, 0.0) : number;
   }
 
-  /** Python's float(text), or null where it is none. */
+  /** Python's float(text); null where the text is not a number. */
   private static Double decimal(String text) {
     String stripped = text.strip().toLowerCase(Locale.ROOT);
     if (stripped.matches("[-+]?(inf|infinity|nan)")) {
@@ -145,14 +148,14 @@ final class TextFilters {
     };
   }
 
-  /** Rounds to a number of digits, halves to the even one. */
+  /** Rounds to a number of decimal places, and halves to the even neighbour. */
   private static double rounded(double number, int precision) {
     return Double.isFinite(number)
         ? new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).doubleValue()
         : number;
   }
 
-  /** {@code format|format(values)}, by position or by name. */
+  /** {@code format|format(values)}, with values by position or by name. */
   static Object format(Object value, Arguments arguments) {
     Map<String, Object> names = arguments.names();
     List<Object> positions = arguments.positions();
@@ -163,7 +166,7 @@ final class TextFilters {
     return Formats.percent(Values.text(value, budget), positions, names, budget);
   }
 
-  /** What HTML needs escaped, escaped. */
+  /** Escapes a text for HTML. */
   static Object escape(String text, Budget budget) {
     Output escaped = new Output(budget);
     for (int i = 0; i < text.length(); i++) {

@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntPredicate;
 
-/** The methods of Python's str that templates call. Places in a text are code points. */
+/** The methods of Python's str that templates call. Indices in a text count code points. */
 final class TextMethods {
   private TextMethods() {}
 
-  /** A method of a text's, or null. */
+  /** The method of a name of a text; null if there is none. */
   static Callable find(String text, String name) {
     Callable method = named(text, name);
     return method == null
@@ -113,7 +113,7 @@ final class TextMethods {
         .anyMatch(point -> Character.isUpperCase(point) || Character.isLowerCase(point));
   }
 
-  /** The text between two places that may be given from an index on. */
+  /** The text between the two indices that the arguments from {@code index} on may give. */
   private static String part(String text, Arguments bound, int index) {
     if (!bound.isGiven(index)) {
       return text;
@@ -122,7 +122,7 @@ final class TextMethods {
     return (String) Values.slice(text, bound.get(index), end, null, bound.budget());
   }
 
-  /** One text, or the texts of a tuple. */
+  /** The first argument: one string, or those of a tuple. */
   private static List<String> any(Arguments bound) {
     if (!(bound.get(0) instanceof Tuple several)) {
       return List.of(bound.text(0));
@@ -152,7 +152,7 @@ final class TextMethods {
     return replace(text, bound.text(0), bound.text(1), bound.integer(2, -1), bound.budget());
   }
 
-  /** Replaces at most {@code most} times, or always where that is negative. */
+  /** Replaces a string at most {@code most} times, or everywhere if that is negative. */
   static String replace(String text, String old, String with, long most, Budget budget) {
     Output replaced = new Output(budget);
     int copied = 0;
@@ -218,7 +218,7 @@ final class TextMethods {
     }
   }
 
-  /** The end of a run of white space, or of anything else. */
+  /** The end of a run of white space, or of other characters. */
   private static int skip(String text, int begin, boolean space) {
     int at = begin;
     while (at < text.length() && isSpace(text.codePointAt(at)) == space) {
@@ -285,7 +285,7 @@ final class TextMethods {
     return count;
   }
 
-  /** The lines of a text, broken where Python breaks them. */
+  /** The lines of a text, split where Python's splitlines splits them. */
   static List<Object> lines(String text, boolean keepEnds, Budget budget) {
     List<Object> lines = new ArrayList<>();
     int begin = 0;
@@ -314,7 +314,7 @@ final class TextMethods {
         || letter == 0x2029;
   }
 
-  /** Strips white space, or the characters that a bound argument may hold. */
+  /** Strips white space, or the characters that the bound argument has. */
   static String strip(String text, Arguments bound, boolean left, boolean right) {
     IntPredicate stripped =
         bound.get(0, null) == null
@@ -334,7 +334,7 @@ final class TextMethods {
     return text.substring(begin, end);
   }
 
-  /** What Python calls white space, the no-break spaces too. */
+  /** Whether Python's str.isspace holds, as it does for no-break spaces too. */
   static boolean isSpace(int point) {
     return Character.isWhitespace(point) || Character.isSpaceChar(point) || point == 0x85;
   }

@@ -1,21 +1,21 @@
 package dev.sparkmla.text.jinja;
 
 /**
- * A lexical token of a template's source.
+ * A lexical token of a template's source. Immutable.
  *
- * @param kind what it is
- * @param text its characters; those it stands for where it is a text or a string
- * @param line where it begins, from 1
+ * @param kind the kind of token
+ * @param text its characters; of a text or a string literal, those that it stands for
+ * @param line the line on which it begins, from 1
  */
 record Token(Kind kind, String text, int line) {
   enum Kind {
     /** Text outside of any tag. */
     TEXT,
-    /** What opens a printed expression. */
+    /** The opening of a printed expression. */
     PRINT,
-    /** What opens a statement. */
+    /** The opening of a statement. */
     STATEMENT,
-    /** What closes either. */
+    /** The closing of either. */
     CLOSE,
     NAME,
     STRING,

@@ -3,7 +3,7 @@ package dev.sparkmla.text.jinja;
 import dev.sparkmla.text.jinja.Token.Kind;
 import java.util.List;
 
-/** A template's tokens and how far they have been read. */
+/** A template's tokens with a reading position. Not thread-safe. */
 final class Tokens {
   private final List<Token> tokens;
   private int at;
@@ -16,12 +16,12 @@ final class Tokens {
     return tokens.get(at);
   }
 
-  /** The token after the next. */
+  /** The token after the next one, without reading it. */
   Token peekSecond() {
     return tokens.get(Math.min(at + 1, tokens.size() - 1));
   }
 
-  /** Reads a token; the end can be read again and again. */
+  /** Reads the next token; the end can be read repeatedly. */
   Token next() {
     Token token = tokens.get(at);
     at = Math.min(at + 1, tokens.size() - 1);

@@ -4,7 +4,7 @@ import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Python's tuple: a list that prints with parentheses and equals no list. */
+/** Python's tuple: prints with parentheses and is never equal to a list. */
 class Tuple extends AbstractList<Object> {
   private final List<Object> items;
 

@@ -1,10 +1,10 @@
 package dev.sparkmla.text.jinja;
 
 /**
- * The value of a name that has none: prints as nothing, holds no items, is false; anything else
- * done with it fails.
+ * The value of a name that is not defined, as Jinja2 has it: prints as an empty text, has no items
+ * and is false. Other uses are errors.
  *
- * @param name what was looked up
+ * @param name the name that was looked up
  */
 record Undefined(String name) {
   TemplateException failure() {

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** What Python does with values of any kind (see {@link Template}). */
+/** Python's operations on values of any type (see {@link Template}). */
 final class Values {
   private Values() {}
 
@@ -33,7 +33,10 @@ final class Values {
     return value instanceof Undefined ? "" : Repr.of(value, budget);
   }
 
-  /** What a loop over the value meets: items, keys or characters. Not to be changed. */
+  /**
+   * The items over which a loop iterates: those of a list, the keys of a dictionary or the
+   * characters of a string. Not to be changed.
+   */
   @SuppressWarnings("unchecked")
   static List<Object> items(Object value, Budget budget) {
     if (value instanceof List<?> list) {
@@ -60,7 +63,7 @@ final class Values {
     return value instanceof Map<?, ?> map ? map.size() : items(value, budget).size();
   }
 
-  /** {@code owner.name}: a method of the owner's, else what it holds under the name. */
+  /** {@code owner.name}: the owner's method of that name, else its item of that key. */
   static Object attribute(Object owner, String name) {
     Object member = member(owner, name);
     if (member instanceof Undefined && owner instanceof Map<?, ?> map && map.containsKey(name)) {
@@ -69,7 +72,7 @@ final class Values {
     return member;
   }
 
-  /** {@code owner[key]}: what the owner holds under the key, else its method of that name. */
+  /** {@code owner[key]}: the owner's item of that key, else its method of that name. */
   static Object item(Object owner, Object key, Budget budget) {
     if (owner instanceof Map<?, ?> map && isKey(key) && map.containsKey(key)) {
       return map.get(key);
@@ -115,7 +118,7 @@ final class Values {
         || value instanceof Boolean;
   }
 
-  /** A value that may be a key of a dictionary. */
+  /** Returns a value that may be a key of a dictionary; others are errors. */
   static Object key(Object value, Budget budget) {
     if (isKey(value)) {
       return value;
@@ -125,7 +128,7 @@ final class Values {
             + " cannot be a key of a dictionary");
   }
 
-  /** {@code owner[begin:end:step]}; None stands for a bound that is not given. */
+  /** {@code owner[begin:end:step]}; null stands for a bound that is not given. */
   static Object slice(Object owner, Object begin, Object end, Object step, Budget budget) {
     if (owner instanceof Undefined undefined) {
       throw undefined.failure();
