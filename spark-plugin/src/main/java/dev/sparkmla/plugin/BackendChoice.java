@@ -1,6 +1,6 @@
 package dev.sparkmla.plugin;
 
-/** Which machine computes. Its spelling in the configuration is the lower-case name. */
+/** Which backend computes. The configuration spells a constant in lower case. */
 public enum BackendChoice {
   /** The GPU where a Hopper one was given, else the CPU. */
   AUTO,

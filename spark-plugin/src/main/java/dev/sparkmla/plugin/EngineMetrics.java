@@ -11,10 +11,10 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * Gauges of what engines do, in Spark's metrics system, under the plugin's name. On an executor
- * there is one for each figure over all of its engines, and one for each GPU with the GPU's UUID
- * before it, such as {@code GPU-1b22c9d4-....outputTokens}; on the driver one for each figure over
- * all executors, such as {@code total.outputTokens}.
+ * Registers gauges of what engines do in Spark's metrics system, under the plugin's name. On an
+ * executor each figure has a gauge for the sum over its engines, and one for each GPU with the
+ * GPU's UUID as its prefix, such as {@code GPU-1b22c9d4-....outputTokens}. On the driver each
+ * figure has a gauge for the sum over all executors, such as {@code total.outputTokens}.
  */
 final class EngineMetrics {
   private static final Map<String, Function<EngineStatistics, Number>> FIGURES =

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One of an executor's engines, the claim on the GPU it computes on, and how busy it is.
  *
- * <p>An engine that fails is closed at once, on a thread of its own, and its GPU is given up: it
- * takes no rows any more, and another process may take the GPU.
+ * <p>An engine that fails takes no further rows. It is closed at once, on a separate thread, and
+ * its GPU is released, so that another process may claim it.
  *
  * <p>Thread-safe. It owns the engine and the claim.
  */
@@ -39,12 +39,12 @@ final class EngineSlot implements AutoCloseable {
     return claim.map(held -> held.device().uuidText());
   }
 
-  /** What it computes on. */
+  /** The device that it computes on, as a person names it. */
   String device() {
     return claim.map(held -> held.device().name()).orElse("processor");
   }
 
-  /** Rows that it was given and that have not ended. */
+  /** How many rows it was given that have not ended. */
   int busy() {
     return rows.get();
   }
@@ -58,7 +58,7 @@ final class EngineSlot implements AutoCloseable {
     return engine.maxSequences();
   }
 
-  /** Whether its engine serves no more rows. */
+  /** Whether its engine has failed and takes no further rows. */
   boolean hasFailed() {
     return failed.get();
   }
@@ -116,7 +116,7 @@ final class EngineSlot implements AutoCloseable {
     }
   }
 
-  /** Closes the engine, and gives the GPU up whether or not that fails. Again it does nothing. */
+  /** Closes the engine and releases the GPU, even if closing fails. Closing again does nothing. */
   @Override
   public synchronized void close() {
     if (closed) {

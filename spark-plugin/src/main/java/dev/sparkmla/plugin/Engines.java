@@ -27,19 +27,19 @@ import org.apache.spark.api.plugin.PluginContext;
 /**
  * All engines of an executor: one for each GPU it was given, or one on its processor.
  *
- * <p><b>Ownership.</b> It owns its engines and the claims on their GPUs, and gives a GPU up when
+ * <p><b>Ownership.</b> It owns its engines and the claims on their GPUs, and releases a GPU when
  * the engine on it is closed.
  *
  * <p><b>Routing.</b> A batch goes to one engine as a whole. Batches whose first prompts begin alike
- * go to the same engine, whose cache then holds that beginning; but to the least busy engine where
- * that one has all the rows it needs. An engine that has failed gets none. Which engine computes a
- * row changes nothing in its result.
+ * go to the same engine, whose cache then holds that beginning. If that engine already has all the
+ * rows it needs, the batch goes to the least busy one. An engine that has failed gets no rows. A
+ * row's result does not depend on the engine that computes it.
  */
 final class Engines implements TextGenerator {
-  /** How long an executor waits for the one that had its GPU before to end. */
+  /** How long an executor waits until the previous user of its GPU has ended. */
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  /** Characters by which prompts are found to begin alike. */
+  /** How many characters of prompts are compared to find out whether they begin alike. */
   private static final int BEGINNING = 512;
 
   private final List<EngineSlot> slots = new ArrayList<>();
@@ -81,8 +81,8 @@ final class Engines implements TextGenerator {
   }
 
   /**
-   * Loads on all GPUs at once, each on a thread of its own. No load can be broken off, so all are
-   * waited for, and what they opened is closed again where one has failed.
+   * Loads on all GPUs at once, each on a thread of its own. Loads cannot be cancelled, so all are
+   * waited for. If one has failed, the engines of the others are closed.
    */
   private void openOn(List<GpuClaim> claims, MlaConf conf, ModelFolder folder, GpuHost host) {
     Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
@@ -149,7 +149,7 @@ final class Engines implements TextGenerator {
     return choose(requests).submit(requests, ended);
   }
 
-  /** Of all engines together. */
+  /** The sums over all engines. */
   @Override
   public int maxSequences() {
     return slots.stream().mapToInt(EngineSlot::maxSequences).sum();

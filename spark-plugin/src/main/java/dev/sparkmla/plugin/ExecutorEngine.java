@@ -3,11 +3,11 @@ package dev.sparkmla.plugin;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The one engine of this JVM, and its demand for rows, as tasks find them. In local mode the
- * driver's JVM is the executor's.
+ * Gives tasks the generator of this JVM and its demand for rows. In local mode the driver's JVM is
+ * the executor's.
  *
- * @param generator the engine
- * @param demand what tasks share of it
+ * @param generator the executor's engines
+ * @param demand how the tasks share the generator
  */
 public record ExecutorEngine(TextGenerator generator, RowDemand demand) {
   private static final AtomicReference<ExecutorEngine> CURRENT = new AtomicReference<>();
@@ -27,7 +27,7 @@ public record ExecutorEngine(TextGenerator generator, RowDemand demand) {
     return engine;
   }
 
-  /** Makes {@code generator} the engine. The plugin calls it once an executor. */
+  /** Sets the generator of this JVM. The plugin calls it once for each executor. */
   static void start(TextGenerator generator) {
     ExecutorEngine engine = new ExecutorEngine(generator, new RowDemand(generator.maxSequences()));
     if (!CURRENT.compareAndSet(null, engine)) {
@@ -35,7 +35,7 @@ public record ExecutorEngine(TextGenerator generator, RowDemand demand) {
     }
   }
 
-  /** Closes the engine, if there is one. */
+  /** Closes the generator, if there is one. */
   static void stop() {
     ExecutorEngine engine = CURRENT.getAndSet(null);
     if (engine != null) {

@@ -13,12 +13,12 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 
 /**
- * The driver's side: refuses settings that cannot work, and a model that is not where its URI says,
- * before any executor starts; hears from executors how they load the model, and ends the running
- * jobs when none can.
+ * The plugin's side in the driver. Before any executor starts, it refuses invalid settings, and a
+ * model that is missing at its URI. It receives the executors' reports about loading the model, and
+ * ends the running jobs when no executor can load it.
  *
- * <p>In local mode it loads the model itself, before Spark makes the executor: that one's
- * heartbeats begin before its plugins do, and fail until the application has started.
+ * <p>In local mode it loads the model itself, before Spark makes the executor, because the
+ * executor's heartbeats begin before its plugins and fail until the application has started.
  */
 final class MlaDriverPlugin implements DriverPlugin {
   private static final String TASK_GPUS = "spark.task.resource.gpu.amount";
@@ -29,7 +29,7 @@ final class MlaDriverPlugin implements DriverPlugin {
   private GenerationMonitor monitor;
 
   /**
-   * @param opener makes the engine of local mode
+   * @param opener makes the generator in local mode
    */
   MlaDriverPlugin(BiFunction<MlaConf, PluginContext, TextGenerator> opener) {
     this.opener = opener;
@@ -90,9 +90,9 @@ final class MlaDriverPlugin implements DriverPlugin {
   }
 
   /**
-   * Takes what an executor tells: a {@link LoadReport}, or an {@link EngineReport}.
+   * Receives a message from an executor: a {@link LoadReport} or an {@link EngineReport}.
    *
-   * @return its answer; to an engine's report, how long to wait until the next one
+   * @return the answer; to an engine's report, how long the executor should wait until its next one
    */
   @Override
   public Object receive(Object message) {

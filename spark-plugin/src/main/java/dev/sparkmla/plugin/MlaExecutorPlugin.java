@@ -20,12 +20,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An executor's side: owns its engine, and tells the driver's side how the model is loaded, which
- * may tell it to wait first, or that the model is another than that of the other executors.
+ * The plugin's side in an executor. It owns the executor's engines and reports to the driver how
+ * the model is loaded. The driver may answer that it has to wait first, or that its model differs
+ * from that of the other executors.
  *
- * <p>An engine that has failed, after a fatal error of its GPU for one, serves no more rows; then
- * the executor ends, so that Spark starts another with a new engine and runs its tasks again there.
- * In local mode, where the executor is the application, tasks fail with the cause instead.
+ * <p>When an engine has failed, after a fatal error of its GPU for example, the executor ends, so
+ * that Spark starts another one and runs the tasks again there. In local mode, where the executor
+ * is the application, tasks fail with the cause instead.
  */
 final class MlaExecutorPlugin implements ExecutorPlugin {
   /** The executor's exit code after its engine has failed. */
@@ -41,10 +42,10 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
   private EngineReporter reporter;
 
   /**
-   * @param opener makes the engine
+   * @param opener makes the generator
    * @param exit ends the process with a code
    * @param host says where the executor is
-   * @param waiter waits so long
+   * @param waiter waits for a time
    */
   MlaExecutorPlugin(
       BiFunction<MlaConf, PluginContext, TextGenerator> opener,
@@ -100,7 +101,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     }
   }
 
-  /** An executor whose model nobody has compared must not generate. */
+  /** Refuses to generate with a model that the driver has not compared. */
   private static void requireConsent(PluginContext context, LoadReport.Loaded report) {
     String refusal;
     try {
@@ -118,7 +119,7 @@ final class MlaExecutorPlugin implements ExecutorPlugin {
     }
   }
 
-  /** Tells the driver, and has its answer if it gives one. */
+  /** Sends a report to the driver and returns its answer; empty if it gives none. */
   private static Optional<Object> tell(PluginContext context, LoadReport report) {
     try {
       return Optional.ofNullable(context.ask(report));

@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * Generates texts for the tasks of an executor: the engine and all it owns. Thread-safe.
+ * Generates texts for the tasks of an executor: its engines and all that they own. Thread-safe.
  *
  * <p>It lives as long as its executor; the plugin makes and closes it.
  */
@@ -25,13 +25,13 @@ public interface TextGenerator extends AutoCloseable {
    */
   CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended);
 
-  /** Rows that it computes at once at most. */
+  /** How many rows it computes at once at most. */
   int maxSequences();
 
-  /** What it has done and is doing. */
+  /** What its engines have done and are doing, summed over them. */
   EngineStatistics statistics();
 
-  /** What each of its engines computes on, as a person names it. */
+  /** The name of the device that each of its engines computes on. */
   default List<String> devices() {
     return List.of();
   }
@@ -44,7 +44,7 @@ public interface TextGenerator extends AutoCloseable {
     return Map.of();
   }
 
-  /** Ends what is running, exceptionally, and frees all. */
+  /** Ends the running batches exceptionally and frees all memory. */
   @Override
   void close();
 }

@@ -27,8 +27,8 @@ import org.apache.spark.sql.catalyst.rules.Rule;
  * Moves operators that reduce the number of rows below an {@link LlmGeneration}, and drops
  * generations whose results are not used.
  *
- * <p>Filters on the child's columns, limits and sorts go below; a column that is not read is not
- * generated; a call that was made further down is not made again.
+ * <p>Filters on the child's columns, limits and sorts move below a generation. A column that is not
+ * read is not generated, and the result of an equal call further down is reused.
  */
 final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
   @Override
@@ -67,7 +67,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
     return changed == child ? node : node.withNewChildren(Catalyst.seq(List.of(changed)));
   }
 
-  /** Drops the columns of generations under filters, sorts and limits that nothing reads. */
+  /** Drops generated columns that nothing reads, also below filters, sorts and limits. */
   private static LogicalPlan withoutUnused(LogicalPlan plan, AttributeSet read) {
     if (plan instanceof LlmGeneration generation) {
       return read.contains(generation.column())
@@ -102,7 +102,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
     return above.isEmpty() ? lower : new Filter(Catalyst.all(above), lower);
   }
 
-  /** A row's place does not depend on its text: sorts first, so that a limit can follow. */
+  /** Moves a sort below a generation whose result it does not use, so that a limit can follow. */
   private static Optional<LogicalPlan> sortBelow(Sort sort) {
     LogicalPlan child = sort.child();
     if (child instanceof LlmGeneration generation) {
@@ -125,7 +125,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
     return Optional.empty();
   }
 
-  /** The first rows of sorted ones are chosen before they are generated. */
+  /** Chooses the first rows of a sort before they are generated. */
   private static Optional<LogicalPlan> limitSorted(GlobalLimit limit, LocalLimit local) {
     LogicalPlan child = local.child();
     if ((child instanceof Project || child instanceof LlmGeneration) && leadsToSort(child)) {
@@ -147,7 +147,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
         && leadsToSort(project.child());
   }
 
-  /** No partition generates more rows than the limit leaves. */
+  /** Limits the rows of each partition before they are generated. */
   private static LogicalPlan limitBelow(LogicalPlan plan, Expression limit) {
     if (plan instanceof LlmGeneration generation) {
       if (leadsToGeneration(generation.child())) {
@@ -174,7 +174,7 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
         || (plan instanceof Project project && leadsToGeneration(project.child()));
   }
 
-  /** The result of an equal call further down, where rows are the same. */
+  /** Finds the result of an equal call further down, on the same rows. */
   private static Optional<LogicalPlan> shared(LlmGeneration generation) {
     if (!generation.call().deterministic()) {
       return Optional.empty();
@@ -193,8 +193,8 @@ final class ArrangeLlmGenerate extends Rule<LogicalPlan> {
   /**
    * A call's result.
    *
-   * @param plan what was searched, with the column passed up
-   * @param column the result
+   * @param plan the plan that was searched, which now passes the column up
+   * @param column the column of the result
    */
   private record Found(LogicalPlan plan, Attribute column) {}
 

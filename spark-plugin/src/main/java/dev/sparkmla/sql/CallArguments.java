@@ -35,7 +35,10 @@ import org.apache.spark.unsafe.types.UTF8String;
 import scala.Option;
 import scala.collection.immutable.Seq;
 
-/** The arguments of a call, by position or name, checked as the query is analysed. */
+/**
+ * Reads the arguments of a call, given by position or by name, and checks them when the query is
+ * analysed.
+ */
 final class CallArguments {
   /** {@code MAP<STRING, STRING>}. */
   static final MapType PARAMS_TYPE =
@@ -50,7 +53,7 @@ final class CallArguments {
   private static final List<String> NAMES =
       List.of("prompt", "params", "system", "on_error", "on_overflow", "response_format");
 
-  /** Parameters that decide which fields results have. */
+  /** The parameters that decide which fields results have. */
   private static final List<GenerationParameter<?>> DECIDE_FIELDS =
       List.of(GenerationParameters.N, GenerationParameters.LOGPROBS);
 
@@ -62,7 +65,8 @@ final class CallArguments {
   }
 
   /**
-   * Makes a call of its arguments. A NULL for any but the prompt is as if it were not given.
+   * Makes a call from its arguments. A constant NULL for any argument but the prompt is as if it
+   * were not given.
    *
    * @param arguments resolved
    * @param textOnly whether {@code llm_generate_text} is called
@@ -154,7 +158,10 @@ final class CallArguments {
                         argument));
   }
 
-  /** A conversation whose contents are texts; empty where the argument is no conversation. */
+  /**
+   * Converts a conversation to one whose contents are texts; empty where the argument is not a
+   * conversation.
+   */
   private static Optional<Expression> conversation(Expression argument) {
     if (!ToMessages.takes(argument.dataType())) {
       return Optional.empty();
@@ -170,7 +177,7 @@ final class CallArguments {
     return Optional.of(new ToMessages(argument));
   }
 
-  /** Whether messages have nothing but what a request batch has. */
+  /** Whether messages have only the fields of a request batch. */
   private static boolean isPlain(DataType conversation) {
     StructType message = (StructType) ((ArrayType) conversation).elementType();
     return Arrays.stream(message.fields())
@@ -196,8 +203,8 @@ final class CallArguments {
   }
 
   /**
-   * A map whose values are texts where one is: of {@code map('stop', 'x', 'max_tokens', 8)} Spark
-   * would cast the text to a number, which fails.
+   * A map with all values as texts where one value is a text. For {@code map('stop', 'x',
+   * 'max_tokens', 8)} Spark would cast the text to a number, which fails.
    */
   private static CreateMap ofTexts(CreateMap map) {
     List<Expression> values =
@@ -214,7 +221,7 @@ final class CallArguments {
     return new CreateMap(Catalyst.seq(entries), map.useStringTypeWhenEmpty());
   }
 
-  /** A text without the cast to a number that Spark puts around it. */
+  /** Removes the cast to a number that Spark puts around a text. */
   private static Expression written(Expression value) {
     return value instanceof Cast cast
             && cast.child().dataType() instanceof StringType
@@ -229,7 +236,7 @@ final class CallArguments {
         : new Cast(value, DataTypes.StringType, Option.apply(SQLConf.get().sessionLocalTimeZone()));
   }
 
-  /** A map of texts to texts or numbers as one of {@link #PARAMS_TYPE}. */
+  /** Converts a map from texts to texts or numbers to {@link #PARAMS_TYPE}. */
   static Expression asTexts(Expression params) {
     return params.dataType().equals(PARAMS_TYPE)
         ? params
@@ -240,7 +247,7 @@ final class CallArguments {
     return type instanceof StringType || type instanceof NullType;
   }
 
-  /** The form that the answers are held to. */
+  /** The response format of the call. */
   private AnswerFormat answer() {
     Expression format = given(GenerationParameters.RESPONSE_FORMAT.name());
     if (format == null) {
@@ -254,8 +261,8 @@ final class CallArguments {
   }
 
   /**
-   * The parameters that do not differ from row to row. They are read here, so that a wrong one ends
-   * the query, not every row.
+   * The parameters that are the same for all rows. They are checked here, so that a wrong one is an
+   * error of the analysis, not of every row.
    */
   private GenerationParameters constantParams(Expression params, AnswerFormat answer) {
     Map<String, String> constants = ConstantParams.of(params);

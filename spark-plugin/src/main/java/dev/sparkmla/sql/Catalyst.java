@@ -23,7 +23,7 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractPartialFunction;
 
-/** Catalyst's Scala, said in Java. */
+/** Calls Catalyst's Scala API from Java. Thread-safe. */
 final class Catalyst {
   // PySpark cannot show an error without a condition; this one's message is what it is given.
   private static final String CONDITION = "_LEGACY_ERROR_USER_RAISED_EXCEPTION";
@@ -45,17 +45,17 @@ final class Catalyst {
     return list;
   }
 
-  /** A function for the transforming methods of trees. */
+  /** A Scala function for the methods that transform trees. */
   static <T> PartialFunction<T, T> everywhere(UnaryOperator<T> function) {
     return new Everywhere<>(function);
   }
 
-  /** Names an expression. */
+  /** Gives an expression a name, with a new id. */
   static Alias alias(Expression expression, String name) {
     return alias(expression, name, NamedExpression$.MODULE$.newExprId());
   }
 
-  /** Names an expression by a given id. */
+  /** Gives an expression a name with a given id. */
   static Alias alias(Expression expression, String name, ExprId id) {
     return new Alias(expression, name, id, seq(List.of()), Option.empty(), seq(List.of()));
   }
@@ -65,12 +65,12 @@ final class Catalyst {
     return list(plan.output());
   }
 
-  /** {@code plan}'s rows with these columns alone. */
+  /** The rows of a plan with only these columns. */
   static LogicalPlan select(List<? extends NamedExpression> columns, LogicalPlan plan) {
     return new Project(seq(columns), plan);
   }
 
-  /** {@code plan} itself where its columns are these already, else a projection to them. */
+  /** A plan with exactly these columns: the plan itself, or a projection of it. */
   static LogicalPlan withOutput(List<Attribute> columns, LogicalPlan plan) {
     List<Attribute> present = output(plan);
     boolean same = present.size() == columns.size();
@@ -80,12 +80,12 @@ final class Catalyst {
     return same ? plan : select(columns, plan);
   }
 
-  /** What all of {@code conditions} together ask; there is at least one. */
+  /** The conjunction of conditions, at least one. */
   static Expression all(List<Expression> conditions) {
     return conditions.stream().reduce(And::new).orElseThrow();
   }
 
-  /** The conditions that {@code condition} joins by AND, in order. */
+  /** The conditions that are joined by AND, in order. */
   static List<Expression> conjuncts(Expression condition) {
     if (condition instanceof And and) {
       List<Expression> both = conjuncts(and.left());
@@ -95,14 +95,13 @@ final class Catalyst {
     return new ArrayList<>(List.of(condition));
   }
 
-  /** Whether an expression reads nothing but {@code columns}. */
+  /** Whether an expression reads only these columns. */
   static boolean reads(Expression expression, AttributeSet columns) {
     return expression.references().subsetOf(columns);
   }
 
   /**
-   * Throws an {@link AnalysisException}: an error of the query's author, found before anything
-   * runs.
+   * Throws an {@link AnalysisException}, by which a query is refused before anything runs.
    *
    * @return nothing, so that the caller can write {@code throw}
    */

@@ -4,8 +4,8 @@ import java.util.List;
 import scala.Product;
 
 /**
- * What Catalyst asks of every expression and plan: its constructor's arguments, from which it makes
- * copies by reflection. A node equals another of its class that has equal arguments.
+ * What Catalyst needs of every expression and plan: the arguments of its constructor, from which it
+ * makes copies by reflection. Two nodes of a class are equal if their arguments are.
  */
 interface CatalystNode extends Product {
   /** The constructor's arguments, in order. */

@@ -9,15 +9,15 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.util.MapData;
 
 /**
- * The entries of a call's {@code params} that are known as the query is analysed: all of a constant
- * map, and the first of {@code map('max_tokens', 8, 'seed', id)}.
+ * Finds the entries of a call's {@code params} that are known when the query is analysed: all
+ * entries of a constant map, and the first one of {@code map('max_tokens', 8, 'seed', id)}.
  */
 final class ConstantParams {
   private ConstantParams() {}
 
   /**
-   * @param params a map of texts to texts or numbers
-   * @return the values by name, without those that are NULL
+   * @param params a map from texts to texts or numbers
+   * @return the constant values by name, without those that are NULL
    */
   static Map<String, String> of(Expression params) {
     Map<String, String> named = new LinkedHashMap<>();

@@ -30,8 +30,8 @@ import org.apache.spark.sql.types.DataTypes;
 import scala.Option;
 
 /**
- * Takes the calls out of whatever operator holds them and puts an {@link LlmGeneration} below it,
- * so that each is computed once a row however often the operator names it.
+ * Moves calls from the operator that contains them to an {@link LlmGeneration} below it, so that
+ * each call is computed once a row, however often the operator contains it.
  */
 final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   @Override
@@ -39,7 +39,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return plan.transformUp(Catalyst.everywhere(ExtractLlmGenerate::extract));
   }
 
-  /** Whether an operator other than {@link LlmGeneration} holds a call. */
+  /** Whether an operator other than {@link LlmGeneration} contains a call. */
   static boolean holdsCall(LogicalPlan node) {
     return !(node instanceof LlmGeneration)
         && Catalyst.<Expression>list(node.expressions()).stream().anyMatch(GuardedCalls::holdsCall);
@@ -71,9 +71,8 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   }
 
   /**
-   * What UPDATE, DELETE and MERGE keep of their conditions beside the query that asks them, to read
-   * less of the table. Without its calls the condition lets more through, which the query sorts
-   * out.
+   * Removes calls from the copy of a condition by which UPDATE, DELETE and MERGE read less of the
+   * table. The copy then lets more rows through, which the query itself filters.
    */
   private static Expression withoutCalls(Expression condition) {
     if (!condition.dataType().equals(DataTypes.BooleanType)) {
@@ -99,7 +98,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return plan.children().size() == 1 && plan.children().apply(0) instanceof OneRowRelation;
   }
 
-  /** A call that reads no column is computed once, in a subquery of its own. */
+  /** Computes a call that reads no column once, in a subquery of its own. */
   private static Expression extractConstants(Expression expression) {
     Expression changed = expression.mapChildren(ExtractLlmGenerate::extractConstants);
     return changed instanceof LlmGenerate call
@@ -131,7 +130,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return new GetStructField(result, ResultType.TEXT_ORDINAL, Option.apply("text"));
   }
 
-  /** A call in a subquery's correlation that reads the subquery alone is computed there. */
+  /** Computes a call in a subquery's correlation inside the subquery, if it reads only that. */
   private static Expression extractIntoSubqueries(Expression expression) {
     Expression changed = expression.mapChildren(ExtractLlmGenerate::extractIntoSubqueries);
     if (!(changed instanceof SubqueryExpression subquery)) {
@@ -151,13 +150,13 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return ((SubqueryExpression) replaced).withNewPlan(plan);
   }
 
-  /** The conditions that tie a subquery to what is around it. */
+  /** The conditions that correlate a subquery with the outer query. */
   private static List<Expression> correlation(SubqueryExpression subquery) {
     List<Expression> children = Catalyst.list(subquery.children());
     return children.subList(subquery.getOuterAttrs().size(), children.size());
   }
 
-  /** What costs nothing is asked first. */
+  /** Filters by the conditions without calls before anything is generated. */
   private static LogicalPlan extractFilter(Filter filter) {
     List<Expression> cheap = new ArrayList<>();
     List<Expression> rest = new ArrayList<>();
@@ -170,7 +169,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return extractBelow(new Filter(Catalyst.all(rest), below));
   }
 
-  /** Calls over groups go above the aggregate, calls over its input below. */
+  /** Moves calls that read groups above the aggregate, and calls that read its input below it. */
   private static LogicalPlan extractAggregate(Aggregate aggregate) {
     List<Expression> grouping = Catalyst.list(aggregate.groupingExpressions());
     List<NamedExpression> results = Catalyst.list(aggregate.aggregateExpressions());
@@ -207,7 +206,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
             .anyMatch(child -> holdsCallOverGroups(child, grouping));
   }
 
-  /** {@code expression} over the columns of an aggregate that returns {@code groups}. */
+  /** Rewrites an expression to read the columns of an aggregate that returns {@code groups}. */
   private static Expression overGroups(
       Expression expression, List<Expression> grouping, Map<Expression, NamedExpression> groups) {
     if (isGroup(expression, grouping)) {
@@ -224,7 +223,8 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
   }
 
   /**
-   * A call goes to the side it reads; where it reads both, an inner join is filtered afterwards.
+   * Moves a call to the side of the join that it reads. If it reads both, an inner join is filtered
+   * afterwards.
    */
   private static LogicalPlan extractJoin(Join join) {
     LogicalPlan left = join.left();
@@ -280,7 +280,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     }
   }
 
-  /** Puts the calls of {@code node} below it, the innermost at the bottom. */
+  /** Moves the calls of a node below it, the innermost call lowest. */
   private static LogicalPlan extractBelow(LogicalPlan node) {
     LogicalPlan changed = node;
     GuardedCalls calls = GuardedCalls.of(changed);
@@ -319,7 +319,7 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     return changed instanceof SubqueryExpression subquery ? reading(subquery, columns) : changed;
   }
 
-  /** A subquery says which columns around it its correlation reads. */
+  /** Updates which outer columns the correlation of a subquery reads. */
   private static Expression reading(
       SubqueryExpression subquery, Map<GuardedCalls.Ready, Attribute> columns) {
     List<Expression> outer = Catalyst.list(subquery.getOuterAttrs());

@@ -11,15 +11,15 @@ import scala.collection.immutable.Map$;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * What the operator counts, shown on its node in the SQL page.
+ * The metrics of the operator, which Spark's SQL page shows.
  *
- * @param prompts rows generated; rows with a NULL prompt are not
- * @param errors those that ended in error
+ * @param prompts generated rows, without those whose prompt is NULL
+ * @param errors how many of them ended in error
  * @param promptTokens tokens of the prompts
  * @param cachedTokens how many of them were in the cache
- * @param outputTokens tokens generated
- * @param batches Arrow batches handed to the engine
- * @param waitTime time the tasks waited for results
+ * @param outputTokens generated tokens
+ * @param batches Arrow batches submitted to the engine
+ * @param waitTime the time for which tasks waited for results, in nanoseconds
  */
 public record GenerationMetrics(
     SQLMetric prompts,
@@ -30,13 +30,13 @@ public record GenerationMetrics(
     SQLMetric batches,
     SQLMetric waitTime)
     implements Serializable {
-  /** How listeners know {@link #prompts}. */
+  /** The name of {@link #prompts} for listeners. */
   public static final String PROMPTS = "prompts";
 
-  /** How listeners know {@link #promptTokens}. */
+  /** The name of {@link #promptTokens} for listeners. */
   public static final String PROMPT_TOKENS = "prompt tokens";
 
-  /** How listeners know {@link #outputTokens}. */
+  /** The name of {@link #outputTokens} for listeners. */
   public static final String OUTPUT_TOKENS = "output tokens";
 
   static GenerationMetrics create(SparkContext context) {

@@ -30,11 +30,11 @@ import scala.collection.immutable.Seq;
 
 /**
  * The distinct calls of an operator's expressions, each with the condition under which a row needs
- * it: that of the branches of IF, CASE and COALESCE, of the short cuts of AND and OR, of an
- * aggregate's FILTER and of the clauses of MERGE, in which it stands.
+ * its result. The condition follows from where the call is: in a branch of IF, CASE or COALESCE, on
+ * the right side of AND or OR, in an aggregate's FILTER, or in a clause of MERGE.
  *
- * <p>A call whose condition is not met gets NULL for a prompt, and NULL is not generated; the
- * result is not looked at.
+ * <p>Where its condition is not met, a call gets NULL as its prompt, for which nothing is
+ * generated; the result is not used.
  */
 final class GuardedCalls {
   private final List<Entry> entries = new ArrayList<>();
@@ -68,7 +68,9 @@ final class GuardedCalls {
     return new GuardedCalls(Catalyst.list(node.expressions()));
   }
 
-  /** The clauses of MERGE: a row takes the first of its kind whose condition it meets. */
+  /**
+   * Visits the clauses of MERGE: a row takes the first clause of its kind whose condition it meets.
+   */
   private void collectMerge(MergeRows merge) {
     Expression source = isTrue(merge.isSourceRowPresent());
     Expression target = isTrue(merge.isTargetRowPresent());
@@ -89,7 +91,7 @@ final class GuardedCalls {
     }
   }
 
-  /** Whether there is a call in {@code expression}. */
+  /** Whether an expression contains a call. */
   static boolean holdsCall(Expression expression) {
     return expression.exists(part -> part instanceof LlmGenerate);
   }
@@ -99,9 +101,9 @@ final class GuardedCalls {
   }
 
   /**
-   * The calls that can be computed next, because neither their arguments nor their conditions wait
-   * for another: those of the first kind guarded, in order of appearance. Not empty when this is
-   * not.
+   * The calls that can be computed next, each with its guard: those whose arguments and guards
+   * contain no other call, in the order of appearance. If every guard contains another call, one
+   * call goes first, for all rows. Empty only if this has no calls.
    */
   List<Ready> ready() {
     List<Entry> innermost =
@@ -126,16 +128,19 @@ final class GuardedCalls {
   /**
    * A call that can be computed.
    *
-   * @param call as it stands in the expressions
-   * @param guard the rows that need it; empty for all
+   * @param call the call as the expressions contain it
+   * @param guard the condition of rows that need it; empty for all rows
    */
   record Ready(LlmGenerate call, Optional<Expression> guard) {
-    /** Whether {@code other} is this call. */
+    /** Whether another call is the same as this. */
     boolean is(LlmGenerate other) {
       return same(call, other);
     }
 
-    /** The call for its whole result, with its condition worked into its arguments. */
+    /**
+     * The call that returns the whole result, with arguments that are NULL where the guard does not
+     * hold.
+     */
     LlmGenerate guarded() {
       return guard
           .map(condition -> call.withArguments(argument -> only(condition, argument)))
@@ -242,7 +247,10 @@ final class GuardedCalls {
     return new EqualNullSafe(condition, Literal.TrueLiteral());
   }
 
-  /** A condition that does not give the same answer twice cannot be asked beforehand. */
+  /**
+   * The guards with one more, unless that is not deterministic: such a condition cannot be
+   * evaluated beforehand.
+   */
   private static List<Expression> with(List<Expression> guards, Expression guard) {
     if (!guard.deterministic()) {
       return guards;

@@ -13,11 +13,12 @@ import org.apache.spark.sql.catalyst.rules.Rule;
 import scala.Option;
 
 /**
- * Puts a shuffle above generations whose rows Spark would otherwise compute twice; what a shuffle
- * has written is read again instead.
+ * Adds a shuffle above generations whose rows Spark would otherwise compute twice. Spark then reads
+ * the shuffle's files twice instead.
  *
- * <p>Two things compute rows twice: range partitioning, which samples its input first, and a
- * subquery that stands in several places of a query. Runs once, after the plan has found its shape.
+ * <p>Spark computes rows twice for range partitioning, which samples its input first, and for a
+ * subquery that occurs several times in a query. The rule runs once, after the other rules for
+ * generations.
  */
 final class IsolateLlmGenerate extends Rule<LogicalPlan> {
   @Override
@@ -37,7 +38,7 @@ final class IsolateLlmGenerate extends Rule<LogicalPlan> {
         .transformUp(Catalyst.everywhere(IsolateLlmGenerate::isolateSampled));
   }
 
-  /** The uppermost of nested generations carries the others with it. */
+  /** Adds the shuffle above the uppermost of nested generations, which serves the others too. */
   private static LogicalPlan isolate(LogicalPlan plan, Map<LogicalPlan, Integer> times) {
     if (plan instanceof LlmGeneration && times.getOrDefault(plan.canonicalized(), 0) > 1) {
       return shuffled(plan);
@@ -59,7 +60,10 @@ final class IsolateLlmGenerate extends Rule<LogicalPlan> {
                 .anyMatch(key -> key instanceof SortOrder));
   }
 
-  /** Whether a generation is computed with {@code plan}'s rows, not read from a shuffle. */
+  /**
+   * Whether computing the rows of a plan computes a generation, instead of reading it from a
+   * shuffle.
+   */
   private static boolean isComputedWith(LogicalPlan plan) {
     if (plan instanceof LlmGeneration) {
       return true;

@@ -20,21 +20,20 @@ import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
 /**
- * A call of {@code llm_generate} or {@code llm_generate_text}. It is never evaluated where it
- * stands: {@link ExtractLlmGenerate} gives it an operator of its own.
+ * A call of {@code llm_generate} or {@code llm_generate_text}. It is never evaluated as an
+ * expression: {@link ExtractLlmGenerate} moves it to an operator of its own. Immutable.
  *
- * <p>It says that it is deterministic, which it is (same arguments, same text), so that it may
- * stand wherever SQL allows an expression; and that it is expensive, so that Spark does not copy
- * it.
+ * <p>It is declared deterministic, because the same arguments give the same text; so SQL allows it
+ * wherever an expression is allowed. It is declared expensive, so that Spark does not duplicate it.
  */
 public final class LlmGenerate extends Expression
     implements CatalystNode, Unevaluable, Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** The name that returns the whole result. */
+  /** The name of the function that returns the whole result. */
   static final String NAME = "llm_generate";
 
-  /** The name that returns the text alone. */
+  /** The name of the function that returns the text alone. */
   static final String TEXT_NAME = "llm_generate_text";
 
   private final Expression prompt;
@@ -51,9 +50,9 @@ public final class LlmGenerate extends Expression
    * @param prompt STRING or ARRAY&lt;STRUCT&lt;role STRING, content STRING&gt;&gt;
    * @param params MAP&lt;STRING, STRING&gt;; a NULL literal where the call names none
    * @param system STRING; a NULL literal where the call names none
-   * @param onError what becomes of a row in error
-   * @param onOverflow what becomes of a prompt that is too long
-   * @param resultType what the whole result holds
+   * @param onError what is done with a row in error
+   * @param onOverflow what is done with a prompt that is too long
+   * @param resultType the type of the whole result
    * @param textOnly whether the result is the text alone
    */
   public LlmGenerate(
@@ -108,7 +107,7 @@ public final class LlmGenerate extends Expression
         : this;
   }
 
-  /** This call with each argument put through {@code change}. */
+  /** This call with {@code change} applied to each argument. */
   LlmGenerate withArguments(Function<Expression, Expression> change) {
     return new LlmGenerate(
         change.apply(prompt),
@@ -220,7 +219,7 @@ public final class LlmGenerate extends Expression
     return prettyName() + "(" + String.join(", ", arguments) + ")";
   }
 
-  /** Literals as SQL writes them, with quotes. */
+  /** Writes literals as SQL does, with quotes. */
   private static String readably(Expression argument) {
     return argument instanceof Literal literal ? literal.sql() : argument.toString();
   }

@@ -22,9 +22,9 @@ public final class LlmGeneration extends LogicalPlan implements CatalystNode {
   /**
    * Public because Catalyst copies plans by reflection.
    *
-   * @param call its arguments hold no further call
-   * @param column what the result is called
-   * @param child whose rows it reads
+   * @param call the call, whose arguments contain no further call
+   * @param column the column of the result
+   * @param child the plan whose rows it reads
    */
   public LlmGeneration(LlmGenerate call, Attribute column, LogicalPlan child) {
     this.call = call;

@@ -19,7 +19,7 @@ import scala.collection.immutable.Map;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
-/** Runs an {@link LlmGeneration}: see {@link GenerationTask}. */
+/** The physical operator of {@link LlmGeneration}. Each task runs a {@link GenerationTask}. */
 public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
   private static final long serialVersionUID = 1L;
 
@@ -32,8 +32,8 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
    * Public because Catalyst copies plans by reflection.
    *
    * @param call as in {@link LlmGeneration}
-   * @param column what the result is called
-   * @param child whose rows it reads
+   * @param column the column of the result
+   * @param child the plan whose rows it reads
    */
   public LlmGenerationExec(LlmGenerate call, Attribute column, SparkPlan child) {
     this.call = call;
@@ -41,7 +41,10 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
     this.child = child;
   }
 
-  /** The call, the model that answers it, and how rows are handed over: a line of EXPLAIN. */
+  /**
+   * The operator's line of EXPLAIN: the call, the model, and the limits of batches and of the
+   * window.
+   */
   @Override
   public String argString(int maxFields) {
     return call
@@ -57,7 +60,7 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
         + setting(MlaConf.WINDOW_BYTES);
   }
 
-  /** As it was written: a plan is shown whether or not its settings are right. */
+  /** A setting as it was written, since a plan is shown even if its settings are invalid. */
   private String setting(ConfEntry<?> entry) {
     return conf().getConfString(entry.key(), entry.defaultText().orElse("none"));
   }

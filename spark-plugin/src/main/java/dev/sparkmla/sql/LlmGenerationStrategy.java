@@ -8,7 +8,10 @@ import org.apache.spark.sql.execution.SparkStrategy;
 import org.apache.spark.sql.execution.datasources.v2.StreamingDataSourceV2ScanRelation;
 import scala.collection.immutable.Seq;
 
-/** Plans {@link LlmGeneration}, and refuses a call that no rule could give a place of its own. */
+/**
+ * Plans {@link LlmGeneration}, and refuses a call that no rule could move to an operator of its
+ * own.
+ */
 final class LlmGenerationStrategy extends SparkStrategy {
   @Override
   public Seq<SparkPlan> apply(LogicalPlan plan) {
@@ -35,7 +38,7 @@ final class LlmGenerationStrategy extends SparkStrategy {
     return Catalyst.seq(List.of());
   }
 
-  /** Whether a plan reads a stream that has no end yet. */
+  /** Whether a plan reads a stream. */
   private static boolean isContinuous(LogicalPlan plan) {
     return plan instanceof StreamingDataSourceV2ScanRelation scan
         && scan.startOffset().isDefined()

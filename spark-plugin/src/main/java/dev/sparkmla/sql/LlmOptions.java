@@ -10,7 +10,8 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * How a DataFrame's call generates. Start with {@link #defaults} and say what differs. Immutable.
+ * The options of a call on a DataFrame. Start with {@link #defaults} and change what differs.
+ * Immutable.
  *
  * @param params generation parameters by name, as in SQL: STRING
  * @param system the system message
@@ -38,7 +39,7 @@ public record LlmOptions(
   }
 
   /**
-   * What holds where the call says nothing.
+   * The options of a call without any.
    *
    * @return no parameters, no system message and answers of any form; errors in the row, of long
    *     prompts too
@@ -49,7 +50,7 @@ public record LlmOptions(
   }
 
   /**
-   * With one more generation parameter, or another value of it.
+   * These options with one more generation parameter, or with another value of it.
    *
    * @param name one of {@link dev.sparkmla.engine.GenerationParameters}; another is an error of the
    *     query's analysis
@@ -74,7 +75,7 @@ public record LlmOptions(
   }
 
   /**
-   * With a system message.
+   * These options with a system message.
    *
    * @param message the same for all rows
    * @return a copy
@@ -84,7 +85,7 @@ public record LlmOptions(
   }
 
   /**
-   * With a system message for each row.
+   * These options with a system message for each row.
    *
    * @param message STRING; a row whose message is NULL has none
    * @return a copy
@@ -94,7 +95,7 @@ public record LlmOptions(
   }
 
   /**
-   * With another treatment of rows in error.
+   * These options with another treatment of rows in error.
    *
    * @param treatment what becomes of them
    * @return a copy
@@ -104,7 +105,7 @@ public record LlmOptions(
   }
 
   /**
-   * With another treatment of prompts that are too long.
+   * These options with another treatment of prompts that are too long.
    *
    * @param policy what becomes of them
    * @return a copy

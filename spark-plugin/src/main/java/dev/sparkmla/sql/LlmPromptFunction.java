@@ -29,21 +29,21 @@ import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
 /**
- * A call of {@code llm_count_tokens} or {@code llm_render_chat}: computed where it stands, by the
- * tokenizer and the template of the application's model.
+ * A call of {@code llm_count_tokens} or {@code llm_render_chat}: an ordinary expression, computed
+ * row by row with the tokenizer and the template of the application's model.
  *
- * <p>It is not folded in the analysis, since a driver may not see the model's folder; where Spark
- * computes literal rows in the driver, it has to.
+ * <p>It is not folded when the query is optimized, because a driver may not see the model's folder.
+ * Where Spark computes literal rows in the driver, the folder has to be readable there.
  */
 public final class LlmPromptFunction extends Expression
     implements CatalystNode, CodegenFallback, Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** What is computed. */
+  /** Which function is called. */
   public enum Kind {
-    /** INT: the tokens of a prompt. */
+    /** INT: the number of tokens of a prompt. */
     COUNT_TOKENS("llm_count_tokens", "prompt", DataTypes.IntegerType),
-    /** STRING: a conversation as the model reads it. */
+    /** STRING: a conversation as the chat template renders it. */
     RENDER_CHAT("llm_render_chat", "messages", DataTypes.StringType);
 
     private final String function;
@@ -130,7 +130,7 @@ public final class LlmPromptFunction extends Expression
     return message.isNullAt(field) ? null : message.getUTF8String(field).toString();
   }
 
-  /** Empty where a message is NULL, or cannot be laid out. */
+  /** The conversation's messages; empty where one is NULL or cannot be given to the template. */
   private Optional<List<Message>> messages(ArrayData conversation) {
     StructType fields = (StructType) ((ArrayType) child.dataType()).elementType();
     int role = fields.fieldIndex("role");

@@ -11,13 +11,14 @@ import scala.runtime.AbstractFunction1;
 import scala.runtime.BoxedUnit;
 
 /**
- * Brings {@code llm_generate}, {@code llm_generate_text}, {@code llm_count_tokens} and {@code
- * llm_render_chat} into a session: {@code spark.sql.extensions=dev.sparkmla.sql.MlaExtensions}.
+ * Adds the functions {@code llm_generate}, {@code llm_generate_text}, {@code llm_count_tokens} and
+ * {@code llm_render_chat} to a session: {@code
+ * spark.sql.extensions=dev.sparkmla.sql.MlaExtensions}.
  *
- * <p>A call becomes an expression ({@link LlmGenerate}); one rule puts each call into a node of its
- * own ({@link ExtractLlmGenerate}) or refuses it ({@link RefuseStoredCalls}), others find that node
- * its place ({@link ArrangeLlmGenerate}, {@link IsolateLlmGenerate}); a strategy plans it ({@link
- * LlmGenerationExec}).
+ * <p>A call becomes an expression ({@link LlmGenerate}); one rule moves each call to a node of its
+ * own ({@link ExtractLlmGenerate}) or refuses it ({@link RefuseStoredCalls}), others move that node
+ * within the plan ({@link ArrangeLlmGenerate}, {@link IsolateLlmGenerate}); a strategy plans it
+ * ({@link LlmGenerationExec}).
  */
 public final class MlaExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   private static final String GENERATION_ARGUMENTS =
