@@ -38,7 +38,7 @@ final class LlmGenerationStrategy extends SparkStrategy {
     return Catalyst.seq(List.of());
   }
 
-  /** Whether a plan reads a stream. */
+  /** Whether a plan reads a stream in continuous processing, which has no end offset. */
   private static boolean isContinuous(LogicalPlan plan) {
     return plan instanceof StreamingDataSourceV2ScanRelation scan
         && scan.startOffset().isDefined()
