@@ -151,7 +151,7 @@ final class SchemaType {
     return type;
   }
 
-  /** What a schema without a type speaks about. */
+  /** What a schema without a type restricts. */
   private static String implied(JsonNode schema) {
     if (schema.has("properties")) {
       return "object";
