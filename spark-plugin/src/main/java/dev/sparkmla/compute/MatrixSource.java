@@ -8,9 +8,8 @@ import java.util.Optional;
  *
  * @param values {@code [rows, columns]}
  * @param format what holds every element as the checkpoint has it
- * @param scales float32, float16 or bf16; {@code [ceil(rows / 128), ceil(columns / 128)]} for
- *     {@link WeightFormat#FLOAT8_BLOCKS}, {@code [rows, 1]} for {@link WeightFormat#FLOAT8_ROWS},
- *     none for others
+ * @param scales float32, float16 or bf16, of the format's {@linkplain WeightFormat#scaleShape
+ *     shape}; none where that is empty
  */
 public record MatrixSource(Tensor values, WeightFormat format, Optional<Tensor> scales) {
   /**
@@ -23,7 +22,7 @@ public record MatrixSource(Tensor values, WeightFormat format, Optional<Tensor> 
     if (values.shape().size() != 2) {
       throw new IllegalArgumentException(values + " is no matrix");
     }
-    List<Integer> expected = scaleShape(format, values.shape().get(0), values.shape().get(1));
+    List<Integer> expected = format.scaleShape(values.shape().get(0), values.shape().get(1));
     if (!scales.map(Tensor::shape).orElse(List.of()).equals(expected)) {
       throw new IllegalArgumentException(
           "%s as %s has scales %s; expected shape %s".formatted(values, format, scales, expected));
@@ -39,15 +38,6 @@ public record MatrixSource(Tensor values, WeightFormat format, Optional<Tensor> 
           case F8_E4M3 -> throw new IllegalArgumentException(values + " needs scales");
         };
     return new MatrixSource(values, format, Optional.empty());
-  }
-
-  /** The shape of a matrix's scales in a format; empty for one without scales. */
-  public static List<Integer> scaleShape(WeightFormat format, int rows, int columns) {
-    return switch (format) {
-      case FLOAT32, BFLOAT16 -> List.of();
-      case FLOAT8_BLOCKS -> List.of(WeightFormat.blocks(rows), WeightFormat.blocks(columns));
-      case FLOAT8_ROWS -> List.of(rows, 1);
-    };
   }
 
   /** The name of its values in the checkpoint. */

@@ -194,8 +194,8 @@ public final class Weights implements ParameterSource, AutoCloseable {
   private MatrixSource quantized(Tensor values) {
     int rows = values.shape().get(0);
     int columns = values.shape().get(1);
-    List<Integer> ofBlocks = MatrixSource.scaleShape(WeightFormat.FLOAT8_BLOCKS, rows, columns);
-    List<Integer> ofRows = MatrixSource.scaleShape(WeightFormat.FLOAT8_ROWS, rows, columns);
+    List<Integer> ofBlocks = WeightFormat.FLOAT8_BLOCKS.scaleShape(rows, columns);
+    List<Integer> ofRows = WeightFormat.FLOAT8_ROWS.scaleShape(rows, columns);
     String name = scaleName(values);
     List<Integer> found = files.get(name).tensors().get(name).shape();
     if (found.equals(ofBlocks)) {

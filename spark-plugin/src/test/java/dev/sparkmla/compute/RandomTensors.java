@@ -87,7 +87,7 @@ public final class RandomTensors {
             tensor(
                 name + "_scale",
                 DataType.F32,
-                MatrixSource.scaleShape(format, rows, columns),
+                format.scaleShape(rows, columns),
                 mean,
                 mean / 4,
                 seed);

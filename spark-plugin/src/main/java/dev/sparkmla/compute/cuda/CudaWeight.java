@@ -69,11 +69,7 @@ final class CudaWeight implements Weight {
   public Set<Precision> inputs() {
     Set<Precision> inputs = EnumSet.noneOf(Precision.class);
     for (CudaRows part : parts) {
-      inputs.add(
-          switch (part.range().format()) {
-            case FLOAT32, BFLOAT16 -> Precision.BFLOAT16;
-            case FLOAT8_BLOCKS, FLOAT8_ROWS -> Precision.FLOAT8;
-          });
+      inputs.add(WeightMemory.activations(part.range().format()));
     }
     return inputs;
   }

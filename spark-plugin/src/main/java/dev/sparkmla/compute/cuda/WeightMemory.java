@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.MatrixSource;
+import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.cuda.DeviceBuffer;
@@ -67,6 +68,14 @@ final class WeightMemory implements AutoCloseable {
       case BFLOAT16 -> ElementType.BFLOAT16;
       case FLOAT32 -> ElementType.FLOAT32;
       case FLOAT8_BLOCKS, FLOAT8_ROWS -> ElementType.FLOAT8_E4M3;
+    };
+  }
+
+  /** What the activations are in that a weight of a format is multiplied by. */
+  static Precision activations(WeightFormat format) {
+    return switch (format) {
+      case FLOAT32, BFLOAT16 -> Precision.BFLOAT16;
+      case FLOAT8_BLOCKS, FLOAT8_ROWS -> Precision.FLOAT8;
     };
   }
 
