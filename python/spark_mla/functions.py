@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql.functions import call_function, create_map, lit
-from pyspark.sql.types import DataType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 ColumnOrName: TypeAlias = Column | str
 """A column, or the name of one."""
@@ -199,10 +199,26 @@ def _generate(
 
 def _form(response_format: ResponseFormat | None) -> str | None:
     if isinstance(response_format, DataType):
-        return response_format.simpleString()
+        return _ddl(response_format)
     if isinstance(response_format, Mapping):
         return json.dumps(dict(response_format))
     return response_format
+
+
+def _ddl(data_type: DataType) -> str:
+    """A type as DDL text, which says of each field whether it may be NULL."""
+    if isinstance(data_type, StructType):
+        fields = (
+            f"`{field.name.replace('`', '``')}`: {_ddl(field.dataType)}"
+            + ("" if field.nullable else " NOT NULL")
+            for field in data_type.fields
+        )
+        return f"STRUCT<{', '.join(fields)}>"
+    if isinstance(data_type, ArrayType):
+        return f"ARRAY<{_ddl(data_type.elementType)}>"
+    if isinstance(data_type, MapType):
+        return f"MAP<{_ddl(data_type.keyType)}, {_ddl(data_type.valueType)}>"
+    return data_type.simpleString()
 
 
 def _map(params: Mapping[str, Parameter] | None) -> Column:

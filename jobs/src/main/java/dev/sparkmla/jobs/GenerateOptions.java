@@ -468,7 +468,10 @@ final class GenerateOptions {
             return Files.readString(file).replaceFirst("^\uFEFF", "").strip();
           } catch (IOException problem) {
             throw new JobException(
-                "cannot read " + file + ", which --response-format names: " + problem);
+                "cannot read the file "
+                    + file
+                    + ", which --response-format names and which holds the format: "
+                    + problem);
           }
         });
   }

@@ -121,7 +121,7 @@ final class EngineReporter implements AutoCloseable {
       }
     }
     try {
-      context.send(last);
+      context.send(new LastReport(last));
     } catch (Exception unheard) { // Spark's interface declares it.
       LOGGER.debug("The driver did not hear the last report", unheard);
     }

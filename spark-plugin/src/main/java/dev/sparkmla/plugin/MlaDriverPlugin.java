@@ -90,12 +90,18 @@ final class MlaDriverPlugin implements DriverPlugin {
   }
 
   /**
-   * Receives a message from an executor: a {@link LoadReport} or an {@link EngineReport}.
+   * Receives a message from an executor: a {@link LoadReport}, an {@link EngineReport} or a {@link
+   * LastReport}.
    *
-   * @return the answer; to an engine's report, how long the executor should wait until its next one
+   * @return the answer; to an engine's report, how long the executor should wait until its next
+   *     one; null to its last one
    */
   @Override
   public Object receive(Object message) {
+    if (message instanceof LastReport last) {
+      monitor.take(last.report());
+      return null;
+    }
     return message instanceof EngineReport report
         ? monitor.take(report)
         : ((LoadReport) message).tell(loads);

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -120,7 +121,17 @@ class OperatorTest {
     assertThat(metric(rows, "promptTokens")).isEqualTo(2 * "prompt 0".length());
     assertThat(metric(rows, "cachedTokens")).isEqualTo(2);
     assertThat(metric(rows, "outputTokens")).isEqualTo(4);
-    assertThat(metric(rows, "waitTime")).isPositive();
+  }
+
+  @Test
+  void countsTheTimeThatTasksWait() {
+    SPARK.makeTable(1, 1);
+    generator.answerWith(
+        request ->
+            CompletableFuture.supplyAsync(
+                () -> EchoGenerator.echo(request),
+                CompletableFuture.delayedExecutor(500, TimeUnit.MILLISECONDS)));
+    assertThat(metric(run("select llm_generate(p) g from t"), "waitTime")).isPositive();
   }
 
   @Test
