@@ -103,7 +103,7 @@ def test_answers_have_types(documents, samples):
         "required": ["open", "grade"],
         "additionalProperties": False,
     }
-    kind = types.StructType([types.StructField("open", types.BooleanType(), False)])
+    kind = types.StructType([types.StructField("is `open`", types.BooleanType(), False)])
     params = {"max_tokens": 40}
 
     rows = asked.select(
@@ -120,7 +120,8 @@ def test_answers_have_types(documents, samples):
         sample["id"]: sample["expected"] for sample in amounts
     }
     assert {(type(row.facts.open), row.facts.grade in "ab") for row in rows} == {(bool, True)}
-    assert [{"open": row.kind.open} for row in rows] == [json.loads(row.text) for row in rows]
+    assert [row.kind.asDict() for row in rows] == [json.loads(row.text) for row in rows]
+    assert {type(row.kind["is `open`"]) for row in rows} == {bool}
 
 
 def test_variants_and_log_probabilities(documents):
