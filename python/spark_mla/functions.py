@@ -60,12 +60,12 @@ def llm_generate(
         `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`,
         `presence_penalty`, `frequency_penalty`, `logit_bias`, `bad_words`, `min_tokens`,
         `ignore_eos`, `stop_token_ids`, `stop`, `include_stop`, `skip_special_tokens`,
-        `response_format` (where rows have formats of their own), `response_white_space`,
-        `logprobs`, `seed`, `chat_template_kwargs`, `continue_final_message`, `tools`, `n`. A value
-        may be a column, but for `n` and `logprobs`. `stop` and `bad_words` take a text or a list of
-        texts, `stop_token_ids` a list of ids, `logit_bias` and `chat_template_kwargs` a dict,
-        `tools` a list of dicts. None as a value is as if it were not named. The whole may also be a
-        column of MAP<STRING, STRING>.
+        `response_white_space`, `logprobs`, `seed`, `chat_template_kwargs`,
+        `continue_final_message`, `tools`, `n`. A value may be a column, but for `n` and
+        `logprobs`. `stop` and `bad_words` take a text or a list of texts, `stop_token_ids` a list
+        of ids, `logit_bias` and `chat_template_kwargs` a dict, `tools` a list of dicts. None as a
+        value is as if it were not named. `response_format` stands here where rows have formats of
+        their own, in a column. The whole may also be a column of MAP<STRING, STRING>.
     system
         The system message: a text (not the name of a column) or a column.
     on_error
