@@ -26,12 +26,13 @@ def free_port() -> int:
 
 @contextmanager
 def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen]:
-    """Runs a command until the block ends, and kills what is left of it then."""
+    """Runs a command in its log's folder until the block ends, and kills what is left of it then."""
     with log.open("wb") as out:
         started = subprocess.Popen(
             command,
             stdout=out,
             stderr=subprocess.STDOUT,
+            cwd=log.parent,
             env=os.environ | environment,
             start_new_session=True,
         )
@@ -86,13 +87,9 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
     events = tmp_path / "events"
     events.mkdir()
     port = free_port()
-    output = tmp_path / "answers"
-    report = tmp_path / "report.html"
     job = [
         str(ROOT / "bin/generate"),
-        *("--input", str(tmp_path / "documents.jsonl")),
-        *("--output", str(output)),
-        *("--report", str(report)),
+        *("--input", "documents.jsonl", "--output", "answers", "--report", "report.html"),
         *("--gpu-hour-price", "2.5"),
         *("--max-tokens", "96", "--ignore-eos", "true"),
         *("--conf", f"spark.ui.port={port}"),
@@ -115,7 +112,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         assert figure(page, "Rows left") != "unknown"
         assert figure(page, "Rows in error") == str(EMPTY)
         assert "running" in cells(page, "executors")
-        assert str(output) in cells(page, "runs")
+        assert "answers" in cells(page, "runs")
         assert "processor" in cells(page, "executors")
         assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
         page.screenshot(path=images / "generation-live.png")
@@ -123,10 +120,10 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
         assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
         page.get_by_role("link", name="Jobs", exact=True).click()
-        expect(page.locator("table").get_by_text(f"Generate {output}").first).to_be_visible()
+        expect(page.locator("table").get_by_text("Generate answers").first).to_be_visible()
         assert running.wait(PATIENCE_MS / 1000) == 0, (tmp_path / "job.log").read_text()
 
-    page.goto(report.as_uri())
+    page.goto((tmp_path / "report.html").as_uri())
     assert figure(page, "Rows") == f"{rows:,}"
     assert figure(page, "In error") == str(EMPTY)
     assert figure(page, "Cost of a million tokens") == "no GPU was used"
@@ -137,7 +134,8 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
     page.screenshot(path=images / "generation-report.png")
 
     history_port = free_port()
-    jars = [ROOT / "jobs/target/spark/jars/*", ROOT / "jobs/target/lib/*"]
+    (jar,) = (ROOT / "assembly/target").glob("spark-mla-spark_*.jar")
+    jars = [ROOT / "jobs/target/spark/jars/*", jar]
     server = [
         "java",
         "-Xmx512m",
