@@ -2,7 +2,9 @@ package dev.sparkmla.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.Map;
+import org.apache.spark.SparkStatusTracker;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.util.ArrowUtils;
 import org.junit.jupiter.api.extension.AfterAllCallback;
@@ -60,7 +62,17 @@ final class LocalSpark
   @Override
   public void afterEach(ExtensionContext context) {
     session.catalog().clearCache();
+    awaitTasks();
     assertThat(ArrowUtils.rootAllocator().getAllocatedMemory()).as("Arrow bytes left").isZero();
+  }
+
+  /** A stage that fails leaves its other tasks, which are about to end too. */
+  private void awaitTasks() {
+    SparkStatusTracker tracker = session.sparkContext().statusTracker();
+    while (Arrays.stream(tracker.getExecutorInfos())
+        .anyMatch(executor -> executor.numRunningTasks() > 0)) {
+      Thread.onSpinWait();
+    }
   }
 
   @Override
