@@ -5,7 +5,6 @@ import dev.sparkmla.sql.GenerationMetrics;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -15,6 +14,7 @@ import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.util.ThreadUtils;
 import scala.collection.Iterator;
 import scala.collection.Seq;
 
@@ -33,12 +33,7 @@ final class Progress extends SparkListener implements AutoCloseable {
   private final long start = System.nanoTime();
   private final Map<Long, Counts> tasks = new HashMap<>();
   private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "spark-mla-page");
-            thread.setDaemon(true);
-            return thread;
-          });
+      ThreadUtils.newDaemonSingleThreadScheduledExecutor("spark-mla-page");
 
   /**
    * Starts to watch.

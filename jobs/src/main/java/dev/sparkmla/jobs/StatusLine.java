@@ -3,11 +3,11 @@ package dev.sparkmla.jobs;
 import java.io.Console;
 import java.io.PrintStream;
 import java.time.Duration;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.apache.spark.util.ThreadUtils;
 
 /**
  * Prints the progress of a job: in a terminal on one line that changes, in a log as a new line
@@ -20,12 +20,7 @@ final class StatusLine implements AutoCloseable {
   private final PrintStream out;
   private final boolean terminal;
   private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "spark-mla-progress");
-            thread.setDaemon(true);
-            return thread;
-          });
+      ThreadUtils.newDaemonSingleThreadScheduledExecutor("spark-mla-progress");
   private Supplier<String> text = () -> "";
   private int widest;
 

@@ -2,12 +2,12 @@ package dev.sparkmla.plugin;
 
 import dev.sparkmla.metrics.EngineReport;
 import java.time.Duration;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.util.ThreadUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,12 +24,7 @@ final class EngineReporter implements AutoCloseable {
   private final String model;
   private final TextGenerator generator;
   private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "mla-report");
-            thread.setDaemon(true);
-            return thread;
-          });
+      ThreadUtils.newDaemonSingleThreadScheduledExecutor("mla-report");
   private Duration pause;
   private EngineReport seen;
   private boolean told;

@@ -1,10 +1,10 @@
 package dev.sparkmla.plugin;
 
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleConsumer;
+import org.apache.spark.util.ThreadUtils;
 
 /**
  * Reports once a second which part of the weights this process has read, on a thread of its own,
@@ -12,12 +12,7 @@ import java.util.function.DoubleConsumer;
  */
 final class LoadClock implements AutoCloseable {
   private final ScheduledExecutorService clock =
-      Executors.newSingleThreadScheduledExecutor(
-          work -> {
-            Thread thread = new Thread(work, "mla-load-clock");
-            thread.setDaemon(true);
-            return thread;
-          });
+      ThreadUtils.newDaemonSingleThreadScheduledExecutor("mla-load-clock");
 
   /**
    * @param listener is called with the part, from 0 to 1

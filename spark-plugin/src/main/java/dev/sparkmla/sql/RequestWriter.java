@@ -25,8 +25,6 @@ final class RequestWriter implements AutoCloseable {
   private final int usualRows;
   private final BufferAllocator parent;
   private Optional<Filling> filling = Optional.empty();
-  private int rows;
-  private long bytes;
 
   /** The batch that is being filled. */
   private record Filling(VectorSchemaRoot columns, BufferAllocator allocator, ArrowWriter writer) {}
@@ -61,8 +59,6 @@ final class RequestWriter implements AutoCloseable {
       filling = Optional.of(begin());
     }
     filling.get().writer().write(arguments);
-    rows++;
-    bytes += arguments.getSizeInBytes();
   }
 
   private Filling begin() {
@@ -78,16 +74,6 @@ final class RequestWriter implements AutoCloseable {
     }
   }
 
-  /** How many rows the batch that is being filled has. */
-  int rows() {
-    return rows;
-  }
-
-  /** How many bytes of arguments the batch that is being filled has. */
-  long bytes() {
-    return bytes;
-  }
-
   /**
    * Hands over the batch of the rows that were added, which must be at least one, and begins
    * another. The batch is the caller's.
@@ -98,8 +84,6 @@ final class RequestWriter implements AutoCloseable {
     RequestBatch batch =
         new RequestBatch(full.columns(), full.allocator(), onOverflow, commonParams);
     filling = Optional.empty();
-    rows = 0;
-    bytes = 0;
     return batch;
   }
 

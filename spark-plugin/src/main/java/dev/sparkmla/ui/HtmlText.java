@@ -1,18 +1,15 @@
 package dev.sparkmla.ui;
 
 import java.util.Locale;
+import scala.xml.Utility;
 
 /** Writes texts and figures for pages in HTML. Thread-safe. */
 public final class HtmlText {
   private HtmlText() {}
 
-  /** Escapes any text for use in an element or in a quoted attribute. */
+  /** Escapes any text for use in an element or in an attribute in double quotes. */
   public static String escape(String text) {
-    return text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("\"", "&quot;")
-        .replace("'", "&#39;");
+    return Utility.escape(text);
   }
 
   /** A heading with an id, which links and tests use. The text is escaped. */

@@ -13,7 +13,6 @@ import dev.sparkmla.json.JsonProblem;
 import java.io.Serializable;
 import java.util.Optional;
 import org.apache.spark.SparkThrowable;
-import org.apache.spark.sql.catalyst.parser.ParseException;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.VariantType;
@@ -200,8 +199,8 @@ public sealed interface AnswerFormat extends Serializable {
           "the response format '"
               + (text.length() <= MOST_SHOWN ? text : text.substring(0, MOST_SHOWN) + "...")
               + "' is no Spark type, such as STRUCT<name: STRING, year: INT>, no JSON schema, which"
-              + " begins with {, and none of 'regex: ...', 'choice: [\"a\", \"b\"]' and 'json'"
-              + (problem instanceof ParseException ? "" : ": " + problem.getMessage()));
+              + " begins with {, and none of 'regex: ...', 'choice: [\"a\", \"b\"]' and 'json': "
+              + problem.getMessage().strip().lines().findFirst().orElse(""));
     }
   }
 }

@@ -120,6 +120,8 @@ class AnswerFormatTest {
         "STRUCT<a: INT, a: INT> | it needs fields, each with a name of its own",
         "STRUCT<a: > | the response format 'STRUCT<a: >' is no Spark type",
         "JSON | the response format 'JSON' is no Spark type",
+        "STRUCT<a: INT, b: NUMBER> | Unsupported data type \"NUMBER\". SQLSTATE: 0A000 (line 1, pos 18)",
+        "yes, no | Syntax error at or near ','",
         "DECIMAL(50,2) | the response format 'DECIMAL(50,2)' is no Spark type",
         "STRING COLLATE XX | The value XX does not represent a correct collation name",
         "{\"type\": | the response format begins with { but is no JSON",
