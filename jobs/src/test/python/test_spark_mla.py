@@ -216,8 +216,16 @@ def test_installs_by_pip_with_the_jar_and_starts_sessions(tmp_path):
 
 
 def run_with(package, script):
-    """What a script prints that finds the package installed in a folder."""
-    settings = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    """What a script prints that finds the package installed in a folder.
+
+    It starts a session of its own: the variables by which PySpark keeps this process's session,
+    over Connect or not, are left out.
+    """
+    settings = {
+        key: value
+        for key, value in os.environ.items()
+        if key != "PYTHONPATH" and not key.startswith(("SPARK_", "PYSPARK_"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", script, str(ROOT / "jobs" / "demo-model" / "model")],
         cwd=package,
