@@ -43,6 +43,8 @@ public final class RequestBatch implements AutoCloseable {
   private final BufferAllocator allocator;
   private final FieldVector prompts;
   private final MapVector params;
+  private final VarCharVector names;
+  private final VarCharVector values;
   private final VarCharVector systems;
   private final OverflowPolicy overflow;
   private final Map<String, String> commonParams;
@@ -75,6 +77,9 @@ public final class RequestBatch implements AutoCloseable {
               + "; expected utf8 or list<struct<role, content>>, map<utf8, utf8>, utf8");
     }
     this.params = mapped;
+    StructVector entries = (StructVector) mapped.getDataVector();
+    this.names = entries.getChild(MapVector.KEY_NAME, VarCharVector.class);
+    this.values = entries.getChild(MapVector.VALUE_NAME, VarCharVector.class);
     this.systems = texts;
   }
 
@@ -132,9 +137,6 @@ public final class RequestBatch implements AutoCloseable {
     if (params.isNull(row)) {
       return commonParams;
     }
-    StructVector entries = (StructVector) params.getDataVector();
-    VarCharVector names = entries.getChild(MapVector.KEY_NAME, VarCharVector.class);
-    VarCharVector values = entries.getChild(MapVector.VALUE_NAME, VarCharVector.class);
     Map<String, String> named = new HashMap<>();
     int end = params.getElementEndIndex(row);
     for (int i = params.getElementStartIndex(row); i < end; i++) {

@@ -48,6 +48,17 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 public final class ResultBatch implements AutoCloseable {
   private static final Map<FinishReason, byte[]> SPELLINGS = new EnumMap<>(FinishReason.class);
 
+  /** Without variants and log probabilities. */
+  private static final Field USUAL_LAYOUT =
+      result(
+          utf8("text"),
+          utf8("reasoning"),
+          utf8("finish_reason"),
+          int32("prompt_tokens"),
+          int32("cached_tokens"),
+          int32("output_tokens"),
+          nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+
   static {
     for (FinishReason reason : FinishReason.values()) {
       SPELLINGS.put(
@@ -139,16 +150,19 @@ public final class ResultBatch implements AutoCloseable {
   }
 
   private void write(int row, List<GenerationResult> variants) {
-    GenerationResult result =
-        variants.stream()
-            .filter(variant -> variant.error().isPresent())
-            .findFirst()
-            .orElse(variants.get(0));
+    GenerationResult result = variants.get(0);
+    int generated = 0;
+    for (GenerationResult variant : variants) {
+      generated += variant.outputTokens();
+      if (result.error().isEmpty() && variant.error().isPresent()) {
+        result = variant;
+      }
+    }
     results.setIndexDefined(row);
     finishReasons.setSafe(row, SPELLINGS.get(result.finishReason()));
     promptTokens.setSafe(row, result.promptTokens());
     cachedTokens.setSafe(row, variants.get(0).cachedTokens());
-    outputTokens.setSafe(row, variants.stream().mapToInt(GenerationResult::outputTokens).sum());
+    outputTokens.setSafe(row, generated);
     if (result.error().isPresent()) {
       GenerationError error = result.error().get();
       errors.setIndexDefined(row);
@@ -281,28 +295,34 @@ public final class ResultBatch implements AutoCloseable {
 
   /** The struct that has what the rows do. */
   private static Field layout(List<List<GenerationResult>> rows) {
-    List<Field> fields =
-        new ArrayList<>(
-            List.of(
-                utf8("text"),
-                utf8("reasoning"),
-                utf8("finish_reason"),
-                int32("prompt_tokens"),
-                int32("cached_tokens"),
-                int32("output_tokens"),
-                nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message"))));
-    if (rows.stream().anyMatch(row -> row.size() > 1)) {
+    boolean hasVariants = false;
+    boolean hasLogprobs = false;
+    for (List<GenerationResult> row : rows) {
+      hasVariants |= row.size() > 1;
+      for (GenerationResult variant : row) {
+        hasLogprobs |= variant.logprobs().isPresent();
+      }
+    }
+    if (!hasVariants && !hasLogprobs) {
+      return USUAL_LAYOUT;
+    }
+    List<Field> fields = new ArrayList<>(USUAL_LAYOUT.getChildren());
+    if (hasVariants) {
       fields.add(list("texts", utf8("element")));
       fields.add(list("finish_reasons", utf8("element")));
     }
-    if (rows.stream().flatMap(List::stream).anyMatch(one -> one.logprobs().isPresent())) {
+    if (hasLogprobs) {
       Field likeliest =
           list("top_logprobs", nullable("element", new ArrowType.Struct(), candidate()));
       Field[] token =
           Stream.concat(Arrays.stream(candidate()), Stream.of(likeliest)).toArray(Field[]::new);
       fields.add(list("logprobs", nullable("element", new ArrowType.Struct(), token)));
     }
-    return nullable("result", new ArrowType.Struct(), fields.toArray(Field[]::new));
+    return result(fields.toArray(Field[]::new));
+  }
+
+  private static Field result(Field... fields) {
+    return nullable("result", new ArrowType.Struct(), fields);
   }
 
   private static Field list(String name, Field element) {

@@ -126,7 +126,6 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
             task.argumentType(),
             task.onOverflow(),
             task.resultType().answer(),
-            task.batchRows(),
             ArrowUtils.rootAllocator());
     this.values = task.resultType().answer().newReader();
     this.window =
@@ -266,6 +265,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
   private RowBatch readBatch(int most, long mostBytes) {
     List<UnsafeRow> rows = new ArrayList<>(most);
     long bytes = 0;
+    requests.begin(most);
     do {
       InternalRow row = input.next();
       UnsafeRow copy = (row instanceof UnsafeRow binary ? binary : toInput.apply(row)).copy();

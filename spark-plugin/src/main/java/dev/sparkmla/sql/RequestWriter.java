@@ -7,6 +7,7 @@ import dev.sparkmla.sql.answer.AnswerFormat;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
@@ -22,8 +23,11 @@ final class RequestWriter implements AutoCloseable {
   private final Schema schema;
   private final OverflowPolicy onOverflow;
   private final Map<String, String> commonParams;
-  private final int usualRows;
   private final BufferAllocator parent;
+
+  /** Of each column of texts, how many bytes it had in the last batch: the next one has as many. */
+  private final long[] bytes;
+
   private Optional<Filling> filling = Optional.empty();
 
   /** The batch that is being filled. */
@@ -33,15 +37,10 @@ final class RequestWriter implements AutoCloseable {
    * @param type the columns of arguments: prompt, params and system
    * @param onOverflow what is done with a prompt that does not fit, for all rows
    * @param answer the response format of all rows
-   * @param usualRows for how many rows a batch is allocated at first
    * @param parent the allocator under which each batch gets one of its own
    */
   RequestWriter(
-      StructType type,
-      OverflowPolicy onOverflow,
-      AnswerFormat answer,
-      int usualRows,
-      BufferAllocator parent) {
+      StructType type, OverflowPolicy onOverflow, AnswerFormat answer, BufferAllocator parent) {
     this.schema = ArrowUtils.toArrowSchema(type, "UTC", false);
     this.onOverflow = onOverflow;
     this.commonParams =
@@ -49,24 +48,30 @@ final class RequestWriter implements AutoCloseable {
             .format()
             .map(format -> Map.of(GenerationParameters.RESPONSE_FORMAT.name(), format))
             .orElse(Map.of());
-    this.usualRows = usualRows;
     this.parent = parent;
+    this.bytes = new long[schema.getFields().size()];
   }
 
-  /** Writes a row of arguments. */
-  void add(UnsafeRow arguments) {
-    if (filling.isEmpty()) {
-      filling = Optional.of(begin());
+  /**
+   * Begins a batch, unless one is begun.
+   *
+   * @param rows for how many it is allocated at first
+   */
+  void begin(int rows) {
+    if (filling.isPresent()) {
+      return;
     }
-    filling.get().writer().write(arguments);
-  }
-
-  private Filling begin() {
     BufferAllocator allocator = parent.newChildAllocator("requests", 0, Long.MAX_VALUE);
     VectorSchemaRoot columns = VectorSchemaRoot.create(schema, allocator);
     try {
-      columns.getFieldVectors().forEach(vector -> vector.setInitialCapacity(usualRows));
-      return new Filling(columns, allocator, ArrowWriter.create(columns));
+      for (int i = 0; i < bytes.length; i++) {
+        if (columns.getVector(i) instanceof VarCharVector texts && bytes[i] > 0) {
+          texts.setInitialCapacity(rows, (double) bytes[i] / rows);
+        } else {
+          columns.getVector(i).setInitialCapacity(rows);
+        }
+      }
+      filling = Optional.of(new Filling(columns, allocator, ArrowWriter.create(columns)));
     } catch (RuntimeException problem) {
       columns.close();
       allocator.close();
@@ -74,13 +79,23 @@ final class RequestWriter implements AutoCloseable {
     }
   }
 
+  /** Writes a row of arguments into the batch that was begun. */
+  void add(UnsafeRow arguments) {
+    filling.orElseThrow().writer().write(arguments);
+  }
+
   /**
-   * Hands over the batch of the rows that were added, which must be at least one, and begins
-   * another. The batch is the caller's.
+   * Hands over the batch of the rows that were added, which must be at least one. The batch is the
+   * caller's.
    */
   RequestBatch finish() {
     Filling full = filling.orElseThrow();
     full.writer().finish();
+    for (int i = 0; i < bytes.length; i++) {
+      if (full.columns().getVector(i) instanceof VarCharVector texts) {
+        bytes[i] = texts.sizeOfValueBuffer();
+      }
+    }
     RequestBatch batch =
         new RequestBatch(full.columns(), full.allocator(), onOverflow, commonParams);
     filling = Optional.empty();

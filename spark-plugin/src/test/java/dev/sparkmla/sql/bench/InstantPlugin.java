@@ -37,7 +37,7 @@ public final class InstantPlugin extends MlaPlugin {
       try (requests) {
         List<List<GenerationResult>> results = new ArrayList<>(requests.rows());
         for (int row = 0; row < requests.rows(); row++) {
-          results.add(requests.request(row).map(Instant::answer).stream().toList());
+          results.add(requests.request(row).map(Instant::answer).orElse(List.of()));
         }
         ended.accept(ResultBatch.of(results, requests.parentAllocator()));
         return CompletableFuture.completedFuture(null);
@@ -49,9 +49,10 @@ public final class InstantPlugin extends MlaPlugin {
       return 256;
     }
 
-    private static GenerationResult answer(GenerationRequest request) {
-      return new GenerationResult(
-          TEXT, Optional.empty(), FinishReason.STOP, 50, 0, 10, Optional.empty());
+    private static List<GenerationResult> answer(GenerationRequest request) {
+      return List.of(
+          new GenerationResult(
+              TEXT, Optional.empty(), FinishReason.STOP, 50, 0, 10, Optional.empty()));
     }
 
     @Override
