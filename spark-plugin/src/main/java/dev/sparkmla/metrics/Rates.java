@@ -1,6 +1,7 @@
 package dev.sparkmla.metrics;
 
 import dev.sparkmla.engine.EngineStatistics;
+import java.util.List;
 
 /**
  * How fast engines were over some time. Immutable.
@@ -31,12 +32,36 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
    * @param later the later moment
    */
   public static Rates between(Moment earlier, Moment later) {
+    return over(later.time() - earlier.time(), earlier, later);
+  }
+
+  private static Rates over(long millis, Moment earlier, Moment later) {
     return of(
-        later.time() - earlier.time(),
+        millis,
         later.promptTokens() - earlier.promptTokens(),
         later.outputTokens() - earlier.outputTokens(),
         later.steps() - earlier.steps(),
         later.steppingNanos() - earlier.steppingNanos());
+  }
+
+  /**
+   * The rates over the time in which engines had rows.
+   *
+   * @param moments in the order of their times
+   */
+  public static Rates whileBusy(List<Moment> moments) {
+    if (moments.isEmpty()) {
+      return NONE;
+    }
+    long millis = 0;
+    for (int i = 1; i < moments.size(); i++) {
+      Moment earlier = moments.get(i - 1);
+      Moment later = moments.get(i);
+      if (earlier.running() + earlier.waiting() > 0 || later.steps() > earlier.steps()) {
+        millis += later.time() - earlier.time();
+      }
+    }
+    return over(millis, moments.get(0), moments.get(moments.size() - 1));
   }
 
   /**
