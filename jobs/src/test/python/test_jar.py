@@ -119,7 +119,21 @@ def test_reads_model_and_input_from_an_object_store(jar, beside, tmp_path):
     assert list((tmp_path / "models").rglob("model.safetensors"))
 
 
-def test_writes_tables_of_others(jar, beside, tmp_path):
+@pytest.mark.parametrize(
+    "table, form, log",
+    [
+        ("answers", "delta", "spark-warehouse/answers/_delta_log/*.json"),
+        pytest.param(
+            "lake.mla.answers",
+            "iceberg",
+            "lake/mla/answers/metadata/*.metadata.json",
+            marks=pytest.mark.xfail(
+                strict=True, reason="Iceberg's catalog implements View, which is no interface any more in Spark 4.2"
+            ),
+        ),
+    ],
+)
+def test_writes_a_table(jar, beside, tmp_path, table, form, log):
     if not beside:
         pytest.skip("bin/test-jar fetches the others")
     settings = {
@@ -131,14 +145,12 @@ def test_writes_tables_of_others(jar, beside, tmp_path):
         "spark.sql.catalog.lake.type": "hadoop",
         "spark.sql.catalog.lake.warehouse": tmp_path / "lake",
     }
-    script = pathlib.Path(__file__).with_name("write_tables.py")
-    tables = ["answers", "delta", "lake.mla.answers", "iceberg"]
-    ended = run(tmp_path, "spark-submit", settings, script, DOCUMENTS, *tables)
-    found = json.loads(ended.stdout.splitlines()[-1])
-    assert found["delta"] == found["iceberg"] == found[""]
-    assert len(found[""]) == 6 and found[""]["doc-01"] == "937,259 euros"
-    assert list((tmp_path / "spark-warehouse" / "answers" / "_delta_log").glob("*.json"))
-    assert list((tmp_path / "lake" / "mla" / "answers" / "metadata").glob("*.metadata.json"))
+    script = pathlib.Path(__file__).with_name("write_table.py")
+    ended = run(tmp_path, "spark-submit", settings, script, DOCUMENTS, table, form)
+    answers = json.loads(ended.stdout.splitlines()[-1])
+    assert answers["read"] == answers["generated"]
+    assert len(answers["read"]) == 6 and answers["read"]["doc-01"] == "937,259 euros"
+    assert list(tmp_path.glob(log))
 
 
 def entries(path):
