@@ -74,6 +74,7 @@ def shows_progress(page: Page) -> bool:
         page.locator("svg polyline").count() == 5
         and number(page, "Rows done") > EMPTY
         and number(page, "Rows in error") > 0
+        and number(page, "Running") > 0
         and number(page, "Tokens/s out, now") > 0
     )
 

@@ -45,7 +45,7 @@ record Report(
       h1 { font-size: 26px; } h4 { font-size: 18px; margin: 1.5em 0 0.5em; }
       table { border-collapse: collapse; font-size: 12px; }
       th, td { border: 1px solid #dee2e6; padding: 3px 6px; text-align: left; }
-      td { overflow-wrap: anywhere; } th { background: #f1f3f5; }
+      td { overflow-wrap: break-word; } th { background: #f1f3f5; }
       .text-end { text-align: right; } .table-responsive { overflow-x: auto; }
       .w-100 { width: 100%; }
       .d-flex { display: flex; } .flex-wrap { flex-wrap: wrap; }
@@ -106,9 +106,7 @@ record Report(
             figures.add(
                 "Cost of a million tokens",
                 cost(price),
-                "GPU hours of this run at "
-                    + price
-                    + " each, for its prompt and output tokens together"));
+                "At " + price + " for a GPU hour, for prompt and output tokens together"));
     return figures.html();
   }
 

@@ -26,25 +26,6 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
   }
 
   /**
-   * The rates between two moments; {@link #NONE} where no time lies between them.
-   *
-   * @param earlier the earlier moment
-   * @param later the later moment
-   */
-  public static Rates between(Moment earlier, Moment later) {
-    return over(later.time() - earlier.time(), earlier, later);
-  }
-
-  private static Rates over(long millis, Moment earlier, Moment later) {
-    return of(
-        millis,
-        later.promptTokens() - earlier.promptTokens(),
-        later.outputTokens() - earlier.outputTokens(),
-        later.steps() - earlier.steps(),
-        later.steppingNanos() - earlier.steppingNanos());
-  }
-
-  /**
    * The rates over the time in which engines had rows.
    *
    * @param moments in the order of their times
@@ -61,7 +42,14 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
         millis += later.time() - earlier.time();
       }
     }
-    return over(millis, moments.get(0), moments.get(moments.size() - 1));
+    Moment first = moments.get(0);
+    Moment last = moments.get(moments.size() - 1);
+    return of(
+        millis,
+        last.promptTokens() - first.promptTokens(),
+        last.outputTokens() - first.outputTokens(),
+        last.steps() - first.steps(),
+        last.steppingNanos() - first.steppingNanos());
   }
 
   /**

@@ -43,8 +43,11 @@ public record GenerationSections(
       DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT)
           .withZone(ZoneOffset.UTC);
 
-  /** Engines report every few seconds, each at its own times: rates of less time would jump. */
-  private static final Duration RATE_TIME = Duration.ofSeconds(10);
+  /** Engines report every few seconds, each at its own times: means of less would jump. */
+  private static final Duration LEAST_RATE_TIME = Duration.ofSeconds(10);
+
+  /** How many rates a line over time is drawn through. */
+  private static final int RATES = 120;
 
   private static final String NOW = "Between the last two reports of each running executor";
   private static final String AVERAGE = "Over the time in which engines had rows";
@@ -152,7 +155,7 @@ public record GenerationSections(
         + "<div>"
         + new LineChart(
                 "Tokens/s",
-                List.of(rates("in", Rates::promptTokens), rates("out", Rates::outputTokens)))
+                List.of(rates("in", Moment::promptTokens), rates("out", Moment::outputTokens)))
             .svg()
         + new LineChart(
                 "Rows", List.of(line("running", Moment::running), line("waiting", Moment::waiting)))
@@ -172,22 +175,42 @@ public record GenerationSections(
     return "Time since "
         + DATE.format(Instant.ofEpochMilli(moments.get(0).time()))
         + ", when the first engine reported. Tokens/s are means of "
-        + RATE_TIME.toSeconds()
+        + rateMillis() / 1000
         + " seconds.";
   }
 
-  private LineChart.Series rates(String name, ToDoubleFunction<Rates> rate) {
+  private LineChart.Series rates(String name, ToLongFunction<Moment> tokens) {
     List<LineChart.Point> points = new ArrayList<>();
-    int from = 0;
-    for (int i = 0; i < moments.size(); i++) {
-      long time = moments.get(i).time();
-      while (from < i - 1 && time - moments.get(from).time() > RATE_TIME.toMillis()) {
-        from++;
-      }
-      double value = rate.applyAsDouble(Rates.between(moments.get(from), moments.get(i)));
-      points.add(new LineChart.Point(time, value));
+    for (int i = 0; i <= RATES && moments.size() > 1; i++) {
+      long first = moments.get(0).time();
+      long time = first + span() * i / RATES;
+      long since = Math.max(first, time - rateMillis());
+      double many = sum(tokens, time) - sum(tokens, since);
+      points.add(new LineChart.Point(time, 1e3 * many / Math.max(1, time - since)));
     }
     return new LineChart.Series(name, points);
+  }
+
+  /** A sum of the moments at a time between the first and the last, if it grows evenly between. */
+  private double sum(ToLongFunction<Moment> sums, long time) {
+    int next = 1;
+    while (moments.get(next).time() < time) {
+      next++;
+    }
+    Moment before = moments.get(next - 1);
+    Moment after = moments.get(next);
+    double part = (double) (time - before.time()) / (after.time() - before.time());
+    long sum = sums.applyAsLong(before);
+    return sum + part * (sums.applyAsLong(after) - sum);
+  }
+
+  private long span() {
+    return moments.get(moments.size() - 1).time() - moments.get(0).time();
+  }
+
+  /** The time of which rates over time are means, in milliseconds. */
+  private long rateMillis() {
+    return Math.max(LEAST_RATE_TIME.toMillis(), span() / RATES);
   }
 
   private LineChart.Series line(String name, ToDoubleFunction<Moment> value) {
