@@ -69,14 +69,29 @@ def number(page: Page, name: str) -> float:
     return float(figure(page, name).replace(",", ""))
 
 
+def shows_progress(page: Page) -> bool:
+    return (
+        page.locator("svg polyline").count() == 5
+        and number(page, "Rows done") > EMPTY
+        and number(page, "Rows in error") > 0
+        and number(page, "Running") > 0
+        and number(page, "Tokens/s out, now") > 0
+    )
+
+
 def cells(page: Page, table: str) -> list[str]:
     return page.locator(f"#{table} tbody td").all_inner_texts()
 
 
 def write_input(path: Path, rows: int) -> None:
+    """Empty prompts, long ones with short answers, and short ones with long answers."""
+    samples = (ROOT / "jobs/sample-data/documents.jsonl").read_text(encoding="utf-8").splitlines()
+    documents = [json.loads(line)["prompt"] for line in samples[:6]]
     with path.open("w") as lines:
         for row in range(rows):
-            prompt = "" if row < EMPTY else f"Once upon a time, number {row}, " * (1 + row % 7)
+            story = f"Once upon a time, number {row}, " * (1 + row % 7)
+            prompt = documents[row // 2 % len(documents)] if row % 2 else story
+            prompt = "" if row < EMPTY else prompt
             lines.write(json.dumps({"id": row, "prompt": prompt}) + "\n")
 
 
@@ -84,6 +99,8 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
     page: Page, images: Path, rows: int, tmp_path: Path
 ) -> None:
     write_input(tmp_path / "documents.jsonl", rows)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/demo").symlink_to(ROOT / "jobs/demo-model/model")
     events = tmp_path / "events"
     events.mkdir()
     port = free_port()
@@ -91,7 +108,7 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         str(ROOT / "bin/generate"),
         *("--input", "documents.jsonl", "--output", "answers", "--report", "report.html"),
         *("--gpu-hour-price", "2.5"),
-        *("--max-tokens", "96", "--ignore-eos", "true"),
+        *("--model", "models/demo", "--max-tokens", "96"),
         *("--conf", f"spark.ui.port={port}"),
         *("--conf", "spark.mla.metrics.interval=1s"),
         *("--conf", "spark.metrics.namespace=spark_mla"),
@@ -105,17 +122,21 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         open_when_there(page, driver, "a.nav-link", running, tmp_path / "job.log")
         page.get_by_role("link", name="Generation", exact=True).click()
         expect(page.locator("h3", has_text="Generation")).to_be_visible()
-        while page.locator("svg polyline").count() < 5 or number(page, "Tokens/s out, now") == 0:
+        assert page.title().startswith("Spark MLA: generate answers")
+        while not shows_progress(page):
             assert running.poll() is None, (tmp_path / "job.log").read_text()
             time.sleep(1)
             page.reload()
-        assert figure(page, "Rows left") != "unknown"
+        assert number(page, "Rows done") + number(page, "Rows left") == rows
         assert figure(page, "Rows in error") == str(EMPTY)
         assert "running" in cells(page, "executors")
         assert "answers" in cells(page, "runs")
         assert "processor" in cells(page, "executors")
         assert cells(page, "errors")[:2] == ["EMPTY_PROMPT", str(EMPTY)]
-        page.screenshot(path=images / "generation-live.png")
+        page.locator("#executors th", has_text="Tokens/s out").click()
+        expect(page.locator("#executors th .sorttable_sortfwdind")).to_have_count(1)
+        page.reload()
+        page.screenshot(path=images / "generation-live.png", full_page=True)
         metrics = page.request.get(f"{driver}metrics/prometheus").text()
         asked = set(re.findall(r"metrics_\w+_Value", (ROOT / "docs/grafana-dashboard.json").read_text()))
         assert asked and all(f"{gauge}{{" in metrics for gauge in asked)
@@ -125,13 +146,13 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
 
     page.goto((tmp_path / "report.html").as_uri())
     assert figure(page, "Rows") == f"{rows:,}"
-    assert figure(page, "In error") == str(EMPTY)
+    assert figure(page, "Rows in error") == str(EMPTY)
     assert figure(page, "Cost of a million tokens") == "no GPU was used"
     assert "--max-tokens" in cells(page, "settings")
     assert "EMPTY_PROMPT" in cells(page, "errors")
     assert page.locator("svg polyline").count() == 5
     assert page.locator("svg rect").count() >= 3
-    page.screenshot(path=images / "generation-report.png")
+    page.screenshot(path=images / "generation-report.png", full_page=True)
 
     history_port = free_port()
     (jar,) = (ROOT / "assembly/target").glob("spark-mla-spark_*.jar")
@@ -155,4 +176,4 @@ def test_shows_a_run_while_it_goes_on_after_it_and_in_its_report(
         assert figure(page, "Rows left") == "0"
         assert figure(page, "Rows in error") == str(EMPTY)
         assert page.locator("svg polyline").count() == 5
-        page.screenshot(path=images / "generation-history.png")
+        page.screenshot(path=images / "generation-history.png", full_page=True)

@@ -5,6 +5,7 @@ import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.sql.MlaExtensions;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.sql.SparkSession;
@@ -14,8 +15,9 @@ final class Application {
   private static final String MASTER = "spark.master";
   private static final String NAME = "spark.app.name";
 
-  /** What spark-submit names an application that it was given no name for. */
-  private static final String SUBMITTED = GenerateJob.class.getName();
+  /** Spark-submit names an application that has no name by its main class, or else by its jar. */
+  private static final Pattern UNNAMED =
+      Pattern.compile(Pattern.quote(GenerateJob.class.getName()) + "|.*\\.jar");
 
   /** How Spark says that a cluster gave the application up while it started. */
   private static final String STOPPED = "Cannot call methods on a stopped SparkContext";
@@ -35,7 +37,7 @@ final class Application {
     options.conf.forEach(conf::set);
     options.master.ifPresent(master -> conf.set(MASTER, master));
     conf.setIfMissing(MASTER, "local[*]");
-    if (conf.get(NAME, SUBMITTED).equals(SUBMITTED)) {
+    if (!conf.contains(NAME) || UNNAMED.matcher(conf.get(NAME)).matches()) {
       conf.set(NAME, "Spark MLA: generate " + options.output.orElse("the demo"));
     }
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");

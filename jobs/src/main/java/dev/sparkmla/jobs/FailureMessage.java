@@ -7,6 +7,7 @@ import dev.sparkmla.plugin.GpuRefusedException;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.location.ModelUnavailableException;
 import dev.sparkmla.sql.GenerationFailedException;
+import dev.sparkmla.sql.ScratchException;
 import dev.sparkmla.text.TextFormatException;
 import java.io.IOException;
 import java.util.Optional;
@@ -44,6 +45,10 @@ final class FailureMessage {
         String file = spark.getMessageParameters().get("path");
         return Optional.of(file + " cannot be read: " + rootOf(cause).getMessage());
       }
+      if (spark.getCondition().equals("SPILL_OUT_OF_MEMORY")) {
+        // Spark has only the message of what a task threw when it was asked for its memory.
+        return Optional.of(spark.getMessageParameters().get("message"));
+      }
       if (spark.getCondition().startsWith("FAILED_READ_FILE.")) {
         return Optional.of(cause.getMessage());
       }
@@ -53,7 +58,9 @@ final class FailureMessage {
             .filter(text -> !text.isBlank());
       }
     }
-    if (cause instanceof IOException && String.valueOf(cause.getMessage()).contains(NO_SPACE)) {
+    if (cause instanceof IOException
+        && !(cause instanceof ScratchException)
+        && String.valueOf(cause.getMessage()).contains(NO_SPACE)) {
       return Optional.of(
           "a disk is full: "
               + cause.getMessage()
@@ -64,6 +71,7 @@ final class FailureMessage {
             || cause instanceof InputException
             || cause instanceof OutputException
             || cause instanceof GenerationFailedException
+            || cause instanceof ScratchException
             || cause instanceof AnalysisException
             || cause instanceof InvalidConfigurationException
             || cause instanceof GpuRefusedException

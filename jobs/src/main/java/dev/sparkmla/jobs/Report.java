@@ -3,6 +3,7 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.ui.Figures;
 import dev.sparkmla.ui.GenerationSections;
 import dev.sparkmla.ui.HtmlTable;
+import dev.sparkmla.ui.HtmlTable.Column;
 import dev.sparkmla.ui.HtmlText;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,10 +42,12 @@ record Report(
   private static final String STYLE =
       """
       body { font: 14px sans-serif; margin: 2em auto; max-width: 1180px; color: #212529; }
-      h4 { font-size: 18px; margin: 1.5em 0 0.5em; }
+      h1 { font-size: 26px; } h4 { font-size: 18px; margin: 1.5em 0 0.5em; }
       table { border-collapse: collapse; font-size: 12px; }
       th, td { border: 1px solid #dee2e6; padding: 3px 6px; text-align: left; }
-      th { background: #f1f3f5; }
+      td { overflow-wrap: break-word; } th { background: #f1f3f5; }
+      .text-end { text-align: right; } .table-responsive { overflow-x: auto; }
+      .w-100 { width: 100%; }
       .d-flex { display: flex; } .flex-wrap { flex-wrap: wrap; }
       .me-4 { margin-right: 24px; } .mb-3 { margin-bottom: 12px; }
       .small { font-size: 12px; } .text-secondary { color: #6c757d; } .fs-5 { font-size: 19px; }
@@ -56,8 +59,8 @@ record Report(
         + HtmlText.escape("Generation of " + output)
         + "</title><style>\n"
         + STYLE
-        + "</style></head><body><h1>Generation</h1><p>"
-        + HtmlText.escape(output + ", " + DATE.format(end))
+        + "</style></head><body><h1>Generation report</h1><p>"
+        + HtmlText.escape("Output: " + output + ". The job ended at " + DATE.format(end) + ".")
         + "</p>"
         + figures()
         + engines.chartsOverTime()
@@ -71,18 +74,39 @@ record Report(
   private String figures() {
     Figures figures =
         new Figures("figures")
-            .add("Rows", HtmlText.number(summary.rows()))
-            .add("Of them earlier", HtmlText.number(summary.earlierRows()))
-            .add("In error", HtmlText.number(summary.rowsInError()))
-            .add("Tokens in", HtmlText.number(summary.promptTokens()))
-            .add("Cached", HtmlText.percent(summary.cachedTokens(), summary.promptTokens()))
-            .add("Tokens out", HtmlText.number(summary.outputTokens()))
-            .add("Time of this run", ProgressLine.clock(summary.time()))
-            .add("Tokens/s of this run", HtmlText.number(summary.tokensPerSecond()));
+            .add("Rows", HtmlText.number(summary.rows()), "Rows of the output")
+            .add(
+                "Rows of earlier runs",
+                HtmlText.number(summary.earlierRows()),
+                "Those that were there when this run began")
+            .add("Rows in error", HtmlText.number(summary.rowsInError()), "Rows of the output")
+            .add("Tokens in", HtmlText.number(summary.promptTokens()), "Tokens of prompts")
+            .add("Tokens out", HtmlText.number(summary.outputTokens()), "Tokens generated")
+            .add(
+                "Tokens in from cache",
+                HtmlText.percent(summary.cachedTokens(), summary.promptTokens()),
+                "Prompt tokens that were found in the KV cache, because rows before had them too")
+            .newLine()
+            .add(
+                "Time of this run",
+                ProgressLine.clock(summary.time()),
+                "From the first row to the last, without loading the model")
+            .add(
+                "Tokens/s of this run",
+                HtmlText.number(summary.tokensPerSecond()),
+                "Prompt and output tokens, over the time of this run");
     if (!gpuTime.isZero()) {
-      figures.add("GPU hours of this run", String.format(Locale.ROOT, "%.2f", gpuHours()));
+      figures.add(
+          "GPU hours of this run",
+          String.format(Locale.ROOT, "%.2f", gpuHours()),
+          "Since executors joined the application; loading the model counts");
     }
-    gpuHourPrice.ifPresent(price -> figures.add("Cost of a million tokens", cost(price)));
+    gpuHourPrice.ifPresent(
+        price ->
+            figures.add(
+                "Cost of a million tokens",
+                cost(price),
+                "At " + price + " for a GPU hour, for prompt and output tokens together"));
     return figures.html();
   }
 
@@ -104,15 +128,18 @@ record Report(
     if (summary.errors().isEmpty()) {
       return heading + "<p id=\"errors\">No row is in error.</p>";
     }
-    HtmlTable table = new HtmlTable("errors", List.of("Code", "Rows"));
+    HtmlTable table =
+        new HtmlTable("errors", List.of(Column.ofTexts("Code"), Column.ofNumbers("Rows")));
     summary.errors().forEach((code, rows) -> table.row(List.of(code, HtmlText.number(rows))));
-    HtmlTable examples = new HtmlTable("examples", List.of("The first rows in error"));
+    HtmlTable examples =
+        new HtmlTable("examples", List.of(Column.ofTexts("The first rows in error")));
     errors.forEach(error -> examples.row(List.of(error)));
     return heading + table.html() + "<br>" + examples.html();
   }
 
   private String settingsTable() {
-    HtmlTable table = new HtmlTable("settings", List.of("Setting", "Value"));
+    HtmlTable table =
+        new HtmlTable("settings", List.of(Column.ofTexts("Setting"), Column.ofTexts("Value")));
     settings.forEach((name, value) -> table.row(List.of(name, value)));
     return HtmlText.heading("settings-title", "Settings") + table.html();
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.util.Map;
 import org.apache.spark.SparkException;
+import org.apache.spark.memory.SparkOutOfMemoryError;
 import org.junit.jupiter.api.Test;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -28,6 +29,15 @@ class FailureMessageTest {
         .contains("out cannot be written");
     assertThat(FailureMessage.of(new SparkException("Job aborted", new IOException("else"))))
         .isEmpty();
+  }
+
+  @Test
+  void saysWhyATaskCouldNotGiveMemoryBack() {
+    SparkOutOfMemoryError memory =
+        new SparkOutOfMemoryError(
+            "SPILL_OUT_OF_MEMORY", Map.of("consumerToSpill", "RowWindow", "message", "no folder"));
+
+    assertThat(FailureMessage.of(new SparkException("Job aborted", memory))).contains("no folder");
   }
 
   /** As Spark makes it. */

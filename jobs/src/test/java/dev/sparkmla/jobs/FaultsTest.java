@@ -72,7 +72,9 @@ class FaultsTest {
     /** The driver is killed, while rows give their cache back to others. */
     CACHE(Place.PROCESS, Action.KILL, true),
     /** The output's disk is full. */
-    DISK(Place.HERE, Action.FAIL, false);
+    DISK(Place.HERE, Action.FAIL, false),
+    /** The disk is full where finished rows wait for an earlier one. */
+    SCRATCH(Place.HERE, Action.LATE, false);
 
     private final Place place;
     private final Action action;
@@ -106,7 +108,8 @@ class FaultsTest {
           Fault.SPECULATION,
           Fault.DISK,
           Fault.OTHER_MODEL,
-          Fault.NO_MODEL);
+          Fault.NO_MODEL,
+          Fault.SCRATCH);
 
   /** So many faults, one of them no kill. */
   private static final int TURN = 7;
@@ -133,7 +136,7 @@ class FaultsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"WORKER", "DEVICE", "OTHER_MODEL", "NO_MODEL", "DISK"})
+  @EnumSource(names = {"WORKER", "DEVICE", "OTHER_MODEL", "NO_MODEL", "DISK", "SCRATCH"})
   void aFaultLosesDoublesAndChangesNoRow(Fault fault) throws IOException, InterruptedException {
     run(1000 + fault.ordinal(), fault);
   }
@@ -188,7 +191,7 @@ class FaultsTest {
       }
     }
     cluster.replaceDeadWorkers();
-    if (fault == Fault.DISK) {
+    if (fault.place == Place.HERE) {
       assertThat(runs).as("seed %d", seed).isGreaterThan(1);
     }
 
@@ -225,7 +228,7 @@ class FaultsTest {
    */
   private Optional<String> runOnce(int seed, Fault fault, Path input, Random random, boolean isLast)
       throws IOException, InterruptedException {
-    String disk = fault.place == Place.HERE ? "full://" : "";
+    String disk = fault == Fault.DISK ? "full://" : "";
     List<String> arguments = arguments(input, disk + folder.resolve("out" + seed), fault.model);
     int after = fault.action == Action.SLOW ? 0 : random.nextInt(25);
     conf(arguments, FaultyPlugin.AFTER, isLast ? 1 << 20 : after);
@@ -233,7 +236,7 @@ class FaultsTest {
     return switch (fault.place) {
       case PROCESS -> inProcess(seed, fault, arguments);
       case CLUSTER -> onCluster(seed, fault, arguments);
-      case HERE -> onFullDisk(arguments, isLast ? 1 << 30 : 4000 + random.nextInt(4000));
+      case HERE -> onFullDisk(fault, arguments, isLast ? Optional.empty() : Optional.of(random));
     };
   }
 
@@ -266,7 +269,7 @@ class FaultsTest {
         conf(arguments, "spark.speculation.multiplier", 1.1);
       }
       case OTHER_MODEL -> conf(arguments, FaultyPlugin.MARK, folder.resolve("mark" + seed));
-      case NO_MODEL, DRIVER, CACHE, DISK -> {
+      case NO_MODEL, DRIVER, CACHE, DISK, SCRATCH -> {
         // Nothing more.
       }
     }
@@ -275,17 +278,33 @@ class FaultsTest {
     return Optional.empty();
   }
 
-  private static Optional<String> onFullDisk(List<String> arguments, long space) {
+  /** Runs on a disk with little space, or without a random number on one with enough. */
+  private static Optional<String> onFullDisk(
+      Fault fault, List<String> arguments, Optional<Random> random) {
     arguments.addAll(List.of("--model", MODEL.toString()));
-    conf(arguments, FaultyPlugin.AFTER, 1 << 20);
-    conf(arguments, "spark.hadoop.fs.full.impl", FullFileSystem.class.getName());
-    FullFileSystem.SPACE.set(space);
+    int least;
+    if (fault == Fault.DISK) {
+      least = 4000;
+      conf(arguments, FaultyPlugin.AFTER, 1 << 20);
+      conf(arguments, "spark.hadoop.fs.full.impl", FullFileSystem.class.getName());
+    } else {
+      least = 100;
+      conf(arguments, "spark.mla.window.bytes", "2k");
+      conf(arguments, "spark.io.compression.codec", FullScratch.class.getName());
+      conf(arguments, "spark.broadcast.compress", false);
+      conf(arguments, "spark.shuffle.compress", false);
+    }
+    FullDisk.SPACE.set(random.map(number -> least + number.nextInt(least)).orElse(1 << 30));
     JobRun run = JobRun.on("local[2]", arguments);
     if (run.code() == 0) {
       return Optional.empty();
     }
-    assertThat(run.err()).contains("No space left on device").doesNotContain("\tat ");
-    assertThat(run.err().lines().filter(line -> line.startsWith("generate: "))).hasSize(1);
+    assertThat(run.err()).doesNotContain("\tat ");
+    assertThat(run.err().lines().filter(line -> line.startsWith("generate: ")))
+        .singleElement()
+        .asString()
+        .contains(fault == Fault.SCRATCH ? "finished rows cannot be kept in" : "")
+        .contains("No space left on device");
     return Optional.of(run.err());
   }
 
@@ -331,7 +350,8 @@ class FaultsTest {
         switch (fault) {
           case OTHER_MODEL, NO_MODEL -> 12;
           case SPECULATION -> 20;
-          case DRIVER, EXECUTORS, WORKER, TASKS, DEVICE, CACHE, DISK -> 40 + random.nextInt(80);
+          case DRIVER, EXECUTORS, WORKER, TASKS, DEVICE, CACHE, DISK, SCRATCH ->
+              40 + random.nextInt(80);
         };
     return IntStream.range(0, rows).mapToObj(row -> "prompt " + random.nextInt(40)).toList();
   }
@@ -340,7 +360,7 @@ class FaultsTest {
     return switch (fault) {
       case OTHER_MODEL -> "bad";
       case NO_MODEL -> "none";
-      case DRIVER, EXECUTORS, WORKER, TASKS, DEVICE, SPECULATION, CACHE, DISK -> "good";
+      case DRIVER, EXECUTORS, WORKER, TASKS, DEVICE, SPECULATION, CACHE, DISK, SCRATCH -> "good";
     };
   }
 

@@ -57,6 +57,8 @@ public final class FaultyPlugin extends MlaPlugin {
     KILL_WORKER,
     /** This and all later batches fail, as after an error of the device. */
     LOSE_DEVICE,
+    /** One batch takes so long that later ones end before it. */
+    LATE,
     /** This and all later batches take a second each. */
     SLOW
   }
@@ -125,14 +127,24 @@ public final class FaultyPlugin extends MlaPlugin {
                 new EngineFailedException(new DeviceLostException("the device is lost", null)));
           }
         }
+        case LATE -> {
+          if (before == 0) {
+            return answerAfter(3, requests, ended);
+          }
+        }
         case SLOW -> {
           if (before <= 0) {
-            return answer(requests, results -> after(1).execute(() -> deliver(ended, results)))
-                .thenRunAsync(() -> {}, after(2));
+            return answerAfter(1, requests, ended);
           }
         }
       }
       return answer(requests, ended);
+    }
+
+    private CompletableFuture<Void> answerAfter(
+        int seconds, RequestBatch requests, Consumer<ResultBatch> ended) {
+      return answer(requests, results -> after(seconds).execute(() -> deliver(ended, results)))
+          .thenRunAsync(() -> {}, after(seconds + 1));
     }
 
     /** One at a time, as a generator has to. */

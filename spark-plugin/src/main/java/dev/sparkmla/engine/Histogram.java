@@ -53,18 +53,18 @@ public record Histogram(List<Long> counts) implements Serializable {
   }
 
   /**
-   * The end of the bucket in which a part of all values is reached.
+   * The bucket in which a part of all values is reached.
    *
    * @param part from 0 to 1, such as 0.5 for the median
    * @return 0 where there are no values
    */
-  public long quantile(double part) {
+  public int quantile(double part) {
     long reached = 0;
     long wanted = (long) Math.ceil(part * total());
     for (int bucket = 0; bucket < counts.size(); bucket++) {
       reached += counts.get(bucket);
       if (reached >= wanted && reached > 0) {
-        return least(bucket + 1) - 1;
+        return bucket;
       }
     }
     return 0;

@@ -1,6 +1,7 @@
 package dev.sparkmla.metrics;
 
 import dev.sparkmla.engine.EngineStatistics;
+import java.util.List;
 
 /**
  * How fast engines were over some time. Immutable.
@@ -25,18 +26,30 @@ public record Rates(double promptTokens, double outputTokens, double stepMillis)
   }
 
   /**
-   * The rates between two moments; {@link #NONE} where no time lies between them.
+   * The rates over the time in which engines had rows.
    *
-   * @param earlier the earlier moment
-   * @param later the later moment
+   * @param moments in the order of their times
    */
-  public static Rates between(Moment earlier, Moment later) {
+  public static Rates whileBusy(List<Moment> moments) {
+    if (moments.isEmpty()) {
+      return NONE;
+    }
+    long millis = 0;
+    for (int i = 1; i < moments.size(); i++) {
+      Moment earlier = moments.get(i - 1);
+      Moment later = moments.get(i);
+      if (earlier.running() + earlier.waiting() > 0 || later.steps() > earlier.steps()) {
+        millis += later.time() - earlier.time();
+      }
+    }
+    Moment first = moments.get(0);
+    Moment last = moments.get(moments.size() - 1);
     return of(
-        later.time() - earlier.time(),
-        later.promptTokens() - earlier.promptTokens(),
-        later.outputTokens() - earlier.outputTokens(),
-        later.steps() - earlier.steps(),
-        later.steppingNanos() - earlier.steppingNanos());
+        millis,
+        last.promptTokens() - first.promptTokens(),
+        last.outputTokens() - first.outputTokens(),
+        last.steps() - first.steps(),
+        last.steppingNanos() - first.steppingNanos());
   }
 
   /**

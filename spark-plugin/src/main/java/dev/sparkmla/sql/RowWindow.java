@@ -99,7 +99,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
   /**
    * Holds an output row until it is taken. Nobody else may change the row.
    *
-   * @throws UncheckedIOException when rows cannot be written to disk
+   * @throws UncheckedIOException of a {@link ScratchException} when rows cannot be written to disk
    */
   void add(long number, UnsafeRow row) {
     boolean full;
@@ -123,7 +123,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
    * Takes the row of this number, which must not be above that of any waiting row; empty if it does
    * not wait.
    *
-   * @throws UncheckedIOException when it cannot be read from disk
+   * @throws UncheckedIOException of a {@link ScratchException} when it cannot be read from disk
    */
   synchronized Optional<UnsafeRow> take(long number) {
     UnsafeRow row = waiting.remove(number);
@@ -146,7 +146,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
       return Optional.of(row);
     } catch (IOException problem) {
       file.close();
-      throw new UncheckedIOException(problem);
+      throw new UncheckedIOException(ScratchException.of(problem));
     }
   }
 
@@ -154,13 +154,18 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
    * Writes all waiting rows in memory to a file.
    *
    * @return how many bytes of memory that frees
+   * @throws ScratchException when they cannot be written
    */
   @Override
-  public synchronized long spill(long size, MemoryConsumer trigger) throws IOException {
+  public synchronized long spill(long size, MemoryConsumer trigger) throws ScratchException {
     if (waiting.isEmpty()) {
       return 0;
     }
-    spilled.add(SpilledRows.write(waiting, columns, metrics));
+    try {
+      spilled.add(SpilledRows.write(waiting, columns, metrics));
+    } catch (IOException problem) {
+      throw ScratchException.of(problem);
+    }
     waiting.clear();
     long freed = waitingBytes;
     waitingBytes = 0;

@@ -2,6 +2,7 @@ package dev.sparkmla.ui;
 
 import dev.sparkmla.engine.Histogram;
 import java.util.Collections;
+import java.util.List;
 import java.util.function.LongFunction;
 
 /**
@@ -12,48 +13,66 @@ import java.util.function.LongFunction;
  * @param spelling writes a size as a text
  */
 public record BarChart(String title, Histogram rows, LongFunction<String> spelling) {
-  /** The chart, with the median and the 99th percentile in its title. */
+  /** So that a histogram of one bucket is seen in its surroundings. */
+  private static final int LEAST_BARS = 6;
+
+  private static final int MOST_MARKS = 7;
+
+  /** The chart, with the median and the 99th percentile, which are known by their buckets. */
   public String svg() {
     if (rows.total() == 0) {
-      ChartArea area = new ChartArea(title, 0);
-      area.text(ChartArea.LEFT + 8, ChartArea.TOP + 20, "start", "nothing to draw yet");
-      return area.svg();
+      return ChartArea.empty(title);
     }
     ChartArea area = new ChartArea(title, Collections.max(rows.counts()));
     area.text(
         ChartArea.RIGHT,
         14,
         "end",
-        "half up to %s, 99 %% up to %s"
-            .formatted(spelling.apply(rows.quantile(0.5)), spelling.apply(rows.quantile(0.99))));
-    int from = 0;
-    while (rows.counts().get(from) == 0) {
-      from++;
+        "median %s, 99 %% below %s"
+            .formatted(
+                range(rows.quantile(0.5)),
+                spelling.apply(Histogram.least(rows.quantile(0.99) + 1))));
+    List<Long> counts = rows.counts();
+    int first = 0;
+    while (counts.get(first) == 0) {
+      first++;
     }
-    int bars = rows.counts().size() - from;
+    int missing = Math.max(0, LEAST_BARS - (counts.size() - first));
+    int from = Math.max(0, first - missing / 2);
+    int bars = Math.max(LEAST_BARS, counts.size() - from);
     double width = (double) (ChartArea.RIGHT - ChartArea.LEFT) / bars;
-    int labelled = Math.max(1, (bars + 7) / 8);
-    for (int bar = 0; bar < bars; bar++) {
-      long count = rows.counts().get(from + bar);
+    int marked = (bars + MOST_MARKS) / MOST_MARKS;
+    for (int bar = 0; bar <= bars; bar++) {
+      int bucket = from + bar;
       double x = ChartArea.LEFT + bar * width;
-      area.add(
-          "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#1f77b4\"><title>%s to"
-              + " %s: %s rows</title></rect>",
-          x + 1,
-          area.y(count),
-          Math.max(1, width - 2),
-          ChartArea.BOTTOM - area.y(count),
-          spelling.apply(Histogram.least(from + bar)),
-          spelling.apply(Histogram.least(from + bar + 1) - 1),
-          HtmlText.number(count));
-      if (bar % labelled == 0) {
-        area.text(
-            x + width / 2,
-            ChartArea.HEIGHT - 8,
-            "middle",
-            spelling.apply(Histogram.least(from + bar)));
+      if (bar % marked == 0) {
+        area.mark(x, spelling.apply(Histogram.least(bucket)));
+      }
+      if (bar < bars && bucket < counts.size()) {
+        bar(area, x, width, bucket);
       }
     }
     return area.svg();
+  }
+
+  private void bar(ChartArea area, double x, double width, int bucket) {
+    long count = rows.counts().get(bucket);
+    area.add(
+        "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#1f77b4\"><title>%s:"
+            + " %s rows</title></rect>",
+        x + 1,
+        area.y(count),
+        Math.max(1, width - 2),
+        ChartArea.BOTTOM - area.y(count),
+        range(bucket),
+        HtmlText.number(count));
+  }
+
+  /** The sizes in a bucket. */
+  private String range(int bucket) {
+    long last = Histogram.least(bucket + 1) - 1;
+    return Histogram.least(bucket) == last
+        ? spelling.apply(last)
+        : spelling.apply(Histogram.least(bucket)) + " to " + spelling.apply(last);
   }
 }

@@ -6,13 +6,15 @@ import java.util.Locale;
  * What charts in SVG have in common: title, axes and grid. Lengths are in pixels. Not thread-safe.
  */
 final class ChartArea {
-  static final int WIDTH = 540;
-  static final int HEIGHT = 200;
-  static final int LEFT = 56;
-  static final int RIGHT = 530;
-  static final int TOP = 36;
-  static final int BOTTOM = 176;
+  /** Three charts side by side are as wide as Spark's pages on a small screen. */
+  static final int WIDTH = 392;
 
+  static final int LEFT = 60;
+  static final int RIGHT = 374;
+  static final int TOP = 36;
+  static final int BOTTOM = 164;
+
+  private static final int HEIGHT = 196;
   private static final int LINES = 4;
 
   private final StringBuilder svg = new StringBuilder();
@@ -39,9 +41,26 @@ final class ChartArea {
     }
   }
 
+  /** A chart without values. */
+  static String empty(String title) {
+    ChartArea area = new ChartArea(title, 0);
+    area.text(LEFT + 8, TOP + 20, "start", "no data");
+    return area.svg();
+  }
+
   /** The vertical position of a value. */
   double y(double value) {
     return BOTTOM - (BOTTOM - TOP) * value / highest;
+  }
+
+  /** Marks a position on the horizontal axis. */
+  void mark(double x, String text) {
+    add(
+        "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"currentColor\""
+            + " stroke-opacity=\"0.4\"/>",
+        x, BOTTOM, x, BOTTOM + 4);
+    double half = 3.2 * text.length();
+    text(Math.min(x, WIDTH - half), BOTTOM + 17, "middle", text);
   }
 
   /**

@@ -9,6 +9,11 @@ import dev.sparkmla.metrics.GenerationStore;
 import dev.sparkmla.metrics.Moment;
 import dev.sparkmla.metrics.Rates;
 import dev.sparkmla.metrics.RunProgress;
+import dev.sparkmla.ui.HtmlTable.Column;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,6 +21,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -33,6 +39,23 @@ public record GenerationSections(
     EngineStatistics totals,
     List<Moment> moments,
     List<RunProgress> runs) {
+  private static final DateTimeFormatter DATE =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT)
+          .withZone(ZoneOffset.UTC);
+
+  /** Engines report every few seconds, each at its own times: means of less would jump. */
+  private static final Duration LEAST_RATE_TIME = Duration.ofSeconds(10);
+
+  /** How many rates a line over time is drawn through. */
+  private static final int RATES = 120;
+
+  private static final String NOW = "Between the last two reports of each running executor";
+  private static final String AVERAGE = "Over the time in which engines had rows";
+  private static final String CACHED =
+      "Prompt tokens that were found in the KV cache, because rows before had them too";
+  private static final String PREEMPTIONS =
+      "How often a row lost its blocks to an older one and was computed again";
+
   /** Copies the lists. */
   public GenerationSections {
     executors = List.copyOf(executors);
@@ -48,30 +71,46 @@ public record GenerationSections(
   /** Figures of the application as a whole. */
   public String figures() {
     RowStatistics rows = totals.rows();
-    Rates average = average();
-    return new Figures("figures")
-        .add("Rows done", HtmlText.number(rows.finished()))
-        .add("Rows left", left())
-        .add("Rows in error", HtmlText.number(rows.failed()))
-        .add("Running", HtmlText.number(totals.running()))
-        .add("Waiting", HtmlText.number(totals.waiting()))
-        .add("Tokens in", HtmlText.number(totals.promptTokens()))
-        .add("Cached", HtmlText.percent(totals.cachedTokens(), totals.promptTokens()))
-        .add("Tokens out", HtmlText.number(totals.outputTokens()))
-        .add("Tokens/s in, now", HtmlText.number(now(Rates::promptTokens)))
-        .add("Tokens/s out, now", HtmlText.number(now(Rates::outputTokens)))
-        .add("Tokens/s in, average", HtmlText.number(average.promptTokens()))
-        .add("Tokens/s out, average", HtmlText.number(average.outputTokens()))
-        .add("Cache blocks used", blocks(totals))
-        .add("Preemptions", HtmlText.number(totals.preemptions()))
+    Rates average = Rates.whileBusy(moments);
+    Figures figures = new Figures("figures");
+    if (runs.isEmpty()) {
+      figures
+          .add("Rows done", HtmlText.number(rows.finished()), "Rows that have their results")
+          .add("Rows left", "unknown", "A query does not know how many rows it will have");
+    } else {
+      figures
+          .add("Rows done", sum(RunProgress::done), "Rows of the runs below that are generated")
+          .add("Rows left", sum(RunProgress::left), "Rows of the runs below that are not");
+    }
+    return figures
+        .add(
+            "Rows in error",
+            HtmlText.number(rows.failed()),
+            "Rows that ended in error in this application")
+        .add("Running", HtmlText.number(totals.running()), "Sequences that are being computed")
+        .add("Waiting", HtmlText.number(totals.waiting()), "Rows that wait to be computed")
+        .newLine()
+        .add("Tokens in", HtmlText.number(totals.promptTokens()), "Tokens of prompts")
+        .add("Tokens out", HtmlText.number(totals.outputTokens()), "Tokens generated")
+        .add("Tokens/s in, now", HtmlText.number(now(Rates::promptTokens)), NOW)
+        .add("Tokens/s out, now", HtmlText.number(now(Rates::outputTokens)), NOW)
+        .add("Tokens/s in, average", HtmlText.number(average.promptTokens()), AVERAGE)
+        .add("Tokens/s out, average", HtmlText.number(average.outputTokens()), AVERAGE)
+        .newLine()
+        .add(
+            "Tokens in from cache",
+            HtmlText.percent(totals.cachedTokens(), totals.promptTokens()),
+            CACHED)
+        .add(
+            "Cache blocks used",
+            HtmlText.number(totals.usedBlocks()) + " of " + HtmlText.number(totals.cacheBlocks()),
+            "Blocks of the KV cache that running sequences hold")
+        .add("Preemptions", HtmlText.number(totals.preemptions()), PREEMPTIONS)
         .html();
   }
 
-  /** How many rows the application's runs have left; unknown where there is no run. */
-  private String left() {
-    return runs.isEmpty()
-        ? "unknown"
-        : HtmlText.number(runs.stream().mapToLong(RunProgress::left).sum());
+  private String sum(ToLongFunction<RunProgress> rows) {
+    return HtmlText.number(runs.stream().mapToLong(rows).sum());
   }
 
   private double now(ToDoubleFunction<Rates> rate) {
@@ -82,19 +121,21 @@ public record GenerationSections(
         .sum();
   }
 
-  private Rates average() {
-    return moments.isEmpty()
-        ? Rates.NONE
-        : Rates.between(moments.get(0), moments.get(moments.size() - 1));
-  }
-
   /** A table with the progress of the application's runs; empty where it has none. */
   public String runTable() {
     if (runs.isEmpty()) {
       return "";
     }
     HtmlTable table =
-        new HtmlTable("runs", List.of("Output", "Rows", "Done", "Of them earlier", "Left", "Part"));
+        new HtmlTable(
+            "runs",
+            List.of(
+                Column.ofTexts("Output"),
+                Column.ofNumbers("Rows").explained("Rows of the input"),
+                Column.ofNumbers("Done"),
+                Column.ofNumbers("Done by earlier runs"),
+                Column.ofNumbers("Left"),
+                Column.ofNumbers("Done (%)")));
     for (RunProgress run : runs) {
       table.row(
           List.of(
@@ -103,7 +144,7 @@ public record GenerationSections(
               HtmlText.number(run.done()),
               HtmlText.number(run.earlier()),
               HtmlText.number(run.left()),
-              HtmlText.percent(run.done(), run.total())));
+              HtmlText.number(100.0 * run.done() / Math.max(1, run.total()))));
     }
     return HtmlText.heading("runs-title", "Runs") + table.html();
   }
@@ -113,30 +154,63 @@ public record GenerationSections(
     return HtmlText.heading("charts", "Over time")
         + "<div>"
         + new LineChart(
-                "Tokens in a second",
-                List.of(rates("in", Rates::promptTokens), rates("out", Rates::outputTokens)))
+                "Tokens/s",
+                List.of(rates("in", Moment::promptTokens), rates("out", Moment::outputTokens)))
             .svg()
         + new LineChart(
                 "Rows", List.of(line("running", Moment::running), line("waiting", Moment::waiting)))
             .svg()
         + new LineChart(
-                "Cache blocks used, in percent",
+                "Cache blocks (%)",
                 List.of(
                     line(
                         "used",
                         moment -> 100.0 * moment.usedBlocks() / Math.max(1, moment.cacheBlocks()))))
             .svg()
-        + "</div>";
+        + "</div>"
+        + (moments.isEmpty() ? "" : note(beginning()));
   }
 
-  private LineChart.Series rates(String name, ToDoubleFunction<Rates> rate) {
+  private String beginning() {
+    return "Time since "
+        + DATE.format(Instant.ofEpochMilli(moments.get(0).time()))
+        + ", when the first engine reported. Tokens/s are means of "
+        + rateMillis() / 1000
+        + " seconds.";
+  }
+
+  private LineChart.Series rates(String name, ToLongFunction<Moment> tokens) {
     List<LineChart.Point> points = new ArrayList<>();
-    for (int i = 0; i < moments.size(); i++) {
-      Moment earlier = moments.get(Math.max(0, i - 1));
-      double value = rate.applyAsDouble(Rates.between(earlier, moments.get(i)));
-      points.add(new LineChart.Point(moments.get(i).time(), value));
+    for (int i = 0; i <= RATES && moments.size() > 1; i++) {
+      long first = moments.get(0).time();
+      long time = first + span() * i / RATES;
+      long since = Math.max(first, time - rateMillis());
+      double many = sum(tokens, time) - sum(tokens, since);
+      points.add(new LineChart.Point(time, 1e3 * many / Math.max(1, time - since)));
     }
     return new LineChart.Series(name, points);
+  }
+
+  /** A sum of the moments at a time between the first and the last, if it grows evenly between. */
+  private double sum(ToLongFunction<Moment> sums, long time) {
+    int next = 1;
+    while (moments.get(next).time() < time) {
+      next++;
+    }
+    Moment before = moments.get(next - 1);
+    Moment after = moments.get(next);
+    double part = (double) (time - before.time()) / (after.time() - before.time());
+    long sum = sums.applyAsLong(before);
+    return sum + part * (sums.applyAsLong(after) - sum);
+  }
+
+  private long span() {
+    return moments.get(moments.size() - 1).time() - moments.get(0).time();
+  }
+
+  /** The time of which rates over time are means, in milliseconds. */
+  private long rateMillis() {
+    return Math.max(LEAST_RATE_TIME.toMillis(), span() / RATES);
   }
 
   private LineChart.Series line(String name, ToDoubleFunction<Moment> value) {
@@ -149,34 +223,55 @@ public record GenerationSections(
 
   /** A table of the executors. */
   public String executorTable() {
-    Map<String, Function<ExecutorRecord, String>> columns = new LinkedHashMap<>();
-    columns.put("Executor", ExecutorRecord::id);
-    columns.put("Host", ExecutorRecord::host);
-    columns.put("State", GenerationSections::state);
-    columns.put("Computes on", executor -> reported(executor, GenerationSections::devices));
-    columns.put("Model", executor -> reported(executor, EngineReport::model));
-    columns.put("Rows", executor -> HtmlText.number(executor.statistics().finished()));
-    columns.put("In error", executor -> HtmlText.number(executor.statistics().rows().failed()));
-    columns.put("Running", executor -> HtmlText.number(executor.statistics().running()));
-    columns.put("Waiting", executor -> HtmlText.number(executor.statistics().waiting()));
-    columns.put("Tokens/s in", executor -> HtmlText.number(rates(executor).promptTokens()));
-    columns.put("Tokens/s out", executor -> HtmlText.number(rates(executor).outputTokens()));
-    columns.put("Step", executor -> HtmlText.time(rates(executor).stepMillis()));
+    Map<Column, Function<ExecutorRecord, String>> columns = new LinkedHashMap<>();
+    columns.put(Column.ofTexts("Executor"), ExecutorRecord::id);
+    columns.put(Column.ofTexts("Host"), ExecutorRecord::host);
+    columns.put(Column.ofTexts("State"), GenerationSections::state);
     columns.put(
-        "Cached",
-        executor ->
-            HtmlText.percent(
-                executor.statistics().cachedTokens(), executor.statistics().promptTokens()));
-    columns.put("Cache blocks used", executor -> blocks(executor.statistics()));
-    columns.put("Preemptions", executor -> HtmlText.number(executor.statistics().preemptions()));
+        Column.ofTexts("Device"), executor -> reported(executor, GenerationSections::devices));
+    columns.put(Column.ofTexts("Model"), executor -> reported(executor, EngineReport::model));
+    columns.put(
+        Column.ofNumbers("Rows").explained("Rows that have their results, in error or not"),
+        engines(EngineStatistics::finished));
+    columns.put(Column.ofNumbers("In error"), engines(engines -> engines.rows().failed()));
+    columns.put(Column.ofNumbers("Running"), engines(EngineStatistics::running));
+    columns.put(Column.ofNumbers("Waiting"), engines(EngineStatistics::waiting));
+    columns.put(
+        Column.ofNumbers("Tokens/s in"),
+        executor -> HtmlText.number(rates(executor).promptTokens()));
+    columns.put(
+        Column.ofNumbers("Tokens/s out"),
+        executor -> HtmlText.number(rates(executor).outputTokens()));
+    columns.put(
+        Column.ofNumbers("Step (ms)").explained("The mean time of a forward pass"),
+        executor -> HtmlText.number(rates(executor).stepMillis()));
+    columns.put(
+        Column.ofNumbers("Cached (%)").explained(CACHED),
+        engines(engines -> 100.0 * engines.cachedTokens() / Math.max(1, engines.promptTokens())));
+    columns.put(
+        Column.ofNumbers("Blocks used")
+            .explained("Blocks of the KV cache that running sequences hold"),
+        engines(EngineStatistics::usedBlocks));
+    columns.put(
+        Column.ofNumbers("Blocks").explained("Blocks of the KV cache"),
+        engines(EngineStatistics::cacheBlocks));
+    columns.put(
+        Column.ofNumbers("Preemptions").explained(PREEMPTIONS),
+        engines(EngineStatistics::preemptions));
     HtmlTable table = new HtmlTable("executors", List.copyOf(columns.keySet()));
     for (ExecutorRecord executor : executors) {
       table.row(columns.values().stream().map(column -> column.apply(executor)).toList());
     }
     return HtmlText.heading("executors-title", "Executors")
         + table.html()
-        + "<p class=\"small text-secondary\">Tokens/s and step: between the last two reports of an"
-        + " executor that is running; of the others, while they computed.</p>";
+        + note(
+            "Tokens/s and step: of a running executor between its last two reports, of the others"
+                + " over the time in which they computed.");
+  }
+
+  private static Function<ExecutorRecord, String> engines(
+      ToDoubleFunction<EngineStatistics> figure) {
+    return executor -> HtmlText.number(figure.applyAsDouble(executor.statistics()));
   }
 
   private static Rates rates(ExecutorRecord executor) {
@@ -204,12 +299,6 @@ public record GenerationSections(
         .collect(Collectors.joining(", "));
   }
 
-  private static String blocks(EngineStatistics statistics) {
-    return "%s of %s"
-        .formatted(
-            HtmlText.number(statistics.usedBlocks()), HtmlText.number(statistics.cacheBlocks()));
-  }
-
   /** A table of errors by their codes, with examples, or a sentence that there is no error. */
   public String errorTable() {
     RowStatistics rows = totals.rows();
@@ -217,7 +306,10 @@ public record GenerationSections(
     if (rows.errors().isEmpty()) {
       return heading + "<p id=\"errors\">No row is in error.</p>";
     }
-    HtmlTable table = new HtmlTable("errors", List.of("Code", "Rows", "Examples"));
+    HtmlTable table =
+        new HtmlTable(
+            "errors",
+            List.of(Column.ofTexts("Code"), Column.ofNumbers("Rows"), Column.ofTexts("Examples")));
     rows.errors()
         .forEach(
             (code, count) ->
@@ -228,6 +320,7 @@ public record GenerationSections(
                         rows.examples().stream()
                             .filter(example -> example.code() == code)
                             .map(RowFailure::message)
+                            .distinct()
                             .collect(Collectors.joining(" · ")))));
     return heading + table.html();
   }
@@ -235,14 +328,19 @@ public record GenerationSections(
   /** Histograms of prompt lengths, output lengths and times of rows. */
   public String histograms() {
     RowStatistics rows = totals.rows();
-    return HtmlText.heading("histograms", "Rows without error by their sizes")
+    return HtmlText.heading("histograms", "Rows without error, by length and time")
         + Stream.of(
-                new BarChart("Tokens of prompts", rows.promptTokens(), HtmlText::number),
-                new BarChart("Tokens generated", rows.outputTokens(), HtmlText::number),
-                new BarChart("Time of a row", rows.milliseconds(), HtmlText::time))
+                new BarChart("Prompt tokens", rows.promptTokens(), HtmlText::number),
+                new BarChart("Output tokens", rows.outputTokens(), HtmlText::number),
+                new BarChart("Time", rows.milliseconds(), HtmlText::time))
             .map(BarChart::svg)
             .collect(Collectors.joining("", "<div>", "</div>"))
-        + "<p class=\"small text-secondary\">A row's time is from when an engine took it, with its"
-        + " batch, until it had its result: it was tokenized, waited and was computed.</p>";
+        + note(
+            "Each bar is a number of rows. A row's time is from when an engine took it, with its"
+                + " batch, until it had its result: it was tokenized, waited and was computed.");
+  }
+
+  private static String note(String text) {
+    return "<p class=\"small text-secondary\">" + HtmlText.escape(text) + "</p>";
   }
 }

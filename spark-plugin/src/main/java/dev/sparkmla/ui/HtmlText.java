@@ -17,6 +17,11 @@ public final class HtmlText {
     return "<h4 id=\"" + id + "\">" + escape(text) + "</h4>";
   }
 
+  /** An attribute with a text that is shown while the pointer is on the element; empty for none. */
+  static String explanation(String text) {
+    return text.isEmpty() ? "" : " title=\"" + escape(text) + "\"";
+  }
+
   /**
    * A number with commas between thousands, and with one decimal place where it is below 100 and
    * not an integer.

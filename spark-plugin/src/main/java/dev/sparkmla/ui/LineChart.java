@@ -2,6 +2,7 @@ package dev.sparkmla.ui;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A chart of values over time, in SVG. Immutable.
@@ -12,6 +13,14 @@ import java.util.Locale;
 public record LineChart(String title, List<Series> series) {
   /** The colors of the lines, in their order. */
   private static final List<String> COLORS = List.of("#1f77b4", "#e8710a", "#2e9e4f");
+
+  private static final int MOST_MARKS = 6;
+
+  /** The distances between marks of time, in seconds: what a person counts in. */
+  private static final List<Integer> STEPS =
+      List.of(
+          1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
+          86400);
 
   /**
    * A line of the chart. Immutable.
@@ -39,28 +48,24 @@ public record LineChart(String title, List<Series> series) {
     series = List.copyOf(series);
   }
 
-  /** The chart; with fewer than two points, a text in it says that there is nothing to draw yet. */
+  /** The chart, without lines where there are fewer than two points. */
   public String svg() {
     List<Point> times = series.get(0).points();
+    if (times.size() < 2) {
+      return ChartArea.empty(title);
+    }
     double largest =
         series.stream()
             .flatMap(line -> line.points().stream())
             .mapToDouble(Point::value)
             .max()
-            .orElse(0);
+            .orElseThrow();
     ChartArea area = new ChartArea(title, largest);
-    if (times.size() < 2) {
-      area.text(ChartArea.LEFT + 8, ChartArea.TOP + 20, "start", "nothing to draw yet");
-      return area.svg();
-    }
     long first = times.get(0).time();
     long span = Math.max(1, times.get(times.size() - 1).time() - first);
-    for (int mark = 0; mark <= 4; mark++) {
-      area.text(
-          x(span * mark / 4, span),
-          ChartArea.HEIGHT - 8,
-          mark == 4 ? "end" : "middle",
-          clock(span * mark / 4));
+    long step = step(span);
+    for (long mark = 0; mark <= span; mark += step) {
+      area.mark(x(mark, span), clock(mark));
     }
     int legend = ChartArea.RIGHT;
     for (int i = 0; i < series.size(); i++) {
@@ -89,6 +94,20 @@ public record LineChart(String title, List<Series> series) {
 
   private static double x(long time, long span) {
     return ChartArea.LEFT + (double) (ChartArea.RIGHT - ChartArea.LEFT) * time / span;
+  }
+
+  /** The least distance between marks with which there are few enough, in milliseconds. */
+  private static long step(long span) {
+    for (int seconds : STEPS) {
+      if (span <= MOST_MARKS * 1000L * seconds) {
+        return 1000L * seconds;
+      }
+    }
+    long days = 1;
+    while (span > MOST_MARKS * TimeUnit.DAYS.toMillis(days)) {
+      days *= 2;
+    }
+    return TimeUnit.DAYS.toMillis(days);
   }
 
   private static String clock(long millis) {

@@ -3,7 +3,7 @@
  * server. A job's report consists of the same pieces of HTML.
  *
  * <p>Here live tables, charts and their contents. The figures that they show live in {@link
- * dev.sparkmla.metrics}. Pages run no script and load nothing from other servers. Start at {@link
- * dev.sparkmla.ui.GenerationPage}.
+ * dev.sparkmla.metrics}. Pages load nothing from other servers and have no script of their own:
+ * Spark's sorts their tables. Start at {@link dev.sparkmla.ui.GenerationPage}.
  */
 package dev.sparkmla.ui;

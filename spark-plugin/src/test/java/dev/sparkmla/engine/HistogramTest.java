@@ -38,12 +38,12 @@ class HistogramTest {
   }
 
   @Test
-  void quantilesAreTheEndsOfBuckets() {
+  void quantilesAreBuckets() {
     assertThat(Histogram.EMPTY.quantile(0.5)).isZero();
     Histogram values = histogram(1, 2, 3, 9);
-    assertThat(values.quantile(0)).isEqualTo(1);
-    assertThat(values.quantile(0.5)).isEqualTo(2);
-    assertThat(values.quantile(1)).isEqualTo(11);
+    assertThat(values.quantile(0)).isEqualTo(Histogram.bucket(1));
+    assertThat(values.quantile(0.5)).isEqualTo(Histogram.bucket(2));
+    assertThat(values.quantile(1)).isEqualTo(Histogram.bucket(9));
   }
 
   private static Histogram histogram(long... values) {

@@ -70,7 +70,9 @@ class EventLogTest {
       assertThat(totals.outputTokens()).isPositive();
       assertThat(totals.steppingNanos()).isPositive();
       assertThat(page(context))
-          .contains("Rows done</div><div class=\"fs-5\">20<", "<td>EMPTY_PROMPT</td><td>2</td>");
+          .contains(
+              "Rows done</div><div class=\"fs-5\">3<",
+              "<td>EMPTY_PROMPT</td><td class=\"text-end\">2</td>");
     } finally {
       spark.stop();
     }
