@@ -36,7 +36,9 @@ final class Application {
     options.master.ifPresent(master -> conf.set(MASTER, master));
     conf.setIfMissing(MASTER, "local[*]");
     if (conf.get(NAME, SUBMITTED).equals(SUBMITTED)) {
-      conf.set(NAME, "Spark MLA: generate " + options.output.orElse("the demo"));
+      conf.set(
+          NAME,
+          "Spark MLA: generate " + options.output.or(() -> options.outputTable).orElse("the demo"));
     }
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     if (isLocal(conf)) {
