@@ -38,7 +38,9 @@ final class Application {
     options.master.ifPresent(master -> conf.set(MASTER, master));
     conf.setIfMissing(MASTER, "local[*]");
     if (!conf.contains(NAME) || UNNAMED.matcher(conf.get(NAME)).matches()) {
-      conf.set(NAME, "Spark MLA: generate " + options.output.orElse("the demo"));
+      conf.set(
+          NAME,
+          "Spark MLA: generate " + options.output.or(() -> options.outputTable).orElse("the demo"));
     }
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     if (isLocal(conf)) {

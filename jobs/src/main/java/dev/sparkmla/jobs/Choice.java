@@ -3,6 +3,7 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.output.OutputFormat;
+import dev.sparkmla.jobs.output.TableFormat;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.OnError;
 import java.util.List;
@@ -52,6 +53,13 @@ abstract sealed class Choice<T extends Enum<T>> implements ITypeConverter<T> {
   static final class OfOutputFormat extends Choice<OutputFormat> {
     OfOutputFormat() {
       super(List.of(OutputFormat.values()));
+    }
+  }
+
+  /** For {@code --table-format}. */
+  static final class OfTableFormat extends Choice<TableFormat> {
+    OfTableFormat() {
+      super(List.of(TableFormat.values()));
     }
   }
 

@@ -3,7 +3,6 @@ package dev.sparkmla.jobs;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
@@ -24,12 +23,16 @@ record Demo(long asked, long right) {
 
   private static final double LEAST_ACCURACY = 0.98;
 
-  /** Prints the table of documents, questions, answers and expected ones. */
-  static Demo show(Dataset<Row> written, Results results, PrintStream out) {
+  /**
+   * Prints the table of documents, questions, answers and expected ones.
+   *
+   * @param written with the columns of {@link #COLUMNS} and of the results
+   */
+  static Demo show(List<Row> written, Results results, PrintStream out) {
     TextTable table = new TextTable("document", "question", "answer", "expected", "");
     long asked = 0;
     long right = 0;
-    for (Row row : written.orderBy("id").collectAsList()) {
+    for (Row row : written) {
       String answer = row.getAs(results.name("text"));
       String expected = row.getAs("expected");
       boolean same = answer != null && answer.strip().equals(expected);

@@ -5,9 +5,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sparkmla.arrow.OverflowPolicy;
 import dev.sparkmla.jobs.input.InputFormat;
 import dev.sparkmla.jobs.input.ReadOptions;
-import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.jobs.output.Destination;
+import dev.sparkmla.jobs.output.Output;
 import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.jobs.output.SliceLimits;
+import dev.sparkmla.jobs.output.TableFormat;
 import dev.sparkmla.plugin.BackendChoice;
 import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
@@ -24,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
@@ -42,6 +45,8 @@ final class GenerateOptions {
       Set.of(
           "--input",
           "--output",
+          "--checkpoint",
+          "--table-format",
           "--overwrite",
           "--resume",
           "--force",
@@ -70,6 +75,38 @@ final class GenerateOptions {
   Optional<String> output = Optional.empty();
 
   @Option(
+      names = "--output-table",
+      paramLabel = "NAME",
+      description =
+          "Table of a catalog to add the completions to, instead of a folder: Delta Lake or"
+              + " Iceberg. All rows of a run are added in one transaction, at its end.")
+  Optional<String> outputTable = Optional.empty();
+
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "PATH",
+      description =
+          "Folder for what is generated until it is added to --output-table, and for what has been"
+              + " added. Of one table and one input.")
+  Optional<String> checkpoint = Optional.empty();
+
+  @Option(
+      names = "--table-format",
+      paramLabel = "FORMAT",
+      converter = Choice.OfTableFormat.class,
+      description = "delta or iceberg: makes --output-table where it is not there yet.")
+  Optional<TableFormat> tableFormat = Optional.empty();
+
+  @Option(
+      names = "--partition-by",
+      paramLabel = "NAMES",
+      split = ",",
+      description =
+          "Columns, separated by commas, by whose values a folder's files lie in folders named"
+              + " column=value, and a new table is partitioned.")
+  List<String> partitionBy = new ArrayList<>();
+
+  @Option(
       names = "--input-format",
       paramLabel = "FORMAT",
       converter = Choice.OfInputFormat.class,
@@ -95,7 +132,9 @@ final class GenerateOptions {
               + " name itself.")
   String outputPrefix = "";
 
-  @Option(names = "--overwrite", description = "Replace what is at --output.")
+  @Option(
+      names = "--overwrite",
+      description = "Replace what is at --output, or all rows of --output-table.")
   boolean overwrite;
 
   @Option(
@@ -372,10 +411,18 @@ final class GenerateOptions {
     return input.isEmpty();
   }
 
+  /** Where the completions are to be. */
+  Destination destination(Configuration files) {
+    return outputTable.isPresent()
+        ? Destination.table(
+            outputTable.get(), checkpoint.orElseThrow(), tableFormat, partitionBy, files)
+        : Destination.folder(output.orElse(Demo.OUTPUT), partitionBy, files);
+  }
+
   /** What may be done with an output that is there. In its own folder, the demo replaces all. */
-  OutputFolder.Existing existing() {
-    boolean isOwn = output.isEmpty();
-    return new OutputFolder.Existing(overwrite || isOwn, resume, force || isOwn && !resume);
+  Output.Existing existing() {
+    boolean isOwn = output.isEmpty() && outputTable.isEmpty();
+    return new Output.Existing(overwrite || isOwn, resume, force || isOwn && !resume);
   }
 
   /** When a task commits. */

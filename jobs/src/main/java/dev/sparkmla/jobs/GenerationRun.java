@@ -3,7 +3,7 @@ package dev.sparkmla.jobs;
 import dev.sparkmla.jobs.input.Documents;
 import dev.sparkmla.jobs.input.NumberedRows;
 import dev.sparkmla.jobs.input.RowRange;
-import dev.sparkmla.jobs.output.OutputFolder;
+import dev.sparkmla.jobs.output.Output;
 import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.jobs.output.SliceLimits;
 import dev.sparkmla.metrics.RunProgress;
@@ -24,8 +24,7 @@ import org.apache.spark.sql.SparkSession;
  * @param numbered its rows
  * @param call how they are generated
  * @param results what their columns are
- * @param folder where they are written
- * @param name what a person calls the output
+ * @param output where they are written
  */
 record GenerationRun(
     SparkSession spark,
@@ -34,19 +33,19 @@ record GenerationRun(
     LlmOptions call,
     Results results,
     OutputFormat format,
-    OutputFolder folder,
-    String name) {
+    Output output) {
 
   /**
    * Generates and commits slices until all rows are there.
    *
    * @param status gets the progress
-   * @return what the output holds
+   * @return what the slices hold
    */
   Summary run(SliceLimits limits, StatusLine status) {
+    String name = output.toString();
     describe("Ask an executor for its model");
-    folder.begin(numbered, generated(List.of()), format, modelOfExecutors());
-    long earlier = folder.committedRows();
+    output.begin(numbered, generated(List.of()), format, modelOfExecutors());
+    long earlier = output.committedRows();
     long start = System.nanoTime();
     try (Progress progress = new Progress(spark.sparkContext(), name, earlier, numbered.count())) {
       status.show(() -> progress.line().toString());
@@ -55,16 +54,17 @@ record GenerationRun(
     }
     describe("Count the rows of " + name);
     Duration time = Duration.ofNanos(System.nanoTime() - start);
-    folder.dropRepeated();
-    Summary summary = summary(List.of(folder.unfinished()), time);
-    if (summary.rows() != numbered.count()) {
+    output.dropRepeated();
+    long rows = output.undeliveredRows();
+    Summary summary = summary(output.undelivered(), time);
+    if (summary.rows() != rows) {
       throw new JobException(
-          "the output has "
+          "the slices have "
               + summary.rows()
-              + " rows, where the input has "
-              + numbered.count()
-              + ": a file in "
-              + folder.unfinished()
+              + " rows, where "
+              + rows
+              + " were written: a file in "
+              + output.unfinished()
               + " is not as it was written; start over with --force");
     }
     spark
@@ -72,8 +72,14 @@ record GenerationRun(
         .listenerBus()
         .post(
             new RunProgress(
-                name, System.currentTimeMillis(), earlier, summary.rows(), summary.rows()));
+                name, System.currentTimeMillis(), earlier, numbered.count(), numbered.count()));
     return earlier == 0 ? summary : resumed(summary);
+  }
+
+  /** Brings the rows of all slices to where they are to be. */
+  void deliver() {
+    describe("Deliver " + output);
+    output.deliver(spark);
   }
 
   /** Names the jobs that follow, as Spark's pages show them. */
@@ -91,30 +97,26 @@ record GenerationRun(
 
   /** As a rule in one pass; in another one where attempts of tasks got into each other's way. */
   private void write(SliceLimits limits) {
-    List<RowRange> remaining = folder.remaining();
+    List<RowRange> remaining = output.remaining();
     while (!remaining.isEmpty()) {
       int slots = spark.sparkContext().defaultParallelism();
-      folder.write(generated(numbered.divide(remaining, slots)), format, limits);
-      List<RowRange> left = folder.remaining();
+      output.write(generated(numbered.divide(remaining, slots)), format, limits);
+      List<RowRange> left = output.remaining();
       if (left.equals(remaining)) {
         throw new JobException(
-            "no row was committed to " + folder.unfinished() + "; has another job deleted them?");
+            "no row was committed to " + output.unfinished() + "; has another job deleted them?");
       }
       remaining = left;
     }
   }
 
   private Dataset<Row> generated(List<RowRange> tasks) {
-    Dataset<Row> rows = numbered.read(spark, tasks, folder.retries());
+    Dataset<Row> rows = numbered.read(spark, tasks, output.retries());
     return Results.written(results.generate(documents, rows, call), format);
   }
 
   private Summary resumed(Summary whole) {
-    List<String> written = folder.ofThisRun();
-    if (written.isEmpty()) {
-      return whole.resumed(0, 0);
-    }
-    Summary ofThisRun = summary(written, whole.time());
+    Summary ofThisRun = summary(output.ofThisRun(), whole.time());
     return whole.resumed(ofThisRun.rows(), ofThisRun.tokens());
   }
 

@@ -204,6 +204,9 @@ record Results(String prefix, List<String> further) {
     for (var field : COLUMNS.fields()) {
       schema = schema.add(name(field.name()), field.dataType());
     }
+    if (paths.isEmpty()) {
+      return spark.createDataFrame(List.<Row>of(), schema);
+    }
     String[] files = paths.toArray(String[]::new);
     DataFrameReader reader = spark.read().format(format.toString());
     return switch (format) {

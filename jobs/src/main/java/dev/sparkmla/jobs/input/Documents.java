@@ -218,7 +218,8 @@ public record Documents(
     return List.of(blocks).iterator();
   }
 
-  static String quoted(String name) {
+  /** A name as SQL takes it, whatever letters it has. */
+  public static String quoted(String name) {
     return "`" + name.replace("`", "``") + "`";
   }
 }

@@ -4,6 +4,7 @@ import dev.sparkmla.jobs.input.RemainingRows;
 import dev.sparkmla.jobs.input.RowRange;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -19,10 +20,15 @@ final class CommittedRows implements RemainingRows {
   private static final long serialVersionUID = 1L;
 
   private final String folder;
+  private final ArrayList<Slice> certain;
   private final SerializableConfiguration configuration;
 
-  CommittedRows(Path folder, Configuration configuration) {
+  /**
+   * @param certain slices that are committed whatever is in the folder
+   */
+  CommittedRows(Path folder, Collection<Slice> certain, Configuration configuration) {
     this.folder = folder.toString();
+    this.certain = new ArrayList<>(certain);
     this.configuration = new SerializableConfiguration(configuration);
   }
 
@@ -31,7 +37,7 @@ final class CommittedRows implements RemainingRows {
     try {
       Path path = new Path(folder);
       FileSystem system = path.getFileSystem(configuration.value());
-      return Slice.missing(Slice.distinct(slices(system, path)), range);
+      return Slice.missing(Slice.distinct(certain, slices(system, path)), range);
     } catch (IOException problem) {
       throw new OutputException(
           "the slices in " + folder + " cannot be listed: " + problem.getMessage(), problem);

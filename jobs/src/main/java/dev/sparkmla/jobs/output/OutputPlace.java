@@ -7,23 +7,85 @@ import java.nio.file.Files;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** Where an output is to be, and what of the input is there. */
-final class OutputPlace {
-  private OutputPlace() {}
+/**
+ * Where a folder is to be, whatever links lead there.
+ *
+ * @param system where it is
+ * @param configuration of the file system
+ * @param path without links
+ */
+record OutputPlace(FileSystem system, Configuration configuration, Path path) {
 
-  /** Whether a place is, or holds, a file of the input, whatever links lead to it. */
-  static boolean holds(FileSystem system, Path place, InputFiles input, Configuration configuration)
-      throws IOException {
+  /** The place that a person names. */
+  static OutputPlace of(String name, Configuration configuration) throws IOException {
+    try {
+      Path path = new Path(name);
+      FileSystem system = InputFiles.fileSystem(path, configuration);
+      return new OutputPlace(system, configuration, real(system, system.makeQualified(path)));
+    } catch (IllegalArgumentException problem) {
+      throw new IOException(problem.getMessage(), problem);
+    }
+  }
+
+  /** The folder beside it whose name has something after this one's. */
+  OutputPlace suffixed(String suffix) {
+    return new OutputPlace(system, configuration, path.suffix(suffix));
+  }
+
+  /** Whether something is there. */
+  boolean isTaken() throws IOException {
+    return system.exists(path);
+  }
+
+  /** What is there, as a folder of slices. */
+  SliceFolder slices() {
+    return new SliceFolder(system, configuration, path);
+  }
+
+  /**
+   * Moves a folder here.
+   *
+   * @throws IOException when it cannot be moved, and what was here is here again
+   */
+  void take(Path folder) throws IOException {
+    Path replaced = path.suffix("-replaced-" + UUID.randomUUID());
+    boolean replaces = isTaken();
+    if (replaces) {
+      move(system, path, replaced);
+    }
+    try {
+      move(system, folder, path);
+    } catch (IOException problem) {
+      if (replaces) {
+        move(system, replaced, path);
+      }
+      throw problem;
+    }
+    if (replaces) {
+      system.delete(replaced, true);
+    }
+  }
+
+  /** Renames a file or a folder. */
+  static void move(FileSystem system, Path from, Path to) throws IOException {
+    if (!system.rename(from, to)) {
+      throw new IOException(from + " cannot be renamed to " + to);
+    }
+  }
+
+  /** Whether the place is, or holds, a file of the input, whatever links lead to it. */
+  boolean holds(InputFiles input) throws IOException {
     Set<Path> seen = new HashSet<>();
     for (Path file : input.files()) {
       FileSystem inputSystem = InputFiles.fileSystem(file, configuration);
       for (Path spelling : List.of(file, real(inputSystem, file))) {
-        for (Path path = spelling; path != null && seen.add(path); path = path.getParent()) {
-          if (path.equals(place) || isSame(system, place, inputSystem, path)) {
+        for (Path above = spelling; above != null && seen.add(above); above = above.getParent()) {
+          if (above.equals(path) || isSame(inputSystem, above)) {
             return true;
           }
         }
@@ -32,18 +94,17 @@ final class OutputPlace {
     return false;
   }
 
-  /** Whether two local paths lead to one file, as a mount may make them. */
-  private static boolean isSame(FileSystem one, Path path, FileSystem other, Path otherPath)
-      throws IOException {
-    return isLocal(one)
+  /** Whether a local path leads to the file that is here, as a mount may make it. */
+  private boolean isSame(FileSystem other, Path otherPath) throws IOException {
+    return isLocal(system)
         && isLocal(other)
-        && one.exists(path)
+        && system.exists(path)
         && other.exists(otherPath)
         && Files.isSameFile(local(path), local(otherPath));
   }
 
   /** A path without links, as far as there is something at it. */
-  static Path real(FileSystem system, Path path) throws IOException {
+  private static Path real(FileSystem system, Path path) throws IOException {
     if (path.getParent() == null) {
       return path;
     }

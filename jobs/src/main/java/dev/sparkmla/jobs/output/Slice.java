@@ -1,13 +1,16 @@
 package dev.sparkmla.jobs.output;
 
 import dev.sparkmla.jobs.input.RowRange;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -19,7 +22,7 @@ import java.util.regex.Pattern;
  * @param attempt which attempt of a task in that run
  * @param extension of the file, with its dot
  */
-record Slice(RowRange rows, int run, long attempt, String extension) {
+record Slice(RowRange rows, int run, long attempt, String extension) implements Serializable {
   private static final Pattern NAME =
       Pattern.compile("part-(\\d{12,18})-(\\d{12,18})-run(\\d{1,9})-(\\d{1,18})(\\..+)");
 
@@ -79,6 +82,27 @@ record Slice(RowRange rows, int run, long attempt, String extension) {
     }
     Collections.reverse(chosen);
     return chosen;
+  }
+
+  /**
+   * Keeps slices that are certain, and chooses of others as {@link #distinct(Collection)} does
+   * among those that have no row of a certain one.
+   *
+   * @param certain slices of which none has a row of another
+   * @return all that are kept, in the order of their rows
+   */
+  static List<Slice> distinct(Collection<Slice> certain, Collection<Slice> others) {
+    TreeMap<Long, Slice> byFirst = new TreeMap<>();
+    certain.forEach(slice -> byFirst.put(slice.rows().first(), slice));
+    List<Slice> kept = new ArrayList<>(certain);
+    kept.addAll(distinct(others.stream().filter(slice -> isApart(slice, byFirst)).toList()));
+    kept.sort(Comparator.comparing(slice -> slice.rows().first()));
+    return kept;
+  }
+
+  private static boolean isApart(Slice slice, TreeMap<Long, Slice> byFirst) {
+    Map.Entry<Long, Slice> before = byFirst.lowerEntry(slice.rows().end());
+    return before == null || before.getValue().rows().end() <= slice.rows().first();
   }
 
   /** How many slices end where one begins, or before. */

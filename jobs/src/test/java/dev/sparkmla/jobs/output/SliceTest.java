@@ -41,6 +41,37 @@ class SliceTest {
     assertThat(Slice.distinct(both)).isEqualTo(other);
   }
 
+  /** Whatever else is there, certain ones stay, and no other has a row of theirs. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4})
+  void keepsSlicesThatAreCertain(long seed) {
+    Random random = new Random(seed);
+    List<Slice> certain = new ArrayList<>();
+    List<Slice> others = new ArrayList<>();
+    for (long first = 0; first < 200; first += 10) {
+      if (random.nextBoolean()) {
+        certain.add(slice(first, first + 1 + random.nextInt(10), 1));
+      }
+      long other = random.nextInt(200);
+      others.add(slice(other, other + 1 + random.nextInt(30), 2));
+    }
+    List<Slice> apart =
+        others.stream()
+            .filter(
+                slice ->
+                    certain.stream()
+                        .noneMatch(one -> one.rows().intersect(slice.rows()).isPresent()))
+            .toList();
+
+    List<Slice> kept = Slice.distinct(certain, others);
+
+    assertThat(kept).containsAll(certain).containsAll(Slice.distinct(apart));
+    assertThat(kept).hasSize(certain.size() + Slice.distinct(apart).size());
+    for (int i = 1; i < kept.size(); i++) {
+      assertThat(kept.get(i).rows().first()).isGreaterThanOrEqualTo(kept.get(i - 1).rows().end());
+    }
+  }
+
   /**
    * No two chosen ones share a row, no set without shared rows has more, and the rest is missing.
    */

@@ -1,0 +1,33 @@
+package dev.sparkmla.jobs.output;
+
+import java.util.List;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * Slices whose rows are added to a table in one transaction. Immutable.
+ *
+ * @param application identifies the checkpoint that the slices are in, of all that there are
+ * @param number of the delivery, from 1
+ * @param replaces whether the rows take the place of the table's
+ * @param columns of the slices, as Spark writes a schema in JSON
+ * @param slices names of their files
+ */
+record Delivery(
+    String application, long number, boolean replaces, String columns, List<String> slices) {
+
+  /** Copies the list. */
+  Delivery {
+    slices = List.copyOf(slices);
+  }
+
+  /** What the files' names say. */
+  List<Slice> content() {
+    return slices.stream().map(name -> Slice.ofName(name).orElseThrow()).toList();
+  }
+
+  /** The columns of the slices. */
+  StructType schema() {
+    return (StructType) DataType.fromJson(columns);
+  }
+}

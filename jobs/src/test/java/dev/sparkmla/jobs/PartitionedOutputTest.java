@@ -1,0 +1,135 @@
+package dev.sparkmla.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The job writes a folder of folders named {@code column=value}. */
+class PartitionedOutputTest {
+  @TempDir Path folder;
+
+  private Path input;
+
+  @BeforeEach
+  void write() throws IOException {
+    input = Files.createDirectory(folder.resolve("in"));
+    write("a.jsonl", 0, 40);
+  }
+
+  @Test
+  void hasTheRowsOfEachValueInTheInputsOrder() throws IOException {
+    JobRun failed = job("--resume", "--conf", FaultyPlugin.AFTER + "=6");
+    JobRun finished = job("--resume");
+    JobRun repeated = job("--resume");
+    JobRun again = job();
+    write("b.jsonl", 40, 47);
+    JobRun grown = job("--resume");
+    List<Row> rows = rows();
+    JobRun replaced = job("--overwrite");
+
+    assertThat(failed.code()).isEqualTo(1);
+    assertThat(finished.code()).as(finished.err()).isZero();
+    assertThat(names(folder.resolve("out")))
+        .contains("kind=even", "kind=odd", "_SUCCESS", "_spark_mla")
+        .noneMatch(name -> name.startsWith("part-"));
+    assertThat(folder.resolve("out-unfinished")).doesNotExist();
+    assertThat(repeated.out()).contains("is finished already: 40 rows");
+    assertThat(again.err()).contains("is there already");
+    assertThat(grown.code()).isEqualTo(1);
+    assertThat(grown.err()).contains("is partitioned and finished").contains("--output-table");
+    assertThat(rows).hasSize(40);
+    assertThat(
+            rows.stream().collect(Collectors.groupingBy(row -> row.<String>getAs("file"))).values())
+        .hasSizeGreaterThan(1)
+        .allSatisfy(
+            file -> {
+              assertThat(file).extracting(row -> row.<Long>getAs("id")).isSorted();
+              assertThat(file)
+                  .extracting(row -> row.<String>getAs("kind"))
+                  .containsOnly(file.get(0).<String>getAs("kind"));
+            });
+    assertThat(rows)
+        .allSatisfy(
+            row ->
+                assertThat(row.<String>getAs("text"))
+                    .isEqualTo("<" + row.<String>getAs("prompt") + ">"));
+    assertThat(replaced.code()).as(replaced.err()).isZero();
+    assertThat(rows()).hasSize(47);
+  }
+
+  @Test
+  void refusesColumnsThatItCannotBePartitionedBy() {
+    JobRun unknown = job("--partition-by", "none");
+
+    assertThat(unknown.code()).isEqualTo(1);
+    assertThat(unknown.err())
+        .contains("cannot be partitioned by kind, none")
+        .contains("--partition-by takes some of id, kind, prompt, text");
+    assertThat(folder.resolve("out-unfinished")).doesNotExist();
+  }
+
+  private JobRun job(String... more) {
+    return JobRun.of(
+        Stream.concat(
+                Stream.of(
+                    "--input",
+                    input.toString(),
+                    "--output",
+                    folder.resolve("out").toString(),
+                    "--partition-by",
+                    "kind",
+                    "--slice-rows",
+                    "5",
+                    "--conf",
+                    "spark.plugins=" + FaultyPlugin.class.getName(),
+                    "--conf",
+                    "spark.mla.batch.rows=3"),
+                Arrays.stream(more))
+            .toArray(String[]::new));
+  }
+
+  private void write(String name, int first, int end) throws IOException {
+    Files.write(
+        input.resolve(name),
+        IntStream.range(first, end)
+            .mapToObj(
+                row ->
+                    "{\"id\": %d, \"kind\": \"%s\", \"prompt\": \"prompt %d\"}"
+                        .formatted(row, row % 2 == 0 ? "even" : "odd", row % 10))
+            .toList());
+  }
+
+  /** All rows, those of a file in its order. */
+  private List<Row> rows() throws IOException {
+    try (SparkSession spark =
+        SparkSession.builder()
+            .master("local[1]")
+            .config("spark.ui.enabled", "false")
+            .getOrCreate()) {
+      return spark
+          .read()
+          .parquet(folder.resolve("out").toString())
+          .select(functions.col("*"), functions.col("_metadata.file_path").as("file"))
+          .collectAsList();
+    }
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).toList();
+    }
+  }
+}

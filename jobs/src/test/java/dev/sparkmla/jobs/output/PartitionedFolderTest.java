@@ -1,0 +1,80 @@
+package dev.sparkmla.jobs.output;
+
+import static org.apache.spark.sql.functions.col;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sparkmla.jobs.input.NumberedRows;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PartitionedFolderTest {
+  @TempDir Path folder;
+
+  /** Whichever step of the last one a run is killed after, the next run has all rows once. */
+  @Test
+  void hasAllRowsOnceWhereverTheLastStepEnds() throws IOException {
+    try (SparkSession spark =
+        SparkSession.builder()
+            .master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .getOrCreate()) {
+      Dataset<Row> rows =
+          spark
+              .range(0, 30, 1, 2)
+              .select(
+                  col("id"),
+                  col("id").mod(3).cast("string").as("kind"),
+                  col("id").as(NumberedRows.NUMBER));
+      StructType columns = rows.drop(NumberedRows.NUMBER).schema().asNullable();
+      Path unfinished = folder.resolve("out-unfinished");
+      Path partitioned = unfinished.resolve("_spark_mla").resolve("partitioned");
+      PartitionedFolder killed = destination();
+      killed.slices().prepare();
+      killed.slices().runs().add(new JobRecord(Map.of(), Map.of(), List.of(), List.of()));
+      killed.slices().write(rows, OutputFormat.PARQUET, 1, new SliceLimits(4, Duration.ofHours(1)));
+      Files.createDirectories(partitioned.resolve("kind=7"));
+      Files.writeString(partitioned.resolve("kind=7").resolve("part-0.parquet"), "cut off");
+
+      PartitionedFolder next = destination();
+      next.settle();
+      assertThat(next.slices().undeliveredRows()).isEqualTo(30);
+      next.deliver(spark, columns, false);
+
+      assertThat(unfinished).doesNotExist();
+      assertThat(folder.resolve("out/kind=7")).doesNotExist();
+      assertThat(
+              spark.read().parquet(folder.resolve("out").toString()).orderBy("id").collectAsList())
+          .extracting(row -> row.getLong(0))
+          .containsExactlyElementsOf(
+              rows.orderBy("id").collectAsList().stream().map(row -> row.getLong(0)).toList());
+
+      // As if it had been killed before it deleted the slices.
+      Files.createDirectories(partitioned.getParent());
+      Files.createFile(partitioned.resolveSibling("partitioned-is-whole"));
+      Files.createFile(unfinished.resolve("part-000000000000-000000000004-run1-1.parquet"));
+      PartitionedFolder last = destination();
+      last.settle();
+
+      assertThat(unfinished).doesNotExist();
+      assertThat(last.finished()).isPresent();
+    }
+  }
+
+  private PartitionedFolder destination() throws IOException {
+    return new PartitionedFolder(
+        "out",
+        OutputPlace.of(folder.resolve("out").toString(), new Configuration()),
+        new PartitionColumns(List.of("kind")));
+  }
+}

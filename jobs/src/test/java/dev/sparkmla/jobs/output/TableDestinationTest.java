@@ -1,0 +1,331 @@
+package dev.sparkmla.jobs.output;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.lit;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sparkmla.jobs.input.NumberedRows;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Deliveries to real tables. A run that is killed is one of which no further step is made. */
+class TableDestinationTest {
+  @TempDir static Path folder;
+
+  private static TableSession session;
+
+  @BeforeAll
+  static void start() {
+    session = new TableSession(folder);
+  }
+
+  @AfterAll
+  static void stop() {
+    session.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void addsRowsOnceWhateverStepARunIsKilledBefore(TableFormat format) throws IOException {
+    for (int steps = 0; steps <= 4; steps++) {
+      Run killed = new Run(format, "killed" + steps);
+      killed.write(0, 20, 1);
+      killed.steps(steps);
+
+      Run next = killed.next();
+      next.goOn();
+      Run repeated = next.next();
+      repeated.goOn();
+
+      assertThat(session.<Long>column(next.name, "id"))
+          .as("after %d steps", steps)
+          .isEqualTo(numbers(0, 20));
+      assertThat(session.transactions(format, next.name)).isEqualTo(1);
+      assertThat(next.slices()).isEmpty();
+      assertThat(repeated.destination.isWhole(20)).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void deliversWhatIsNewAndNothingOfAZombie(TableFormat format) throws IOException {
+    Run first = new Run(format, "grown");
+    first.write(0, 20, 1);
+    first.steps(1);
+    first.write(2, 12, 7); // An attempt that nobody waits for any more: it shares rows.
+
+    Run second = first.next();
+    second.goOn();
+    second.write(0, 9, 8);
+    second.write(20, 33, 9);
+    second.destination.settle();
+    List<String> ofNewRows = second.slices();
+    second.deliver(false);
+
+    assertThat(ofNewRows).hasSize(3).allMatch(name -> name.contains("-run9-"));
+    assertThat(session.<Long>column(second.name, "id")).isEqualTo(numbers(0, 33));
+    assertThat(session.transactions(format, second.name)).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void replacesRowsOnce(TableFormat format) throws IOException {
+    Run before = new Run(format, "replaced");
+    before.write(100, 105, 1);
+    before.deliver(false);
+    Run replacing = new Run(format, "replaced", folder.resolve("replacing-" + format));
+    replacing.write(0, 10, 1);
+    replacing.deliver(true);
+    replacing.write(10, 15, 2);
+
+    replacing.deliver(true); // What the checkpoint has brought itself stays.
+
+    assertThat(session.<Long>column(replacing.name, "id")).isEqualTo(numbers(0, 15));
+    assertThat(session.transactions(format, replacing.name)).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void protectsWhatIsInTheTable(TableFormat format) throws IOException {
+    Run run = new Run(format, "protected");
+    run.write(0, 5, 1);
+    run.destination.protect(false, true);
+    run.steps(1);
+    assertThatThrownBy(() -> run.destination.protect(false, false))
+        .hasMessageContaining("may be in the table " + run.name + " already")
+        .hasMessageContaining("--resume");
+    run.goOn();
+
+    assertThatThrownBy(() -> run.destination.protect(true, true))
+        .hasMessageContaining("--overwrite would delete them");
+    run.destination.protect(true, false);
+    run.destination.protect(false, true);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void refusesTablesThatCannotTakeTheRows(TableFormat format) {
+    String narrow = TableSession.name(format, folder, "narrow");
+    String table = TableSession.name(format, folder, "others");
+    StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
+    session.spark().sql("CREATE TABLE " + narrow + " (id INT, text STRING) USING " + format);
+    session
+        .spark()
+        .sql("CREATE TABLE " + table + " (ID BIGINT, text STRING, own DATE) USING " + format);
+
+    assertThatThrownBy(() -> destination(narrow, Optional.empty()).check(session.spark(), columns))
+        .hasMessageContaining("the column id of the table")
+        .hasMessageContaining("is INT and cannot hold the output's, which is BIGINT");
+    destination(table, Optional.empty()).check(session.spark(), columns);
+    assertThatThrownBy(
+            () ->
+                destination(table, Optional.empty())
+                    .check(session.spark(), columns.add("more", "int")))
+        .hasMessageContaining("has no column more, which the output has")
+        .hasMessageContaining("ADD COLUMNS (more INT)");
+    assertThatThrownBy(
+            () -> destination(table, Optional.empty(), "text").check(session.spark(), columns))
+        .hasMessageContaining("is partitioned by nothing, not by text");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void makesATableWhereThereIsNone(TableFormat format) {
+    String table = TableSession.name(format, folder, "made");
+    StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
+
+    assertThatThrownBy(() -> destination(table, Optional.empty()).check(session.spark(), columns))
+        .hasMessageContaining("there is no table " + table)
+        .hasMessageContaining("--table-format");
+    assertThatThrownBy(
+            () -> destination(table, Optional.of(format), "none").check(session.spark(), columns))
+        .hasMessageContaining("cannot be partitioned by none")
+        .hasMessageContaining("id, text");
+    destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
+    destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
+    destination(table, Optional.empty()).check(session.spark(), columns);
+    assertThatThrownBy(
+            () -> destination(table, Optional.empty(), "id").check(session.spark(), columns))
+        .hasMessageContaining("is partitioned by text, not by id");
+    TableFormat other = format == TableFormat.DELTA ? TableFormat.ICEBERG : TableFormat.DELTA;
+    assertThatThrownBy(() -> destination(table, Optional.of(other)).check(session.spark(), columns))
+        .hasMessageContaining("is there in the format " + format);
+  }
+
+  @Test
+  void refusesFormatsWhoseRowsCouldArriveTwice() {
+    session.spark().sql("CREATE TABLE plain (id BIGINT, text STRING) USING parquet");
+    session.spark().sql("CREATE TEMPORARY VIEW seen AS SELECT 1 AS id");
+
+    assertThatThrownBy(() -> check("plain"))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("is of the format parquet")
+        .hasMessageContaining("delta and iceberg");
+    assertThatThrownBy(() -> check("seen")).hasMessageContaining("there is no table seen");
+    assertThatThrownBy(() -> check("nowhere.db.t"))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the table nowhere.db.t ")
+        .hasMessageContaining("spark.sql.catalog.");
+    assertThatThrownBy(() -> check("a b"))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the table a b cannot be opened");
+  }
+
+  /** Once Iceberg has a runtime for this Spark, {@link IcebergTables} can go. */
+  @Test
+  void saysThatIcebergsCatalogsAreForAnotherSpark() {
+    session
+        .spark()
+        .conf()
+        .set("spark.sql.catalog.published", "org.apache.iceberg.spark.SparkCatalog");
+    session.spark().conf().set("spark.sql.catalog.published.type", "hadoop");
+    session
+        .spark()
+        .conf()
+        .set("spark.sql.catalog.published.warehouse", folder.resolve("published").toString());
+
+    assertThatThrownBy(() -> check("published.db.t"))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the table published.db.t cannot be opened")
+        .hasMessageContaining("Iceberg needs its runtime for Spark 4.2");
+  }
+
+  @Test
+  void namesTheVersionThatItIsTestedWith() {
+    String artifact =
+        TableFormat.DELTA
+            .needs()
+            .replaceFirst(".*spark.jars.packages=[^:]+:([^: ]+):([^: ]+).*", "$1-$2");
+
+    assertThat(System.getProperty("java.class.path")).contains(artifact + ".jar");
+  }
+
+  private static void check(String table) {
+    destination(table, Optional.empty())
+        .check(session.spark(), rows(0, 1).drop(NumberedRows.NUMBER).schema());
+  }
+
+  private static Destination destination(
+      String table, Optional<TableFormat> format, String... partitionBy) {
+    return Destination.table(
+        table,
+        folder.resolve("unused").toString(),
+        format,
+        List.of(partitionBy),
+        new Configuration());
+  }
+
+  private static Dataset<Row> rows(long first, long end) {
+    return session
+        .spark()
+        .range(first, end, 1, 1)
+        .select(
+            col("id"),
+            concat(lit("text "), col("id")).as("text"),
+            col("id").as(NumberedRows.NUMBER));
+  }
+
+  private static List<Long> numbers(long first, long end) {
+    return LongStream.range(first, end).boxed().toList();
+  }
+
+  /** A run of a job that adds rows to a table. */
+  private static final class Run {
+    private final TableFormat format;
+    private final String table;
+    private final Path checkpoint;
+    private final String name;
+    private final TableDestination destination;
+
+    Run(TableFormat format, String table) throws IOException {
+      this(format, table, folder.resolve(table + "-" + format));
+    }
+
+    Run(TableFormat format, String table, Path checkpoint) throws IOException {
+      this.format = format;
+      this.table = table;
+      this.checkpoint = checkpoint;
+      name = TableSession.name(format, folder, table);
+      destination =
+          new TableDestination(
+              name,
+              OutputPlace.of(checkpoint.toString(), new Configuration()),
+              Optional.of(format),
+              new PartitionColumns(List.of()));
+      destination.settle();
+      destination.slices().prepare();
+      destination.check(session.spark(), columns());
+    }
+
+    Run next() throws IOException {
+      return new Run(format, table, checkpoint);
+    }
+
+    /** Commits slices of five rows at most. */
+    void write(long first, long end, int run) throws IOException {
+      destination
+          .slices()
+          .write(
+              rows(first, end), OutputFormat.PARQUET, run, new SliceLimits(5, Duration.ofHours(1)));
+    }
+
+    void goOn() throws IOException {
+      destination.repeatDelivery(session.spark());
+      deliver(false);
+    }
+
+    void deliver(boolean overwrite) throws IOException {
+      destination.deliver(session.spark(), columns(), overwrite);
+    }
+
+    /** The first steps of a delivery: begin it, add the rows, end it, delete a slice. */
+    void steps(int number) throws IOException {
+      SliceFolder committed = destination.slices();
+      List<Slice> content = committed.undelivered();
+      Delivery delivery = null;
+      if (number > 0) {
+        delivery = committed.deliveries().begin(false, columns(), content);
+      }
+      if (number > 1) {
+        destination.add(committed.read(session.spark(), content, columns()), delivery, format);
+      }
+      if (number > 2) {
+        committed.deliveries().end(delivery);
+      }
+      if (number > 3) {
+        Files.delete(checkpoint.resolve(content.get(0).name()));
+      }
+    }
+
+    List<String> slices() throws IOException {
+      try (Stream<Path> files = Files.list(checkpoint)) {
+        return files
+            .map(file -> file.getFileName().toString())
+            .filter(file -> file.startsWith("part-"))
+            .toList();
+      }
+    }
+
+    private static StructType columns() {
+      return rows(0, 1).drop(NumberedRows.NUMBER).schema();
+    }
+  }
+}
