@@ -176,6 +176,21 @@ class DeltaTest {
   }
 
   @Test
+  void insertsAndReadsAnOlderVersion() {
+    SparkSession spark = SPARK.session();
+    makeTable(null);
+    spark.sql("insert into kept select id, p, llm_generate_text(p) from stored where id > 7");
+    assertThat(EchoGenerator.INSTANCE.requests()).hasSize(7);
+    spark.sql(
+        "create table made using delta location '"
+            + newFolder()
+            + "' as select llm_generate_text(p) g from kept version as of 0");
+    assertThat(EchoGenerator.INSTANCE.requests()).hasSize(7 + 10);
+    assertThat(spark.sql("select * from made where g like '<old %>'").count()).isEqualTo(10);
+    spark.sql("drop table made");
+  }
+
+  @Test
   void servesDeltasOwnInterface() {
     makeTable(null);
     DeltaTable table = DeltaTable.forName(SPARK.session(), "kept");
