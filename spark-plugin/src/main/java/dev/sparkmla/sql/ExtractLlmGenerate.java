@@ -24,6 +24,7 @@ import org.apache.spark.sql.catalyst.plans.logical.Filter;
 import org.apache.spark.sql.catalyst.plans.logical.Join;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.plans.logical.OneRowRelation;
+import org.apache.spark.sql.catalyst.plans.logical.OverwriteByExpression;
 import org.apache.spark.sql.catalyst.plans.logical.RowLevelWrite;
 import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.types.DataTypes;
@@ -51,6 +52,15 @@ final class ExtractLlmGenerate extends Rule<LogicalPlan> {
     }
     if (!holdsCall(plan)) {
       return plan;
+    }
+    if (DeltaCommands.isCommand(plan)) {
+      return DeltaCommands.extract(plan);
+    }
+    if (plan instanceof OverwriteByExpression overwrite) {
+      throw Catalyst.error(
+          overwrite.deleteExpr().sql()
+              + " contains a call, and so cannot choose the rows that an INSERT replaces; DELETE"
+              + " them first");
     }
     LogicalPlan node =
         (isOneRow(plan) ? plan : plan.mapExpressions(ExtractLlmGenerate::extractConstants))

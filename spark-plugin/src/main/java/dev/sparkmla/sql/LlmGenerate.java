@@ -12,6 +12,7 @@ import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.Literal$;
 import org.apache.spark.sql.catalyst.expressions.PrettyAttribute;
 import org.apache.spark.sql.catalyst.expressions.Unevaluable;
+import org.apache.spark.sql.catalyst.expressions.UserDefinedExpression;
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
 import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
 import org.apache.spark.sql.types.DataType;
@@ -25,9 +26,11 @@ import scala.collection.immutable.Seq;
  *
  * <p>It is declared deterministic, because the same arguments give the same text; so SQL allows it
  * wherever an expression is allowed. It is declared expensive, so that Spark does not duplicate it.
+ * It is declared user-defined, so that Delta stores the source of a MERGE that contains calls
+ * instead of reading it twice.
  */
 public final class LlmGenerate extends Expression
-    implements CatalystNode, Unevaluable, Serializable {
+    implements CatalystNode, Unevaluable, UserDefinedExpression, Serializable {
   private static final long serialVersionUID = 1L;
 
   /** The name of the function that returns the whole result. */
@@ -158,17 +161,31 @@ public final class LlmGenerate extends Expression
 
   @Override
   public Object eval(InternalRow row) {
-    return Unevaluable.super.eval(row);
+    throw notInAQuery();
   }
 
   @Override
   public ExprCode doGenCode(CodegenContext context, ExprCode code) {
-    return Unevaluable.super.doGenCode(context, code);
+    throw notInAQuery();
+  }
+
+  /** Where an expression is evaluated outside of a query's plan, no rule sees the call. */
+  private RuntimeException notInAQuery() {
+    return Catalyst.error(
+        sql()
+            + " is in an expression that is stored with a table, such as a CHECK constraint, where"
+            + " it cannot be computed; drop the expression and compute the call in the query that"
+            + " writes");
+  }
+
+  @Override
+  public String name() {
+    return textOnly ? TEXT_NAME : NAME;
   }
 
   @Override
   public String prettyName() {
-    return textOnly ? TEXT_NAME : NAME;
+    return name();
   }
 
   @Override

@@ -25,7 +25,9 @@ final class LlmGenerationStrategy extends SparkStrategy {
       return Catalyst.seq(
           List.of(new LlmGenerationExec(node.call(), node.column(), planLater(node.child()))));
     }
-    if (ExtractLlmGenerate.holdsCall(plan)) {
+    if (DeltaCommands.isCommand(plan)) {
+      DeltaCommands.check(plan);
+    } else if (ExtractLlmGenerate.holdsCall(plan)) {
       String call =
           Catalyst.<Expression>list(plan.expressions()).stream()
               .filter(GuardedCalls::holdsCall)

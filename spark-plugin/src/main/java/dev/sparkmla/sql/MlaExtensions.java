@@ -16,9 +16,9 @@ import scala.runtime.BoxedUnit;
  * spark.sql.extensions=dev.sparkmla.sql.MlaExtensions}.
  *
  * <p>A call becomes an expression ({@link LlmGenerate}); one rule moves each call to a node of its
- * own ({@link ExtractLlmGenerate}) or refuses it ({@link RefuseStoredCalls}), others move that node
- * within the plan ({@link ArrangeLlmGenerate}, {@link IsolateLlmGenerate}); a strategy plans it
- * ({@link LlmGenerationExec}).
+ * own ({@link ExtractLlmGenerate}, {@link DeltaCommands}) or refuses it ({@link
+ * RefuseStoredCalls}), others move that node within the plan ({@link ArrangeLlmGenerate}, {@link
+ * IsolateLlmGenerate}); a strategy plans it ({@link LlmGenerationExec}).
  */
 public final class MlaExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   private static final String GENERATION_ARGUMENTS =

@@ -19,11 +19,23 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  */
 final class LocalSpark
     implements BeforeAllCallback, AfterAllCallback, BeforeEachCallback, AfterEachCallback {
+  private final Map<String, String> settings;
   private SparkSession session;
+
+  LocalSpark() {
+    this(Map.of());
+  }
+
+  /** A session with settings of its own, which may replace those of {@link #builder}. */
+  LocalSpark(Map<String, String> settings) {
+    this.settings = settings;
+  }
 
   @Override
   public void beforeAll(ExtensionContext context) {
-    session = builder().config("spark.plugins", EchoPlugin.class.getName()).getOrCreate();
+    SparkSession.Builder builder = builder().config("spark.plugins", EchoPlugin.class.getName());
+    settings.forEach(builder::config);
+    session = builder.getOrCreate();
   }
 
   /** A small local Spark that knows the functions. */
