@@ -338,8 +338,8 @@ public final class Output implements AutoCloseable {
               + destination
               + " cannot be resumed with what differs from its beginning: "
               + String.join("; ", differences)
-              + "; start over with --force for an unfinished output, --overwrite for a finished"
-              + " one");
+              + "; start over with --force for an unfinished output, with --overwrite for a"
+              + " finished one (which deletes all rows of a table: there, name another checkpoint)");
     }
   }
 
