@@ -1,5 +1,6 @@
 package dev.sparkmla.jobs;
 
+import dev.sparkmla.ui.HtmlText;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +33,7 @@ final class ReportFile {
     try {
       Path path = new Path(name);
       ReportFile file = new ReportFile(path, path.getFileSystem(conf));
-      file.writeAll("<!DOCTYPE html><title>Generation</title><p>The job has not finished.</p>");
+      file.writeAll(page("The job has not finished."));
       return file;
     } catch (IOException | IllegalArgumentException problem) {
       throw new JobException(
@@ -51,6 +52,20 @@ final class ReportFile {
     } catch (IOException problem) {
       throw new JobException("the report cannot be written to " + path + ": " + problem);
     }
+  }
+
+  /**
+   * Replaces the file's content by a sentence, where there is nothing to report.
+   *
+   * @param sentence plain text
+   * @throws JobException when it cannot be written
+   */
+  void writeSentence(String sentence) {
+    write(page(HtmlText.escape(sentence)));
+  }
+
+  private static String page(String sentence) {
+    return "<!DOCTYPE html><title>Generation</title><p>" + sentence + "</p>";
   }
 
   private void writeAll(String html) throws IOException {

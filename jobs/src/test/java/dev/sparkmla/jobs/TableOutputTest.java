@@ -74,19 +74,26 @@ class TableOutputTest {
     }
   }
 
+  /** Also those of partitions that the new rows do not have, whatever the session says of these. */
   @Test
   void replacesTheRowsOfATableWhereAsked() throws IOException {
     String table = TableSession.name(TableFormat.DELTA, folder, "replaced");
     write("a.jsonl", 0, 9);
-    JobRun before = toTable(table, "--table-format", "delta");
+    JobRun before = toTable(table, "--table-format", "delta", "--partition-by", "kind");
     assertThat(before.code()).as(before.err()).isZero();
     Files.delete(input.resolve("a.jsonl"));
-    write("b.jsonl", 20, 24);
+    write("b.jsonl", 20, 21);
 
-    JobRun run = toTable(table, "--overwrite");
+    JobRun run =
+        toTable(table, "--overwrite", "--conf", "spark.sql.sources.partitionOverwriteMode=dynamic");
 
     assertThat(run.code()).as(run.err()).isZero();
-    assertThat(count(table)).isEqualTo(4);
+    assertThat(count(table)).isEqualTo(1);
+
+    input = folder.resolve("replaced");
+    JobRun ofTable = job("--output", folder.resolve("out").toString());
+    assertThat(ofTable.code()).isEqualTo(1);
+    assertThat(ofTable.err()).contains("is the folder of a Delta table");
   }
 
   @Test

@@ -26,6 +26,7 @@ import org.apache.spark.util.HadoopFSUtils;
  */
 public final class InputFiles {
   private static final int DEEPEST = 64;
+  private static final String DELTA_LOG = "_delta_log";
 
   /** Schemes whose files Hadoop opens, but neither lists nor writes. */
   private static final Set<String> WEB = Set.of("http", "https");
@@ -255,6 +256,12 @@ public final class InputFiles {
           spelled(folder) + " lies more than " + DEEPEST + " folders deep; does a link lead back?");
     }
     for (FileStatus status : system.listStatus(folder)) {
+      if (status.getPath().getName().equals(DELTA_LOG)) {
+        throw new InputException(
+            spelled(folder)
+                + " is the folder of a Delta table, which has files of older versions too; write the"
+                + " rows that you need to a Parquet folder, and name that");
+      }
       if (isHidden(status.getPath())) {
         continue;
       }

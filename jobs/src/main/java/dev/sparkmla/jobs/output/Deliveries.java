@@ -57,14 +57,17 @@ record Deliveries(FileSystem system, Path folder, Path unwritten) {
   /**
    * Begins a delivery. None may be open.
    *
+   * @param table that the rows are added to
    * @param replaces whether the rows take the place of what is there
    * @param columns of the slices
    */
-  Delivery begin(boolean replaces, StructType columns, List<Slice> slices) throws IOException {
+  Delivery begin(String table, boolean replaces, StructType columns, List<Slice> slices)
+      throws IOException {
     List<Delivery> before = ended();
     Delivery last = before.isEmpty() ? null : before.get(before.size() - 1);
     Delivery next =
         new Delivery(
+            table,
             last == null ? UUID.randomUUID().toString() : last.application(),
             last == null ? 1 : last.number() + 1,
             replaces,

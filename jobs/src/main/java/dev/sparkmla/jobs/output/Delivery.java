@@ -7,6 +7,7 @@ import org.apache.spark.sql.types.StructType;
 /**
  * Slices whose rows are added to a table in one transaction. Immutable.
  *
+ * @param table that they are added to
  * @param application identifies the checkpoint that the slices are in, of all that there are
  * @param number of the delivery, from 1
  * @param replaces whether the rows take the place of the table's
@@ -14,7 +15,12 @@ import org.apache.spark.sql.types.StructType;
  * @param slices names of their files
  */
 record Delivery(
-    String application, long number, boolean replaces, String columns, List<String> slices) {
+    String table,
+    String application,
+    long number,
+    boolean replaces,
+    String columns,
+    List<String> slices) {
 
   /** Copies the list. */
   Delivery {

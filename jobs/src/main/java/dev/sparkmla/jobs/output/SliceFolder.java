@@ -71,9 +71,19 @@ record SliceFolder(FileSystem system, Configuration configuration, Path path) {
     system.create(success(), true).close();
   }
 
-  /** Deletes it with all that is in it. */
+  /** Deletes what jobs have written to it, and the folder unless it holds something else. */
   void delete() throws IOException {
-    system.delete(path, true);
+    if (!exists()) {
+      return;
+    }
+    for (Slice slice : CommittedRows.slices(system, path)) {
+      system.delete(file(slice), false);
+    }
+    system.delete(success(), false);
+    system.delete(records(), true);
+    if (system.listStatus(path).length == 0) {
+      system.delete(path, true);
+    }
   }
 
   /** What the runs generate with. */

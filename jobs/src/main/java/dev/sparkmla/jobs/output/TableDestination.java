@@ -50,6 +50,25 @@ final class TableDestination extends Destination {
 
   @Override
   void settle() throws IOException {
+    if (slices().isFinished()) {
+      throw new OutputException(
+          "the folder "
+              + checkpoint.path()
+              + " is the finished output of another job and no checkpoint; name another folder");
+    }
+    Stream.concat(deliveries().ended().stream(), deliveries().open().stream())
+        .filter(delivery -> !delivery.table().equals(name))
+        .findFirst()
+        .ifPresent(
+            delivery -> {
+              throw new OutputException(
+                  "the checkpoint "
+                      + checkpoint.path()
+                      + " belongs to the table "
+                      + delivery.table()
+                      + ", to which rows of it were added; name another checkpoint for the table "
+                      + name);
+            });
     if (!deliveries().ended().isEmpty()) {
       slices().dropOthers();
     }
@@ -99,10 +118,12 @@ final class TableDestination extends Destination {
   void check(SparkSession spark, StructType columns) {
     Optional<Table> there = find(spark);
     if (there.isEmpty()) {
+      requireNoDelivery();
       create(spark, columns);
     } else {
       requireFormat(there.get());
       requireColumns(there.get(), columns);
+      requireNoOtherNotNull(there.get(), columns);
       requirePartitions(there.get(), columns);
     }
   }
@@ -122,7 +143,7 @@ final class TableDestination extends Destination {
     boolean replaces = overwrite && deliveries().ended().isEmpty();
     List<Slice> rows = slices().undelivered();
     if (replaces || !rows.isEmpty()) {
-      deliver(spark, deliveries().begin(replaces, columns, rows));
+      deliver(spark, deliveries().begin(name, replaces, columns, rows));
     }
   }
 
@@ -177,6 +198,22 @@ final class TableDestination extends Destination {
     }
   }
 
+  /** A table that is made anew would lack the rows that the checkpoint has added to it before. */
+  private void requireNoDelivery() {
+    try {
+      if (!deliveries().ended().isEmpty()) {
+        throw new OutputException(
+            "the table "
+                + name
+                + ", to which rows of the checkpoint "
+                + checkpoint.path()
+                + " were added, is not there any more; bring it back, or name another checkpoint");
+      }
+    } catch (IOException problem) {
+      throw cannotBeWritten(name, problem);
+    }
+  }
+
   private OutputException isNotThere() {
     return new OutputException(
         "there is no table "
@@ -222,6 +259,12 @@ final class TableDestination extends Destination {
   }
 
   private void requireColumns(Table table, StructType columns) {
+    if (table.columns().length == 0) { // So Delta Lake shows a folder that holds something else.
+      throw new OutputException(
+          "at the place of the table "
+              + name
+              + " is something that is no table; name another place");
+    }
     for (StructField field : columns.fields()) {
       Column column =
           Arrays.stream(table.columns())
@@ -239,6 +282,29 @@ final class TableDestination extends Destination {
                 + " and cannot hold the output's, which is "
                 + field.dataType().sql()
                 + "; name another table");
+      }
+    }
+  }
+
+  /** Spark and the formats refuse a row without such a value, but only when it is added. */
+  private void requireNoOtherNotNull(Table table, StructType columns) {
+    List<String> written = List.of(columns.fieldNames());
+    for (Column column : table.columns()) {
+      if (written.stream().noneMatch(column.name()::equalsIgnoreCase)
+          && !column.nullable()
+          && column.defaultValue() == null
+          && column.generationExpression() == null
+          && column.identityColumnSpec() == null) {
+        throw new OutputException(
+            "the column "
+                + column.name()
+                + " of the table "
+                + name
+                + " is NOT NULL, and the output has no such column; ALTER TABLE "
+                + name
+                + " ALTER COLUMN "
+                + column.name()
+                + " DROP NOT NULL, or name another table");
       }
     }
   }

@@ -19,7 +19,13 @@ public enum TableFormat {
     @Override
     Map<String, String> options(Delivery delivery) {
       return Map.of(
-          "txnAppId", delivery.application(), "txnVersion", Long.toString(delivery.number()));
+          "txnAppId",
+          delivery.application(),
+          "txnVersion",
+          Long.toString(delivery.number()),
+          // Else a setting of the session could have --overwrite keep partitions.
+          "partitionOverwriteMode",
+          "static");
     }
 
     @Override

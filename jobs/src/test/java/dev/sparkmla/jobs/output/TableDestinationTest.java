@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -144,6 +145,72 @@ class TableDestinationTest {
     assertThatThrownBy(
             () -> destination(table, Optional.empty(), "text").check(session.spark(), columns))
         .hasMessageContaining("is partitioned by nothing, not by text");
+  }
+
+  @Test
+  void refusesATableThatWantsMoreThanTheOutputHas() {
+    String table = TableSession.name(TableFormat.DELTA, folder, "strict");
+    StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
+    session
+        .spark()
+        .sql("CREATE TABLE " + table + " (id BIGINT, text STRING, own DATE NOT NULL) USING delta");
+
+    assertThatThrownBy(() -> destination(table, Optional.empty()).check(session.spark(), columns))
+        .hasMessageContaining("the column own of the table " + table + " is NOT NULL")
+        .hasMessageContaining("DROP NOT NULL");
+  }
+
+  @Test
+  void addsNothingToATableThatHasLostWhatWasAdded() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "dropped");
+    run.write(0, 5, 1);
+    run.deliver(false);
+    session.spark().sql("DROP TABLE " + run.name);
+    FileUtils.deleteDirectory(folder.resolve("dropped").toFile());
+
+    assertThatThrownBy(run::next)
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the table " + run.name)
+        .hasMessageContaining("is not there any more");
+  }
+
+  @Test
+  void aCheckpointBelongsToOneTable() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "owner");
+    run.write(0, 5, 1);
+    run.deliver(false);
+
+    assertThatThrownBy(() -> new Run(TableFormat.DELTA, "other", run.checkpoint))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("belongs to the table " + run.name);
+  }
+
+  @Test
+  void deletesOnlyWhatItHasWritten() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "among-others");
+    run.write(0, 5, 1);
+    Files.createDirectory(run.checkpoint.resolve("table"));
+
+    run.destination.slices().delete();
+
+    try (Stream<Path> left = Files.list(run.checkpoint)) {
+      assertThat(left).containsExactly(run.checkpoint.resolve("table"));
+    }
+    Files.delete(run.checkpoint.resolve("table"));
+    run.destination.slices().delete();
+    assertThat(run.checkpoint).doesNotExist();
+  }
+
+  @Test
+  void takesNoFinishedOutputForACheckpoint() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "finished");
+    run.write(0, 5, 1);
+    run.destination.slices().finish();
+
+    assertThatThrownBy(run::next)
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("is the finished output of another job");
+    assertThat(run.slices()).isNotEmpty();
   }
 
   @ParameterizedTest
@@ -302,7 +369,7 @@ class TableDestinationTest {
       List<Slice> content = committed.undelivered();
       Delivery delivery = null;
       if (number > 0) {
-        delivery = committed.deliveries().begin(false, columns(), content);
+        delivery = committed.deliveries().begin(name, false, columns(), content);
       }
       if (number > 1) {
         destination.add(committed.read(session.spark(), content, columns()), delivery, format);
