@@ -46,7 +46,8 @@ find_jar() {
 # Around a build: `built` is as old as the sources that the jar in assembly/target is made of.
 built=$build/built
 start_build() {
-  rm -rf "$root"/assembly/target/*.jar "$root/jobs/target/spark" # there may be jars of other versions
+  # There may be jars of other versions, and a build that is interrupted leaves none.
+  rm -rf "$built" "$root"/assembly/target/*.jar "$root/jobs/target/spark"
   mkdir -p "$build"
   touch "$built.next"
 }
