@@ -21,7 +21,8 @@ def main():
     parser = argparse.ArgumentParser(prog="bin/bench peers")
     parts = parser.add_subparsers(dest="part", required=True)
     for name, text in (("decode", "MLA decode beside FlashMLA and FlashAttention-3"),
-                       ("prefill", "prefill attention beside FlashAttention-3 and cuDNN")):
+                       ("prefill", "prefill attention beside FlashAttention-3 and cuDNN"),
+                       ("experts", "a layer's experts beside vLLM's Triton kernels")):
         part = parts.add_parser(name, help=text)
         part.add_argument("library", help="path of libsparkmla.so")
         part.add_argument("--rows", type=_rows, default="all", help="such as 0,3-5 (default all)")
@@ -34,10 +35,10 @@ def main():
         with open(options.report) as file:
             engine.run(json.load(file))
         return
-    from peers import decode, prefill
+    from peers import decode, experts, prefill
     from peers.library import Library
 
-    parts = {"decode": decode, "prefill": prefill}
+    parts = {"decode": decode, "prefill": prefill, "experts": experts}
     parts[options.part].run(Library(options.library), options.rows)
 
 

@@ -1,17 +1,17 @@
-"""The C interface of libsparkmla.so for Python, its structures as spark_mla.h declares them."""
+"""The C interface of libsparkmla.so for Python, its structures as its headers declare them."""
 
 import ctypes
 import os
 import re
 
-_HEADER = os.path.join(os.path.dirname(__file__), "../../../main/cpp/include/spark_mla.h")
+_HEADERS = os.path.join(os.path.dirname(__file__), "../../../main/cpp/include")
 _TYPES = {"int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32, "int64_t": ctypes.c_int64,
           "size_t": ctypes.c_size_t, "float": ctypes.c_float}
 
 
-def _structure(name):
-    """The ctypes structure of a struct that the header declares."""
-    with open(_HEADER) as file:
+def _structure(name, header="spark_mla.h"):
+    """The ctypes structure of a struct that a header declares."""
+    with open(os.path.join(_HEADERS, header)) as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
     body = re.search(rf"typedef struct {name} {{(.*?)}}", text, re.DOTALL).group(1)
     fields = [(field, ctypes.c_void_p if pointer else _TYPES[kind])
@@ -21,6 +21,7 @@ def _structure(name):
 
 DecodeArguments = _structure("spark_mla_decode_args")
 PrefillArguments = _structure("spark_mla_prefill_args")
+ExpertsArguments = _structure("spark_mla_experts_args", "spark_mla_experts.h")
 
 
 class Library:

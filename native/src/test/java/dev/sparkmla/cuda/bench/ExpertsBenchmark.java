@@ -30,7 +30,7 @@ import java.util.function.IntConsumer;
 public final class ExpertsBenchmark {
   private static final List<ExpertsShape> SHAPES =
       List.of(new ExpertsShape(64, 6, 2048, 1408), new ExpertsShape(64, 4, 2048, 1536));
-  private static final int[] TOKENS = {1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  private static final int[] TOKENS = {1, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
 
   private ExpertsBenchmark() {}
 
