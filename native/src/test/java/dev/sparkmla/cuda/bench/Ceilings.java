@@ -1,18 +1,15 @@
 package dev.sparkmla.cuda.bench;
 
-import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.cuda.RandomPool;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Locale;
 import java.util.OptionalDouble;
-import java.util.Random;
 
 /**
  * What this device can do at most, measured in the same run as everything beside it.
@@ -26,22 +23,24 @@ record Ceilings(double copyGigabytesPerSecond, OptionalDouble gemmTeraflops, Str
   private static final long COPY_BYTES = 4L << 30;
   private static final int GEMM_SIZE = 8192;
 
-  static Ceilings measure(CudaContext context, CudaStream stream, RandomPool pool, Timer timer) {
+  static Ceilings measure(MeasuredDevice device) {
+    CudaStream stream = device.stream();
+    Timer timer = device.timer();
     double copy;
-    try (DeviceBuffer source = context.allocate(COPY_BYTES);
-        DeviceBuffer target = context.allocate(COPY_BYTES)) {
-      pool.fill(source, 0, COPY_BYTES, new Random(1), stream);
+    try (DeviceBuffer source = device.allocate(COPY_BYTES);
+        DeviceBuffer target = device.allocate(COPY_BYTES)) {
+      device.fill(source, 1);
       double milliseconds =
           timer.median(run -> target.copyFromDevice(0, source, 0, COPY_BYTES, stream));
       copy = 2.0 * COPY_BYTES / milliseconds / 1e6;
     }
-    try (Gemm gemm = Gemm.open(context)) {
+    try (Gemm gemm = Gemm.open(device.context())) {
       long bytes = 2L * GEMM_SIZE * GEMM_SIZE;
-      try (DeviceBuffer a = context.allocate(bytes);
-          DeviceBuffer b = context.allocate(bytes);
-          DeviceBuffer c = context.allocate(bytes)) {
-        pool.fill(a, 0, bytes, new Random(2), stream);
-        pool.fill(b, 0, bytes, new Random(3), stream);
+      try (DeviceBuffer a = device.allocate(bytes);
+          DeviceBuffer b = device.allocate(bytes);
+          DeviceBuffer c = device.allocate(bytes)) {
+        device.fill(a, 2);
+        device.fill(b, 3);
         double milliseconds =
             timer.median(
                 run ->

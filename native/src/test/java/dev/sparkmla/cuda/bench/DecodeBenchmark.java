@@ -1,21 +1,17 @@
 package dev.sparkmla.cuda.bench;
 
-import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaException;
 import dev.sparkmla.cuda.CudaStream;
-import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
-import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaMetadata;
 import dev.sparkmla.cuda.MlaShape;
 import dev.sparkmla.cuda.PagedCache;
-import dev.sparkmla.cuda.RandomPool;
 import dev.sparkmla.cuda.SplitPolicy;
 import dev.sparkmla.kvcache.CacheShape;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -47,72 +43,65 @@ public final class DecodeBenchmark {
   private DecodeBenchmark() {}
 
   /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for bad options. */
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) {
     boolean toFile = arguments.length == 2 && arguments[0].equals("--json");
     if (arguments.length > 0 && !toFile) {
       System.err.println("usage: bin/bench decode [--json FILE]");
       System.exit(2);
       return;
     }
-    try {
-      run(toFile ? Path.of(arguments[1]) : null);
-    } catch (CudaUnavailableException e) {
-      System.err.println("bench decode: " + e.getMessage());
-      System.exit(1);
-    } catch (CudaException e) {
-      System.err.println("bench decode failed: " + e.getMessage());
-      System.exit(1);
+    Path json = toFile ? Path.of(arguments[1]) : null;
+    MeasuredDevice.run("decode", device -> run(device, json));
+  }
+
+  private static void run(MeasuredDevice device, Path json) {
+    List<DecodeRow> rows = DecodeRow.all();
+    MlaDecode decode = MlaDecode.on(device.context());
+    Ceilings ceilings = Ceilings.measure(device);
+    String heading = ceilings.heading(device.device());
+    System.out.println(heading);
+    System.out.println();
+    System.out.println(
+        "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | % of limit | FlashMLA ms | × |"
+            + " sustained ms | by length ms | over balanced | call ms |");
+    System.out.println("|" + "---|".repeat(15));
+
+    long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
+    List<DecodeResult> results = new ArrayList<>();
+    try (DeviceBuffer cache = device.allocate(pages * PAGE_BYTES)) {
+      device.fill(cache, 2);
+      PagedCache paged =
+          PagedCache.of(
+              cache,
+              0,
+              CacheShape.of(DecodeRow.LATENT_DIM, DecodeRow.KEY_DIM - DecodeRow.LATENT_DIM),
+              Math.toIntExact(pages));
+      for (DecodeRow row : rows) {
+        Times balanced = time(row, SplitPolicy.BALANCED, decode, device, paged);
+        Times byLength = time(row, SplitPolicy.BY_LENGTH, decode, device, paged);
+        DecodeResult result =
+            new DecodeResult(
+                row,
+                balanced.rested(),
+                balanced.sustained(),
+                byLength.rested(),
+                balanced.fromIdle());
+        results.add(result);
+        System.out.println(line(result, ceilings));
+      }
+    }
+    System.out.println();
+    System.out.println(summary(results));
+    if (json != null) {
+      write(json, json(heading, ceilings, results));
     }
   }
 
-  private static void run(Path json) throws IOException {
-    GpuDevice device = GpuDevice.at(0);
-    List<DecodeRow> rows = DecodeRow.all();
-    try (CudaContext context = CudaContext.open(device);
-        CudaStream stream = context.newStream();
-        RandomPool pool = new RandomPool(context, 1, stream);
-        Timer timer = new Timer(context, stream)) {
-      MlaDecode decode = MlaDecode.on(context);
-      Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      String heading = ceilings.heading(device);
-      System.out.println(heading);
-      System.out.println();
-      System.out.println(
-          "| b | s_q | h_q | s_k | causal | ms | TFLOPS | GB/s | % of limit | FlashMLA ms | × |"
-              + " sustained ms | by length ms | over balanced | call ms |");
-      System.out.println("|" + "---|".repeat(15));
-
-      long pages = rows.stream().mapToLong(row -> pages(row) * sets(row)).max().orElseThrow();
-      List<DecodeResult> results = new ArrayList<>();
-      try (DeviceBuffer cache = context.allocate(pages * PAGE_BYTES)) {
-        pool.fill(cache, 0, cache.bytes(), new Random(2), stream);
-        PagedCache paged =
-            PagedCache.of(
-                cache,
-                0,
-                CacheShape.of(DecodeRow.LATENT_DIM, DecodeRow.KEY_DIM - DecodeRow.LATENT_DIM),
-                Math.toIntExact(pages));
-        for (DecodeRow row : rows) {
-          Times balanced =
-              time(row, SplitPolicy.BALANCED, decode, context, stream, pool, paged, timer);
-          Times byLength =
-              time(row, SplitPolicy.BY_LENGTH, decode, context, stream, pool, paged, timer);
-          DecodeResult result =
-              new DecodeResult(
-                  row,
-                  balanced.rested(),
-                  balanced.sustained(),
-                  byLength.rested(),
-                  balanced.fromIdle());
-          results.add(result);
-          System.out.println(line(result, ceilings));
-        }
-      }
-      System.out.println();
-      System.out.println(summary(results));
-      if (json != null) {
-        Files.writeString(json, json(heading, ceilings, results));
-      }
+  private static void write(Path file, String text) {
+    try {
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write " + file + ": " + e.getMessage(), e);
     }
   }
 
@@ -129,11 +118,10 @@ public final class DecodeBenchmark {
       DecodeRow row,
       SplitPolicy splits,
       MlaDecode decode,
-      CudaContext context,
-      CudaStream stream,
-      RandomPool pool,
-      PagedCache cache,
-      Timer timer) {
+      MeasuredDevice device,
+      PagedCache cache) {
+    CudaStream stream = device.stream();
+    Timer timer = device.timer();
     int[] lengths = row.lengths();
     int maxBlocks = (Arrays.stream(lengths).max().orElseThrow() + 63) / 64;
     int sets = Math.toIntExact(sets(row));
@@ -149,11 +137,11 @@ public final class DecodeBenchmark {
             splits);
     long rows = (long) row.batch() * row.queryTokens() * row.queryHeads();
     try (MlaMetadata metadata = decode.metadata(shape);
-        DeviceBuffer tables = context.allocate(4L * sets * row.batch() * maxBlocks);
-        DeviceBuffer q = context.allocate(2L * sets * rows * DecodeRow.KEY_DIM);
-        DeviceBuffer out = context.allocate(2 * rows * DecodeRow.LATENT_DIM);
-        DeviceBuffer logSumExp = context.allocate(4 * rows)) {
-      pool.fill(q, 0, q.bytes(), new Random(3), stream);
+        DeviceBuffer tables = device.allocate(4L * sets * row.batch() * maxBlocks);
+        DeviceBuffer q = device.allocate(2L * sets * rows * DecodeRow.KEY_DIM);
+        DeviceBuffer out = device.allocate(2 * rows * DecodeRow.LATENT_DIM);
+        DeviceBuffer logSumExp = device.allocate(4 * rows)) {
+      device.fill(q, 3);
       tables.copyFromHost(0, tables(lengths, maxBlocks, sets, cache.blocks()), stream);
       metadata.update(lengths, stream);
       DeviceTensor[] queries = new DeviceTensor[sets];

@@ -1,17 +1,12 @@
 package dev.sparkmla.cuda.bench;
 
-import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaException;
 import dev.sparkmla.cuda.CudaStream;
-import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Experts;
 import dev.sparkmla.cuda.ExpertsShape;
 import dev.sparkmla.cuda.Float8Weights;
-import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.cuda.RandomPool;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -36,79 +31,54 @@ public final class ExpertsBenchmark {
 
   /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for any option. */
   public static void main(String[] arguments) {
-    if (arguments.length > 0) {
-      System.err.println("usage: bin/bench experts");
-      System.exit(2);
-      return;
-    }
-    try {
-      run();
-    } catch (CudaUnavailableException e) {
-      System.err.println("bench experts: " + e.getMessage());
-      System.exit(1);
-    } catch (CudaException e) {
-      System.err.println("bench experts failed: " + e.getMessage());
-      System.exit(1);
-    }
+    MeasuredDevice.main("experts", arguments, ExpertsBenchmark::run);
   }
 
-  private static void run() {
-    GpuDevice device = GpuDevice.at(0);
-    try (CudaContext context = CudaContext.open(device);
-        CudaStream stream = context.newStream();
-        RandomPool pool = new RandomPool(context, 1, stream);
-        Timer timer = new Timer(context, stream)) {
-      Experts experts = Experts.on(context);
-      Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      System.out.println(ceilings.heading(device));
-      System.out.println();
-      System.out.println(
-          "| weights | experts | top | hidden | width | tokens | used | ms | weights GB/s | TFLOPS |"
-              + " % of limit |");
-      System.out.println("|" + "---|".repeat(11));
-      for (ExpertsShape shape : SHAPES) {
-        time(shape, experts, context, stream, pool, timer, ceilings);
-      }
+  private static void run(MeasuredDevice device) {
+    Experts experts = Experts.on(device.context());
+    Ceilings ceilings = Ceilings.measure(device);
+    System.out.println(ceilings.heading(device.device()));
+    System.out.println();
+    System.out.println(
+        "| weights | experts | top | hidden | width | tokens | used | ms | weights GB/s | TFLOPS |"
+            + " % of limit |");
+    System.out.println("|" + "---|".repeat(11));
+    for (ExpertsShape shape : SHAPES) {
+      time(shape, experts, device, ceilings);
     }
   }
 
   private static void time(
-      ExpertsShape shape,
-      Experts experts,
-      CudaContext context,
-      CudaStream stream,
-      RandomPool pool,
-      Timer timer,
-      Ceilings ceilings) {
+      ExpertsShape shape, Experts experts, MeasuredDevice device, Ceilings ceilings) {
+    CudaStream stream = device.stream();
+    Timer timer = device.timer();
     int most = TOKENS[TOKENS.length - 1];
     long hidden = shape.hidden();
     long width = shape.width();
     long choices = (long) most * shape.perToken();
-    try (DeviceBuffer x = context.allocate(2 * most * hidden);
-        DeviceBuffer out = context.allocate(4 * most * hidden);
-        DeviceBuffer ids = context.allocate(4 * choices);
-        DeviceBuffer weights = context.allocate(4 * choices);
-        DeviceBuffer workspace = context.allocate(experts.workspaceBytes(shape, most))) {
-      pool.fill(x, 0, x.bytes(), new Random(2), stream);
+    try (DeviceBuffer x = device.allocate(2 * most * hidden);
+        DeviceBuffer out = device.allocate(4 * most * hidden);
+        DeviceBuffer ids = device.allocate(4 * choices);
+        DeviceBuffer weights = device.allocate(4 * choices);
+        DeviceBuffer workspace = device.allocate(experts.workspaceBytes(shape, most))) {
+      device.fill(x, 2);
       out.fill(0, out.bytes(), (byte) 0, stream);
       int[] chosen = choose(shape, most);
       upload(chosen, ids, weights, stream);
       Layer layer = new Layer(experts, shape, chosen, x, ids, weights, workspace, out, stream);
       long matrix = shape.experts() * hidden * width;
-      try (DeviceBuffer gateUp = context.allocate(4 * matrix);
-          DeviceBuffer down = context.allocate(2 * matrix)) {
+      try (DeviceBuffer gateUp = device.allocate(4 * matrix);
+          DeviceBuffer down = device.allocate(2 * matrix)) {
         for (DeviceBuffer buffer : new DeviceBuffer[] {gateUp, down}) {
-          pool.fill(buffer, 0, buffer.bytes(), new Random(2), stream);
+          device.fill(buffer, 2);
         }
         DeviceTensor gateUps =
             gateUp.tensor(ElementType.BFLOAT16, shape.experts(), 2 * width, hidden);
         DeviceTensor downs = down.tensor(ElementType.BFLOAT16, shape.experts(), hidden, width);
         layer.time("bf16", 2, tokens -> layer.add(tokens, gateUps, downs), timer, ceilings);
       }
-      try (RandomWeights gateUp =
-              RandomWeights.experts(context, stream, pool, shape.experts(), 2, width, hidden);
-          RandomWeights down =
-              RandomWeights.experts(context, stream, pool, shape.experts(), 1, hidden, width)) {
+      try (RandomWeights gateUp = RandomWeights.experts(device, shape.experts(), 2, width, hidden);
+          RandomWeights down = RandomWeights.experts(device, shape.experts(), 1, hidden, width)) {
         layer.time(
             "FP8",
             1,

@@ -1,10 +1,8 @@
 package dev.sparkmla.cuda.bench;
 
 import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaException;
 import dev.sparkmla.cuda.CudaGraph;
 import dev.sparkmla.cuda.CudaStream;
-import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
@@ -12,12 +10,9 @@ import dev.sparkmla.cuda.Float8Gemm;
 import dev.sparkmla.cuda.Float8Operations;
 import dev.sparkmla.cuda.Float8Rows;
 import dev.sparkmla.cuda.Gemm;
-import dev.sparkmla.cuda.GpuDevice;
-import dev.sparkmla.cuda.RandomPool;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Random;
 import java.util.function.Consumer;
 
 /**
@@ -56,30 +51,12 @@ public final class GemmBenchmark {
 
   /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for any option. */
   public static void main(String[] arguments) {
-    if (arguments.length > 0) {
-      System.err.println("usage: bin/bench gemm");
-      System.exit(2);
-      return;
-    }
-    try {
-      run();
-    } catch (CudaUnavailableException e) {
-      System.err.println("bench gemm: " + e.getMessage());
-      System.exit(1);
-    } catch (CudaException e) {
-      System.err.println("bench gemm failed: " + e.getMessage());
-      System.exit(1);
-    }
+    MeasuredDevice.main("gemm", arguments, GemmBenchmark::run);
   }
 
-  private static void run() {
-    GpuDevice device = GpuDevice.at(0);
-    try (CudaContext context = CudaContext.open(device);
-        CudaStream stream = context.newStream();
-        RandomPool pool = new RandomPool(context, 1, stream);
-        Timer timer = new Timer(context, stream);
-        Gemm gemm = Gemm.open(context)) {
-      System.out.println(Ceilings.measure(context, stream, pool, timer).heading(device));
+  private static void run(MeasuredDevice device) {
+    try (Gemm gemm = Gemm.open(device.context())) {
+      System.out.println(Ceilings.measure(device).heading(device.device()));
       System.out.println("The own kernel computes below " + Float8Gemm.LIBRARY_ROWS + " rows.");
       System.out.println();
       System.out.println(
@@ -87,18 +64,14 @@ public final class GemmBenchmark {
               + " FP8 GB/s of weights | % of cuBLASLt blocks | bf16 / FP8 |");
       System.out.println("|" + "---|".repeat(10));
       for (Shape shape : SHAPES) {
-        time(shape, gemm, context, stream, pool, timer);
+        time(shape, gemm, device);
       }
     }
   }
 
-  private static void time(
-      Shape shape,
-      Gemm gemm,
-      CudaContext context,
-      CudaStream stream,
-      RandomPool pool,
-      Timer timer) {
+  private static void time(Shape shape, Gemm gemm, MeasuredDevice device) {
+    CudaContext context = device.context();
+    CudaStream stream = device.stream();
     long n = shape.n();
     long k = shape.k();
     int most = ROWS[ROWS.length - 1];
@@ -110,10 +83,10 @@ public final class GemmBenchmark {
         DeviceBuffer a = context.allocate(2 * most * k);
         DeviceBuffer quantized = context.allocate(Float8Rows.bytes(most, k));
         DeviceBuffer c = context.allocate(2 * most * n)) {
-      pool.fill(floats, 0, floats.bytes(), new Random(2), stream);
-      pool.fill(a, 0, a.bytes(), new Random(3), stream);
+      device.fill(floats, 2);
+      device.fill(a, 3);
       for (int i = 0; i < copies; i++) {
-        weights.add(RandomWeights.matrix(context, stream, pool, n, k));
+        weights.add(RandomWeights.matrix(device, n, k));
       }
       for (int m : ROWS) {
         DeviceTensor in = a.tensor(ElementType.BFLOAT16, m, k);
@@ -122,22 +95,16 @@ public final class GemmBenchmark {
         Float8Operations.on(context).quantize(in, rows, stream);
         double ownTime =
             microseconds(
-                timer,
-                stream,
-                m,
-                copies,
-                i -> own.multiply(rows, weights.get(i).weights(), out, stream));
+                device, m, copies, i -> own.multiply(rows, weights.get(i).weights(), out, stream));
         double libraryTime =
             microseconds(
-                timer,
-                stream,
+                device,
                 m,
                 copies,
                 i -> library.multiply(rows, weights.get(i).weights(), out, stream));
         double bfloat16Time =
             microseconds(
-                timer,
-                stream,
+                device,
                 m,
                 copies,
                 i ->
@@ -172,9 +139,9 @@ public final class GemmBenchmark {
    * them so fast, and in a decode step they are a graph's too.
    */
   private static double microseconds(
-      Timer timer, CudaStream stream, int m, int copies, Consumer<Integer> gemm) {
+      MeasuredDevice device, int m, int copies, Consumer<Integer> gemm) {
     if (m > MOST_SHORT_ROWS) {
-      return 1e3 * timer.median(run -> gemm.accept(run % copies));
+      return 1e3 * device.timer().median(run -> gemm.accept(run % copies));
     }
     gemm.accept(0);
     int count = Math.max(SHORT_GEMMS, copies);
@@ -184,8 +151,8 @@ public final class GemmBenchmark {
             gemm.accept(i % copies);
           }
         };
-    try (CudaGraph graph = CudaGraph.capture(stream, graphed)) {
-      return 1e3 * timer.median(run -> graph.launch(stream)) / count;
+    try (CudaGraph graph = CudaGraph.capture(device.stream(), graphed)) {
+      return 1e3 * device.timer().median(run -> graph.launch(device.stream())) / count;
     }
   }
 }

@@ -1,19 +1,13 @@
 package dev.sparkmla.cuda.bench;
 
-import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaException;
 import dev.sparkmla.cuda.CudaStream;
-import dev.sparkmla.cuda.CudaUnavailableException;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
-import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.MlaPrefill;
-import dev.sparkmla.cuda.RandomPool;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Locale;
-import java.util.Random;
 import java.util.function.IntConsumer;
 
 /**
@@ -25,82 +19,58 @@ public final class PrefillBenchmark {
 
   private PrefillBenchmark() {}
 
-  /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for bad options. */
+  /** Exits with 0 when the table is complete, 1 where there is no usable GPU, 2 for any option. */
   public static void main(String[] arguments) {
-    if (arguments.length > 0) {
-      System.err.println("usage: bin/bench prefill");
-      System.exit(2);
-      return;
-    }
-    try {
-      run();
-    } catch (CudaUnavailableException e) {
-      System.err.println("bench prefill: " + e.getMessage());
-      System.exit(1);
-    } catch (CudaException e) {
-      System.err.println("bench prefill failed: " + e.getMessage());
-      System.exit(1);
+    MeasuredDevice.main("prefill", arguments, PrefillBenchmark::run);
+  }
+
+  private static void run(MeasuredDevice device) {
+    MlaPrefill prefill = MlaPrefill.on(device.context());
+    Ceilings ceilings = Ceilings.measure(device);
+    boolean gemm = ceilings.gemmTeraflops().isPresent();
+    System.out.println(ceilings.heading(device.device()));
+    System.out.println();
+    System.out.println(
+        "| heads | tokens | key | value | ms | TFLOPS | % of GEMM | cuDNN TFLOPS | × |");
+    System.out.println("|" + "---|".repeat(9));
+    for (PrefillRow row : PrefillRow.all()) {
+      double milliseconds = time(row, prefill, device);
+      double teraflops = row.operations() / milliseconds / 1e9;
+      System.out.printf(
+          Locale.ROOT,
+          "| %d | %d | %d | %d | %.3f | %.0f | %s | %s | %s |%n",
+          row.heads(),
+          row.tokens(),
+          row.keyDim(),
+          row.valueDim(),
+          milliseconds,
+          teraflops,
+          gemm
+              ? String.format(
+                  Locale.ROOT, "%.0f", 100 * teraflops / ceilings.gemmTeraflops().getAsDouble())
+              : "n/a",
+          row.cudnn().isPresent() ? row.cudnn().getAsInt() : "",
+          row.cudnn().isPresent()
+              ? String.format(Locale.ROOT, "%.2f", teraflops / row.cudnn().getAsInt())
+              : "");
     }
   }
 
-  private static void run() {
-    GpuDevice device = GpuDevice.at(0);
-    try (CudaContext context = CudaContext.open(device);
-        CudaStream stream = context.newStream();
-        RandomPool pool = new RandomPool(context, 1, stream);
-        Timer timer = new Timer(context, stream)) {
-      MlaPrefill prefill = MlaPrefill.on(context);
-      Ceilings ceilings = Ceilings.measure(context, stream, pool, timer);
-      boolean gemm = ceilings.gemmTeraflops().isPresent();
-      System.out.println(ceilings.heading(device));
-      System.out.println();
-      System.out.println(
-          "| heads | tokens | key | value | ms | TFLOPS | % of GEMM | cuDNN TFLOPS | × |");
-      System.out.println("|" + "---|".repeat(9));
-      for (PrefillRow row : PrefillRow.all()) {
-        double milliseconds = time(row, prefill, context, stream, pool, timer);
-        double teraflops = row.operations() / milliseconds / 1e9;
-        System.out.printf(
-            Locale.ROOT,
-            "| %d | %d | %d | %d | %.3f | %.0f | %s | %s | %s |%n",
-            row.heads(),
-            row.tokens(),
-            row.keyDim(),
-            row.valueDim(),
-            milliseconds,
-            teraflops,
-            gemm
-                ? String.format(
-                    Locale.ROOT, "%.0f", 100 * teraflops / ceilings.gemmTeraflops().getAsDouble())
-                : "n/a",
-            row.cudnn().isPresent() ? row.cudnn().getAsInt() : "",
-            row.cudnn().isPresent()
-                ? String.format(Locale.ROOT, "%.2f", teraflops / row.cudnn().getAsInt())
-                : "");
-      }
-    }
-  }
-
-  private static double time(
-      PrefillRow row,
-      MlaPrefill prefill,
-      CudaContext context,
-      CudaStream stream,
-      RandomPool pool,
-      Timer timer) {
+  private static double time(PrefillRow row, MlaPrefill prefill, MeasuredDevice device) {
+    CudaStream stream = device.stream();
     long tokens = row.tokens();
     long heads = row.heads();
     int expanded = row.nopeDim() + row.valueDim();
-    try (DeviceBuffer q = context.allocate(2 * SETS * tokens * heads * row.keyDim());
-        DeviceBuffer kv = context.allocate(2 * SETS * tokens * heads * expanded);
-        DeviceBuffer kRope = context.allocate(2 * SETS * tokens * row.ropeDim());
-        DeviceBuffer starts = context.allocate(8);
-        DeviceBuffer offsets = context.allocate(4);
-        DeviceBuffer out = context.allocate(2 * tokens * heads * row.valueDim());
-        DeviceBuffer logSumExp = context.allocate(4 * tokens * heads);
-        DeviceBuffer nextTile = context.allocate(4)) {
+    try (DeviceBuffer q = device.allocate(2 * SETS * tokens * heads * row.keyDim());
+        DeviceBuffer kv = device.allocate(2 * SETS * tokens * heads * expanded);
+        DeviceBuffer kRope = device.allocate(2 * SETS * tokens * row.ropeDim());
+        DeviceBuffer starts = device.allocate(8);
+        DeviceBuffer offsets = device.allocate(4);
+        DeviceBuffer out = device.allocate(2 * tokens * heads * row.valueDim());
+        DeviceBuffer logSumExp = device.allocate(4 * tokens * heads);
+        DeviceBuffer nextTile = device.allocate(4)) {
       for (DeviceBuffer input : new DeviceBuffer[] {q, kv, kRope}) {
-        pool.fill(input, 0, input.bytes(), new Random(2), stream);
+        device.fill(input, 2);
       }
       ByteBuffer bounds = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
       starts.copyFromHost(0, bounds.putInt(4, row.tokens()), stream);
@@ -127,7 +97,7 @@ public final class PrefillBenchmark {
                   logSumExpTensor,
                   nextTileTensor,
                   stream);
-      return timer.median(call);
+      return device.timer().median(call);
     }
   }
 

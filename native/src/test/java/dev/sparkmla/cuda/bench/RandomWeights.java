@@ -1,7 +1,5 @@
 package dev.sparkmla.cuda.bench;
 
-import dev.sparkmla.cuda.CudaContext;
-import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
@@ -9,8 +7,6 @@ import dev.sparkmla.cuda.Float8Operations;
 import dev.sparkmla.cuda.Float8Rows;
 import dev.sparkmla.cuda.Float8Scaling;
 import dev.sparkmla.cuda.Float8Weights;
-import dev.sparkmla.cuda.RandomPool;
-import java.util.Random;
 
 /** Random FP8 weights: bf16 ones quantized, whose scales are all the same. */
 final class RandomWeights implements AutoCloseable {
@@ -21,44 +17,28 @@ final class RandomWeights implements AutoCloseable {
   private final Float8Weights weights;
 
   /** One matrix {@code [n, k]}. */
-  static RandomWeights matrix(
-      CudaContext context, CudaStream stream, RandomPool pool, long n, long k) {
+  static RandomWeights matrix(MeasuredDevice device, long n, long k) {
     return new RandomWeights(
-        context,
-        stream,
-        pool,
-        new long[] {n, k},
-        Float8Weights.blocks(n),
-        Float8Weights.scaleColumns(k));
+        device, new long[] {n, k}, Float8Weights.blocks(n), Float8Weights.scaleColumns(k));
   }
 
   /** Experts' matrices of {@code parts} times n rows, each part with blocks of its own. */
-  static RandomWeights experts(
-      CudaContext context,
-      CudaStream stream,
-      RandomPool pool,
-      long experts,
-      int parts,
-      long n,
-      long k) {
+  static RandomWeights experts(MeasuredDevice device, long experts, int parts, long n, long k) {
     return new RandomWeights(
-        context,
-        stream,
-        pool,
+        device,
         new long[] {experts, parts * n, k},
         experts,
         parts * Float8Weights.blocks(n),
         Float8Weights.scaleColumns(k));
   }
 
-  private RandomWeights(
-      CudaContext context, CudaStream stream, RandomPool pool, long[] shape, long... scaleShape) {
+  private RandomWeights(MeasuredDevice device, long[] shape, long... scaleShape) {
     long columns = shape[shape.length - 1];
     long rows = product(shape) / columns;
-    values = context.allocate(rows * columns);
-    scales = context.allocate(Float.BYTES * product(scaleShape));
-    scales.fill(0, scales.bytes(), (byte) SCALE_BYTE, stream);
-    quantize(context, stream, pool, rows, columns);
+    values = device.allocate(rows * columns);
+    scales = device.allocate(Float.BYTES * product(scaleShape));
+    scales.fill(0, scales.bytes(), (byte) SCALE_BYTE, device.stream());
+    quantize(device, rows, columns);
     weights =
         new Float8Weights(
             values.tensor(ElementType.FLOAT8_E4M3, shape),
@@ -67,20 +47,19 @@ final class RandomWeights implements AutoCloseable {
   }
 
   /** Fills the values with random ones of all sizes. */
-  private void quantize(
-      CudaContext context, CudaStream stream, RandomPool pool, long rows, long columns) {
-    try (DeviceBuffer floats = context.allocate(2 * rows * columns);
-        DeviceBuffer unused = context.allocate(Float8Rows.bytes(rows, columns))) {
-      pool.fill(floats, 0, floats.bytes(), new Random(rows), stream);
+  private void quantize(MeasuredDevice device, long rows, long columns) {
+    try (DeviceBuffer floats = device.allocate(2 * rows * columns);
+        DeviceBuffer unused = device.allocate(Float8Rows.bytes(rows, columns))) {
+      device.fill(floats, rows);
       DeviceTensor in = floats.tensor(ElementType.BFLOAT16, rows, columns);
-      Float8Operations.on(context)
+      Float8Operations.on(device.context())
           .quantize(
               in,
               new Float8Rows(
                   values.tensor(ElementType.FLOAT8_E4M3, rows, columns),
                   Float8Rows.in(unused, 0, rows, columns).scales()),
-              stream);
-      stream.synchronize();
+              device.stream());
+      device.stream().synchronize();
     }
   }
 
