@@ -20,10 +20,10 @@ MODEL = ROOT / "jobs" / "demo-model" / "model"
 SHORT = ("--max-tokens", 4, "--backend", "cpu", "--master", "local[2]", "--conf=spark.ui.enabled=false")
 
 
-def generate(folder, *arguments, without=("SPARK_HOME",), **environment):
+def generate(folder, *arguments, root=ROOT, without=("SPARK_HOME",), **environment):
     settings = {key: value for key, value in os.environ.items() if key not in without}
     return subprocess.run(
-        [str(ROOT / "bin" / "generate"), *map(str, arguments)],
+        [str(root / "bin" / "generate"), *map(str, arguments)],
         cwd=folder,
         env={**settings, **environment},
         capture_output=True,
@@ -98,7 +98,7 @@ def test_says_what_is_wrong(tmp_path):
 
 def said(done):
     """The lines on stderr, without those that every run has, or every run that takes a while."""
-    usual = ("WARNING: Using incubator modules", "loading the model ")
+    usual = ("WARNING: Using incubator modules", "loading the model")
     progress = re.compile(r"[\d,]+ of [\d,]+ rows ")
     return [
         line
@@ -220,3 +220,51 @@ def test_names_a_column_that_spark_does_not_read(tmp_path, column, remedy):
     assert line.startswith("generate: the column extra of ")
     assert "in.parquet has a type that Spark does not read" in line
     assert remedy in line
+
+
+def write_script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}", "utf-8")
+    path.chmod(0o755)
+
+
+def test_builds_again_after_a_build_that_was_interrupted(tmp_path):
+    """With a Maven that makes empty files, and a Spark that says what it is given."""
+    root = tmp_path / "repository"
+    shutil.copytree(ROOT / "bin", root / "bin")
+    source = root / "jobs" / "src" / "main" / "A.java"
+    source.parent.mkdir(parents=True)
+    source.touch()
+    jar = root / "assembly" / "target" / "spark-mla-spark_4.2_2.13-1.jar"
+    write_script(
+        tmp_path / "tools" / "mvn",
+        """echo built >> builds
+        if [ -e interrupt ]; then kill -9 $PPID; exit 1; fi
+        mkdir -p assembly/target jobs/target
+        touch assembly/target/spark-mla-spark_4.2_2.13-1.jar jobs/target/spark.classpath
+        """,
+    )
+    write_script(tmp_path / "spark" / "bin" / "spark-submit", 'echo "$@"\n')
+    (tmp_path / "spark" / "jars").mkdir()
+    (tmp_path / "spark" / "jars" / "spark-sql_2.13-4.2.0.jar").touch()
+
+    def generate_here():
+        path = f"{tmp_path / 'tools'}{os.pathsep}{os.environ['PATH']}"
+        return generate(tmp_path, root=root, PATH=path, SPARK_HOME=str(tmp_path / "spark"))
+
+    before = source.stat().st_mtime
+    first = generate_here()
+    os.utime(source, (before + 3600, before + 3600))
+    (root / "interrupt").touch()
+    interrupted = generate_here()
+    os.utime(source, (before - 3600, before - 3600))
+    (root / "interrupt").unlink()
+    again = generate_here()
+    unchanged = generate_here()
+
+    assert interrupted.returncode == -9
+    for done in (first, again, unchanged):
+        assert done.returncode == 0, done.stderr
+        assert str(jar) in done.stdout
+    assert "building" not in unchanged.stderr
+    assert (root / "builds").read_text("utf-8").count("built") == 3

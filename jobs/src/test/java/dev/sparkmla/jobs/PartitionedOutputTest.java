@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -21,31 +19,31 @@ import org.junit.jupiter.api.io.TempDir;
 class PartitionedOutputTest {
   @TempDir Path folder;
 
-  private Path input;
+  private FaultyJob job;
 
   @BeforeEach
   void write() throws IOException {
-    input = Files.createDirectory(folder.resolve("in"));
-    write("a.jsonl", 0, 40);
+    job = new FaultyJob(folder);
+    job.writeInput("a.jsonl", 0, 40);
   }
 
   @Test
   void hasTheRowsOfEachValueInTheInputsOrder() throws IOException {
-    JobRun failed = job("--resume", "--conf", FaultyPlugin.AFTER + "=6");
-    JobRun finished = job("--resume");
-    JobRun repeated = job("--resume");
-    JobRun again = job();
-    write("b.jsonl", 40, 47);
-    JobRun grown = job("--resume");
+    JobRun failed = run("--resume", "--conf", FaultyPlugin.AFTER + "=6");
+    JobRun finished = run("--resume");
+    JobRun repeated = run("--resume");
+    JobRun again = run();
+    job.writeInput("b.jsonl", 40, 47);
+    JobRun grown = run("--resume");
     List<Row> rows = rows();
-    JobRun replaced = job("--overwrite");
+    JobRun replaced = run("--overwrite");
 
     assertThat(failed.code()).isEqualTo(1);
     assertThat(finished.code()).as(finished.err()).isZero();
-    assertThat(names(folder.resolve("out")))
+    assertThat(names(job.output()))
         .contains("kind=even", "kind=odd", "_SUCCESS", "_spark_mla")
         .noneMatch(name -> name.startsWith("part-"));
-    assertThat(folder.resolve("out-unfinished")).doesNotExist();
+    assertThat(job.unfinished()).doesNotExist();
     assertThat(repeated.out()).contains("is finished already: 40 rows");
     assertThat(again.err()).contains("is there already");
     assertThat(grown.code()).isEqualTo(1);
@@ -72,44 +70,19 @@ class PartitionedOutputTest {
 
   @Test
   void refusesColumnsThatItCannotBePartitionedBy() {
-    JobRun unknown = job("--partition-by", "none");
+    JobRun unknown = run("--partition-by", "none");
 
     assertThat(unknown.code()).isEqualTo(1);
     assertThat(unknown.err())
         .contains("cannot be partitioned by kind, none")
         .contains("--partition-by takes some of id, kind, prompt, text");
-    assertThat(folder.resolve("out-unfinished")).doesNotExist();
+    assertThat(job.unfinished()).doesNotExist();
   }
 
-  private JobRun job(String... more) {
-    return JobRun.of(
-        Stream.concat(
-                Stream.of(
-                    "--input",
-                    input.toString(),
-                    "--output",
-                    folder.resolve("out").toString(),
-                    "--partition-by",
-                    "kind",
-                    "--slice-rows",
-                    "5",
-                    "--conf",
-                    "spark.plugins=" + FaultyPlugin.class.getName(),
-                    "--conf",
-                    "spark.mla.batch.rows=3"),
-                Arrays.stream(more))
+  private JobRun run(String... options) {
+    return job.toFolder(
+        Stream.concat(Stream.of("--partition-by", "kind"), Stream.of(options))
             .toArray(String[]::new));
-  }
-
-  private void write(String name, int first, int end) throws IOException {
-    Files.write(
-        input.resolve(name),
-        IntStream.range(first, end)
-            .mapToObj(
-                row ->
-                    "{\"id\": %d, \"kind\": \"%s\", \"prompt\": \"prompt %d\"}"
-                        .formatted(row, row % 2 == 0 ? "even" : "odd", row % 10))
-            .toList());
   }
 
   /** All rows, those of a file in its order. */
@@ -121,7 +94,7 @@ class PartitionedOutputTest {
             .getOrCreate()) {
       return spark
           .read()
-          .parquet(folder.resolve("out").toString())
+          .parquet(job.output().toString())
           .select(functions.col("*"), functions.col("_metadata.file_path").as("file"))
           .collectAsList();
     }

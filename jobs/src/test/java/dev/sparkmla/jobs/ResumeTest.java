@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -22,12 +21,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ResumeTest {
   @TempDir Path folder;
 
-  private Path input;
+  private FaultyJob job;
 
   @BeforeEach
-  void forget() throws IOException {
-    FaultyPlugin.ASKED.clear();
-    input = Files.createDirectory(folder.resolve("in"));
+  void make() throws IOException {
+    job = new FaultyJob(folder);
   }
 
   /**
@@ -60,7 +58,7 @@ class ResumeTest {
         break;
       }
       assertThat(failed.err()).as("seed %d", seed).contains("a fault was injected");
-      assertThat(output()).doesNotExist();
+      assertThat(job.output()).doesNotExist();
       if (slots == 1) {
         assertThat(failed.err().contains(" is kept in ")).isEqualTo(now > 0);
         assertThat(now).isGreaterThanOrEqualTo(before);
@@ -76,8 +74,8 @@ class ResumeTest {
 
     assertThat(last.code()).as(last.err()).isZero();
     assertThat(texts()).as("seed %d", seed).isEqualTo(answers(prompts));
-    assertThat(output().resolve("_SUCCESS")).exists();
-    assertThat(unfinished()).doesNotExist();
+    assertThat(job.output().resolve("_SUCCESS")).exists();
+    assertThat(job.unfinished()).doesNotExist();
     if (slots == 1) {
       assertThat(FaultyPlugin.ASKED.size() - asked).isEqualTo(prompts.size() - earlier);
       assertThat(last.out())
@@ -119,7 +117,7 @@ class ResumeTest {
   void whatOthersHaveWrittenBesideTheOutputStays() throws IOException {
     List<String> prompts = write("a.jsonl", 20, new Random(3));
     Path replaced = Files.createDirectory(folder.resolve("out-replaced"));
-    Path other = Files.createDirectory(unfinished());
+    Path other = Files.createDirectory(job.unfinished());
     Files.writeString(other.resolve("notes.txt"), "not a job's");
     Files.writeString(replaced.resolve("notes.txt"), "not a job's");
 
@@ -142,9 +140,8 @@ class ResumeTest {
     write("a.jsonl", 60, new Random(4));
     assertThat(run("--conf", FaultyPlugin.AFTER + "=6").code()).isEqualTo(1);
     int kept = committed();
-    input = unfinished();
 
-    JobRun refused = run("--force");
+    JobRun refused = job.toFolder(job.unfinished(), "--output-format", "json", "--force");
 
     assertThat(refused.code()).isEqualTo(1);
     assertThat(refused.err()).contains("is or holds the input");
@@ -162,9 +159,9 @@ class ResumeTest {
     JobRun missing = run("--resume");
     Path model = copyOfModel();
     JobRun otherModel = run("--resume", "--temperature", "0.5", "--model", model.toString());
-    Files.setLastModifiedTime(input.resolve("b.jsonl"), FileTime.fromMillis(1));
+    Files.setLastModifiedTime(job.input().resolve("b.jsonl"), FileTime.fromMillis(1));
     JobRun changed = run("--resume", "--temperature", "0.5");
-    Files.delete(input.resolve("a.jsonl"));
+    Files.delete(job.input().resolve("a.jsonl"));
     JobRun gone = run("--resume", "--temperature", "0.5");
 
     assertThat(setting.err()).contains("--temperature was 0.5 and is 0.7");
@@ -209,7 +206,7 @@ class ResumeTest {
   void refusesNewColumnsWhereTheOutputHasColumns() throws IOException {
     write("a.jsonl", 60, new Random(6));
     assertThat(parquet("--conf", FaultyPlugin.AFTER + "=6").code()).isEqualTo(1);
-    Files.writeString(input.resolve("b.jsonl"), "{\"prompt\": \"p\", \"new\": 1}\n");
+    Files.writeString(job.input().resolve("b.jsonl"), "{\"prompt\": \"p\", \"new\": 1}\n");
 
     JobRun run = parquet("--resume");
 
@@ -226,8 +223,8 @@ class ResumeTest {
             folder.resolve("readonly"),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("r-xr-xr-x")));
 
-    JobRun below = JobRun.echo("--input", input.toString(), "--output", folder + "/file/out");
-    JobRun denied = JobRun.echo("--input", input.toString(), "--output", readOnly + "/out");
+    JobRun below = JobRun.echo("--input", job.input().toString(), "--output", folder + "/file/out");
+    JobRun denied = JobRun.echo("--input", job.input().toString(), "--output", readOnly + "/out");
 
     assertThat(below.code()).isEqualTo(1);
     assertThat(below.err()).contains("cannot be written").doesNotContain("loading");
@@ -237,31 +234,17 @@ class ResumeTest {
     }
   }
 
-  private JobRun run(String... more) {
-    return job("json", more);
+  private JobRun run(String... options) {
+    return withFormat("json", options);
   }
 
-  private JobRun parquet(String... more) {
-    return job("parquet", more);
+  private JobRun parquet(String... options) {
+    return withFormat("parquet", options);
   }
 
-  private JobRun job(String format, String... more) {
-    return JobRun.of(
-        Stream.concat(
-                Stream.of(
-                    "--input",
-                    input.toString(),
-                    "--output",
-                    output().toString(),
-                    "--output-format",
-                    format,
-                    "--slice-rows",
-                    "5",
-                    "--conf",
-                    "spark.plugins=" + FaultyPlugin.class.getName(),
-                    "--conf",
-                    "spark.mla.batch.rows=3"),
-                Arrays.stream(more))
+  private JobRun withFormat(String format, String... options) {
+    return job.toFolder(
+        Stream.concat(Stream.of("--output-format", format), Stream.of(options))
             .toArray(String[]::new));
   }
 
@@ -275,7 +258,7 @@ class ResumeTest {
       text.append(name.endsWith("jsonl") ? "{\"prompt\": \"" + prompt + "\"}" : prompt)
           .append('\n');
     }
-    Files.writeString(input.resolve(name), text);
+    Files.writeString(job.input().resolve(name), text);
     return prompts;
   }
 
@@ -298,22 +281,14 @@ class ResumeTest {
     return prompts.stream().map(prompt -> "<" + prompt + ">").toList();
   }
 
-  private Path output() {
-    return folder.resolve("out");
-  }
-
-  private Path unfinished() {
-    return folder.resolve("out-unfinished");
-  }
-
   private int committed() throws IOException {
-    return Files.exists(unfinished()) ? JobRun.rows(unfinished()).size() : 0;
+    return Files.exists(job.unfinished()) ? JobRun.rows(job.unfinished()).size() : 0;
   }
 
   /** The texts of all rows, slice after slice. */
   private List<String> texts() throws IOException {
     List<String> texts = new ArrayList<>();
-    for (JsonNode row : JobRun.rows(output())) {
+    for (JsonNode row : JobRun.rows(job.output())) {
       texts.add(row.get("text").asText());
     }
     return texts;

@@ -7,10 +7,8 @@ import dev.sparkmla.jobs.output.TableSession;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -24,12 +22,11 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TableOutputTest {
   @TempDir Path folder;
 
-  private Path input;
+  private FaultyJob job;
 
   @BeforeEach
-  void forget() throws IOException {
-    FaultyPlugin.ASKED.clear();
-    input = Files.createDirectory(folder.resolve("in"));
+  void make() throws IOException {
+    job = new FaultyJob(folder);
   }
 
   /** A job that fails, goes on, is repeated and gets new files: rows as in a folder, each once. */
@@ -38,17 +35,17 @@ class TableOutputTest {
   void aTableHasWhatAFolderHas(TableFormat format) throws IOException {
     String table = TableSession.name(format, folder, "answers");
     String[] making = {"--resume", "--table-format", format.toString(), "--partition-by", "kind"};
-    write("a.jsonl", 0, 40);
+    job.writeInput("a.jsonl", 0, 40);
     JobRun failed = toTable(table, with(making, "--conf", FaultyPlugin.AFTER + "=6"));
     long before = count(table);
     JobRun finished = toTable(table, making);
     int asked = FaultyPlugin.ASKED.size();
     JobRun repeated = toTable(table, making);
     JobRun again = toTable(table);
-    write("b.jsonl", 40, 47);
+    job.writeInput("b.jsonl", 40, 47);
     JobRun grown = toTable(table, making);
     int askedForNew = FaultyPlugin.ASKED.size() - asked;
-    JobRun inFolder = job("--output", folder.resolve("out").toString(), "--slice-rows", "100");
+    JobRun inFolder = job.toFolder();
 
     assertThat(failed.code()).isEqualTo(1);
     assertThat(failed.err()).contains("is kept in ").contains(folder + "/checkpoint");
@@ -64,7 +61,7 @@ class TableOutputTest {
     assertThat(askedForNew).isEqualTo(7);
     assertThat(inFolder.code()).as(inFolder.err()).isZero();
     try (TableSession session = new TableSession(folder)) {
-      Dataset<Row> expected = session.spark().read().parquet(folder.resolve("out").toString());
+      Dataset<Row> expected = session.spark().read().parquet(job.output().toString());
       Dataset<Row> found = session.spark().table(table);
       assertThat(found.columns()).containsExactly(expected.columns());
       assertThat(found.orderBy("id").collectAsList())
@@ -78,11 +75,11 @@ class TableOutputTest {
   @Test
   void replacesTheRowsOfATableWhereAsked() throws IOException {
     String table = TableSession.name(TableFormat.DELTA, folder, "replaced");
-    write("a.jsonl", 0, 9);
+    job.writeInput("a.jsonl", 0, 9);
     JobRun before = toTable(table, "--table-format", "delta", "--partition-by", "kind");
     assertThat(before.code()).as(before.err()).isZero();
-    Files.delete(input.resolve("a.jsonl"));
-    write("b.jsonl", 20, 21);
+    Files.delete(job.input().resolve("a.jsonl"));
+    job.writeInput("b.jsonl", 20, 21);
 
     JobRun run =
         toTable(table, "--overwrite", "--conf", "spark.sql.sources.partitionOverwriteMode=dynamic");
@@ -90,15 +87,14 @@ class TableOutputTest {
     assertThat(run.code()).as(run.err()).isZero();
     assertThat(count(table)).isEqualTo(1);
 
-    input = folder.resolve("replaced");
-    JobRun ofTable = job("--output", folder.resolve("out").toString());
+    JobRun ofTable = job.toFolder(folder.resolve("replaced"));
     assertThat(ofTable.code()).isEqualTo(1);
     assertThat(ofTable.err()).contains("is the folder of a Delta table");
   }
 
   @Test
   void refusesATableBeforeAnythingIsGenerated() throws IOException {
-    write("a.jsonl", 0, 3);
+    job.writeInput("a.jsonl", 0, 3);
     String table = TableSession.name(TableFormat.DELTA, folder, "answers");
     try (TableSession session = new TableSession(folder)) {
       session.spark().sql("CREATE TABLE " + table + " (id BIGINT, prompt STRING) USING delta");
@@ -107,7 +103,7 @@ class TableOutputTest {
     JobRun columns = toTable(table);
     JobRun missing = toTable("ice.db.none");
     JobRun withoutSettings =
-        job(
+        job.run(
             "--output-table",
             "spark_catalog.default.none",
             "--table-format",
@@ -130,42 +126,14 @@ class TableOutputTest {
     String[] place = {
       "--output-table", table, "--checkpoint", folder.resolve("checkpoint").toString()
     };
-    return job(
+    return job.run(
         Stream.of(Arrays.stream(place), Arrays.stream(more), TableSession.options(folder))
             .flatMap(options -> options)
             .toArray(String[]::new));
   }
 
-  private JobRun job(String... options) {
-    List<String> all =
-        new ArrayList<>(
-            List.of(
-                "--input",
-                input.toString(),
-                "--conf",
-                "spark.plugins=" + FaultyPlugin.class.getName(),
-                "--conf",
-                "spark.mla.batch.rows=3"));
-    if (!List.of(options).contains("--slice-rows")) {
-      all.addAll(List.of("--slice-rows", "5"));
-    }
-    all.addAll(List.of(options));
-    return JobRun.of(all.toArray(String[]::new));
-  }
-
   private static String[] with(String[] options, String... more) {
     return Stream.concat(Arrays.stream(options), Arrays.stream(more)).toArray(String[]::new);
-  }
-
-  private void write(String name, int first, int end) throws IOException {
-    Files.write(
-        input.resolve(name),
-        IntStream.range(first, end)
-            .mapToObj(
-                row ->
-                    "{\"id\": %d, \"kind\": \"%s\", \"prompt\": \"prompt %d\"}"
-                        .formatted(row, row % 2 == 0 ? "even" : "odd", row % 10))
-            .toList());
   }
 
   private long count(String table) {
