@@ -72,6 +72,7 @@ final class Application {
                 + "; give --model a folder that every executor can read, or its URI");
       }
       conf.set(MlaConf.MODEL_PATH.key(), embedded.model().toString());
+      conf.setIfMissing(MlaConf.MODEL_NAME.key(), EmbeddedFiles.MODEL_NAME);
     }
     return conf;
   }

@@ -14,6 +14,9 @@ import java.util.List;
  * so does the end of the JVM. For one thread.
  */
 final class EmbeddedFiles implements AutoCloseable {
+  /** What people call the model. */
+  static final String MODEL_NAME = "embedded demo model";
+
   /** What the model's folder holds. */
   static final List<String> MODEL_FILES =
       List.of(

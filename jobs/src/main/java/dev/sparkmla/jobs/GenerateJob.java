@@ -10,6 +10,7 @@ import dev.sparkmla.jobs.input.NumberedRows;
 import dev.sparkmla.jobs.output.Output;
 import dev.sparkmla.jobs.output.OutputFormat;
 import dev.sparkmla.metrics.GenerationStore;
+import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.ModelLoading;
 import dev.sparkmla.sql.LlmOptions;
@@ -174,7 +175,7 @@ public final class GenerateJob implements Callable<Integer> {
       InputFiles input,
       InputFormat format,
       Optional<ReportFile> report) {
-    err.println("loading the model in " + conf.get(MlaConf.MODEL_PATH.key()));
+    err.println("loading the model: " + ApplicationModel.name(conf).orElseThrow());
     try (StatusLine status = new StatusLine(err, StatusLine.inTerminal())) {
       status.show(ModelLoading::describe);
       SparkSession spark = Application.start(conf);
@@ -316,6 +317,9 @@ public final class GenerateJob implements Callable<Integer> {
     settings.put("spark.master", conf.get("spark.master"));
     for (Tuple2<String, String> own : conf.getAllWithPrefix(MlaConf.PREFIX)) {
       settings.put(MlaConf.PREFIX + own._1(), own._2());
+    }
+    if (EmbeddedFiles.MODEL_NAME.equals(settings.get(MlaConf.MODEL_NAME.key()))) {
+      settings.remove(MlaConf.MODEL_PATH.key()); // a folder that is deleted when the job ends
     }
     return settings;
   }

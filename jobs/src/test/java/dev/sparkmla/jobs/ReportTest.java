@@ -60,6 +60,10 @@ class ReportTest {
     assertThat(Files.readString(file))
         .contains("NULL_PROMPT", "2: NULL_PROMPT", "local[2]")
         .doesNotContain("has not finished");
+    assertThat(run.err()).contains("loading the model: embedded demo model");
+    assertThat(Files.readString(file))
+        .contains("embedded demo model")
+        .doesNotContain("spark.mla.model.path", "spark-mla-demo-");
     try (var files = Files.list(folder)) {
       assertThat(files.filter(each -> each.toString().contains("report"))).hasSize(1);
     }

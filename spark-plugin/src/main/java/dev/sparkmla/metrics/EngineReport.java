@@ -12,7 +12,7 @@ import org.apache.spark.scheduler.SparkListenerEvent;
  *
  * @param executor the executor's id
  * @param time when the report was made, in milliseconds since 1970
- * @param model the model's path, URI or id; empty where none is set
+ * @param model the model's name, path, URI or id; empty where none is set
  * @param devices the name of the device that each engine computes on
  * @param gpus how many of the devices are GPUs
  * @param statistics the sums over all engines of the executor

@@ -4,7 +4,9 @@ import dev.sparkmla.engine.ModelFolder;
 import dev.sparkmla.plugin.location.ModelFingerprint;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.util.EnumSet;
+import java.util.Optional;
 import java.util.Set;
+import org.apache.spark.SparkConf;
 
 /**
  * The model folder of the application, in every JVM that has the plugin: its engines load from it,
@@ -49,6 +51,16 @@ public final class ApplicationModel {
       folder = new ModelFolder(locator.locate(conf.get(MlaConf.MODEL_PATH)));
     }
     return folder;
+  }
+
+  /**
+   * What people call the model, as settings say that need not be right: its name, or else its path,
+   * URI or id; empty where there is none.
+   */
+  public static Optional<String> name(SparkConf settings) {
+    ConfEntry<Optional<String>> name = MlaConf.MODEL_NAME;
+    return name.parse(settings.get(name.key(), name.defaultText().orElseThrow()))
+        .or(() -> Optional.ofNullable(settings.get(MlaConf.MODEL_PATH.key(), null)));
   }
 
   /** The part of the weights that this JVM has read, from 0 to 1. */

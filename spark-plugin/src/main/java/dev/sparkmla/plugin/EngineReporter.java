@@ -42,7 +42,7 @@ final class EngineReporter implements AutoCloseable {
    * repeatedly.
    */
   static EngineReporter start(PluginContext context, MlaConf conf, TextGenerator generator) {
-    String model = conf.has(MlaConf.MODEL_PATH) ? conf.get(MlaConf.MODEL_PATH).toString() : "";
+    String model = ApplicationModel.name(context.conf()).orElse("");
     EngineReporter reporter = new EngineReporter(context, conf, model, generator);
     reporter.reportAgain();
     return reporter;

@@ -42,6 +42,16 @@ public final class MlaConf {
               + " downloaded already.",
           ModelLocation::parse);
 
+  /** What people call the model; empty for its path. */
+  public static final ConfEntry<Optional<String>> MODEL_NAME =
+      entry(
+          "spark.mla.model.name",
+          "auto",
+          "auto or a name",
+          "What plans, the page Generation and reports call the model; `auto` is the value of"
+              + " `spark.mla.model.path`.",
+          text -> text.equals("auto") ? Optional.empty() : Optional.of(text));
+
   /** Where copies of models are kept. */
   public static final ConfEntry<Path> MODEL_CACHE_DIR =
       entry(

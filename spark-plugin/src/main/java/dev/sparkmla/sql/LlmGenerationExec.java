@@ -1,5 +1,6 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.plugin.ApplicationModel;
 import dev.sparkmla.plugin.ConfEntry;
 import dev.sparkmla.plugin.InvalidConfigurationException;
 import dev.sparkmla.plugin.MlaConf;
@@ -51,7 +52,7 @@ public final class LlmGenerationExec extends SparkPlan implements CatalystNode {
         + " AS "
         + column
         + ", model: "
-        + sparkContext().getConf().get(MlaConf.MODEL_PATH.key(), "none")
+        + ApplicationModel.name(sparkContext().getConf()).orElse("none")
         + ", batch: "
         + setting(MlaConf.BATCH_ROWS)
         + " rows or "

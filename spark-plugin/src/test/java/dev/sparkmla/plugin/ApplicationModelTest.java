@@ -11,6 +11,7 @@ import dev.sparkmla.plugin.location.ModelLocator;
 import java.nio.file.Path;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -67,5 +68,15 @@ class ApplicationModelTest {
     assertThatThrownBy(ApplicationModel::folder)
         .isInstanceOf(InvalidConfigurationException.class)
         .hasMessageContaining(MlaConf.MODEL_PATH.key());
+  }
+
+  @Test
+  void isCalledByItsNameOrElseByItsPath() {
+    SparkConf settings = new SparkConf(false);
+    assertThat(ApplicationModel.name(settings)).isEmpty();
+    settings.set(MlaConf.MODEL_PATH.key(), "/models/one");
+    assertThat(ApplicationModel.name(settings)).contains("/models/one");
+    settings.set(MlaConf.MODEL_NAME.key(), "the first");
+    assertThat(ApplicationModel.name(settings)).contains("the first");
   }
 }
