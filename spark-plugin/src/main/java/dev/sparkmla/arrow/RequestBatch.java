@@ -14,17 +14,22 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.MapVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.util.ReusableByteArray;
 
 /**
- * The requests of a batch of rows, as three Arrow columns:
+ * The requests of a batch of rows: what they have in common, and Arrow columns of what is a row's
+ * own, which are found by their names:
  *
- * <ol>
- *   <li>prompts, {@code utf8} or {@code list<struct<role: utf8, content: utf8>>}, whose messages
- *       may also have {@link #MESSAGE_FIELDS}: utf8; NULL where nothing is asked for;
- *   <li>generation parameters by name, {@code map<utf8, utf8>}; a NULL map is an empty one, and an
- *       entry with a NULL value is left out;
- *   <li>system messages, {@code utf8}; NULL for none.
- * </ol>
+ * <ul>
+ *   <li>{@link #PROMPT}, {@code utf8} or {@code list<struct<role: utf8, content: utf8>>}, whose
+ *       messages may also have {@link #MESSAGE_FIELDS}: utf8; NULL where nothing is asked for;
+ *   <li>{@link #PARAMS}, generation parameters by name, {@code map<utf8, utf8>}; a NULL map is an
+ *       empty one, and an entry with a NULL value is left out;
+ *   <li>{@link #SYSTEM}, system messages, {@code utf8}; NULL for none.
+ * </ul>
+ *
+ * <p>A batch always has prompts. It has one of the other columns only where rows may differ in it,
+ * because each column takes time to make, to write and to read.
  *
  * <p><b>Ownership.</b> A batch owns its columns and the allocator that holds them, and frees both
  * when it is closed. It has one owner at a time, who closes it or hands it over.
@@ -32,55 +37,66 @@ import org.apache.arrow.vector.complex.StructVector;
  * <p>Not thread-safe: a thread that takes it over has to see what the one before has done.
  */
 public final class RequestBatch implements AutoCloseable {
+  /** The name of the column of prompts. */
+  public static final String PROMPT = "prompt";
+
+  /** The name of the column of generation parameters. */
+  public static final String PARAMS = "params";
+
+  /** The name of the column of system messages. */
+  public static final String SYSTEM = "system";
+
   /** A message's further fields, as a JSON object; NULL for none. */
   public static final String MESSAGE_FIELDS = "__spark_mla_fields";
 
-  private static final int PROMPT = 0;
-  private static final int PARAMS = 1;
-  private static final int SYSTEM = 2;
-
   private final VectorSchemaRoot columns;
   private final BufferAllocator allocator;
+  private final CommonRequest common;
   private final FieldVector prompts;
-  private final MapVector params;
-  private final VarCharVector names;
-  private final VarCharVector values;
-  private final VarCharVector systems;
-  private final OverflowPolicy overflow;
-  private final Map<String, String> commonParams;
+  private final Optional<Params> params;
+  private final Optional<VarCharVector> systems;
+
+  /** The bytes of the text that is being read. */
+  private final ReusableByteArray bytes = new ReusableByteArray();
+
+  /** The column of generation parameters. */
+  private record Params(MapVector maps, VarCharVector names, VarCharVector values) {
+    static Params of(MapVector maps) {
+      StructVector entries = (StructVector) maps.getDataVector();
+      return new Params(
+          maps,
+          entries.getChild(MapVector.KEY_NAME, VarCharVector.class),
+          entries.getChild(MapVector.VALUE_NAME, VarCharVector.class));
+    }
+  }
 
   /**
    * Takes ownership of columns and allocator, unless it throws.
    *
    * @param columns as described above; nobody writes to them any more
    * @param allocator holds the columns and nothing else
-   * @param overflow of all rows
-   * @param commonParams generation parameters of all rows, which hold before a row's own
-   * @throws IllegalArgumentException when the columns have other types
+   * @param common what holds for all rows
+   * @throws IllegalArgumentException when there is no column of prompts, or a column has another
+   *     type
    */
-  public RequestBatch(
-      VectorSchemaRoot columns,
-      BufferAllocator allocator,
-      OverflowPolicy overflow,
-      Map<String, String> commonParams) {
+  public RequestBatch(VectorSchemaRoot columns, BufferAllocator allocator, CommonRequest common) {
     this.columns = columns;
     this.allocator = allocator;
-    this.overflow = overflow;
-    this.commonParams = Map.copyOf(commonParams);
+    this.common = common;
     this.prompts = columns.getVector(PROMPT);
+    FieldVector maps = columns.getVector(PARAMS);
+    FieldVector texts = columns.getVector(SYSTEM);
     if (!(prompts instanceof VarCharVector || prompts instanceof ListVector)
-        || !(columns.getVector(PARAMS) instanceof MapVector mapped)
-        || !(columns.getVector(SYSTEM) instanceof VarCharVector texts)) {
+        || !(maps == null || maps instanceof MapVector)
+        || !(texts == null || texts instanceof VarCharVector)) {
       throw new IllegalArgumentException(
           "the columns are "
               + columns.getSchema()
-              + "; expected utf8 or list<struct<role, content>>, map<utf8, utf8>, utf8");
+              + "; expected prompt: utf8 or list<struct<role, content>>, and at most"
+              + " params: map<utf8, utf8> and system: utf8");
     }
-    this.params = mapped;
-    StructVector entries = (StructVector) mapped.getDataVector();
-    this.names = entries.getChild(MapVector.KEY_NAME, VarCharVector.class);
-    this.values = entries.getChild(MapVector.VALUE_NAME, VarCharVector.class);
-    this.systems = texts;
+    this.params = Optional.ofNullable((MapVector) maps).map(Params::of);
+    this.systems = Optional.ofNullable((VarCharVector) texts);
   }
 
   /** Rows of the batch. */
@@ -109,12 +125,10 @@ public final class RequestBatch implements AutoCloseable {
         prompts instanceof VarCharVector texts
             ? new Prompt.Raw(text(texts, row))
             : new Prompt.Chat(messages((ListVector) prompts, row));
-    return Optional.of(
-        new GenerationRequest(
-            prompt, Optional.ofNullable(text(systems, row)), params(row), overflow));
+    return Optional.of(new GenerationRequest(prompt, system(row), params(row), common.overflow()));
   }
 
-  private static List<Message> messages(ListVector conversations, int row) {
+  private List<Message> messages(ListVector conversations, int row) {
     StructVector messages = (StructVector) conversations.getDataVector();
     VarCharVector roles = messages.getChild("role", VarCharVector.class);
     VarCharVector contents = messages.getChild("content", VarCharVector.class);
@@ -133,24 +147,35 @@ public final class RequestBatch implements AutoCloseable {
     return conversation;
   }
 
+  private Optional<String> system(int row) {
+    return systems.isPresent() && !systems.get().isNull(row)
+        ? Optional.of(text(systems.get(), row))
+        : common.system();
+  }
+
   private Map<String, String> params(int row) {
-    if (params.isNull(row)) {
-      return commonParams;
+    if (params.isEmpty() || params.get().maps().isNull(row)) {
+      return common.params();
     }
+    Params column = params.get();
     Map<String, String> named = new HashMap<>();
-    int end = params.getElementEndIndex(row);
-    for (int i = params.getElementStartIndex(row); i < end; i++) {
-      if (!values.isNull(i)) {
-        named.put(text(names, i), text(values, i));
+    int end = column.maps().getElementEndIndex(row);
+    for (int i = column.maps().getElementStartIndex(row); i < end; i++) {
+      if (!column.values().isNull(i)) {
+        named.put(text(column.names(), i), text(column.values(), i));
       }
     }
-    named.putAll(commonParams);
+    named.putAll(common.params());
     return named;
   }
 
   /** Null where the row is NULL. */
-  private static String text(VarCharVector texts, int row) {
-    return texts.isNull(row) ? null : new String(texts.get(row), StandardCharsets.UTF_8);
+  private String text(VarCharVector texts, int row) {
+    if (texts.isNull(row)) {
+      return null;
+    }
+    texts.read(row, bytes);
+    return new String(bytes.getBuffer(), 0, (int) bytes.getLength(), StandardCharsets.UTF_8);
   }
 
   /**

@@ -24,12 +24,15 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
  * Results of rows of one request batch, of all or of some of them, as one Arrow column with the
- * rows' numbers beside it: {@code struct<text: utf8, reasoning: utf8, finish_reason: utf8,
- * prompt_tokens: int32, cached_tokens: int32, output_tokens: int32, error: struct<code: utf8,
- * message: utf8>>}. A row whose prompt is NULL is NULL; the text of a row in error is NULL, and the
- * reasoning of one without thoughts.
+ * rows' numbers beside it: {@code struct<text: utf8, finish_reason: utf8, prompt_tokens: int32,
+ * cached_tokens: int32, output_tokens: int32>}. A row whose prompt is NULL is NULL; the text of a
+ * row in error is NULL.
  *
- * <p>Where a row of the batch has several variants, the struct has two more fields, {@code texts:
+ * <p>The struct has further fields, each only where a row of the batch needs it, because each takes
+ * time to make: {@code reasoning: utf8}, NULL for a row without thoughts, and {@code error:
+ * struct<code: utf8, message: utf8>}, NULL for a row that is not in error.
+ *
+ * <p>Where a row of the batch has several variants, the struct has the two fields {@code texts:
  * list<utf8>} and {@code finish_reasons: list<utf8>}, which hold those of all variants of such a
  * row, and are NULL for another and for a row in error. The other fields are the first variant's,
  * but for {@code output_tokens}, which are those of all. A row is in error where one of its
@@ -48,16 +51,14 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 public final class ResultBatch implements AutoCloseable {
   private static final Map<FinishReason, byte[]> SPELLINGS = new EnumMap<>(FinishReason.class);
 
-  /** Without variants and log probabilities. */
+  /** Of rows that have a text and nothing else. */
   private static final Field USUAL_LAYOUT =
       result(
           utf8("text"),
-          utf8("reasoning"),
           utf8("finish_reason"),
           int32("prompt_tokens"),
           int32("cached_tokens"),
-          int32("output_tokens"),
-          nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+          int32("output_tokens"));
 
   static {
     for (FinishReason reason : FinishReason.values()) {
@@ -70,14 +71,12 @@ public final class ResultBatch implements AutoCloseable {
   private final BufferAllocator allocator;
   private final StructVector results;
   private final VarCharVector texts;
-  private final VarCharVector reasonings;
   private final VarCharVector finishReasons;
   private final IntVector promptTokens;
   private final IntVector cachedTokens;
   private final IntVector outputTokens;
-  private final StructVector errors;
-  private final VarCharVector codes;
-  private final VarCharVector messages;
+  private final Optional<VarCharVector> reasonings;
+  private final Optional<StructVector> errors;
   private final Optional<ListVector> variantTexts;
   private final Optional<ListVector> variantReasons;
   private final Optional<ListVector> logprobs;
@@ -87,14 +86,12 @@ public final class ResultBatch implements AutoCloseable {
     this.allocator = allocator;
     this.results = (StructVector) layout.createVector(allocator);
     this.texts = results.getChild("text", VarCharVector.class);
-    this.reasonings = results.getChild("reasoning", VarCharVector.class);
     this.finishReasons = results.getChild("finish_reason", VarCharVector.class);
     this.promptTokens = results.getChild("prompt_tokens", IntVector.class);
     this.cachedTokens = results.getChild("cached_tokens", IntVector.class);
     this.outputTokens = results.getChild("output_tokens", IntVector.class);
-    this.errors = results.getChild("error", StructVector.class);
-    this.codes = errors.getChild("code", VarCharVector.class);
-    this.messages = errors.getChild("message", VarCharVector.class);
+    this.reasonings = Optional.ofNullable(results.getChild("reasoning", VarCharVector.class));
+    this.errors = Optional.ofNullable(results.getChild("error", StructVector.class));
     this.variantTexts = Optional.ofNullable(results.getChild("texts", ListVector.class));
     this.variantReasons = Optional.ofNullable(results.getChild("finish_reasons", ListVector.class));
     this.logprobs = Optional.ofNullable(results.getChild("logprobs", ListVector.class));
@@ -165,9 +162,9 @@ public final class ResultBatch implements AutoCloseable {
     outputTokens.setSafe(row, generated);
     if (result.error().isPresent()) {
       GenerationError error = result.error().get();
-      errors.setIndexDefined(row);
-      set(codes, row, error.code().name());
-      set(messages, row, error.message());
+      errors.orElseThrow().setIndexDefined(row);
+      set(codes(), row, error.code().name());
+      set(messages(), row, error.message());
     } else {
       set(texts, row, result.text());
       if (variants.size() > 1) {
@@ -179,8 +176,20 @@ public final class ResultBatch implements AutoCloseable {
             variant -> SPELLINGS.get(variant.finishReason()));
       }
     }
-    result.reasoning().ifPresent(thoughts -> set(reasonings, row, thoughts));
-    result.logprobs().ifPresent(tokens -> writeLogprobs(row, tokens));
+    if (result.reasoning().isPresent()) {
+      set(reasonings.orElseThrow(), row, result.reasoning().get());
+    }
+    if (result.logprobs().isPresent()) {
+      writeLogprobs(row, result.logprobs().get());
+    }
+  }
+
+  private VarCharVector codes() {
+    return errors.orElseThrow().getChild("code", VarCharVector.class);
+  }
+
+  private VarCharVector messages() {
+    return errors.orElseThrow().getChild("message", VarCharVector.class);
   }
 
   private void writeLogprobs(int row, List<TokenLogprobs> tokens) {
@@ -271,15 +280,20 @@ public final class ResultBatch implements AutoCloseable {
 
   /** The rows that are in error, in order. */
   public IntStream errorRows() {
-    return IntStream.range(0, rows()).filter(row -> !errors.isNull(row) && !results.isNull(row));
+    return errors
+        .map(
+            vector ->
+                IntStream.range(0, rows())
+                    .filter(row -> !vector.isNull(row) && !results.isNull(row)))
+        .orElseGet(IntStream::empty);
   }
 
   /** Why a row that is not NULL has no text; empty where it has one. */
   public Optional<GenerationError> error(int row) {
-    return errors.isNull(row)
+    return errors.isEmpty() || errors.get().isNull(row)
         ? Optional.empty()
         : Optional.of(
-            new GenerationError(ErrorCode.valueOf(text(codes, row)), text(messages, row)));
+            new GenerationError(ErrorCode.valueOf(text(codes(), row)), text(messages(), row)));
   }
 
   private static String text(VarCharVector vector, int row) {
@@ -295,18 +309,28 @@ public final class ResultBatch implements AutoCloseable {
 
   /** The struct that has what the rows do. */
   private static Field layout(List<List<GenerationResult>> rows) {
+    boolean hasReasoning = false;
+    boolean hasErrors = false;
     boolean hasVariants = false;
     boolean hasLogprobs = false;
     for (List<GenerationResult> row : rows) {
       hasVariants |= row.size() > 1;
       for (GenerationResult variant : row) {
+        hasReasoning |= variant.reasoning().isPresent();
+        hasErrors |= variant.error().isPresent();
         hasLogprobs |= variant.logprobs().isPresent();
       }
     }
-    if (!hasVariants && !hasLogprobs) {
+    if (!hasReasoning && !hasErrors && !hasVariants && !hasLogprobs) {
       return USUAL_LAYOUT;
     }
     List<Field> fields = new ArrayList<>(USUAL_LAYOUT.getChildren());
+    if (hasReasoning) {
+      fields.add(utf8("reasoning"));
+    }
+    if (hasErrors) {
+      fields.add(nullable("error", new ArrowType.Struct(), utf8("code"), utf8("message")));
+    }
     if (hasVariants) {
       fields.add(list("texts", utf8("element")));
       fields.add(list("finish_reasons", utf8("element")));

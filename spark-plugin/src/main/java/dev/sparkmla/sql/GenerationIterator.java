@@ -122,11 +122,7 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     this.toArguments.initialize(partition);
     this.toOutput = task.toOutput();
     this.requests =
-        new RequestWriter(
-            task.argumentType(),
-            task.onOverflow(),
-            task.resultType().answer(),
-            ArrowUtils.rootAllocator());
+        new RequestWriter(task.argumentType(), task.common(), ArrowUtils.rootAllocator());
     this.values = task.resultType().answer().newReader();
     this.window =
         new RowWindow(

@@ -1,16 +1,23 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.arrow.CommonRequest;
 import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.RequestBatch;
+import dev.sparkmla.engine.GenerationParameters;
 import dev.sparkmla.plugin.ExecutorEngine;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.Function2;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -21,9 +28,11 @@ final class GenerationTask
     implements Function2<Integer, Iterator<InternalRow>, Iterator<InternalRow>> {
   private static final long serialVersionUID = 1L;
 
-  private final List<Expression> arguments;
+  private final List<Expression> arguments = new ArrayList<>();
+  private StructType argumentType = new StructType();
+  private final Expression params;
+  private final Expression system;
   private final List<Attribute> input;
-  private final DataType promptType;
   private final DataType[] outputTypes;
   private final OnError onError;
   private final OverflowPolicy onOverflow;
@@ -48,9 +57,16 @@ final class GenerationTask
       long batchBytes,
       long windowBytes,
       GenerationMetrics metrics) {
-    this.arguments = Catalyst.list(call.children());
+    this.params = call.params();
+    this.system = call.system();
+    addArgument(RequestBatch.PROMPT, call.prompt(), call.prompt().dataType());
+    if (!(params instanceof Literal)) {
+      addArgument(RequestBatch.PARAMS, params, CallArguments.PARAMS_TYPE);
+    }
+    if (!(system instanceof Literal)) {
+      addArgument(RequestBatch.SYSTEM, system, DataTypes.StringType);
+    }
     this.input = new ArrayList<>(input);
-    this.promptType = call.prompt().dataType();
     List<DataType> types = new ArrayList<>(input.stream().map(Attribute::dataType).toList());
     types.add(call.resultType().struct());
     this.outputTypes = types.toArray(DataType[]::new);
@@ -63,6 +79,11 @@ final class GenerationTask
     this.metrics = metrics;
   }
 
+  private void addArgument(String name, Expression argument, DataType type) {
+    arguments.add(argument);
+    argumentType = argumentType.add(name, type, true);
+  }
+
   @Override
   public Iterator<InternalRow> call(Integer partition, Iterator<InternalRow> rows) {
     ExecutorEngine engine = ExecutorEngine.current();
@@ -70,17 +91,31 @@ final class GenerationTask
         this, partition, rows, engine.generator(), engine.demand(), TaskContext.get());
   }
 
-  /** Projects an input row to the arguments, a row of {@link #argumentType}. */
+  /** Projects an input row to its own arguments, a row of {@link #argumentType}. */
   UnsafeProjection toArguments() {
     return UnsafeProjection.create(Catalyst.seq(arguments), Catalyst.seq(input));
   }
 
-  /** The columns of a batch of arguments. */
+  /** The columns of a batch of arguments: those that are not the same for all rows. */
   StructType argumentType() {
-    return new StructType()
-        .add("prompt", promptType, true)
-        .add("params", CallArguments.PARAMS_TYPE, true)
-        .add("system", DataTypes.StringType, true);
+    return argumentType;
+  }
+
+  /** The arguments that are the same for all rows. */
+  CommonRequest common() {
+    Map<String, String> constants = new HashMap<>();
+    if (params instanceof Literal) {
+      constants.putAll(ConstantParams.of(params));
+    }
+    resultType
+        .answer()
+        .format()
+        .ifPresent(format -> constants.put(GenerationParameters.RESPONSE_FORMAT.name(), format));
+    Optional<String> message =
+        system instanceof Literal literal
+            ? Optional.ofNullable(literal.value()).map(Object::toString)
+            : Optional.empty();
+    return new CommonRequest(constants, message, onOverflow);
   }
 
   /** Converts an input row to Spark's binary format, in which its size is known. */
@@ -100,10 +135,6 @@ final class GenerationTask
 
   OnError onError() {
     return onError;
-  }
-
-  OverflowPolicy onOverflow() {
-    return onOverflow;
   }
 
   ResultType resultType() {

@@ -1,10 +1,7 @@
 package dev.sparkmla.sql;
 
-import dev.sparkmla.arrow.OverflowPolicy;
+import dev.sparkmla.arrow.CommonRequest;
 import dev.sparkmla.arrow.RequestBatch;
-import dev.sparkmla.engine.GenerationParameters;
-import dev.sparkmla.sql.answer.AnswerFormat;
-import java.util.Map;
 import java.util.Optional;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VarCharVector;
@@ -21,8 +18,7 @@ import org.apache.spark.sql.util.ArrowUtils;
  */
 final class RequestWriter implements AutoCloseable {
   private final Schema schema;
-  private final OverflowPolicy onOverflow;
-  private final Map<String, String> commonParams;
+  private final CommonRequest common;
   private final BufferAllocator parent;
 
   /** Of each column of texts, how many bytes it had in the last batch: the next one has as many. */
@@ -34,20 +30,13 @@ final class RequestWriter implements AutoCloseable {
   private record Filling(VectorSchemaRoot columns, BufferAllocator allocator, ArrowWriter writer) {}
 
   /**
-   * @param type the columns of arguments: prompt, params and system
-   * @param onOverflow what is done with a prompt that does not fit, for all rows
-   * @param answer the response format of all rows
+   * @param type the columns of a batch, as {@link RequestBatch} describes them
+   * @param common what holds for all rows
    * @param parent the allocator under which each batch gets one of its own
    */
-  RequestWriter(
-      StructType type, OverflowPolicy onOverflow, AnswerFormat answer, BufferAllocator parent) {
+  RequestWriter(StructType type, CommonRequest common, BufferAllocator parent) {
     this.schema = ArrowUtils.toArrowSchema(type, "UTC", false);
-    this.onOverflow = onOverflow;
-    this.commonParams =
-        answer
-            .format()
-            .map(format -> Map.of(GenerationParameters.RESPONSE_FORMAT.name(), format))
-            .orElse(Map.of());
+    this.common = common;
     this.parent = parent;
     this.bytes = new long[schema.getFields().size()];
   }
@@ -96,8 +85,7 @@ final class RequestWriter implements AutoCloseable {
         bytes[i] = texts.sizeOfValueBuffer();
       }
     }
-    RequestBatch batch =
-        new RequestBatch(full.columns(), full.allocator(), onOverflow, commonParams);
+    RequestBatch batch = new RequestBatch(full.columns(), full.allocator(), common);
     filling = Optional.empty();
     return batch;
   }

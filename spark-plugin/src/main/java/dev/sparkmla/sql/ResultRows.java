@@ -20,9 +20,9 @@ import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Converts the rows of a result batch to Spark's rows, each with one column of {@link
- * ResultType#struct}. Spark's own view of Arrow columns is meant for much larger batches: making it
- * would cost more than copying these rows. Not thread-safe; the batch stays its owner's.
+ * The rows of a result batch as Spark's rows, each with one column of {@link ResultType#struct}.
+ * Spark's own view of Arrow columns is meant for much larger batches: making it would cost more
+ * than reading these rows. Not thread-safe; the batch stays its owner's.
  */
 final class ResultRows {
   private static final UTF8String LENGTH =
@@ -32,14 +32,18 @@ final class ResultRows {
   private final ResultType type;
   private final Optional<ValueReader> values;
   private final VarCharVector texts;
-  private final VarCharVector reasonings;
   private final VarCharVector finishReasons;
-  private final StructVector errors;
-  private final VarCharVector codes;
-  private final VarCharVector messages;
+  private final Optional<VarCharVector> reasonings;
+  private final Optional<StructVector> errors;
   private final Optional<ListVector> variantTexts;
   private final Optional<ListVector> variantReasons;
   private final Optional<ListVector> logprobs;
+
+  /** The fields of the row that was asked for last. */
+  private final Object[] fields;
+
+  private final InternalRow filled;
+  private final InternalRow absent = struct((Object) null);
 
   /**
    * @param type the type of the results
@@ -51,40 +55,52 @@ final class ResultRows {
     this.values = values;
     StructVector column = results.column();
     this.texts = column.getChild("text", VarCharVector.class);
-    this.reasonings = column.getChild("reasoning", VarCharVector.class);
     this.finishReasons = column.getChild("finish_reason", VarCharVector.class);
-    this.errors = column.getChild("error", StructVector.class);
-    this.codes = errors.getChild("code", VarCharVector.class);
-    this.messages = errors.getChild("message", VarCharVector.class);
+    this.reasonings = Optional.ofNullable(column.getChild("reasoning", VarCharVector.class));
+    this.errors = Optional.ofNullable(column.getChild("error", StructVector.class));
     this.variantTexts = Optional.ofNullable(column.getChild("texts", ListVector.class));
     this.variantReasons = Optional.ofNullable(column.getChild("finish_reasons", ListVector.class));
     this.logprobs = Optional.ofNullable(column.getChild("logprobs", ListVector.class));
+    this.fields = new Object[type.struct().size()];
+    this.filled = struct(struct(fields));
   }
 
-  /** A copy of a row of the batch. */
+  /**
+   * A row of the batch. It is good until the next call, and as long as the batch is open, whose
+   * memory its texts are read from.
+   */
   InternalRow row(int row) {
-    return struct(results.isNull(row) ? null : result(row));
-  }
-
-  private InternalRow result(int row) {
+    if (results.isNull(row)) {
+      return absent;
+    }
     UTF8String text = text(texts, row);
     UTF8String finishReason = text(finishReasons, row);
-    List<Object> fields = new ArrayList<>();
-    fields.add(text);
-    fields.add(text(reasonings, row));
-    fields.add(finishReason);
-    fields.add(results.promptTokens(row));
-    fields.add(results.cachedTokens(row));
-    fields.add(results.outputTokens(row));
-    fields.add(errors.isNull(row) ? null : struct(text(codes, row), text(messages, row)));
-    values.ifPresent(reader -> fields.add(value(reader, text, finishReason)));
+    int next = 0;
+    fields[next++] = text;
+    fields[next++] = reasonings.isPresent() ? text(reasonings.get(), row) : null;
+    fields[next++] = finishReason;
+    fields[next++] = results.promptTokens(row);
+    fields[next++] = results.cachedTokens(row);
+    fields[next++] = results.outputTokens(row);
+    fields[next++] = errors.isPresent() ? error(errors.get(), row) : null;
+    if (values.isPresent()) {
+      fields[next++] = value(values.get(), text, finishReason);
+    }
     if (type.hasVariants()) {
-      addVariants(fields, row);
+      next = addVariants(next, row);
     }
     if (type.hasLogprobs()) {
-      fields.add(logprobs.map(vector -> logprobs(row, vector)).orElse(null));
+      fields[next] = logprobs.map(vector -> logprobs(row, vector)).orElse(null);
     }
-    return struct(fields.toArray());
+    return filled;
+  }
+
+  private static InternalRow error(StructVector errors, int row) {
+    return errors.isNull(row)
+        ? null
+        : struct(
+            text(errors.getChild("code", VarCharVector.class), row),
+            text(errors.getChild("message", VarCharVector.class), row));
   }
 
   /** Null for an answer that was cut off, even where its text could be read. */
@@ -92,18 +108,21 @@ final class ResultRows {
     return text == null || finishReason.equals(LENGTH) ? null : reader.read(text);
   }
 
-  private void addVariants(List<Object> fields, int row) {
+  /** Sets the fields of all variants, from field {@code next} on, and says which comes then. */
+  private int addVariants(int next, int row) {
+    int field = next;
     Object[] variants = elements(variantTexts, row);
     Object[] reasons = elements(variantReasons, row);
-    fields.add(array(variants));
+    fields[field++] = array(variants);
     if (values.isPresent()) {
       Object[] read = new Object[variants.length];
       for (int i = 0; i < read.length; i++) {
         read[i] = value(values.get(), (UTF8String) variants[i], (UTF8String) reasons[i]);
       }
-      fields.add(array(read));
+      fields[field++] = array(read);
     }
-    fields.add(array(reasons));
+    fields[field++] = array(reasons);
+    return field;
   }
 
   /** The elements of a row's list; none where the list is NULL, as in a row in error. */
@@ -157,7 +176,12 @@ final class ResultRows {
   }
 
   private static UTF8String text(VarCharVector vector, int row) {
-    return vector.isNull(row) ? null : UTF8String.fromBytes(vector.get(row));
+    if (vector.isNull(row)) {
+      return null;
+    }
+    int start = vector.getStartOffset(row);
+    return UTF8String.fromAddress(
+        null, vector.getDataBuffer().memoryAddress() + start, vector.getEndOffset(row) - start);
   }
 
   private static InternalRow struct(Object... fields) {

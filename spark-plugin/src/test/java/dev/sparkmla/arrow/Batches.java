@@ -146,7 +146,7 @@ public final class Batches {
             .orElse(OverflowPolicy.ERROR);
     VectorSchemaRoot root = new VectorSchemaRoot(columns);
     root.setRowCount(requests.size());
-    return new RequestBatch(root, allocator, overflow, Map.of());
+    return new RequestBatch(root, allocator, new CommonRequest(overflow));
   }
 
   private static FieldVector prompts(BufferAllocator allocator, List<Optional<Prompt>> prompts) {

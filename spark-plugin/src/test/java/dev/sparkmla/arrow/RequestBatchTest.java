@@ -32,7 +32,7 @@ class RequestBatchTest {
   private RequestBatch batch(FieldVector prompts, MapVector params, VarCharVector systems) {
     VectorSchemaRoot columns = new VectorSchemaRoot(List.of(prompts, params, systems));
     columns.setRowCount(prompts.getValueCount());
-    return new RequestBatch(columns, own, OverflowPolicy.TRUNCATE_LEFT, Map.of());
+    return new RequestBatch(columns, own, new CommonRequest(OverflowPolicy.TRUNCATE_LEFT));
   }
 
   private static Optional<GenerationRequest> asked(
@@ -60,6 +60,55 @@ class RequestBatchTest {
       assertThat(batch.request(3)).isEqualTo(asked(new Prompt.Raw(""), Optional.empty(), Map.of()));
     }
     assertThat(parent.getAllocatedMemory()).isZero();
+  }
+
+  @Test
+  void hasWhatRowsHaveInCommon() {
+    CommonRequest common =
+        new CommonRequest(
+            Map.of("seed", "7", "top_k", "3"), Optional.of("all"), OverflowPolicy.ERROR);
+    VectorSchemaRoot prompts =
+        new VectorSchemaRoot(List.of(Batches.texts(own, "prompt", Arrays.asList("one", null))));
+    prompts.setRowCount(2);
+    try (RequestBatch batch = new RequestBatch(prompts, own, common)) {
+      assertThat(batch.request(0))
+          .hasValue(
+              new GenerationRequest(
+                  new Prompt.Raw("one"), common.system(), common.params(), OverflowPolicy.ERROR));
+      assertThat(batch.request(1)).isEmpty();
+    }
+  }
+
+  @Test
+  void addsWhatIsARowsOwn() {
+    CommonRequest common =
+        new CommonRequest(Map.of("seed", "7"), Optional.of("all"), OverflowPolicy.ERROR);
+    VectorSchemaRoot columns =
+        new VectorSchemaRoot(
+            List.of(
+                Batches.texts(own, "system", Arrays.asList("own", null)),
+                Batches.params(own, Arrays.asList(Map.of("seed", "8", "top_k", "3"), null)),
+                Batches.texts(own, "prompt", List.of("one", "two"))));
+    columns.setRowCount(2);
+    try (RequestBatch batch = new RequestBatch(columns, own, common)) {
+      GenerationRequest first = batch.request(0).orElseThrow();
+      assertThat(first.system()).hasValue("own");
+      assertThat(first.params()).isEqualTo(Map.of("seed", "7", "top_k", "3"));
+      GenerationRequest second = batch.request(1).orElseThrow();
+      assertThat(second.system()).hasValue("all");
+      assertThat(second.params()).isEqualTo(Map.of("seed", "7"));
+    }
+  }
+
+  @Test
+  void needsPrompts() {
+    try (VarCharVector systems = Batches.texts(own, "system", List.of())) {
+      VectorSchemaRoot columns = new VectorSchemaRoot(List.of(systems));
+      assertThatThrownBy(
+              () -> new RequestBatch(columns, own, new CommonRequest(OverflowPolicy.ERROR)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("expected prompt: utf8");
+    }
   }
 
   @Test
@@ -106,7 +155,7 @@ class RequestBatchTest {
       assertThatThrownBy(() -> batch(prompts, params, systems))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("prompt: Int(32, true)")
-          .hasMessageContaining("expected utf8 or list");
+          .hasMessageContaining("expected prompt: utf8 or list");
     }
   }
 }

@@ -66,6 +66,34 @@ class ResultBatchTest {
   }
 
   @Test
+  void hasTheFieldsThatItsRowsNeed() {
+    GenerationResult text =
+        new GenerationResult("a", Optional.empty(), FinishReason.STOP, 3, 2, 1, Optional.empty());
+    GenerationResult thought =
+        new GenerationResult("a", Optional.of("b"), FinishReason.STOP, 3, 2, 1, Optional.empty());
+    GenerationResult error =
+        GenerationResult.refused(new GenerationError(ErrorCode.EMPTY_PROMPT, "empty"));
+    List<String> always =
+        List.of("text", "finish_reason", "prompt_tokens", "cached_tokens", "output_tokens");
+    assertThat(fields(List.of(text), List.of())).isEqualTo(always);
+    assertThat(fields(List.of(text), List.of(thought)))
+        .containsAll(always)
+        .contains("reasoning")
+        .hasSize(6);
+    assertThat(fields(List.of(error), List.of(text)))
+        .containsAll(always)
+        .contains("error")
+        .hasSize(6);
+  }
+
+  @SafeVarargs
+  private List<String> fields(List<GenerationResult>... rows) {
+    try (ResultBatch batch = ResultBatch.of(List.of(rows), parent)) {
+      return batch.column().getChildFieldNames();
+    }
+  }
+
+  @Test
   void holdsTheVariantsOfARow() {
     GenerationResult first =
         new GenerationResult("a", Optional.empty(), FinishReason.STOP, 3, 2, 1, Optional.empty());

@@ -10,16 +10,16 @@ import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.sql.answer.AnswerFormat;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeProjection;
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow;
 import org.apache.spark.sql.types.StructType;
-import org.apache.spark.sql.vectorized.ArrowColumnVector;
-import org.apache.spark.sql.vectorized.ColumnVector;
-import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,41 +38,65 @@ class ResultRowsTest {
     allocator.close();
   }
 
-  /** Every column, NULL rows, errors, empty and long texts: as Spark's own view of the column. */
+  /** Every column, NULL rows, errors, empty and long texts. */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
-  void areWhatSparkReadsFromTheColumn(int seed) {
+  void haveWhatTheResultsHave(int seed) {
     Random random = new Random(seed);
     List<List<GenerationResult>> results = new ArrayList<>();
     for (int row = 0; row < random.nextInt(300); row++) {
       results.add(random.nextInt(5) == 0 ? List.of() : List.of(result(random)));
     }
+    List<UnsafeRow> read = new ArrayList<>();
     try (ResultBatch batch = ResultBatch.of(results, allocator)) {
-      if (batch.rows() > 0) {
-        batch.setNull(random.nextInt(batch.rows()));
-      }
       ResultRows rows = new ResultRows(batch, PLAIN, Optional.empty());
-      ColumnVector[] column = {new ArrowColumnVector(batch.column())};
-      ColumnarBatch expected = new ColumnarBatch(column, batch.rows());
       for (int row = 0; row < batch.rows(); row++) {
-        UnsafeRow bySpark = toUnsafe.apply(expected.getRow(row)).copy();
-        assertThat(toUnsafe.apply(rows.row(row))).as("row %d", row).isEqualTo(bySpark);
+        read.add(toUnsafe.apply(rows.row(row)).copy());
       }
+    }
+    for (int row = 0; row < results.size(); row++) {
+      assertThat(read.get(row))
+          .as("row %d", row)
+          .isEqualTo(toUnsafe.apply(column(results.get(row).stream().findFirst())));
     }
   }
 
   @Test
-  void outliveTheirBatch() {
-    InternalRow row;
-    try (ResultBatch batch = ResultBatch.of(List.of(List.of(answer("änd 🙂"))), allocator)) {
-      row = new ResultRows(batch, PLAIN, Optional.empty()).row(0);
+  void areNullWhereTheBatchMadeThemSo() {
+    try (ResultBatch batch =
+        ResultBatch.of(List.of(List.of(answer("a")), List.of(answer("b"))), allocator)) {
+      batch.setNull(0);
+      ResultRows rows = new ResultRows(batch, PLAIN, Optional.empty());
+      assertThat(rows.row(0).isNullAt(0)).isTrue();
+      assertThat(rows.row(1).isNullAt(0)).isFalse();
     }
-    InternalRow result = row.getStruct(0, ResultType.ALWAYS.size());
-    assertThat(result.getUTF8String(ResultType.TEXT_ORDINAL)).hasToString("änd 🙂");
-    assertThat(result.getUTF8String(2)).hasToString("stop");
-    assertThat(List.of(result.getInt(3), result.getInt(4), result.getInt(5)))
-        .containsExactly(3, 2, 1);
-    assertThat(result.isNullAt(6)).isTrue();
+  }
+
+  /** A row with a result as its one column. */
+  private static InternalRow column(Optional<GenerationResult> result) {
+    return row(
+        result
+            .map(
+                row ->
+                    row(
+                        row.error().isPresent() ? null : UTF8String.fromString(row.text()),
+                        UTF8String.fromString(row.reasoning().orElse(null)),
+                        UTF8String.fromString(row.finishReason().name().toLowerCase(Locale.ROOT)),
+                        row.promptTokens(),
+                        row.cachedTokens(),
+                        row.outputTokens(),
+                        row.error()
+                            .map(
+                                error ->
+                                    row(
+                                        UTF8String.fromString(error.code().name()),
+                                        UTF8String.fromString(error.message())))
+                            .orElse(null)))
+            .orElse(null));
+  }
+
+  private static InternalRow row(Object... fields) {
+    return new GenericInternalRow(fields);
   }
 
   private static GenerationResult answer(String text) {
