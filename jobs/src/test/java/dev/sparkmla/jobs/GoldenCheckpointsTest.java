@@ -7,14 +7,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The job gives, row by row, what transformers gives for each golden checkpoint. */
@@ -24,19 +22,22 @@ class GoldenCheckpointsTest {
 
   @TempDir Path folder;
 
+  /** Plain prompts and conversations in one job, whose rows each say what they are. */
   @ParameterizedTest
-  @MethodSource("files")
-  void givesWhatTransformersGives(Path model, String prompts) throws IOException {
-    Map<String, JsonNode> expected = new HashMap<>();
-    for (String line : Files.readAllLines(model.resolve(prompts))) {
-      JsonNode row = JSON.readTree(line);
-      expected.put(row.get("id").asText(), row);
+  @MethodSource("models")
+  void givesWhatTransformersGives(Path model) throws IOException {
+    Map<JsonNode, JsonNode> expected = new HashMap<>();
+    for (String prompts : List.of("prompts.jsonl", "chat.jsonl")) {
+      for (String line : Files.readAllLines(model.resolve(prompts))) {
+        JsonNode row = JSON.readTree(line);
+        expected.put(row.get("prompt"), row);
+      }
     }
 
     JobRun run =
         JobRun.of(
             "--model", model.toString(),
-            "--input", model.resolve(prompts).toString(),
+            "--input", model + "/{prompts,chat}.jsonl",
             "--output", folder.resolve("out").toString(),
             "--output-format", "json",
             "--max-tokens", "12",
@@ -47,7 +48,7 @@ class GoldenCheckpointsTest {
     List<JsonNode> rows = JobRun.rows(folder.resolve("out"));
     assertThat(rows).isNotEmpty().hasSameSizeAs(expected.values());
     for (JsonNode row : rows) {
-      JsonNode wanted = expected.get(row.get("id").asText());
+      JsonNode wanted = expected.get(row.get("prompt"));
       assertThat(row.get("text")).as("row " + row).isEqualTo(wanted.get("expected_text"));
       assertThat(row.get("finish_reason")).isEqualTo(wanted.get("expected_finish_reason"));
       assertThat(row.get("prompt_tokens").asInt())
@@ -56,16 +57,12 @@ class GoldenCheckpointsTest {
     }
   }
 
-  static List<Arguments> files() throws IOException {
-    List<Arguments> files = new ArrayList<>();
+  static List<Path> models() throws IOException {
     try (Stream<Path> folders = Files.list(GOLDEN)) {
-      for (Path model :
-          folders.filter(folder -> Files.exists(folder.resolve("config.json"))).sorted().toList()) {
-        files.add(Arguments.of(model, "prompts.jsonl"));
-        files.add(Arguments.of(model, "chat.jsonl"));
-      }
+      List<Path> models =
+          folders.filter(folder -> Files.exists(folder.resolve("config.json"))).sorted().toList();
+      assertThat(models).as("checkpoints in " + GOLDEN).isNotEmpty();
+      return models;
     }
-    assertThat(files).as("checkpoints in " + GOLDEN).isNotEmpty();
-    return files;
   }
 }

@@ -244,7 +244,7 @@ class StandaloneClusterTest {
   }
 
   @Test
-  void executorsHaveAGpuEachAndTheirTasksShareIt() {
+  void executorsHaveAGpuEachThatTheirTasksShareAndOneCopyOfTheModel() throws Exception {
     String prompt = golden.prompt().textValue();
     try (JavaSparkContext spark = application(2)) {
       List<Seen> seen =
@@ -252,6 +252,8 @@ class StandaloneClusterTest {
               .parallelize(List.of(1, 2, 3, 4), 4)
               .mapPartitions(rows -> generate(prompt, true))
               .collect();
+      spark.sc().listenerBus().waitUntilEmpty();
+
       assertThat(seen).hasSize(4);
       assertThat(seen)
           .allSatisfy(
@@ -269,21 +271,7 @@ class StandaloneClusterTest {
               });
       assertThat(seen.stream().map(Seen::gpu).distinct())
           .containsExactlyInAnyOrder(FakeGpus.hopper(0).uuidText(), FakeGpus.hopper(1).uuidText());
-    }
-  }
-
-  @Test
-  void aModelThatIsNotWhereItsUriSaysFailsTheDriver() {
-    String missing = folder.resolve("missing").toUri().toString();
-    assertThatThrownBy(
-            () -> new JavaSparkContext(conf(1).set("spark.mla.model.path", missing)).close())
-        .hasStackTraceContaining(missing + " is not there; expected the URI of a Hugging Face");
-  }
-
-  @Test
-  void executorsOfAHostShareACopyOfTheModel() throws IOException {
-    try (JavaSparkContext spark = application(2)) {
-      assertThat(one(spark, golden.prompt().textValue()).text()).isEqualTo(golden.text());
+      assertTheDriverHasTheSums(spark);
     }
     try (Stream<Path> copies = Files.list(folder.resolve("models"))) {
       assertThat(copies.filter(Files::isDirectory))
@@ -292,37 +280,38 @@ class StandaloneClusterTest {
     }
   }
 
+  /** Of two executors with two rows each. */
+  private void assertTheDriverHasTheSums(JavaSparkContext spark) {
+    List<ExecutorRecord> executors =
+        new GenerationStore(spark.sc().statusStore().store()).executors();
+    assertThat(executors).hasSize(2);
+    assertThat(executors)
+        .allSatisfy(
+            executor -> {
+              assertThat(executor.statistics().finished()).isEqualTo(2);
+              assertThat(executor.report().model()).isEqualTo("a small model");
+              assertThat(executor.report().gpus()).isEqualTo(1);
+              assertThat(executor.report().devices()).containsExactly(FakeGpus.hopper(0).name());
+              assertThat(executor.host()).isEqualTo("127.0.0.1");
+            });
+    MetricRegistry metrics =
+        SparkEnv.get()
+            .metricsSystem()
+            .getSourcesByName("plugin." + Plugin.class.getName())
+            .head()
+            .metricRegistry();
+    assertThat(metrics.getGauges().get("total.finished").getValue()).isEqualTo(4L);
+    assertThat(metrics.getGauges().get("total.failed.EMPTY_PROMPT").getValue()).isEqualTo(0L);
+    assertThat(metrics.getGauges().get("total.promptTokens").getValue())
+        .isEqualTo(4L * golden.promptTokens().length);
+  }
+
   @Test
-  void theDriverHasTheSumsOfItsExecutors() throws Exception {
-    String prompt = golden.prompt().textValue();
-    try (JavaSparkContext spark = application(2)) {
-      spark
-          .parallelize(List.of(1, 2, 3, 4), 4)
-          .mapPartitions(rows -> generate(prompt, true))
-          .collect();
-      spark.sc().listenerBus().waitUntilEmpty();
-      List<ExecutorRecord> executors =
-          new GenerationStore(spark.sc().statusStore().store()).executors();
-      assertThat(executors).hasSize(2);
-      assertThat(executors)
-          .allSatisfy(
-              executor -> {
-                assertThat(executor.statistics().finished()).isEqualTo(2);
-                assertThat(executor.report().gpus()).isEqualTo(1);
-                assertThat(executor.report().devices()).containsExactly(FakeGpus.hopper(0).name());
-                assertThat(executor.host()).isEqualTo("127.0.0.1");
-              });
-      MetricRegistry metrics =
-          SparkEnv.get()
-              .metricsSystem()
-              .getSourcesByName("plugin." + Plugin.class.getName())
-              .head()
-              .metricRegistry();
-      assertThat(metrics.getGauges().get("total.finished").getValue()).isEqualTo(4L);
-      assertThat(metrics.getGauges().get("total.failed.EMPTY_PROMPT").getValue()).isEqualTo(0L);
-      assertThat(metrics.getGauges().get("total.promptTokens").getValue())
-          .isEqualTo(4L * golden.promptTokens().length);
-    }
+  void aModelThatIsNotWhereItsUriSaysFailsTheDriver() {
+    String missing = folder.resolve("missing").toUri().toString();
+    assertThatThrownBy(
+            () -> new JavaSparkContext(conf(1).set("spark.mla.model.path", missing)).close())
+        .hasStackTraceContaining(missing + " is not there; expected the URI of a Hugging Face");
   }
 
   @Test
@@ -389,6 +378,7 @@ class StandaloneClusterTest {
         .set("spark.driver.bindAddress", "127.0.0.1")
         .set("spark.executor.extraClassPath", classes)
         .set("spark.executor.memory", "512m")
+        .set("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .set("spark.executor.cores", "2")
         .set("spark.cores.max", String.valueOf(2 * executors))
         .set("spark.executor.resource.gpu.amount", "1")
@@ -398,6 +388,7 @@ class StandaloneClusterTest {
         .set("spark.plugins", Plugin.class.getName())
         .set(MARK, folder.resolve("broken").toString())
         .set("spark.mla.model.path", model.folder().toAbsolutePath().toUri().toString())
+        .set("spark.mla.model.name", "a small model")
         .set("spark.mla.model.cacheDir", folder.resolve("models").toString())
         .set("spark.mla.backend", "cuda")
         .set("spark.mla.gpu.lockDir", folder.resolve("locks").toString())

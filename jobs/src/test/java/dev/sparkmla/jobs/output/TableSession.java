@@ -43,7 +43,12 @@ public final class TableSession implements AutoCloseable {
             "spark.sql.warehouse.dir",
             folder.resolve("warehouse").toString(),
             "spark.sql.shuffle.partitions",
-            "2"));
+            "2",
+            // Delta's many small queries take longer to compile than to interpret.
+            "spark.sql.codegen.wholeStage",
+            "false",
+            "spark.sql.codegen.factoryMode",
+            "NO_CODEGEN"));
   }
 
   /** The same as options of the job. */
