@@ -107,6 +107,11 @@ final class Application {
     }
   }
 
+  /** Starts one that generates nothing, and so loads no model. */
+  static SparkSession startWithoutModel(SparkConf conf) {
+    return start(MlaPlugin.without(conf));
+  }
+
   private static boolean isLocal(SparkConf conf) {
     return conf.get(MASTER).startsWith("local");
   }

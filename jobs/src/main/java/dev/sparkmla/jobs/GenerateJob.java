@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeoutException;
 import org.apache.hadoop.conf.Configuration;
@@ -127,6 +128,16 @@ public final class GenerateJob implements Callable<Integer> {
     if (options.tableFormat.isPresent() && options.outputTable.isEmpty()) {
       throw usageError("--table-format is for an --output-table");
     }
+    List<String> partitions =
+        options.partitionBy.stream().map(name -> name.toLowerCase(Locale.ROOT)).toList();
+    if (partitions.stream().anyMatch(String::isBlank)
+        || Set.copyOf(partitions).size() < partitions.size()) {
+      throw usageError(
+          "--partition-by '"
+              + String.join(",", options.partitionBy)
+              + "' has a name that is empty or there twice; expected columns of the output, separated"
+              + " by commas without blanks");
+    }
     if (options.outputFormat == OutputFormat.JSON
         && (options.outputTable.isPresent() || !options.partitionBy.isEmpty())) {
       throw usageError(
@@ -161,6 +172,7 @@ public final class GenerateJob implements Callable<Integer> {
     try (Output output =
         Output.open(options.destination(files), options.existing(), settings(conf), input)) {
       if (output.isFinished()) {
+        output.requireRows(() -> Application.startWithoutModel(conf));
         out.printf(Locale.ROOT, "%s is finished already: %,d rows%n", output, output.rows());
         return 0;
       }

@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -447,10 +448,17 @@ final class GenerateOptions {
               && !value.equals(false)
               && !(value instanceof Collection<?> values && values.isEmpty());
       if (isGiven && !NOT_OF_RESULTS.contains(option.longestName())) {
-        given.put(option.longestName(), value.toString());
+        given.put(option.longestName(), said(value));
       }
     }
     return given;
+  }
+
+  /** Several texts each in quotation marks, so that two are not taken for one with a blank. */
+  private static String said(Object value) {
+    return value instanceof Collection<?> values
+        ? values.stream().map(GenerateOptions::json).collect(Collectors.joining(" "))
+        : value.toString();
   }
 
   /** Generation parameters by name, as {@code llm_generate} takes them. */
@@ -471,12 +479,12 @@ final class GenerateOptions {
     ignoreEos.ifPresent(value -> params.put("ignore_eos", value));
     stopTokenIds.ifPresent(value -> params.put("stop_token_ids", value));
     if (!badWords.isEmpty()) {
-      params.put("bad_words", jsonArray(badWords));
+      params.put("bad_words", json(badWords));
     }
     seed.ifPresent(value -> params.put("seed", value));
     n.ifPresent(value -> params.put("n", value));
     if (!stop.isEmpty()) {
-      params.put("stop", jsonArray(stop));
+      params.put("stop", json(stop));
     }
     includeStop.ifPresent(value -> params.put("include_stop", value));
     chatTemplateKwargs.ifPresent(value -> params.put("chat_template_kwargs", value));
@@ -536,7 +544,7 @@ final class GenerateOptions {
     return system.isPresent() ? options.withSystem(system.get()) : options;
   }
 
-  private static String jsonArray(List<String> texts) {
+  private static String json(Object texts) {
     try {
       return new ObjectMapper().writeValueAsString(texts);
     } catch (JsonProcessingException impossible) {

@@ -65,7 +65,8 @@ record GenerationRun(
               + rows
               + " were written: a file in "
               + output.unfinished()
-              + " is not as it was written; start over with --force");
+              + " is not as it was written; "
+              + output.howToStartOver());
     }
     spark
         .sparkContext()

@@ -29,9 +29,11 @@ class PartitionedOutputTest {
 
   @Test
   void hasTheRowsOfEachValueInTheInputsOrder() throws IOException {
-    JobRun failed = run("--resume", "--conf", FaultyPlugin.AFTER + "=6");
+    JobRun failed =
+        run("--resume", "--partition-by", "finish_reason", "--conf", FaultyPlugin.AFTER + "=6");
     JobRun finished = run("--resume");
     JobRun repeated = run("--resume");
+    JobRun otherwise = run("--resume", "--partition-by", "finish_reason");
     JobRun again = run();
     job.writeInput("b.jsonl", 40, 47);
     JobRun grown = run("--resume");
@@ -45,6 +47,9 @@ class PartitionedOutputTest {
         .noneMatch(name -> name.startsWith("part-"));
     assertThat(job.unfinished()).doesNotExist();
     assertThat(repeated.out()).contains("is finished already: 40 rows");
+    assertThat(otherwise.err())
+        .contains("--partition-by was \"kind\" and is \"kind\" \"finish_reason\"")
+        .contains("replace it with --overwrite");
     assertThat(again.err()).contains("is there already");
     assertThat(grown.code()).isEqualTo(1);
     assertThat(grown.err()).contains("is partitioned and finished").contains("--output-table");
@@ -70,12 +75,18 @@ class PartitionedOutputTest {
 
   @Test
   void refusesColumnsThatItCannotBePartitionedBy() {
-    JobRun unknown = run("--partition-by", "none");
+    JobRun unknown = run("--partition-by", " id");
+    JobRun empty = run("--partition-by", "");
+    JobRun twice = run("--partition-by", "Kind");
 
     assertThat(unknown.code()).isEqualTo(1);
     assertThat(unknown.err())
-        .contains("cannot be partitioned by kind, none")
-        .contains("--partition-by takes some of id, kind, prompt, text");
+        .contains("cannot be partitioned by ' id', which is no column of it; --partition-by takes")
+        .contains("separated by commas without blanks: id, kind, prompt, text")
+        .doesNotContain("root");
+    assertThat(List.of(empty, twice)).extracting(JobRun::code).containsOnly(2);
+    assertThat(empty.err()).contains("--partition-by 'kind,' has a name that is empty");
+    assertThat(twice.err()).contains("--partition-by 'kind,Kind' has a name that is");
     assertThat(job.unfinished()).doesNotExist();
   }
 

@@ -155,7 +155,7 @@ class ResumeTest {
     assertThat(run("--temperature", "0.5", "--conf", FaultyPlugin.AFTER + "=6").code())
         .isEqualTo(1);
 
-    JobRun setting = run("--resume", "--temperature", "0.7");
+    JobRun setting = run("--resume", "--temperature", "0.7", "--stop", "x, y", "--stop", "z");
     JobRun missing = run("--resume");
     Path model = copyOfModel();
     JobRun otherModel = run("--resume", "--temperature", "0.5", "--model", model.toString());
@@ -164,7 +164,9 @@ class ResumeTest {
     Files.delete(job.input().resolve("a.jsonl"));
     JobRun gone = run("--resume", "--temperature", "0.5");
 
-    assertThat(setting.err()).contains("--temperature was 0.5 and is 0.7");
+    assertThat(setting.err())
+        .contains("--temperature was 0.5 and is 0.7")
+        .contains("--stop was not given and is \"x, y\" \"z\"");
     assertThat(missing.err()).contains("--temperature was 0.5 and is not given");
     assertThat(otherModel.err()).contains("the model's model.safetensors is another");
     assertThat(changed.err()).contains("b.jsonl has changed");
@@ -186,6 +188,10 @@ class ResumeTest {
     JobRun same = run("--resume");
     int askedBySame = FaultyPlugin.ASKED.size();
     JobRun other = run("--resume", "--seed", "7");
+    Files.delete(job.output().resolve(JobProcess.slices(job.output()).iterator().next()));
+    JobRun repaired = run("--resume");
+    List<String> afterRepair = texts();
+    FaultyPlugin.ASKED.clear();
     prompts.addAll(write("b.jsonl", 1, new Random(5)));
     JobRun failing = run("--resume", "--conf", FaultyPlugin.AFTER + "=0");
     List<String> afterFailure = texts();
@@ -195,6 +201,8 @@ class ResumeTest {
     assertThat(same.out()).contains("is finished already: 9 rows");
     assertThat(askedBySame).isZero();
     assertThat(other.err()).contains("--seed was not given and is 7");
+    assertThat(repaired.code()).as(repaired.err()).isZero();
+    assertThat(afterRepair).isEqualTo(answers(prompts.subList(0, 9)));
     assertThat(failing.code()).isEqualTo(1);
     assertThat(afterFailure).isEqualTo(answers(prompts.subList(0, 9)));
     assertThat(grown.code()).as(grown.err()).isZero();

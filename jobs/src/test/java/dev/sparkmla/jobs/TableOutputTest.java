@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,7 +69,15 @@ class TableOutputTest {
           .isEqualTo(expected.orderBy("id").collectAsList())
           .hasSize(47);
       assertThat(session.transactions(format, table)).isEqualTo(2);
+      session.spark().sql("DROP TABLE " + table);
+      FileUtils.deleteDirectory(folder.resolve("answers").toFile());
     }
+    JobRun dropped = toTable(table, making);
+    assertThat(dropped.code()).isEqualTo(1);
+    assertThat(dropped.err())
+        .contains("the table " + table)
+        .contains("is not there any more")
+        .doesNotContain("loading");
   }
 
   /** Also those of partitions that the new rows do not have, whatever the session says of these. */

@@ -4,6 +4,7 @@ import dev.sparkmla.plugin.location.FolderPart;
 import dev.sparkmla.plugin.location.ModelLocator;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -71,6 +72,17 @@ public class MlaPlugin implements SparkPlugin {
   public static boolean isIn(SparkConf conf) {
     return Arrays.stream(conf.get("spark.plugins", "").split(","))
         .anyMatch(name -> isThis(name.strip()));
+  }
+
+  /** Settings without this plugin, for an application that generates nothing. */
+  public static SparkConf without(SparkConf conf) {
+    return conf.clone()
+        .set(
+            "spark.plugins",
+            Arrays.stream(conf.get("spark.plugins", "").split(","))
+                .map(String::strip)
+                .filter(name -> !isThis(name))
+                .collect(Collectors.joining(",")));
   }
 
   /** Whether driver and executor are one JVM. */

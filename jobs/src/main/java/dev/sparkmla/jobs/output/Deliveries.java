@@ -44,6 +44,13 @@ record Deliveries(FileSystem system, Path folder, Path unwritten) {
     return ended;
   }
 
+  /** Those that have ended, and then the open one, if there is one. */
+  List<Delivery> all() throws IOException {
+    List<Delivery> all = new ArrayList<>(ended());
+    open().ifPresent(all::add);
+    return all;
+  }
+
   /** The delivery that was begun and not ended, if one was. */
   Optional<Delivery> open() throws IOException {
     for (Path file : files().values()) {
@@ -58,16 +65,23 @@ record Deliveries(FileSystem system, Path folder, Path unwritten) {
    * Begins a delivery. None may be open.
    *
    * @param table that the rows are added to
+   * @param tableId what identifies it, where its format has such a thing
    * @param replaces whether the rows take the place of what is there
    * @param columns of the slices
    */
-  Delivery begin(String table, boolean replaces, StructType columns, List<Slice> slices)
+  Delivery begin(
+      String table,
+      Optional<String> tableId,
+      boolean replaces,
+      StructType columns,
+      List<Slice> slices)
       throws IOException {
     List<Delivery> before = ended();
     Delivery last = before.isEmpty() ? null : before.get(before.size() - 1);
     Delivery next =
         new Delivery(
             table,
+            tableId.orElse(null),
             last == null ? UUID.randomUUID().toString() : last.application(),
             last == null ? 1 : last.number() + 1,
             replaces,

@@ -8,6 +8,8 @@ import org.apache.spark.sql.types.StructType;
  * Slices whose rows are added to a table in one transaction. Immutable.
  *
  * @param table that they are added to
+ * @param tableId identifies that table among all that have had its name; null where its format has
+ *     no such thing
  * @param application identifies the checkpoint that the slices are in, of all that there are
  * @param number of the delivery, from 1
  * @param replaces whether the rows take the place of the table's
@@ -16,6 +18,7 @@ import org.apache.spark.sql.types.StructType;
  */
 record Delivery(
     String table,
+    String tableId,
     String application,
     long number,
     boolean replaces,

@@ -3,6 +3,7 @@ package dev.sparkmla.jobs.output;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
@@ -36,7 +37,7 @@ public abstract sealed class Destination permits FolderDestination, TableDestina
           ? new WholeFolder(path, place)
           : new PartitionedFolder(path, place, new PartitionColumns(partitionBy));
     } catch (IOException problem) {
-      throw cannotBeWritten(path, problem);
+      throw cannotBeWritten("the output " + path, problem);
     }
   }
 
@@ -60,9 +61,10 @@ public abstract sealed class Destination permits FolderDestination, TableDestina
           name,
           OutputPlace.of(checkpoint, configuration),
           format,
-          new PartitionColumns(partitionBy));
+          new PartitionColumns(partitionBy),
+          Lease::observe);
     } catch (IOException problem) {
-      throw cannotBeWritten(name, problem);
+      throw cannotBeWritten("the checkpoint " + checkpoint, problem);
     }
   }
 
@@ -80,8 +82,22 @@ public abstract sealed class Destination permits FolderDestination, TableDestina
   /** The records of what is there, where new files of the input can be compared with them. */
   abstract Optional<SliceFolder> finished() throws IOException;
 
-  /** Whether all rows are there that a finished output is to have. */
+  /** Whether all rows are there that a finished output is to have, as far as slices say. */
   abstract boolean isWhole(long rows) throws IOException;
+
+  /**
+   * Refuses a finished output whose rows are not where they were brought.
+   *
+   * @param sessions starts a session, where a catalog has to be asked
+   */
+  abstract void requireRows(Supplier<SparkSession> sessions) throws IOException;
+
+  /**
+   * What a person does to generate all rows anew.
+   *
+   * @param finished whether all rows of an earlier run are there
+   */
+  abstract String howToStartOver(boolean finished) throws IOException;
 
   /**
    * Refuses to lose or repeat what is there.
@@ -102,7 +118,7 @@ public abstract sealed class Destination permits FolderDestination, TableDestina
    *
    * @param columns of the output
    */
-  abstract void check(SparkSession spark, StructType columns);
+  abstract void check(SparkSession spark, StructType columns) throws IOException;
 
   /**
    * Repeats a delivery of which nobody knows whether its rows have arrived.
@@ -126,8 +142,14 @@ public abstract sealed class Destination permits FolderDestination, TableDestina
     return name;
   }
 
-  static OutputException cannotBeWritten(String name, IOException problem) {
-    return new OutputException(
-        "the output " + name + " cannot be written: " + problem.getMessage(), problem);
+  /** What slices are written to, as a person calls it. */
+  abstract String written();
+
+  final OutputException cannotBeWritten(IOException problem) {
+    return cannotBeWritten(written(), problem);
+  }
+
+  private static OutputException cannotBeWritten(String written, IOException problem) {
+    return new OutputException(written + " cannot be written: " + problem.getMessage(), problem);
   }
 }

@@ -45,6 +45,18 @@ abstract sealed class FolderDestination extends Destination permits WholeFolder,
     }
   }
 
+  @Override
+  final String howToStartOver(boolean finished) {
+    return finished
+        ? "replace it with --overwrite in place of --resume"
+        : "start over with --force in place of --resume, which deletes the unfinished rows";
+  }
+
+  @Override
+  final String written() {
+    return "the output " + this;
+  }
+
   /** The rows of a folder arrive in one rename. */
   @Override
   final boolean repeatDelivery(SparkSession spark) {

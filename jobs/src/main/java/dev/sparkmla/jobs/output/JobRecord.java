@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -48,11 +49,17 @@ record JobRecord(
     return files.stream().mapToLong(InputFile::rows).sum();
   }
 
-  /** What is known of a run before its input is read: which settings differ, and which files. */
-  List<String> differences(Map<String, String> newSettings, List<InputFiles.Listed> listed) {
+  /**
+   * What is known of a run before its input is read: which settings differ, and which files.
+   *
+   * @param free names of settings that may differ
+   */
+  List<String> differences(
+      Map<String, String> newSettings, Set<String> free, List<InputFiles.Listed> listed) {
     List<String> differences = new ArrayList<>();
     TreeSet<String> names = new TreeSet<>(settings.keySet());
     names.addAll(newSettings.keySet());
+    names.removeAll(free);
     for (String name : names) {
       String was = settings.getOrDefault(name, "not given");
       String is = newSettings.getOrDefault(name, "not given");

@@ -10,6 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -70,7 +72,8 @@ public final class Output implements AutoCloseable {
               + kept
               + " rows in "
               + slices.path()
-              + "; go on with --resume, or delete them and start over with --force");
+              + "; go on with --resume, or "
+              + destination.howToStartOver(false));
     }
     boolean resumes = kept > 0 && !existing.force();
     Optional<SliceFolder> there =
@@ -81,7 +84,11 @@ public final class Output implements AutoCloseable {
     }
     SliceFolder before = there.orElse(slices);
     earlier = resumes || reopened ? Optional.of(before.runs().last()) : Optional.empty();
-    earlier.ifPresent(record -> refuse(record.differences(settings, files)));
+    // Slices are the same however the rows are laid out in the end.
+    Set<String> free = resumes ? Set.of(PartitionColumns.OPTION) : Set.of();
+    if (earlier.isPresent()) {
+      refuse(earlier.get().differences(settings, free, files));
+    }
     this.files = earlier.map(record -> record.inOrder(files)).orElse(files);
     rows = earlier.map(JobRecord::rows).orElse(0L);
     finished = reopened && !hasNewFiles() && destination.isWhole(rows);
@@ -104,16 +111,16 @@ public final class Output implements AutoCloseable {
       for (OutputPlace written : destination.places()) {
         if (written.holds(input)) {
           throw new OutputException(
-              "the output "
-                  + destination
-                  + " is or holds the input "
+              "the job would write to "
+                  + written.path()
+                  + ", which is or holds the input "
                   + input
                   + "; write elsewhere");
         }
       }
       return new Output(destination, input.listed(), settings, existing);
     } catch (IOException problem) {
-      throw Destination.cannotBeWritten(destination.toString(), problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -135,6 +142,30 @@ public final class Output implements AutoCloseable {
     return finished;
   }
 
+  /**
+   * Sees that the rows of a finished output are still there.
+   *
+   * @param sessions starts a session, where a catalog has to be asked; it is closed here
+   * @throws OutputException when they are not
+   */
+  public void requireRows(Supplier<SparkSession> sessions) {
+    try {
+      destination.requireRows(sessions);
+    } catch (IOException problem) {
+      throw new OutputException(
+          "the output " + destination + " cannot be read: " + problem.getMessage(), problem);
+    }
+  }
+
+  /** What a person does to generate all rows anew. */
+  public String howToStartOver() {
+    try {
+      return destination.howToStartOver(finished);
+    } catch (IOException problem) {
+      throw destination.cannotBeWritten(problem);
+    }
+  }
+
   /** The input's files as a person writes them, in the order of the rows' numbers. */
   public List<String> files() {
     return files.stream().map(InputFiles.Listed::name).toList();
@@ -149,7 +180,7 @@ public final class Output implements AutoCloseable {
       boolean repeated = destination.repeatDelivery(spark);
       finished = repeated && !hasNewFiles() && destination.isWhole(rows);
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -176,14 +207,16 @@ public final class Output implements AutoCloseable {
                             file.name(), file.size(), file.modified(), counts.get(file.name())))
                 .toList(),
             format == OutputFormat.JSON ? List.of() : described(columns));
-    earlier.ifPresent(before -> refuse(before.differences(record)));
     rows = numbered.count();
     try {
+      if (earlier.isPresent()) {
+        refuse(earlier.get().differences(record));
+      }
       run = slices.runs().add(record);
+      destination.check(output.sparkSession(), columns);
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
-    destination.check(output.sparkSession(), columns);
   }
 
   private static List<String> described(StructType columns) {
@@ -202,7 +235,7 @@ public final class Output implements AutoCloseable {
     try {
       return slices.committedRows();
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -211,7 +244,7 @@ public final class Output implements AutoCloseable {
     try {
       return slices.undeliveredRows();
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -225,7 +258,7 @@ public final class Output implements AutoCloseable {
     try {
       return slices.retries();
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -238,7 +271,7 @@ public final class Output implements AutoCloseable {
     try {
       slices.write(generated, format, run, limits);
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -252,7 +285,7 @@ public final class Output implements AutoCloseable {
     try {
       return slices.files(slices.undelivered());
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -262,7 +295,7 @@ public final class Output implements AutoCloseable {
       return slices.files(
           slices.undelivered().stream().filter(slice -> slice.run() == run).toList());
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -271,7 +304,7 @@ public final class Output implements AutoCloseable {
     try {
       slices.dropOthers();
     } catch (IOException problem) {
-      throw cannotBeWritten(problem);
+      throw destination.cannotBeWritten(problem);
     }
   }
 
@@ -331,19 +364,15 @@ public final class Output implements AutoCloseable {
     return destination.toString();
   }
 
-  private void refuse(List<String> differences) {
+  private void refuse(List<String> differences) throws IOException {
     if (!differences.isEmpty()) {
       throw new OutputException(
           "the output "
               + destination
               + " cannot be resumed with what differs from its beginning: "
               + String.join("; ", differences)
-              + "; start over with --force for an unfinished output, with --overwrite for a"
-              + " finished one (which deletes all rows of a table: there, name another checkpoint)");
+              + "; "
+              + destination.howToStartOver(reopened));
     }
-  }
-
-  private OutputException cannotBeWritten(IOException problem) {
-    return Destination.cannotBeWritten(destination.toString(), problem);
   }
 }

@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -76,6 +77,12 @@ record OutputPlace(FileSystem system, Configuration configuration, Path path) {
     if (!system.rename(from, to)) {
       throw new IOException(from + " cannot be renamed to " + to);
     }
+  }
+
+  /** Whether the place is the other one, or in it. */
+  boolean isWithin(OutputPlace other) {
+    return Stream.iterate(path, above -> above != null, Path::getParent)
+        .anyMatch(other.path::equals);
   }
 
   /** Whether the place is, or holds, a file of the input, whatever links lead to it. */

@@ -158,8 +158,8 @@ record SliceFolder(FileSystem system, Configuration configuration, Path path) {
     return slices.stream().map(slice -> file(slice).toString()).toList();
   }
 
-  /** A place for what a run makes of slices before it is whole. */
-  Path made(String name) {
+  /** A place among the records. */
+  Path record(String name) {
     return new Path(records(), name);
   }
 

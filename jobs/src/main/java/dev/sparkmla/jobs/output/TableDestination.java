@@ -4,20 +4,15 @@ import static java.util.stream.Collectors.joining;
 
 import dev.sparkmla.jobs.input.Documents;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
+import java.util.function.Supplier;
 import org.apache.spark.sql.DataFrameWriterV2;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.expressions.Cast;
-import org.apache.spark.sql.connector.catalog.Column;
 import org.apache.spark.sql.connector.catalog.Table;
-import org.apache.spark.sql.connector.expressions.Transform;
 import org.apache.spark.sql.functions;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -30,17 +25,23 @@ final class TableDestination extends Destination {
   private final OutputPlace checkpoint;
   private final Optional<TableFormat> format;
   private final PartitionColumns partitionBy;
+  private final Lease.Observation observation;
 
+  /**
+   * @param observation how long a run waits that finds another one delivering
+   */
   TableDestination(
       String name,
       OutputPlace checkpoint,
       Optional<TableFormat> format,
-      PartitionColumns partitionBy) {
+      PartitionColumns partitionBy,
+      Lease.Observation observation) {
     super(name, checkpoint.slices());
     this.name = name;
     this.checkpoint = checkpoint;
     this.format = format;
     this.partitionBy = partitionBy;
+    this.observation = observation;
   }
 
   @Override
@@ -56,7 +57,7 @@ final class TableDestination extends Destination {
               + checkpoint.path()
               + " is the finished output of another job and no checkpoint; name another folder");
     }
-    Stream.concat(deliveries().ended().stream(), deliveries().open().stream())
+    deliveries().all().stream()
         .filter(delivery -> !delivery.table().equals(name))
         .findFirst()
         .ifPresent(
@@ -85,6 +86,55 @@ final class TableDestination extends Destination {
   }
 
   @Override
+  void requireRows(Supplier<SparkSession> sessions) throws IOException {
+    try (SparkSession spark = sessions.get()) {
+      requireTable(spark);
+    }
+  }
+
+  /** Refuses a table that lacks what was added to it: one that is gone, or made anew. */
+  Optional<FoundTable> requireTable(SparkSession spark) throws IOException {
+    List<Delivery> deliveries = deliveries().all();
+    Optional<FoundTable> there = find(spark);
+    if (there.isEmpty() && !deliveries.isEmpty()) {
+      throw new OutputException(
+          "the table "
+              + name
+              + ", to which rows of the checkpoint "
+              + checkpoint.path()
+              + " were added, is not there any more; bring it back, or name another checkpoint,"
+              + " which adds all rows anew");
+    }
+    Optional<String> id =
+        deliveries.isEmpty() ? Optional.empty() : there.flatMap(table -> table.id(spark));
+    for (Delivery delivery : deliveries) {
+      if (id.isPresent() && delivery.tableId() != null && !delivery.tableId().equals(id.get())) {
+        throw new OutputException(
+            "the table "
+                + name
+                + " is another one than that to which rows of the checkpoint "
+                + checkpoint.path()
+                + " were added: it was made anew since; bring the earlier one back, or name another"
+                + " checkpoint, which adds all rows anew");
+      }
+    }
+    return there;
+  }
+
+  @Override
+  String howToStartOver(boolean finished) throws IOException {
+    return deliveries().all().isEmpty()
+        ? "start over with --force in place of --resume, which deletes the unfinished rows"
+        : "name another checkpoint, which adds all rows anew beside those that are in the table, or"
+            + " give --overwrite --force in place of --resume, which replaces all rows of the table";
+  }
+
+  @Override
+  String written() {
+    return "the checkpoint " + checkpoint.path() + " of the table " + this;
+  }
+
+  @Override
   void protect(boolean overwrite, boolean resumes) throws IOException {
     boolean isThere = !deliveries().ended().isEmpty();
     if (resumes && overwrite && isThere) {
@@ -93,7 +143,8 @@ final class TableDestination extends Destination {
               + checkpoint.path()
               + " are in the table "
               + name
-              + ", and --overwrite would delete them; leave it away, or start over with --force");
+              + ", and --overwrite would delete them; leave it away, or "
+              + howToStartOver(false));
     }
     if (!resumes && !overwrite && (isThere || deliveries().open().isPresent())) {
       throw new OutputException(
@@ -102,8 +153,8 @@ final class TableDestination extends Destination {
               + (isThere ? " are" : " may be")
               + " in the table "
               + name
-              + " already; go on, and add those of new files, with --resume; replace all of the"
-              + " table's with --overwrite; or name another checkpoint");
+              + " already; go on, and add those of new files, with --resume; or "
+              + howToStartOver(true));
     }
   }
 
@@ -115,44 +166,58 @@ final class TableDestination extends Destination {
   void putBack() {}
 
   @Override
-  void check(SparkSession spark, StructType columns) {
-    Optional<Table> there = find(spark);
+  void check(SparkSession spark, StructType columns) throws IOException {
+    Optional<FoundTable> there = requireTable(spark);
     if (there.isEmpty()) {
-      requireNoDelivery();
       create(spark, columns);
-    } else {
-      requireFormat(there.get());
-      requireColumns(there.get(), columns);
-      requireNoOtherNotNull(there.get(), columns);
-      requirePartitions(there.get(), columns);
+      there = find(spark);
     }
+    FoundTable table = there.orElseThrow(() -> isNotThere(spark));
+    table.requireFormat(format);
+    table.requireApartFrom(checkpoint);
+    table.requireColumns(columns);
+    table.requirePartitions(partitionBy, columns);
   }
 
   @Override
   boolean repeatDelivery(SparkSession spark) throws IOException {
-    Optional<Delivery> open = deliveries().open();
-    if (open.isPresent()) {
-      deliver(spark, open.get());
+    if (deliveries().open().isEmpty()) {
+      return false;
     }
-    return open.isPresent();
+    try (Lease held = Lease.take(slices(), observation)) {
+      deliverOpen(spark);
+    }
+    return true;
   }
 
   @Override
   void deliver(SparkSession spark, StructType columns, boolean overwrite) throws IOException {
-    // What this checkpoint has brought itself stays.
-    boolean replaces = overwrite && deliveries().ended().isEmpty();
-    List<Slice> rows = slices().undelivered();
-    if (replaces || !rows.isEmpty()) {
-      deliver(spark, deliveries().begin(name, replaces, columns, rows));
+    try (Lease held = Lease.take(slices(), observation)) {
+      deliverOpen(spark); // Of a run that began, and was killed, after this one had begun.
+      // What this checkpoint has brought itself stays.
+      boolean replaces = overwrite && deliveries().ended().isEmpty();
+      List<Slice> rows = slices().undelivered();
+      if (replaces || !rows.isEmpty()) {
+        FoundTable table = find(spark).orElseThrow(() -> isNotThere(spark));
+        deliveries().begin(name, table.id(spark), replaces, columns, rows);
+        deliverOpen(spark);
+      }
     }
   }
 
-  private void deliver(SparkSession spark, Delivery delivery) throws IOException {
+  /** Brings the rows of the open delivery to the table, if there is one. */
+  private void deliverOpen(SparkSession spark) throws IOException {
+    Optional<Delivery> open = deliveries().open();
+    if (open.isEmpty()) {
+      return;
+    }
+    Delivery delivery = open.get();
     // A session of its own, because the job's reads files in blocks that are too small here.
     SparkSession own = spark.newSession();
-    Table table = find(own).orElseThrow(this::isNotThere);
-    TableFormat found = requireFormat(table);
+    FoundTable table = requireTable(own).orElseThrow(() -> isNotThere(own));
+    TableFormat found = table.format();
     if (!found.has(delivery, own, name)) {
+      table.requireColumns(delivery.schema());
       add(slices().read(own, delivery.content(), delivery.schema()), delivery, found);
     }
     deliveries().end(delivery);
@@ -175,7 +240,12 @@ final class TableDestination extends Destination {
   }
 
   private void create(SparkSession spark, StructType columns) {
-    TableFormat made = format.orElseThrow(this::isNotThere);
+    TableFormat made = format.orElseThrow(() -> isNotThere(spark));
+    refusedPath(spark)
+        .ifPresent(
+            problem -> {
+              throw new OutputException(problem);
+            });
     List<String> partitions = partitionBy.in(columns);
     String command =
         "CREATE TABLE "
@@ -193,151 +263,54 @@ final class TableDestination extends Destination {
       spark.sql(command);
     } catch (Exception problem) { // Scala does not declare what it throws.
       throw new OutputException(
-          "the table " + name + " cannot be created: " + problem.getMessage() + "; " + made.needs(),
+          "the table "
+              + name
+              + " cannot be created: "
+              + problem.getMessage()
+              + "; where Spark does not know the format: "
+              + made.needs(),
           problem);
     }
   }
 
-  /** A table that is made anew would lack the rows that the checkpoint has added to it before. */
-  private void requireNoDelivery() {
-    try {
-      if (!deliveries().ended().isEmpty()) {
-        throw new OutputException(
-            "the table "
-                + name
-                + ", to which rows of the checkpoint "
-                + checkpoint.path()
-                + " were added, is not there any more; bring it back, or name another checkpoint");
-      }
-    } catch (IOException problem) {
-      throw cannotBeWritten(name, problem);
-    }
-  }
-
-  private OutputException isNotThere() {
+  private OutputException isNotThere(SparkSession spark) {
     return new OutputException(
-        "there is no table "
-            + name
-            + "; --table-format delta or iceberg makes one. If it is there, Spark does not know its"
-            + " catalog: "
-            + TableFormat.allNeeds());
+        refusedPath(spark)
+            .orElseGet(
+                () ->
+                    "there is no table "
+                        + name
+                        + "; --table-format delta or iceberg makes one. If it is there, Spark does not"
+                        + " know its catalog: "
+                        + TableFormat.allNeeds()));
   }
 
-  private Optional<Table> find(SparkSession spark) {
+  /** Why a name that says a path is none of a table, if it is none. */
+  private Optional<String> refusedPath(SparkSession spark) {
+    return CatalogLookup.pathName(spark, name)
+        .flatMap(
+            said ->
+                TableFormat.of(said.format())
+                    .map(table -> table.refusedPath(said.path()))
+                    .orElseGet(said::refusedAsFiles))
+        .map(problem -> "there can be no table " + name + ": " + problem);
+  }
+
+  private Optional<FoundTable> find(SparkSession spark) {
+    Optional<Table> table;
     try {
-      return CatalogLookup.table(spark, name);
+      table = CatalogLookup.table(spark, name);
     } catch (Exception | LinkageError problem) { // A catalog may be made for another Spark.
       throw new OutputException(
           "the table "
               + name
               + " cannot be opened: "
               + problem.getMessage()
-              + "; "
+              + "; where Spark does not know its catalog: "
               + format.map(TableFormat::needs).orElseGet(TableFormat::allNeeds),
           problem);
     }
-  }
-
-  private TableFormat requireFormat(Table table) {
-    String provider = table.properties().getOrDefault("provider", "none");
-    TableFormat found =
-        TableFormat.of(provider)
-            .orElseThrow(
-                () ->
-                    new OutputException(
-                        "the table "
-                            + name
-                            + " is of the format "
-                            + provider
-                            + ", to which rows could be added twice; give one of the formats delta"
-                            + " and iceberg, or write to a folder with --output"));
-    if (format.isPresent() && format.get() != found) {
-      throw new OutputException(
-          "the table " + name + " is there in the format " + found + ", not " + format.get());
-    }
-    return found;
-  }
-
-  private void requireColumns(Table table, StructType columns) {
-    if (table.columns().length == 0) { // So Delta Lake shows a folder that holds something else.
-      throw new OutputException(
-          "at the place of the table "
-              + name
-              + " is something that is no table; name another place");
-    }
-    for (StructField field : columns.fields()) {
-      Column column =
-          Arrays.stream(table.columns())
-              .filter(one -> one.name().equalsIgnoreCase(field.name()))
-              .findFirst()
-              .orElseThrow(() -> hasNo(field));
-      if (!Cast.canUpCast(field.dataType(), column.dataType())) {
-        throw new OutputException(
-            "the column "
-                + field.name()
-                + " of the table "
-                + name
-                + " is "
-                + column.dataType().sql()
-                + " and cannot hold the output's, which is "
-                + field.dataType().sql()
-                + "; name another table");
-      }
-    }
-  }
-
-  /** Spark and the formats refuse a row without such a value, but only when it is added. */
-  private void requireNoOtherNotNull(Table table, StructType columns) {
-    List<String> written = List.of(columns.fieldNames());
-    for (Column column : table.columns()) {
-      if (written.stream().noneMatch(column.name()::equalsIgnoreCase)
-          && !column.nullable()
-          && column.defaultValue() == null
-          && column.generationExpression() == null
-          && column.identityColumnSpec() == null) {
-        throw new OutputException(
-            "the column "
-                + column.name()
-                + " of the table "
-                + name
-                + " is NOT NULL, and the output has no such column; ALTER TABLE "
-                + name
-                + " ALTER COLUMN "
-                + column.name()
-                + " DROP NOT NULL, or name another table");
-      }
-    }
-  }
-
-  private OutputException hasNo(StructField field) {
-    return new OutputException(
-        "the table "
-            + name
-            + " has no column "
-            + field.name()
-            + ", which the output has; add it with ALTER TABLE "
-            + name
-            + " ADD COLUMNS ("
-            + field.toDDL()
-            + "), or name another table");
-  }
-
-  private void requirePartitions(Table table, StructType columns) {
-    if (partitionBy.names().isEmpty()) {
-      return;
-    }
-    List<String> are = Stream.of(table.partitioning()).map(Transform::describe).toList();
-    String asked = String.join(", ", partitionBy.in(columns));
-    if (!asked.equalsIgnoreCase(String.join(", ", are))) {
-      throw new OutputException(
-          "the table "
-              + name
-              + " is partitioned by "
-              + (are.isEmpty() ? "nothing" : String.join(", ", are))
-              + ", not by "
-              + asked
-              + "; leave --partition-by away, or name another table");
-    }
+    return table.map(found -> new FoundTable(name, found));
   }
 
   private Deliveries deliveries() {

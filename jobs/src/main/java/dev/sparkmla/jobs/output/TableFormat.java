@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 
 /** A format of tables to which a delivery can be repeated without adding its rows twice. */
@@ -32,6 +33,21 @@ public enum TableFormat {
     boolean has(Delivery delivery, SparkSession spark, String table) {
       return false; // The write itself looks.
     }
+
+    @Override
+    Optional<String> id(FoundTable table, SparkSession spark) {
+      return Optional.of(
+          spark.sql("DESCRIBE DETAIL " + table.name()).select("id").first().getString(0));
+    }
+
+    @Override
+    Optional<String> refusedPath(String path) {
+      return new Path(path).isAbsolute()
+          ? Optional.empty()
+          : Optional.of(
+              "its path is not absolute; write it as in delta.`/data/answers` or"
+                  + " delta.`hdfs:///answers`");
+    }
   },
   /** Apache Iceberg: snapshots have properties, among which a delivery is looked for. */
   ICEBERG(
@@ -50,6 +66,17 @@ public enum TableFormat {
           .table(table + ".snapshots")
           .where(col("summary").getItem(PROPERTY).equalTo(identifier(delivery)))
           .isEmpty();
+    }
+
+    @Override
+    Optional<String> id(FoundTable table, SparkSession spark) {
+      return Optional.ofNullable(table.table().id());
+    }
+
+    @Override
+    Optional<String> refusedPath(String path) {
+      return Optional.of(
+          "one of Iceberg has no path but a catalog; name it as in CATALOG.DATABASE.TABLE");
     }
   };
 
@@ -83,6 +110,12 @@ public enum TableFormat {
 
   /** Whether a table has the rows of a delivery, where writing does not find out itself. */
   abstract boolean has(Delivery delivery, SparkSession spark, String table);
+
+  /** What identifies a table among all that have had its name. */
+  abstract Optional<String> id(FoundTable table, SparkSession spark);
+
+  /** Why a table of this format cannot be named by a path, if it cannot. */
+  abstract Optional<String> refusedPath(String path);
 
   /** The spelling on the command line, and Spark's name of it. */
   @Override

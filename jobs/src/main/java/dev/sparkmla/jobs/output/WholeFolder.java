@@ -1,6 +1,7 @@
 package dev.sparkmla.jobs.output;
 
 import java.io.IOException;
+import java.util.function.Supplier;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
@@ -17,6 +18,10 @@ final class WholeFolder extends FolderDestination {
   boolean isWhole(long rows) throws IOException {
     return place().slices().committedRows() == rows;
   }
+
+  /** A slice that is gone is seen by its name: its rows are generated again. */
+  @Override
+  void requireRows(Supplier<SparkSession> sessions) {}
 
   @Override
   void reopen() throws IOException {

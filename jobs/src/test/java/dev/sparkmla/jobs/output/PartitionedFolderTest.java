@@ -1,7 +1,11 @@
 package dev.sparkmla.jobs.output;
 
+import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.element_at;
+import static org.apache.spark.sql.functions.lit;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.jobs.input.NumberedRows;
 import java.io.IOException;
@@ -10,7 +14,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -19,6 +25,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PartitionedFolderTest {
+  /** Values that are no names of folders as they stand. */
+  private static final Column[] VALUES = {
+    lit("even"), lit("a/b=c:%41"), lit("ä \n'\""), lit("").cast("string"), lit(null).cast("string")
+  };
+
   @TempDir Path folder;
 
   /** Whichever step of the last one a run is killed after, the next run has all rows once. */
@@ -34,7 +45,9 @@ class PartitionedFolderTest {
               .range(0, 30, 1, 2)
               .select(
                   col("id"),
-                  col("id").mod(3).cast("string").as("kind"),
+                  element_at(array(VALUES), col("id").mod(VALUES.length).cast("int").plus(1))
+                      .as("kind"),
+                  col("id").as("_metadata"), // As Spark calls what it knows of a file.
                   col("id").as(NumberedRows.NUMBER));
       StructType columns = rows.drop(NumberedRows.NUMBER).schema().asNullable();
       Path unfinished = folder.resolve("out-unfinished");
@@ -43,8 +56,9 @@ class PartitionedFolderTest {
       killed.slices().prepare();
       killed.slices().runs().add(new JobRecord(Map.of(), Map.of(), List.of(), List.of()));
       killed.slices().write(rows, OutputFormat.PARQUET, 1, new SliceLimits(4, Duration.ofHours(1)));
-      Files.createDirectories(partitioned.resolve("kind=7"));
-      Files.writeString(partitioned.resolve("kind=7").resolve("part-0.parquet"), "cut off");
+      Path cutOff =
+          Files.createDirectories(partitioned.resolve("of-a-killed-run").resolve("kind=7"));
+      Files.writeString(cutOff.resolve("part-0.parquet"), "cut off");
 
       PartitionedFolder next = destination();
       next.settle();
@@ -68,6 +82,13 @@ class PartitionedFolderTest {
 
       assertThat(unfinished).doesNotExist();
       assertThat(last.finished()).isPresent();
+      last.requireRows(() -> spark);
+      FileUtils.deleteDirectory(folder.resolve("out/kind=even").toFile());
+      assertThatThrownBy(() -> last.requireRows(() -> spark))
+          .isInstanceOf(OutputException.class)
+          .hasMessageContaining("the output out lacks ")
+          .hasMessageContaining("among them kind=even/part-")
+          .hasMessageContaining("--overwrite");
     }
   }
 

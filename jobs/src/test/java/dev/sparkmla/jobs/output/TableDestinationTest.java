@@ -6,12 +6,14 @@ import static org.apache.spark.sql.functions.lit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sparkmla.jobs.input.InputFiles;
 import dev.sparkmla.jobs.input.NumberedRows;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Deliveries to real tables. A run that is killed is one of which no further step is made. */
@@ -123,7 +126,7 @@ class TableDestinationTest {
 
   @ParameterizedTest
   @EnumSource
-  void refusesTablesThatCannotTakeTheRows(TableFormat format) {
+  void refusesTablesThatCannotTakeTheRows(TableFormat format) throws IOException {
     String narrow = TableSession.name(format, folder, "narrow");
     String table = TableSession.name(format, folder, "others");
     StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
@@ -160,11 +163,13 @@ class TableDestinationTest {
         .hasMessageContaining("DROP NOT NULL");
   }
 
-  @Test
-  void addsNothingToATableThatHasLostWhatWasAdded() throws IOException {
-    Run run = new Run(TableFormat.DELTA, "dropped");
+  @ParameterizedTest
+  @EnumSource
+  void addsNothingToATableThatHasLostWhatWasAdded(TableFormat format) throws IOException {
+    Run run = new Run(format, "dropped");
     run.write(0, 5, 1);
     run.deliver(false);
+    run.destination.requireTable(session.spark());
     session.spark().sql("DROP TABLE " + run.name);
     FileUtils.deleteDirectory(folder.resolve("dropped").toFile());
 
@@ -172,6 +177,91 @@ class TableDestinationTest {
         .isInstanceOf(OutputException.class)
         .hasMessageContaining("the table " + run.name)
         .hasMessageContaining("is not there any more");
+    session.spark().sql("CREATE TABLE " + run.name + " (id BIGINT, text STRING) USING " + format);
+    assertThatThrownBy(() -> run.destination.requireTable(session.spark()))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the table " + run.name + " is another one")
+        .hasMessageContaining("name another checkpoint");
+  }
+
+  /** The second run may neither repeat what the first is adding nor add it itself. */
+  @ParameterizedTest
+  @EnumSource
+  void oneRunDeliversAtATime(TableFormat format) throws IOException {
+    Run first = new Run(format, "shared");
+    first.write(0, 20, 1);
+    first.steps(1);
+
+    try (Lease held = Lease.take(first.destination.slices(), Lease::observe)) {
+      Run second = first.next(held::renew);
+      assertThatThrownBy(second::goOn)
+          .isInstanceOf(OutputException.class)
+          .hasMessageContaining("another run is adding the rows of the checkpoint");
+      assertThatThrownBy(() -> second.deliver(false)).isInstanceOf(OutputException.class);
+    }
+    Files.createFile(first.checkpoint.resolve("_spark_mla").resolve("lease-of-a-killed-run"));
+    first.next(() -> {}).goOn();
+
+    assertThat(session.<Long>column(first.name, "id")).isEqualTo(numbers(0, 20));
+    assertThat(session.transactions(format, first.name)).isEqualTo(1);
+    assertThat(first.checkpoint.resolve("_spark_mla"))
+        .isDirectoryNotContaining(file -> file.getFileName().toString().startsWith("lease"));
+  }
+
+  /** What a message advises is what the next command may do. */
+  @Test
+  void saysHowToStartOver() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "unfinished");
+    run.write(0, 5, 1);
+    InputFiles input = InputFiles.find("pom.xml", new Configuration());
+
+    assertThatThrownBy(() -> open(run, new Output.Existing(false, false, false), input))
+        .hasMessageContaining("is unfinished")
+        .hasMessageContaining("go on with --resume, or start over with --force");
+    run.steps(1);
+    assertThatThrownBy(() -> open(run, new Output.Existing(false, false, false), input))
+        .hasMessageContaining("is unfinished")
+        .hasMessageContaining("name another checkpoint")
+        .hasMessageContaining("--overwrite --force");
+    assertThatThrownBy(() -> open(run, new Output.Existing(false, false, true), input))
+        .hasMessageContaining("may be in the table")
+        .hasMessageContaining("--overwrite --force");
+    open(run, new Output.Existing(true, false, true), input);
+
+    assertThat(run.checkpoint).doesNotExist();
+  }
+
+  private static void open(Run run, Output.Existing existing, InputFiles input) {
+    Output.open(run.destination, existing, Map.of(), input).close();
+  }
+
+  @Test
+  void namesTheFolderThatIsTheInput() throws IOException {
+    Run run = new Run(TableFormat.DELTA, "of-input");
+    Files.writeString(run.checkpoint.resolve("in.jsonl"), "{}");
+    InputFiles input =
+        InputFiles.find(run.checkpoint.resolve("in.jsonl").toString(), new Configuration());
+
+    assertThatThrownBy(() -> open(run, new Output.Existing(false, false, false), input))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the job would write to file:" + run.checkpoint)
+        .hasMessageContaining("is or holds the input " + run.checkpoint);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void refusesACheckpointInTheTablesFolder(TableFormat format) throws IOException {
+    Run run = new Run(format, "around");
+    Path table =
+        switch (format) {
+          case DELTA -> folder.resolve("around");
+          case ICEBERG -> folder.resolve("iceberg/db/around");
+        };
+
+    assertThatThrownBy(() -> new Run(format, "around", table.resolve("checkpoint"), () -> {}))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("are one within the other");
+    run.next();
   }
 
   @Test
@@ -215,7 +305,7 @@ class TableDestinationTest {
 
   @ParameterizedTest
   @EnumSource
-  void makesATableWhereThereIsNone(TableFormat format) {
+  void makesATableWhereThereIsNone(TableFormat format) throws IOException {
     String table = TableSession.name(format, folder, "made");
     StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
 
@@ -224,7 +314,7 @@ class TableDestinationTest {
         .hasMessageContaining("--table-format");
     assertThatThrownBy(
             () -> destination(table, Optional.of(format), "none").check(session.spark(), columns))
-        .hasMessageContaining("cannot be partitioned by none")
+        .hasMessageContaining("cannot be partitioned by 'none'")
         .hasMessageContaining("id, text");
     destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
     destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
@@ -256,6 +346,27 @@ class TableDestinationTest {
         .hasMessageContaining("the table a b cannot be opened");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "delta.`relative`, its path is not absolute",
+    "Delta.`a/b`, its path is not absolute",
+    "iceberg.`/data/t`, name it as in CATALOG.DATABASE.TABLE",
+    "parquet.`/data/t`, write a folder with --output",
+    "json.t, write a folder with --output",
+    "other.`/data/t`, write a folder with --output",
+  })
+  void refusesAPathThatIsNoTables(String name, String why) {
+    StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
+
+    for (Optional<TableFormat> format :
+        List.of(Optional.<TableFormat>empty(), Optional.of(TableFormat.DELTA))) {
+      assertThatThrownBy(() -> destination(name, format).check(session.spark(), columns))
+          .isInstanceOf(OutputException.class)
+          .hasMessageContaining("there can be no table " + name + ": ")
+          .hasMessageContaining(why);
+    }
+  }
+
   /** Once Iceberg has a runtime for this Spark, {@link IcebergTables} can go. */
   @Test
   void saysThatIcebergsCatalogsAreForAnotherSpark() {
@@ -285,7 +396,7 @@ class TableDestinationTest {
     assertThat(System.getProperty("java.class.path")).contains(artifact + ".jar");
   }
 
-  private static void check(String table) {
+  private static void check(String table) throws IOException {
     destination(table, Optional.empty())
         .check(session.spark(), rows(0, 1).drop(NumberedRows.NUMBER).schema());
   }
@@ -327,6 +438,11 @@ class TableDestinationTest {
     }
 
     Run(TableFormat format, String table, Path checkpoint) throws IOException {
+      this(format, table, checkpoint, Lease::observe);
+    }
+
+    Run(TableFormat format, String table, Path checkpoint, Lease.Observation observation)
+        throws IOException {
       this.format = format;
       this.table = table;
       this.checkpoint = checkpoint;
@@ -336,7 +452,8 @@ class TableDestinationTest {
               name,
               OutputPlace.of(checkpoint.toString(), new Configuration()),
               Optional.of(format),
-              new PartitionColumns(List.of()));
+              new PartitionColumns(List.of()),
+              observation);
       destination.settle();
       destination.slices().prepare();
       destination.check(session.spark(), columns());
@@ -344,6 +461,10 @@ class TableDestinationTest {
 
     Run next() throws IOException {
       return new Run(format, table, checkpoint);
+    }
+
+    Run next(Lease.Observation observation) throws IOException {
+      return new Run(format, table, checkpoint, observation);
     }
 
     /** Commits slices of five rows at most. */
@@ -369,7 +490,7 @@ class TableDestinationTest {
       List<Slice> content = committed.undelivered();
       Delivery delivery = null;
       if (number > 0) {
-        delivery = committed.deliveries().begin(name, false, columns(), content);
+        delivery = committed.deliveries().begin(name, Optional.empty(), false, columns(), content);
       }
       if (number > 1) {
         destination.add(committed.read(session.spark(), content, columns()), delivery, format);
