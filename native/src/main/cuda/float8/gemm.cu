@@ -290,21 +290,33 @@ __device__ __forceinline__ void write_bf16(const Float8GemmArgs& p, SharedStorag
   named_barrier_sync(kSideStored + side, kWarpgroup);
 }
 
-// Writes or adds 64 columns of each token as float32: eight lanes write 32 bytes.
+// Writes or adds 64 columns of each token as float32: eight lanes write 32 bytes. What results are added to is
+// loaded before the first is stored, so that a thread does not wait for each.
 template <class C>
 __device__ __forceinline__ void write_float32(const Float8GemmArgs& p, const Tile& tile,
                                               int first_column,
                                               const float (&sums)[C::kSideTokens / 2]) {
   const int lane = threadIdx.x % 32;
   const int column = first_column + threadIdx.x % kWarpgroup / 32 * 16 + lane / 4;
-  float* out = static_cast<float*>(p.out) + tile.first_row * p.out_stride + column;
-#pragma unroll
-  for (int i = 0; i < C::kSideTokens / 2; ++i) {
+  const auto at = [&](int i) -> float* {
     const int token = i / 4 * 8 + lane % 4 * 2 + i % 2;
     const int below = i % 4 / 2 * 8;
-    if (token < tile.rows && column + below < p.weight_rows) {
-      float* at = out + token * p.out_stride + below;
-      *at = p.add != 0 ? *at + sums[i] : sums[i];
+    return token < tile.rows && column + below < p.weight_rows
+               ? static_cast<float*>(p.out) + (tile.first_row + token) * p.out_stride + column + below
+               : nullptr;
+  };
+  constexpr int kCount = C::kSideTokens / 2;
+  float before[kCount];
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const float* from = at(i);
+    before[i] = p.add != 0 && from != nullptr ? *from : 0.f;
+  }
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    float* to = at(i);
+    if (to != nullptr) {
+      *to = p.add != 0 ? before[i] + sums[i] : sums[i];
     }
   }
 }

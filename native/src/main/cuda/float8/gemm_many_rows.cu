@@ -218,22 +218,46 @@ __device__ __forceinline__ void write_bf16(const Float8GemmArgs& p, const Tile& 
   }
 }
 
-// Writes or adds a half of the tile's columns as float32: four lanes write 32 bytes.
+// Writes or adds a half of the tile's columns as float32: four lanes write 64 bytes of a token. Of 16
+// neighbouring columns even lanes take the first eight, odd lanes the others. What a token's results are added
+// to is loaded before the first is stored, so that a thread does not wait for each.
 __device__ __forceinline__ void write_float32(const Float8GemmArgs& p, const Tile& tile, int side,
                                               int first_column, const float (&sums)[kResults]) {
   const Place place(side);
-  const int first = first_column + place.lane % 4 * 2;
+  const bool odd = place.lane % 2 != 0;
+  const int first = first_column + place.lane % 2 * 8 + place.lane % 4 / 2 * 4;
+  constexpr int kGroups = kResults / 8;  // of 16 columns
+  const auto at = [&](int below, int group) -> float4* {
+    const int token = place.token + 8 * below;
+    const int column = first + 16 * group;
+    return token < tile.rows && column < p.weight_rows
+               ? reinterpret_cast<float4*>(static_cast<float*>(p.out) +
+                                           (int64_t{tile.first_row} + token) * p.out_stride + column)
+               : nullptr;
+  };
 #pragma unroll
   for (int below = 0; below < 2; ++below) {
-    const int token = place.token + 8 * below;
-    float* out =
-        static_cast<float*>(p.out) + (int64_t{tile.first_row} + token) * p.out_stride + first;
+    float4 before[kGroups];
 #pragma unroll
-    for (int i = 0; i < kResults; i += 4) {
-      if (token < tile.rows && first + 2 * i < p.weight_rows) {
-        float2* at = reinterpret_cast<float2*>(out + 2 * i);
-        const float2 before = p.add != 0 ? *at : make_float2(0.f, 0.f);
-        *at = make_float2(before.x + sums[i + 2 * below], before.y + sums[i + 1 + 2 * below]);
+    for (int group = 0; group < kGroups; ++group) {
+      const float4* from = at(below, group);
+      before[group] =
+          p.add != 0 && from != nullptr ? *from : make_float4(0.f, 0.f, 0.f, 0.f);
+    }
+#pragma unroll
+    for (int group = 0; group < kGroups; ++group) {
+      const float* low = &sums[8 * group + 2 * below];
+      const float* high = low + 4;
+      const float x = __shfl_xor_sync(kAllLanes, odd ? low[0] : high[0], 1);
+      const float y = __shfl_xor_sync(kAllLanes, odd ? low[1] : high[1], 1);
+      const float4 sum =
+          odd ? make_float4(x, y, high[0], high[1]) : make_float4(low[0], low[1], x, y);
+      float4* to = at(below, group);
+      if (to != nullptr) {
+        const float4 old = before[group];
+        *to = p.add != 0
+                  ? make_float4(old.x + sum.x, old.y + sum.y, old.z + sum.z, old.w + sum.w)
+                  : sum;
       }
     }
   }

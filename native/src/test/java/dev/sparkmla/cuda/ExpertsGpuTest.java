@@ -148,6 +148,24 @@ class ExpertsGpuTest extends GpuFixture {
     };
   }
 
+  /** Distinct experts for each row, the first ones far more often than the last. */
+  private static IntBinaryOperator uneven(ExpertsShape shape) {
+    Random random = new Random(11);
+    int[][] current = {{}};
+    return (row, place) -> {
+      if (place == 0) {
+        current[0] =
+            random
+                .doubles()
+                .mapToInt(drawn -> (int) (shape.experts() * drawn * drawn * drawn))
+                .distinct()
+                .limit(shape.perToken())
+                .toArray();
+      }
+      return current[0][place];
+    };
+  }
+
   @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3}")
   @CsvSource({
     "8, 2, 64, 32, 1",
@@ -184,6 +202,38 @@ class ExpertsGpuTest extends GpuFixture {
     try (Problem problem =
         new Problem(new ExpertsShape(16, 2, 512, 264), rows, (row, place) -> 3)) {
       problem.agrees();
+    }
+  }
+
+  /** Counts from none to thousands, in tiles of all sizes. */
+  @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3}")
+  @CsvSource({
+    "24, 3, 136, 72, 40",
+    "24, 3, 136, 72, 600",
+    "24, 3, 136, 72, 1200",
+    "24, 3, 520, 264, 5000",
+    "8, 2, 2056, 136, 700",
+    "100, 4, 200, 104, 3333",
+    "3, 2, 1024, 512, 2500"
+  })
+  void someExpertsGetManyRowsAndOthersNone(
+      int count, int perToken, int hidden, int width, int rows) {
+    ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
+    try (Problem problem = new Problem(shape, rows, uneven(shape))) {
+      problem.agrees();
+    }
+  }
+
+  /** Where rows of an expert are sorted to is left to chance. */
+  @ParameterizedTest(name = "{0} rows")
+  @CsvSource({"600", "2048", "8192"})
+  void everyRunGivesTheSameBits(int rows) {
+    ExpertsShape shape = new ExpertsShape(16, 4, 1024, 264);
+    try (Problem problem = new Problem(shape, rows, uneven(shape))) {
+      ByteBuffer first = problem.run(false);
+      for (int run = 0; run < 30; run++) {
+        assertThat(problem.run(false).mismatch(first)).as("run %d", run).isEqualTo(-1);
+      }
     }
   }
 
@@ -228,12 +278,13 @@ class ExpertsGpuTest extends GpuFixture {
     }
   }
 
-  @Test
-  void aCapturedCallFollowsTheCountOnTheDevice() {
+  @ParameterizedTest(name = "{0} rows")
+  @CsvSource({"64", "2000"})
+  void aCapturedCallFollowsTheCountOnTheDevice(int rows) {
     ExpertsShape shape = new ExpertsShape(8, 2, 64, 32);
-    try (Problem problem = new Problem(shape, 64, distinct(shape))) {
+    try (Problem problem = new Problem(shape, rows, distinct(shape))) {
       ByteBuffer all = problem.run(false);
-      try (CudaGraph graph = CudaGraph.capture(stream, () -> problem.enqueue(false, 0, 64))) {
+      try (CudaGraph graph = CudaGraph.capture(stream, () -> problem.enqueue(false, 0, rows))) {
         graph.launch(stream);
         assertThat(DecodeProblem.read(problem.out, stream)).isEqualTo(all);
         problem.setValidRows(10);

@@ -341,6 +341,44 @@ class Float8GpuTest extends GpuFixture {
     }
   }
 
+  /** Whatever computes a row, what it is added to is added once, to the whole result. */
+  @ParameterizedTest(name = "[{0}, {2}] x [{1}, {2}]^T by {3}")
+  @CsvSource({
+    "1, 2048, 2048, BLOCK",
+    "17, 72, 144, BLOCK",
+    "64, 2048, 2816, BLOCK",
+    "130, 576, 1408, BLOCK",
+    "260, 2048, 512, BLOCK",
+    "1000, 136, 2064, BLOCK",
+    "3001, 200, 640, BLOCK",
+    "4096, 2048, 2048, BLOCK",
+    "40, 136, 640, CHANNEL",
+    "700, 576, 384, CHANNEL"
+  })
+  void addingIsOneAddition(int m, int n, int k, Float8Scaling scaling) {
+    Random random = new Random(m + n);
+    Float8Rows rows = quantized(activations(m, k, random));
+    Float8Weights weights =
+        switch (scaling) {
+          case BLOCK -> randomWeights(n, k, random);
+          case CHANNEL -> new Weights(1, 1, n, k, scaling, random).onDevice;
+        };
+    DeviceTensor product = allocate(4L * m * n).tensor(ElementType.FLOAT32, m, n);
+    gemm.multiply(rows, weights, product, stream);
+    ByteBuffer before = ByteBuffer.allocateDirect(4 * m * n).order(ByteOrder.nativeOrder());
+    for (int i = 0; i < m * n; i++) {
+      before.putFloat(4 * i, 2 * random.nextFloat() - 1);
+    }
+    DeviceTensor sum = allocate(4L * m * n).tensor(ElementType.FLOAT32, m, n);
+    sum.buffer().copyFromHost(0, before, stream);
+    gemm.multiplyAdd(rows, weights, sum, stream);
+    ByteBuffer expected = DecodeProblem.read(product.buffer(), stream);
+    for (int i = 0; i < m * n; i++) {
+      expected.putFloat(4 * i, before.getFloat(4 * i) + expected.getFloat(4 * i));
+    }
+    assertThat(DecodeProblem.read(sum.buffer(), stream).mismatch(expected)).isEqualTo(-1);
+  }
+
   private void assertSameBits(DeviceTensor found, DeviceTensor expected) {
     long bytes = found.dimension(0) * found.dimension(1) * found.type().bytes();
     ByteBuffer first = ByteBuffer.allocateDirect((int) bytes);
@@ -384,7 +422,6 @@ class Float8GpuTest extends GpuFixture {
   void expertsAgreeWithTheHost(
       int count, int perToken, int hidden, int width, int rows, Float8Scaling scaling) {
     ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
-    Experts experts = Experts.on(context);
     Random random = new Random(rows);
     DeviceTensor x = activations(rows, hidden, random);
     Weights gateUp = new Weights(count, 2, width, hidden, scaling, random);
@@ -400,25 +437,8 @@ class Float8GpuTest extends GpuFixture {
     DecodeProblem.write(idBuffer, ids, stream);
     DeviceBuffer weightBuffer = allocate(4L * ids.length);
     weightBuffer.copyFromHost(0, weights, stream);
-    DeviceBuffer workspace = allocate(experts.workspaceBytes(shape, rows));
-    workspace.fill(0, workspace.bytes(), (byte) 0xFF, stream);
-    DeviceBuffer out = allocate(4L * rows * hidden);
-    DeviceBuffer first = allocate(4L * hidden);
-    for (DeviceBuffer to : List.of(first, out)) {
-      int m = to == first ? 1 : rows;
-      to.fill(0, to.bytes(), (byte) 0, stream);
-      experts.add(
-          shape,
-          DeviceTensor.of(x.buffer(), 0, ElementType.BFLOAT16, m, hidden),
-          Optional.empty(),
-          idBuffer.tensor(ElementType.INT32, m, perToken),
-          weightBuffer.tensor(ElementType.FLOAT32, m, perToken),
-          gateUp.onDevice,
-          down.onDevice,
-          workspace,
-          to.tensor(ElementType.FLOAT32, m, hidden),
-          stream);
-    }
+    Layer layer = new Layer(shape, x, idBuffer, weightBuffer, gateUp.onDevice, down.onDevice);
+    ByteBuffer together = layer.run(rows);
     double[][] tokens = read(quantized(x));
     double[][] expected = new double[rows][hidden];
     for (int i = 0; i < ids.length; i++) {
@@ -434,8 +454,109 @@ class Float8GpuTest extends GpuFixture {
             weights.getFloat(4 * i) * dot(activated, down.rows[ids[i] * hidden + j]);
       }
     }
-    ByteBuffer together = DecodeProblem.read(out, stream);
     assertClose(together.asFloatBuffer(), expected, 1e-2);
-    assertThat(DecodeProblem.read(first, stream)).isEqualTo(together.slice(0, 4 * hidden));
+    assertThat(layer.run(1)).isEqualTo(together.slice(0, 4 * hidden));
+  }
+
+  /** Counts from none to thousands: tiles of all sizes. */
+  @ParameterizedTest(name = "{4} rows, {0} experts, {1} a token, {2} x {3}")
+  @CsvSource({
+    "16, 4, 1040, 272, 40",
+    "16, 4, 1040, 272, 300",
+    "16, 4, 1040, 272, 2048",
+    "8, 2, 2048, 1408, 3000",
+    "64, 6, 512, 400, 6000"
+  })
+  void everyRunGivesTheSameBits(int count, int perToken, int hidden, int width, int rows) {
+    ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
+    Random random = new Random(rows);
+    DeviceTensor x = activations(rows, hidden, random);
+    Float8Weights gateUp = randomExperts(count, 2, width, hidden, random);
+    Float8Weights down = randomExperts(count, 1, hidden, width, random);
+    int[] ids = new int[rows * perToken];
+    ByteBuffer weights = ByteBuffer.allocateDirect(4 * ids.length).order(ByteOrder.nativeOrder());
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = (int) (count * Math.pow(random.nextDouble(), 3));
+      weights.putFloat(4 * i, 0.1f + random.nextFloat());
+    }
+    DeviceBuffer idBuffer = allocate(4L * ids.length);
+    DecodeProblem.write(idBuffer, ids, stream);
+    DeviceBuffer weightBuffer = allocate(4L * ids.length);
+    weightBuffer.copyFromHost(0, weights, stream);
+    Layer layer = new Layer(shape, x, idBuffer, weightBuffer, gateUp, down);
+    ByteBuffer first = layer.run(rows);
+    for (int run = 0; run < 20; run++) {
+      assertThat(layer.run(rows).mismatch(first)).as("run %d", run).isEqualTo(-1);
+    }
+    for (int some : new int[] {1, 17, rows / 3}) {
+      ByteBuffer alone = layer.run(some);
+      ByteBuffer together = first.slice(0, alone.capacity());
+      assertThat(alone.mismatch(together)).as("%d rows", some).isEqualTo(-1);
+    }
+  }
+
+  /** Experts' matrices of parts times n rows, as {@link #randomWeights}. */
+  private Float8Weights randomExperts(int count, int parts, int n, int k, Random random) {
+    long rows = (long) parts * n;
+    long blocks = parts * Float8Weights.blocks(n);
+    // More rows of scales than there are, where n is not a multiple of a block.
+    Float8Weights flat = randomWeights((int) (count * blocks * Float8Weights.BLOCK), k, random);
+    return new Float8Weights(
+        flat.values().buffer().tensor(ElementType.FLOAT8_E4M3, count, rows, k),
+        flat.scales()
+            .buffer()
+            .tensor(ElementType.FLOAT32, count, blocks, Float8Weights.scaleColumns(k)),
+        Float8Scaling.BLOCK);
+  }
+
+  /** A layer of experts and the rows that it may be run on. */
+  private final class Layer {
+    private final ExpertsShape shape;
+    private final DeviceTensor x;
+    private final DeviceBuffer ids;
+    private final DeviceBuffer weights;
+    private final Float8Weights gateUp;
+    private final Float8Weights down;
+    private final DeviceBuffer workspace;
+    private final DeviceBuffer out;
+
+    Layer(
+        ExpertsShape shape,
+        DeviceTensor x,
+        DeviceBuffer ids,
+        DeviceBuffer weights,
+        Float8Weights gateUp,
+        Float8Weights down) {
+      this.shape = shape;
+      this.x = x;
+      this.ids = ids;
+      this.weights = weights;
+      this.gateUp = gateUp;
+      this.down = down;
+      int rows = (int) x.dimension(0);
+      workspace = allocate(Experts.on(context).workspaceBytes(shape, rows));
+      out = allocate(4L * rows * shape.hidden());
+    }
+
+    /** What the first {@code rows} rows get. The workspace is NaN before. */
+    ByteBuffer run(int rows) {
+      workspace.fill(0, workspace.bytes(), (byte) 0xFF, stream);
+      out.fill(0, out.bytes(), (byte) 0, stream);
+      Experts.on(context)
+          .add(
+              shape,
+              DeviceTensor.of(x.buffer(), 0, ElementType.BFLOAT16, rows, shape.hidden()),
+              Optional.empty(),
+              ids.tensor(ElementType.INT32, rows, shape.perToken()),
+              weights.tensor(ElementType.FLOAT32, rows, shape.perToken()),
+              gateUp,
+              down,
+              workspace,
+              out.tensor(ElementType.FLOAT32, rows, shape.hidden()),
+              stream);
+      ByteBuffer sums = ByteBuffer.allocateDirect(4 * rows * shape.hidden());
+      out.copyToHost(0, sums.order(ByteOrder.nativeOrder()), stream);
+      return sums;
+    }
   }
 }
