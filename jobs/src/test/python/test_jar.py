@@ -11,6 +11,7 @@ import sys
 import zipfile
 
 import object_store
+import pyarrow.parquet
 import pyspark
 import pytest
 
@@ -73,7 +74,14 @@ def check_demo(ended):
 
 
 def test_runs_the_demo_alone(jar, tmp_path):
-    check_demo(run(tmp_path, "spark-submit", {}, jar, "--backend", "cpu"))
+    """Everything together: the trained model answers every sample document, through Spark."""
+    ended = run(tmp_path, "spark-submit", {}, jar, "--backend", "cpu")
+
+    check_demo(ended)
+    assert "56, none in error" in ended.stdout
+    written = pyarrow.parquet.read_table(tmp_path / "output" / "demo")
+    assert written.num_rows == 56
+    assert written.column("error_code").null_count == 56
 
 
 def test_is_all_that_a_shell_needs(jar, tmp_path):
