@@ -3,6 +3,7 @@ package dev.sparkmla.arrow;
 import dev.sparkmla.text.Message;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -176,6 +177,92 @@ public final class RequestBatch implements AutoCloseable {
     }
     texts.read(row, bytes);
     return new String(bytes.getBuffer(), 0, (int) bytes.getLength(), StandardCharsets.UTF_8);
+  }
+
+  /** Bytes of a row's system message, if it has its own, and prompt; 0 where the prompt is NULL. */
+  public long promptBytes(int row) {
+    return prompts.isNull(row) ? 0 : ownSystem(row).bytes() + prompt(row).bytes();
+  }
+
+  /**
+   * The first bytes of a row's system message, if it has its own, and prompt, roles left out:
+   * {@code most} or less.
+   */
+  public byte[] beginning(int row, int most) {
+    if (prompts.isNull(row)) {
+      return new byte[0];
+    }
+    byte[] system = ownSystem(row).beginning(most);
+    byte[] prompt = prompt(row).beginning(most - system.length);
+    byte[] beginning = Arrays.copyOf(system, system.length + prompt.length);
+    System.arraycopy(prompt, 0, beginning, system.length, prompt.length);
+    return beginning;
+  }
+
+  /** Where texts lie, one after the other. */
+  private record Range(VarCharVector texts, int start, int bytes) {
+    /** Of the texts {@code first .. end - 1} of a column. */
+    static Range of(VarCharVector texts, int first, int end) {
+      if (first == end) {
+        return new Range(texts, 0, 0);
+      }
+      int start = texts.getStartOffset(first);
+      return new Range(texts, start, texts.getEndOffset(end - 1) - start);
+    }
+
+    byte[] beginning(int most) {
+      byte[] beginning = new byte[Math.min(most, bytes)];
+      if (beginning.length > 0) {
+        texts.getDataBuffer().getBytes(start, beginning);
+      }
+      return beginning;
+    }
+  }
+
+  private Range ownSystem(int row) {
+    return systems
+        .map(texts -> Range.of(texts, row, row + 1))
+        .orElseGet(() -> new Range(null, 0, 0));
+  }
+
+  private Range prompt(int row) {
+    if (prompts instanceof VarCharVector texts) {
+      return Range.of(texts, row, row + 1);
+    }
+    ListVector conversations = (ListVector) prompts;
+    StructVector messages = (StructVector) conversations.getDataVector();
+    return Range.of(
+        messages.getChild("content", VarCharVector.class),
+        conversations.getElementStartIndex(row),
+        conversations.getElementEndIndex(row));
+  }
+
+  /**
+   * Copies rows into a batch of their own, which the caller owns, with an allocator beside this
+   * one's.
+   *
+   * @throws org.apache.arrow.memory.OutOfMemoryException when the parent has too little left;
+   *     nothing is allocated then
+   */
+  public RequestBatch copyOf(int[] rows) {
+    BufferAllocator own = parentAllocator().newChildAllocator("requests", 0, Long.MAX_VALUE);
+    VectorSchemaRoot copy = VectorSchemaRoot.create(columns.getSchema(), own);
+    try {
+      for (int i = 0; i < copy.getFieldVectors().size(); i++) {
+        FieldVector column = copy.getVector(i);
+        column.setInitialCapacity(rows.length);
+        column.allocateNew();
+        for (int row = 0; row < rows.length; row++) {
+          column.copyFromSafe(rows[row], row, columns.getVector(i));
+        }
+      }
+      copy.setRowCount(rows.length);
+      return new RequestBatch(copy, own, common);
+    } catch (RuntimeException | Error problem) {
+      copy.close();
+      own.close();
+      throw problem;
+    }
   }
 
   /**

@@ -67,7 +67,7 @@ public final class ResultBatch implements AutoCloseable {
     }
   }
 
-  private final int[] numbers;
+  private int[] numbers;
   private final BufferAllocator allocator;
   private final StructVector results;
   private final VarCharVector texts;
@@ -246,6 +246,15 @@ public final class ResultBatch implements AutoCloseable {
   /** Which row of the request batch a row is the result of; ascending. */
   public int number(int row) {
     return numbers[row];
+  }
+
+  /**
+   * Makes these the results of other rows: of {@code rows[n]} instead of {@code n}.
+   *
+   * @param rows ascending
+   */
+  public void renumber(int[] rows) {
+    numbers = Arrays.stream(numbers).map(number -> rows[number]).toArray();
   }
 
   /** The column. It is the batch's: who reads it must not close it. */

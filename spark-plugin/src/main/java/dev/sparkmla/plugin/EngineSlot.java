@@ -4,11 +4,13 @@ import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.engine.EngineFailedException;
 import dev.sparkmla.engine.EngineStatistics;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,9 +25,12 @@ import org.slf4j.LoggerFactory;
 final class EngineSlot implements AutoCloseable {
   private static final Logger LOGGER = LoggerFactory.getLogger(EngineSlot.class);
 
+  /** What an answer costs, whose length is not known: as much as so many bytes of a prompt. */
+  private static final int ANSWER_BYTES = 2048;
+
   private final TextGenerator engine;
   private final Optional<GpuClaim> claim;
-  private final AtomicInteger rows = new AtomicInteger();
+  private final AtomicLong work = new AtomicLong();
   private final AtomicBoolean failed = new AtomicBoolean();
   private boolean closed;
 
@@ -44,14 +49,14 @@ final class EngineSlot implements AutoCloseable {
     return claim.map(held -> held.device().name()).orElse("processor");
   }
 
-  /** How many rows it was given that have not ended. */
-  int busy() {
-    return rows.get();
+  /** The {@link #cost} of the rows that it was given and that have not ended. */
+  long work() {
+    return work.get();
   }
 
-  /** Whether it has fewer rows than it needs so that no sequence waits for one. */
-  boolean hasRoom() {
-    return busy() < RowDemand.rowsFor(engine.maxSequences());
+  /** What computing a row takes, about, in bytes of prompts. */
+  static long cost(RequestBatch requests, int row) {
+    return ANSWER_BYTES + requests.promptBytes(row);
   }
 
   int maxSequences() {
@@ -69,26 +74,36 @@ final class EngineSlot implements AutoCloseable {
 
   /** As {@link TextGenerator#submit}. */
   CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
-    AtomicInteger unfinished = new AtomicInteger(requests.rows());
-    rows.addAndGet(requests.rows());
+    long[] costs =
+        IntStream.range(0, requests.rows()).mapToLong(row -> cost(requests, row)).toArray();
+    AtomicLong unfinished = new AtomicLong(Arrays.stream(costs).sum());
+    work.addAndGet(unfinished.get());
     CompletableFuture<Void> end =
         engine.submit(
             requests,
             results -> {
-              // None is left where the batch was cancelled meanwhile, and all were counted then.
-              int left = unfinished.getAndUpdate(all -> Math.max(0, all - results.rows()));
-              rows.addAndGet(-Math.min(left, results.rows()));
+              long ending = 0;
+              for (int row = 0; row < results.rows(); row++) {
+                ending += costs[results.number(row)];
+              }
+              finish(ending, unfinished);
               ended.accept(results);
             });
     notice(end, unfinished);
     return end;
   }
 
+  /** Counts no row twice: none is left where the batch was cancelled meanwhile. */
+  private void finish(long cost, AtomicLong unfinished) {
+    long left = unfinished.getAndUpdate(all -> Math.max(0, all - cost));
+    work.addAndGet(-Math.min(left, cost));
+  }
+
   @SuppressWarnings("FutureReturnValueIgnored") // What depends on the end here cannot fail.
-  private void notice(CompletableFuture<Void> end, AtomicInteger unfinished) {
+  private void notice(CompletableFuture<Void> end, AtomicLong unfinished) {
     end.whenComplete(
         (all, problem) -> {
-          rows.addAndGet(-unfinished.getAndSet(0));
+          work.addAndGet(-unfinished.getAndSet(0));
           if (problem instanceof EngineFailedException) {
             retire();
           }

@@ -1,7 +1,5 @@
 package dev.sparkmla.plugin;
 
-import dev.sparkmla.arrow.GenerationRequest;
-import dev.sparkmla.arrow.Prompt;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.arrow.ResultBatch;
 import dev.sparkmla.compute.ComputeBackends;
@@ -11,6 +9,7 @@ import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.engine.ModelFolder;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,17 +29,21 @@ import org.apache.spark.api.plugin.PluginContext;
  * <p><b>Ownership.</b> It owns its engines and the claims on their GPUs, and releases a GPU when
  * the engine on it is closed.
  *
- * <p><b>Routing.</b> A batch goes to one engine as a whole. Batches whose first prompts begin alike
- * go to the same engine, whose cache then holds that beginning. If that engine already has all the
- * rows it needs, the batch goes to the least busy one. An engine that has failed gets no rows. A
- * row's result does not depend on the engine that computes it.
+ * <p><b>Routing.</b> Each row goes to the engine that has the least work, counted in bytes of
+ * prompts, so that all engines end at about the same time. Of engines that have little more than
+ * the least, rows whose prompts begin alike go to the same one, whose cache then holds that
+ * beginning. The rows of a batch for one engine stay together. An engine that has failed gets no
+ * rows. A row's result does not depend on the engine that computes it.
  */
 final class Engines implements TextGenerator {
   /** How long an executor waits until the previous user of its GPU has ended. */
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  /** How many characters of prompts are compared to find out whether they begin alike. */
+  /** How many bytes of prompts are compared to find out whether they begin alike. */
   private static final int BEGINNING = 512;
+
+  /** Bytes that an engine may have more than the least: about one step's tokens. */
+  private static final long LITTLE_MORE = 32 << 10;
 
   private final List<EngineSlot> slots = new ArrayList<>();
 
@@ -146,53 +149,45 @@ final class Engines implements TextGenerator {
 
   @Override
   public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
-    return choose(requests).submit(requests, ended);
+    List<EngineSlot> serving = slots.stream().filter(slot -> !slot.hasFailed()).toList();
+    if (serving.isEmpty()) {
+      return slots.get(0).submit(requests, ended); // It says why it serves no more.
+    }
+    if (serving.size() == 1) {
+      return serving.get(0).submit(requests, ended);
+    }
+    List<IntStream.Builder> shares = share(requests, serving);
+    SharedBatch batch = new SharedBatch(requests, ended);
+    for (int i = 0; i < serving.size(); i++) {
+      batch.add(serving.get(i), shares.get(i).build().toArray());
+    }
+    return batch.submit();
+  }
+
+  /** The rows of a batch that go to each of these engines. */
+  private static List<IntStream.Builder> share(RequestBatch requests, List<EngineSlot> serving) {
+    List<IntStream.Builder> shares = serving.stream().map(slot -> IntStream.builder()).toList();
+    long[] work = serving.stream().mapToLong(EngineSlot::work).toArray();
+    for (int row = 0; row < requests.rows(); row++) {
+      int chosen = Math.floorMod(Arrays.hashCode(requests.beginning(row, BEGINNING)), work.length);
+      int least =
+          IntStream.range(0, work.length)
+              .boxed()
+              .min(Comparator.comparingLong(slot -> work[slot]))
+              .orElseThrow();
+      if (work[chosen] > work[least] + LITTLE_MORE) {
+        chosen = least;
+      }
+      work[chosen] += EngineSlot.cost(requests, row);
+      shares.get(chosen).add(row);
+    }
+    return shares;
   }
 
   /** The sums over all engines. */
   @Override
   public int maxSequences() {
     return slots.stream().mapToInt(EngineSlot::maxSequences).sum();
-  }
-
-  private EngineSlot choose(RequestBatch requests) {
-    List<EngineSlot> serving = slots.stream().filter(slot -> !slot.hasFailed()).toList();
-    if (serving.isEmpty()) {
-      return slots.get(0); // It says why it serves no more.
-    }
-    if (serving.size() == 1) {
-      return serving.get(0);
-    }
-    EngineSlot preferred =
-        serving.get(Math.floorMod(beginning(requests).hashCode(), serving.size()));
-    return preferred.hasRoom()
-        ? preferred
-        : serving.stream().min(Comparator.comparingInt(EngineSlot::busy)).get();
-  }
-
-  /** How the first prompt of a batch begins, with what stands before it. */
-  private static String beginning(RequestBatch requests) {
-    return IntStream.range(0, requests.rows())
-        .mapToObj(requests::request)
-        .flatMap(Optional::stream)
-        .findFirst()
-        .map(Engines::beginning)
-        .orElse("");
-  }
-
-  private static String beginning(GenerationRequest request) {
-    StringBuilder text = new StringBuilder();
-    request.system().ifPresent(system -> append(text, system));
-    if (request.prompt() instanceof Prompt.Raw raw) {
-      append(text, raw.text());
-    } else if (request.prompt() instanceof Prompt.Chat chat) {
-      chat.messages().forEach(message -> append(text, String.valueOf(message.content())));
-    }
-    return text.toString();
-  }
-
-  private static void append(StringBuilder text, String part) {
-    text.append(part, 0, Math.min(BEGINNING - text.length(), part.length()));
   }
 
   @Override

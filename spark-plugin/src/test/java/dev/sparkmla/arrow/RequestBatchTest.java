@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sparkmla.text.Message;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -30,9 +31,15 @@ class RequestBatchTest {
   }
 
   private RequestBatch batch(FieldVector prompts, MapVector params, VarCharVector systems) {
+    return new RequestBatch(
+        root(prompts, params, systems), own, new CommonRequest(OverflowPolicy.TRUNCATE_LEFT));
+  }
+
+  private static VectorSchemaRoot root(
+      FieldVector prompts, MapVector params, VarCharVector systems) {
     VectorSchemaRoot columns = new VectorSchemaRoot(List.of(prompts, params, systems));
     columns.setRowCount(prompts.getValueCount());
-    return new RequestBatch(columns, own, new CommonRequest(OverflowPolicy.TRUNCATE_LEFT));
+    return columns;
   }
 
   private static Optional<GenerationRequest> asked(
@@ -108,6 +115,59 @@ class RequestBatchTest {
               () -> new RequestBatch(columns, own, new CommonRequest(OverflowPolicy.ERROR)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("expected prompt: utf8");
+    }
+  }
+
+  @Test
+  void copiesRows() {
+    List<Message> conversation =
+        List.of(
+            new Message("user", "ä"), new Message("assistant", null), new Message("user", "two"));
+    Map<String, String> seed = Map.of("seed", "7", "top_p", "0.5");
+    List<FieldVector> columns =
+        List.of(
+            Batches.texts(own, "prompt", Arrays.asList("one", null, "", "four")),
+            Batches.conversations(own, Arrays.asList(List.of(), conversation, null, conversation)));
+    int[] rows = {1, 3};
+    for (FieldVector prompts : columns) {
+      try (RequestBatch batch =
+              new RequestBatch(
+                  root(
+                      prompts,
+                      Batches.params(own, Arrays.asList(Map.of(), seed, null, seed)),
+                      Batches.texts(own, "system", Arrays.asList("s", "t", null, null))),
+                  own.newChildAllocator("no more", 0, 0),
+                  new CommonRequest(
+                      Map.of("n", "2"), Optional.of("all"), OverflowPolicy.TRUNCATE_LEFT));
+          RequestBatch copy = batch.copyOf(rows)) {
+        assertThat(copy.rows()).isEqualTo(rows.length);
+        assertThat(copy.parentAllocator()).isSameAs(batch.parentAllocator());
+        for (int row = 0; row < rows.length; row++) {
+          assertThat(copy.request(row)).isEqualTo(batch.request(rows[row]));
+          assertThat(copy.promptBytes(row)).isEqualTo(batch.promptBytes(rows[row]));
+        }
+      }
+    }
+  }
+
+  @Test
+  void tellsHowRowsBeginAndHowLongTheyAre() {
+    List<Message> conversation =
+        List.of(
+            new Message("user", "ä"), new Message("assistant", null), new Message("user", "two"));
+    try (RequestBatch batch =
+        batch(
+            Batches.conversations(own, Arrays.asList(conversation, List.of(), null)),
+            Batches.params(own, Collections.nCopies(3, null)),
+            Batches.texts(own, "system", Arrays.asList("say", null, "say")))) {
+      assertThat(batch.promptBytes(0)).isEqualTo(8);
+      assertThat(batch.beginning(0, 6)).asString(StandardCharsets.UTF_8).isEqualTo("sayät");
+      assertThat(batch.beginning(0, 2)).asString(StandardCharsets.UTF_8).isEqualTo("sa");
+      assertThat(batch.beginning(0, 9)).asString(StandardCharsets.UTF_8).isEqualTo("sayätwo");
+      for (int empty : new int[] {1, 2}) {
+        assertThat(batch.promptBytes(empty)).isZero();
+        assertThat(batch.beginning(empty, 9)).isEmpty();
+      }
     }
   }
 

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * @param prompts tokens of each prompt
  * @param newTokens tokens that each generates
  */
-record Workload(String name, List<Integer> prompts, List<Integer> newTokens) {
+public record Workload(String name, List<Integer> prompts, List<Integer> newTokens) {
   private static final Pattern FORM = Pattern.compile("(\\d+)x(~?)(\\d+)\\+(\\d+)");
   private static final int LONGEST_OF_MEDIAN = 8;
 
@@ -29,7 +29,7 @@ record Workload(String name, List<Integer> prompts, List<Integer> newTokens) {
    *
    * @throws IllegalArgumentException if it is none
    */
-  static Workload of(String text) {
+  public static Workload of(String text) {
     Matcher matcher = FORM.matcher(text);
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
@@ -56,7 +56,7 @@ record Workload(String name, List<Integer> prompts, List<Integer> newTokens) {
   }
 
   /** Workloads with commas between them; {@code none} has none. */
-  static List<Workload> all(String text) {
+  public static List<Workload> all(String text) {
     return text.equals("none")
         ? List.of()
         : Arrays.stream(text.split(",")).map(Workload::of).toList();
@@ -68,7 +68,7 @@ record Workload(String name, List<Integer> prompts, List<Integer> newTokens) {
   }
 
   /** Number of prompts. */
-  int size() {
+  public int size() {
     return prompts.size();
   }
 

@@ -7,6 +7,7 @@ import com.codahale.metrics.Gauge;
 import dev.sparkmla.arrow.ArrowMemory;
 import dev.sparkmla.arrow.Batches;
 import dev.sparkmla.arrow.ErrorCode;
+import dev.sparkmla.arrow.FinishReason;
 import dev.sparkmla.arrow.GenerationError;
 import dev.sparkmla.arrow.GenerationRequest;
 import dev.sparkmla.arrow.GenerationResult;
@@ -30,10 +31,13 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -189,50 +193,88 @@ class EnginesTest {
   }
 
   @Test
-  void batchesThatBeginAlikeGoToOneEngineUnlessItIsBusier() {
+  void rowsThatBeginAlikeGoToOneEngineUnlessItHasMoreWork() {
     List<Holding> generators = List.of(new Holding(), new Holding(), new Holding());
     Engines engines = Engines.over(List.copyOf(generators));
-    List<GenerationRequest> batch = new ArrayList<>();
-    batch.add(request("x".repeat(600)));
-    for (int row = 1; row < 8; row++) {
-      batch.add(request("row " + row));
-    }
-    int preferring = RowDemand.rowsFor(Holding.SEQUENCES) / batch.size();
-    for (int i = 0; i < preferring; i++) {
-      batch.set(0, request("x".repeat(600) + i));
-      assertThat(MEMORY.submit(engines::submit, batch)).isNotDone();
+    int most = 13; // 12 answers of 2048 bytes with prompts of 600 or so are not 32 KiB.
+    for (int row = 0; row < most; row++) {
+      submit(engines, "x".repeat(600) + row);
     }
     List<Integer> sizes = generators.stream().map(g -> g.held.size()).sorted().toList();
-    assertThat(sizes).containsExactly(0, 0, preferring);
+    assertThat(sizes).containsExactly(0, 0, most);
     Holding preferred =
         generators.stream().filter(g -> !g.held.isEmpty()).findFirst().orElseThrow();
-    MEMORY.submit(engines::submit, batch).cancel(false);
-    assertThat(preferred.held).as("the busy one").hasSize(preferring);
+    submit(engines, "x".repeat(600)).cancel(false);
+    assertThat(preferred.held).as("the busy one").hasSize(most);
     preferred.held.get(0).cancel(false);
-    MEMORY.submit(engines::submit, batch).cancel(false);
-    assertThat(preferred.held).as("after its rows are fewer").hasSize(preferring + 1);
+    submit(engines, "x".repeat(600)).cancel(false);
+    assertThat(preferred.held).as("after a row was cancelled").hasSize(most + 1);
   }
 
   @Test
-  void aRowThatEndsMakesRoomBeforeItsBatchDoes() {
+  void aRowThatEndsIsNoWorkThoughItsBatchIs() {
     List<Holding> generators = List.of(new Holding(), new Holding());
     Engines engines = Engines.over(List.copyOf(generators));
-    int full = RowDemand.rowsFor(Holding.SEQUENCES);
-    List<GenerationRequest> batch = Collections.nCopies(full, request("x"));
-    MEMORY.submit(engines::submit, batch);
+    int full = 16; // rows of 2049 bytes, the last of which passes 32 KiB
+    MEMORY.submit(engines::submit, Collections.nCopies(full, request("x")));
     Holding preferred = generators.get(generators.get(0).held.isEmpty() ? 1 : 0);
-    MEMORY.submit(engines::submit, List.of(request("x")));
+    submit(engines, "x").cancel(false);
     assertThat(preferred.held).as("the full one").hasSize(1);
     preferred.consumers.get(0).accept(oneResult());
-    MEMORY.submit(engines::submit, List.of(request("x")));
-    assertThat(preferred.held).as("with room for a row").hasSize(2);
+    CompletableFuture<?> last = submit(engines, "x");
+    assertThat(preferred.held).as("one that a row of has ended").hasSize(2);
     preferred.held.get(0).cancel(false);
     preferred.consumers.get(0).accept(oneResult()); // It was on its way.
-    MEMORY.submit(engines::submit, batch.subList(0, full - 1));
+    MEMORY.submit(engines::submit, Collections.nCopies(full - 1, request("x")));
     assertThat(preferred.held).hasSize(3);
-    MEMORY.submit(engines::submit, List.of(request("x")));
+    submit(engines, "x").cancel(false);
     assertThat(preferred.held).as("full again").hasSize(3);
+    last.cancel(false);
     preferred.held.forEach(end -> end.cancel(false));
+  }
+
+  @Test
+  void sharesABatchSoThatEnginesHaveAsMuchWork() {
+    long seed = 20_261_127;
+    Random random = new Random(seed);
+    List<Echo> generators = List.of(new Echo(), new Echo(), new Echo());
+    Engines engines = Engines.over(List.copyOf(generators));
+    List<GenerationRequest> rows = new ArrayList<>();
+    for (int row = 0; row < 200; row++) {
+      int length = (int) Math.min(60_000, 8_000 * Math.exp(random.nextGaussian()));
+      rows.add(request(row + "x".repeat(length)));
+    }
+    List<Optional<GenerationResult>> results =
+        Batches.readAndClose(MEMORY.submit(engines::submit, rows).join());
+    for (int row = 0; row < rows.size(); row++) {
+      assertThat(new Prompt.Raw(results.get(row).orElseThrow().text()))
+          .as("row " + row + ", seed " + seed)
+          .isEqualTo(rows.get(row).prompt());
+    }
+    LongSummaryStatistics bytes =
+        generators.stream().mapToLong(generator -> generator.bytes).summaryStatistics();
+    assertThat(bytes.getMax() - bytes.getMin()).as("seed " + seed).isLessThan(32_768 + 62_100);
+  }
+
+  @Test
+  void aBatchFailsAndIsCancelledAsAWhole() {
+    List<Holding> generators = List.of(new Holding(), new Holding());
+    Engines engines = Engines.over(List.copyOf(generators));
+    List<GenerationRequest> rows = Collections.nCopies(100, request("x"));
+    CompletableFuture<ResultBatch> failing = MEMORY.submit(engines::submit, rows);
+    CompletableFuture<ResultBatch> cancelled = MEMORY.submit(engines::submit, rows);
+    cancelled.cancel(false);
+    assertThat(generators).allSatisfy(engine -> assertThat(engine.held.get(1)).isCancelled());
+    generators.get(0).held.get(0).completeExceptionally(failure());
+    assertThat(failing)
+        .failsWithin(Duration.ofMinutes(1))
+        .withThrowableOfType(ExecutionException.class)
+        .withCauseInstanceOf(EngineFailedException.class);
+    assertThat(generators.get(1).held.get(0)).isCancelled();
+  }
+
+  private static CompletableFuture<ResultBatch> submit(Engines engines, String prompt) {
+    return MEMORY.submit(engines::submit, List.of(request(prompt)));
   }
 
   private static ResultBatch oneResult() {
@@ -476,5 +518,32 @@ class EnginesTest {
 
     @Override
     public void close() {}
+  }
+
+  /** Answers each row at once with its prompt. */
+  private static final class Echo extends Holding {
+    private long bytes;
+
+    @Override
+    public CompletableFuture<Void> submit(RequestBatch requests, Consumer<ResultBatch> ended) {
+      List<List<GenerationResult>> results = new ArrayList<>();
+      for (int row = 0; row < requests.rows(); row++) {
+        bytes += EngineSlot.cost(requests, row);
+        Prompt.Raw prompt = (Prompt.Raw) requests.request(row).orElseThrow().prompt();
+        results.add(
+            List.of(
+                new GenerationResult(
+                    prompt.text(),
+                    Optional.empty(),
+                    FinishReason.STOP,
+                    1,
+                    0,
+                    1,
+                    Optional.empty())));
+      }
+      ended.accept(ResultBatch.of(results, requests.parentAllocator()));
+      requests.close();
+      return CompletableFuture.completedFuture(null);
+    }
   }
 }
