@@ -87,6 +87,17 @@ public final class ModelFolder implements AutoCloseable {
     return weights;
   }
 
+  /**
+   * Bytes that the weights take once they are loaded.
+   *
+   * @throws ModelFormatException when they are not whole
+   */
+  public long weightBytes() {
+    try (Weights weights = Weights.open(path)) {
+      return weights.bytes();
+    }
+  }
+
   /** The part of the weights that loads have read so far, from 0 to 1; 0 before the first. */
   public double readPart() {
     long size = opened.stream().mapToLong(Weights::size).sum();

@@ -125,15 +125,19 @@ public final class MlaConf {
           "The size of the paged cache with the `cpu` backend, outside the heap.",
           text -> bytes(text, 1L << 20, 1L << 45));
 
-  /** Tokens of one step at most. */
-  public static final ConfEntry<Integer> MAX_BATCHED_TOKENS =
-      number(
+  /** Tokens of one step at most; empty for as many as the machine is good for. */
+  public static final ConfEntry<OptionalInt> MAX_BATCHED_TOKENS =
+      entry(
           "spark.mla.engine.maxBatchedTokens",
-          "2048",
-          1,
-          1 << 18,
+          "auto",
+          "auto or a number from 1 to 262144",
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
-              + " chunks of waiting prompts.");
+              + " chunks of waiting prompts. `auto` is 2048 with the `cpu` backend. With `cuda` it"
+              + " is 8192, or half or a quarter of it where the weights leave less than a MiB of the GPU's memory for each.",
+          text ->
+              text.equals("auto")
+                  ? OptionalInt.empty()
+                  : OptionalInt.of(integer(text, 1, 1 << 18)));
 
   /** Sequences running at once at most. */
   public static final ConfEntry<Integer> MAX_SEQUENCES =

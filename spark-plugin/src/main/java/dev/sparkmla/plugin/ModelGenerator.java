@@ -49,7 +49,7 @@ final class ModelGenerator implements TextGenerator {
     try {
       ComputeBackend backend = opened.own(opener.get());
       GenerationEngine engine =
-          opened.own(GenerationEngine.open(folder, backend, options(conf, model, backend)));
+          opened.own(GenerationEngine.open(folder, backend, options(conf, folder, backend)));
       LOGGER.info(
           "Loaded {} on {} in {} s, with a cache of {} tokens",
           folder.path(),
@@ -63,14 +63,16 @@ final class ModelGenerator implements TextGenerator {
     }
   }
 
-  private static EngineOptions options(MlaConf conf, ModelConfig model, ComputeBackend backend) {
-    int tokens = conf.get(MlaConf.MAX_BATCHED_TOKENS);
+  private static EngineOptions options(MlaConf conf, ModelFolder folder, ComputeBackend backend) {
+    int tokens =
+        conf.get(MlaConf.MAX_BATCHED_TOKENS)
+            .orElseGet(() -> StepTokens.fitting(backend.freeMemory(), folder::weightBytes));
     int sequences = conf.get(MlaConf.MAX_SEQUENCES);
     CacheSize size =
         backend.freeMemory().isPresent()
             ? new CacheSize.MemoryFraction(
                 conf.get(MlaConf.CACHE_MEMORY_FRACTION), tokens, sequences)
-            : cacheBlocks(conf, model);
+            : cacheBlocks(conf, folder.config());
     return new EngineOptions(tokens, sequences, size, conf.get(MlaConf.MAX_TOKENS));
   }
 
