@@ -11,6 +11,7 @@ import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.connector.catalog.Column;
 import org.apache.spark.sql.connector.catalog.Table;
 import org.apache.spark.sql.connector.catalog.TableCatalog;
+import org.apache.spark.sql.connector.expressions.IdentityTransform;
 import org.apache.spark.sql.connector.expressions.Transform;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
@@ -168,7 +169,7 @@ record FoundTable(String name, Table table) {
     if (partitionBy.names().isEmpty()) {
       return;
     }
-    List<String> are = Stream.of(table.partitioning()).map(Transform::describe).toList();
+    List<String> are = Stream.of(table.partitioning()).map(FoundTable::said).toList();
     String asked = String.join(", ", partitionBy.in(columns));
     if (!asked.equalsIgnoreCase(String.join(", ", are))) {
       throw new OutputException(
@@ -180,5 +181,12 @@ record FoundTable(String name, Table table) {
               + asked
               + "; leave --partition-by away, or name another table");
     }
+  }
+
+  /** A column by its name, which Spark would quote, or what is made of columns. */
+  private static String said(Transform partition) {
+    return partition instanceof IdentityTransform
+        ? String.join(".", partition.references()[0].fieldNames())
+        : partition.describe();
   }
 }

@@ -107,13 +107,7 @@ final class PartitionedFolder extends FolderDestination {
     system.delete(whole, false);
     system.delete(partitioned, true);
     Path made = new Path(partitioned, UUID.randomUUID().toString());
-    List<Slice> content = slices().undelivered();
-    Dataset<Row> rows = slices().read(spark.newSession(), content, columns);
-    rows.sortWithinPartitions(order(rows, !content.isEmpty()).toArray(Column[]::new))
-        .write()
-        .mode(SaveMode.Overwrite)
-        .partitionBy(partitionBy.in(columns).toArray(String[]::new))
-        .parquet(made.toString());
+    write(spark, columns, made);
     List<String> files = files(made);
     SliceFolder folder = new SliceFolder(system, slices().configuration(), made);
     folder.prepare();
@@ -125,6 +119,25 @@ final class PartitionedFolder extends FolderDestination {
     system.create(whole, true).close();
     place().take(made);
     slices().delete();
+  }
+
+  private void write(SparkSession spark, StructType columns, Path made) throws IOException {
+    List<Slice> content = slices().undelivered();
+    Dataset<Row> rows = slices().read(spark.newSession(), content, columns);
+    List<String> by = partitionBy.in(columns);
+    try {
+      rows.sortWithinPartitions(order(rows, !content.isEmpty()).toArray(Column[]::new))
+          .write()
+          .mode(SaveMode.Overwrite)
+          .partitionBy(by.toArray(String[]::new))
+          .parquet(made.toString());
+    } catch (Exception problem) { // Scala does not declare what it throws.
+      system.delete(made, true); // The next run may write no folders.
+      throw OutputException.rooted(
+          "the rows cannot be written to folders by " + String.join(", ", by),
+          problem,
+          "; --resume may have other columns in --partition-by, or none");
+    }
   }
 
   /** Spark wants the rows of a partition together; within it they stay in the input's order. */

@@ -234,8 +234,7 @@ final class TableDestination extends Destination {
         writer.append();
       }
     } catch (Exception problem) { // Scala does not declare what it throws.
-      throw new OutputException(
-          "the rows cannot be added to the table " + name + ": " + problem.getMessage(), problem);
+      throw OutputException.rooted("the rows cannot be added to the table " + name, problem, "");
     }
   }
 

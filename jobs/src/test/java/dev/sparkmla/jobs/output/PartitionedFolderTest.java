@@ -50,6 +50,7 @@ class PartitionedFolderTest {
                   col("id").as("_metadata"), // As Spark calls what it knows of a file.
                   col("id").as(NumberedRows.NUMBER));
       StructType columns = rows.drop(NumberedRows.NUMBER).schema().asNullable();
+      saysWhatNoFolderCanBeNamed(spark, rows.limit(1), columns);
       Path unfinished = folder.resolve("out-unfinished");
       Path partitioned = unfinished.resolve("_spark_mla").resolve("partitioned");
       PartitionedFolder killed = destination();
@@ -92,10 +93,38 @@ class PartitionedFolderTest {
     }
   }
 
+  /** The rows stay, and other columns may take them. */
+  private void saysWhatNoFolderCanBeNamed(SparkSession spark, Dataset<Row> rows, StructType columns)
+      throws IOException {
+    PartitionedFolder failing = destination("long", "kind");
+    failing.slices().prepare();
+    failing.slices().runs().add(new JobRecord(Map.of(), Map.of(), List.of(), List.of()));
+    failing
+        .slices()
+        .write(
+            rows.withColumn("kind", lit("x".repeat(300))),
+            OutputFormat.PARQUET,
+            1,
+            new SliceLimits(4, Duration.ofHours(1)));
+
+    assertThatThrownBy(() -> failing.deliver(spark, columns, false))
+        .isInstanceOf(OutputException.class)
+        .hasMessageContaining("the rows cannot be written to folders by kind: ")
+        .hasMessageContaining("kind=xxx")
+        .hasMessageContaining("--resume may have other columns");
+    destination("long", "id").deliver(spark, columns, false);
+
+    assertThat(folder.resolve("long/id=0")).isNotEmptyDirectory();
+  }
+
   private PartitionedFolder destination() throws IOException {
+    return destination("out", "kind");
+  }
+
+  private PartitionedFolder destination(String name, String partitionBy) throws IOException {
     return new PartitionedFolder(
-        "out",
-        OutputPlace.of(folder.resolve("out").toString(), new Configuration()),
-        new PartitionColumns(List.of("kind")));
+        name,
+        OutputPlace.of(folder.resolve(name).toString(), new Configuration()),
+        new PartitionColumns(List.of(partitionBy)));
   }
 }

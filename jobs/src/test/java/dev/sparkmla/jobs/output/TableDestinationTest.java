@@ -307,7 +307,8 @@ class TableDestinationTest {
   @EnumSource
   void makesATableWhereThereIsNone(TableFormat format) throws IOException {
     String table = TableSession.name(format, folder, "made");
-    StructType columns = rows(0, 1).drop(NumberedRows.NUMBER).schema();
+    StructType columns =
+        rows(0, 1).drop(NumberedRows.NUMBER).withColumnRenamed("text", "its-text").schema();
 
     assertThatThrownBy(() -> destination(table, Optional.empty()).check(session.spark(), columns))
         .hasMessageContaining("there is no table " + table)
@@ -315,13 +316,13 @@ class TableDestinationTest {
     assertThatThrownBy(
             () -> destination(table, Optional.of(format), "none").check(session.spark(), columns))
         .hasMessageContaining("cannot be partitioned by 'none'")
-        .hasMessageContaining("id, text");
-    destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
-    destination(table, Optional.of(format), "TEXT").check(session.spark(), columns);
+        .hasMessageContaining("id, its-text");
+    destination(table, Optional.of(format), "ITS-TEXT").check(session.spark(), columns);
+    destination(table, Optional.of(format), "ITS-TEXT").check(session.spark(), columns);
     destination(table, Optional.empty()).check(session.spark(), columns);
     assertThatThrownBy(
             () -> destination(table, Optional.empty(), "id").check(session.spark(), columns))
-        .hasMessageContaining("is partitioned by text, not by id");
+        .hasMessageContaining("is partitioned by its-text, not by id");
     TableFormat other = format == TableFormat.DELTA ? TableFormat.ICEBERG : TableFormat.DELTA;
     assertThatThrownBy(() -> destination(table, Optional.of(other)).check(session.spark(), columns))
         .hasMessageContaining("is there in the format " + format);
