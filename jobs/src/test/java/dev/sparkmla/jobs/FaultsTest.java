@@ -138,7 +138,13 @@ class FaultsTest {
   @ParameterizedTest
   @EnumSource(names = {"WORKER", "DEVICE", "OTHER_MODEL", "NO_MODEL", "DISK", "SCRATCH"})
   void aFaultLosesDoublesAndChangesNoRow(Fault fault) throws IOException, InterruptedException {
-    run(1000 + fault.ordinal(), fault);
+    run(1000 + fault.ordinal(), fault, RUNS);
+  }
+
+  /** At a seed at which slices are committed before the kill. */
+  @Test
+  void aKilledDriversRowsAreKept() throws IOException, InterruptedException {
+    assertThat(run(2001, Fault.DRIVER, 2)).isPositive();
   }
 
   /** As many seeds as the property {@code faults} says, from {@code first} on; prints each one. */
@@ -153,7 +159,7 @@ class FaultsTest {
     SoftAssertions all = new SoftAssertions();
     for (int seed = first; seed < first + faults; seed++) {
       int next = seed;
-      all.assertThatCode(() -> run(next, fault(next)))
+      all.assertThatCode(() -> run(next, fault(next), RUNS))
           .as("seed %d", seed)
           .doesNotThrowAnyException();
     }
@@ -167,7 +173,13 @@ class FaultsTest {
         : KILLS.get((seed - others - 1) % KILLS.size());
   }
 
-  private void run(int seed, Fault fault) throws IOException, InterruptedException {
+  /**
+   * Runs the job until it ends well.
+   *
+   * @param mostRuns of which the last has no fault but what lasts
+   * @return how many rows were committed before the last run
+   */
+  private int run(int seed, Fault fault, int mostRuns) throws IOException, InterruptedException {
     Random random = new Random(seed);
     List<String> prompts = prompts(fault, random);
     Path input = Files.write(folder.resolve("in" + seed + ".txt"), prompts);
@@ -182,10 +194,11 @@ class FaultsTest {
     int kept = 0;
     Optional<String> failure = Optional.of("it has not run");
     Set<String> committed = new TreeSet<>();
-    while (failure.isPresent() && runs < RUNS) {
+    while (failure.isPresent() && runs < mostRuns) {
       runs++;
-      failure = runOnce(seed, fault, input, random, runs == RUNS);
+      failure = runOnce(seed, fault, input, random, runs == mostRuns);
       if (failure.isPresent()) {
+        assertThat(output).as("seed %d", seed).doesNotExist();
         committed = JobProcess.slices(unfinished);
         kept = committed.isEmpty() ? 0 : JobRun.rows(unfinished).size();
       }
@@ -212,6 +225,7 @@ class FaultsTest {
             .filter(row -> !texts.get(row).equals(expected.get(row)))
             .count());
     assertThat(texts).as("seed %d", seed).isEqualTo(expected);
+    return kept;
   }
 
   /** How many of some texts are not among others. */

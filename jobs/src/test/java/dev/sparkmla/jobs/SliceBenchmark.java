@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -19,11 +20,28 @@ import java.util.regex.Pattern;
  */
 public final class SliceBenchmark {
   private static final Pattern SPEED = Pattern.compile("speed\\s+([0-9,]+) tokens/s");
+  private static final Pattern TOKENS = Pattern.compile("tokens\\s+([0-9,]+) in .*, ([0-9,]+) out");
   private static final long SEED = 20_26;
   private static final int MANY = 8;
 
-  /** What one run took. */
+  /**
+   * What one run took.
+   *
+   * @param cpuSeconds of this JVM for 1,000 tokens, read and generated
+   */
   private record Measured(double tokensPerSecond, double cpuSeconds, long slices) {}
+
+  /** A figure of several runs. */
+  private record Figures(double median, double least, double most) {
+    static Figures of(List<Measured> runs, ToDoubleFunction<Measured> figure) {
+      double[] sorted = runs.stream().mapToDouble(figure).sorted().toArray();
+      return new Figures(sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
+    }
+
+    String row(String format) {
+      return String.format(Locale.ROOT, format, median, least, most);
+    }
+  }
 
   private SliceBenchmark() {}
 
@@ -50,23 +68,30 @@ public final class SliceBenchmark {
       whole.add(measure(folder, input, rows, "whole" + run));
       sliced.add(measure(folder, input, MANY, "sliced" + run));
     }
-    System.out.println("| slices | tokens/s | least | most | CPU s |");
-    System.out.println("|---|---|---|---|---|");
+    System.out.println(
+        "| slices | tokens/s | least | most | CPU s / 1,000 tokens | least | most |");
+    System.out.println("|---|---|---|---|---|---|---|");
     print(whole);
     print(sliced);
+    System.out.printf(
+        Locale.ROOT,
+        "%nmany slices beside few, medians of %d runs in turns: tokens/s x %.3f, CPU s x %.3f%n",
+        runs,
+        ratio(sliced, whole, Measured::tokensPerSecond),
+        ratio(sliced, whole, Measured::cpuSeconds));
   }
 
   private static void print(List<Measured> runs) {
-    List<Double> speeds = runs.stream().map(Measured::tokensPerSecond).sorted().toList();
-    List<Double> cpu = runs.stream().map(Measured::cpuSeconds).sorted().toList();
-    System.out.printf(
-        Locale.ROOT,
-        "| %d | %.0f | %.0f | %.0f | %.1f |%n",
-        runs.get(0).slices(),
-        speeds.get(runs.size() / 2),
-        speeds.get(0),
-        speeds.get(runs.size() - 1),
-        cpu.get(runs.size() / 2));
+    System.out.println(
+        "| "
+            + runs.get(0).slices()
+            + Figures.of(runs, Measured::tokensPerSecond).row(" | %.0f | %.0f | %.0f")
+            + Figures.of(runs, Measured::cpuSeconds).row(" | %.3f | %.3f | %.3f |"));
+  }
+
+  private static double ratio(
+      List<Measured> runs, List<Measured> others, ToDoubleFunction<Measured> figure) {
+    return Figures.of(runs, figure).median() / Figures.of(others, figure).median();
   }
 
   private static Measured measure(Path folder, Path input, int sliceRows, String name)
@@ -97,11 +122,16 @@ public final class SliceBenchmark {
             "spark.mla.engine.maxSequences=64");
     double cpu = (system.getProcessCpuTime() - before) / 1e9;
     Matcher speed = SPEED.matcher(run.out());
-    if (run.code() != 0 || !speed.find()) {
+    Matcher tokens = TOKENS.matcher(run.out());
+    if (run.code() != 0 || !speed.find() || !tokens.find()) {
       throw new IOException("the job failed: " + run.err());
     }
-    return new Measured(
-        Double.parseDouble(speed.group(1).replace(",", "")), cpu, JobProcess.slices(output).size());
+    double thousands = (number(tokens.group(1)) + number(tokens.group(2))) / 1e3;
+    return new Measured(number(speed.group(1)), cpu / thousands, JobProcess.slices(output).size());
+  }
+
+  private static double number(String text) {
+    return Double.parseDouble(text.replace(",", ""));
   }
 
   private static Path write(Path file, int rows) throws IOException {
