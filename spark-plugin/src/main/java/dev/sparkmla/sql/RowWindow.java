@@ -29,12 +29,6 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
   /** Bytes of the objects and references around a row's own bytes. */
   private static final int ROW_OVERHEAD = 128;
 
-  /**
-   * Of the limit, one part in so many is kept when rows have left, for the next ones: to give
-   * memory back and to ask for it again takes a lock that all tasks of the executor share.
-   */
-  private static final int KEPT = 16;
-
   private final long limit;
   private final int columns;
   private final TaskMetrics metrics;
@@ -99,7 +93,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
   /** Subtracts bytes of rows that have left the engine. */
   synchronized void leave(long bytes) {
     inEngineBytes -= bytes;
-    trim();
+    free();
   }
 
   /**
@@ -135,7 +129,7 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     UnsafeRow row = waiting.remove(number);
     if (row != null) {
       waitingBytes -= bytes(row);
-      trim();
+      free();
       return Optional.of(row);
     }
     if (spilled.isEmpty() || spilled.peek().number() != number) {
@@ -164,17 +158,20 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
    */
   @Override
   public synchronized long spill(long size, MemoryConsumer trigger) throws ScratchException {
-    if (!waiting.isEmpty()) {
-      try {
-        spilled.add(SpilledRows.write(waiting, columns, metrics));
-      } catch (IOException problem) {
-        throw ScratchException.of(problem);
-      }
-      waiting.clear();
-      metrics.incMemoryBytesSpilled(waitingBytes);
-      waitingBytes = 0;
+    if (waiting.isEmpty()) {
+      return 0;
     }
-    return free();
+    try {
+      spilled.add(SpilledRows.write(waiting, columns, metrics));
+    } catch (IOException problem) {
+      throw ScratchException.of(problem);
+    }
+    waiting.clear();
+    long freed = waitingBytes;
+    waitingBytes = 0;
+    metrics.incMemoryBytesSpilled(freed);
+    free();
+    return freed;
   }
 
   /** Asks Spark for the bytes that are held and not granted yet. */
@@ -185,20 +182,11 @@ final class RowWindow extends MemoryConsumer implements AutoCloseable {
     }
   }
 
-  /** Gives memory back that is not needed, unless it is little. */
-  private void trim() {
-    if (getUsed() - held() > limit / KEPT) {
-      free();
-    }
-  }
-
-  /** Gives all memory back that is not needed, and says how many bytes that is. */
-  private long free() {
-    long excess = Math.max(0, getUsed() - held());
+  private void free() {
+    long excess = getUsed() - held();
     if (excess > 0) {
       freeMemory(excess);
     }
-    return excess;
   }
 
   /** Gives all memory back to Spark and deletes the files. */
