@@ -71,14 +71,18 @@ require_writable() {
     fail "$folder belongs to $(stat -c %U "$folder" 2>/dev/null || echo another user) and you cannot write there: build as that user, or in a copy of your own"
 }
 
+# Kernels are for GPUs: where there is none, and no compiler either, do not fetch one.
+skip_kernels_without_gpu() {
+  if [ ! -e /dev/nvidiactl ] && ! command -v nvcc >/dev/null; then
+    export SPARK_MLA_NATIVE_SKIP=${SPARK_MLA_NATIVE_SKIP:-1}
+  fi
+}
+
 build_jar() {
   require_maven
   require_writable "$build"
   require_writable "$root/jobs/target"
-  # Kernels are for GPUs: where there is none, and no compiler either, do not fetch one.
-  if [ ! -e /dev/nvidiactl ] && ! command -v nvcc >/dev/null; then
-    export SPARK_MLA_NATIVE_SKIP=${SPARK_MLA_NATIVE_SKIP:-1}
-  fi
+  skip_kernels_without_gpu
   start_build
   local log=$build/build.log start=$SECONDS
   echo "building (the first time fetches Spark; log: build/build.log)" >&2

@@ -15,6 +15,7 @@ import dev.sparkmla.sql.LlmOptions;
 import dev.sparkmla.sql.OnError;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -526,7 +527,9 @@ final class GenerateOptions {
                 "cannot read the file "
                     + file
                     + ", which --response-format names and which holds the format: "
-                    + problem);
+                    + (problem instanceof NoSuchFileException
+                        ? "there is no such file"
+                        : problem.toString()));
           }
         });
   }

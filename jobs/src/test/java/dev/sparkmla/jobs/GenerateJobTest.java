@@ -539,7 +539,8 @@ class GenerateJobTest {
         "--seed 1 --seed-column a; --seed and --seed-column are both given",
         "--n 0; n is '0'; it must be an integer from 1 to 128",
         "--response-white-space some; response_white_space is 'some'",
-        "--response-format nowhere; cannot read the file nowhere, which --response-format names",
+        "--response-format nowhere; cannot read the file nowhere, which --response-format names and which holds the"
+            + " format: there is no such file",
         "--resume --force; --resume goes on with an unfinished output, --force deletes it",
         "--slice-rows 0; --slice-rows and --slice-seconds are numbers of at least 1",
         "--gpu-hour-price 2; --gpu-hour-price is a number above 0, for the page that --report",

@@ -48,8 +48,8 @@ abstract sealed class FolderDestination extends Destination permits WholeFolder,
   @Override
   final String howToStartOver(boolean finished) {
     return finished
-        ? "replace it with --overwrite in place of --resume"
-        : "start over with --force in place of --resume, which deletes the unfinished rows";
+        ? "replace it with --overwrite and without --resume"
+        : "start over with --force and without --resume, which deletes the unfinished rows";
   }
 
   @Override

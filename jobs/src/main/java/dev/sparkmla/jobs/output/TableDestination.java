@@ -124,9 +124,9 @@ final class TableDestination extends Destination {
   @Override
   String howToStartOver(boolean finished) throws IOException {
     return deliveries().all().isEmpty()
-        ? "start over with --force in place of --resume, which deletes the unfinished rows"
+        ? "start over with --force and without --resume, which deletes the unfinished rows"
         : "name another checkpoint, which adds all rows anew beside those that are in the table, or"
-            + " give --overwrite --force in place of --resume, which replaces all rows of the table";
+            + " give --overwrite --force without --resume, which replaces all rows of the table";
   }
 
   @Override
