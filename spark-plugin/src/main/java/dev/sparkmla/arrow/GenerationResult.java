@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param reasoning the model's thoughts, where it or its prompt began some; empty in error
  * @param finishReason why it ended
  * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 where the row was
- *     refused before they were counted
+ *     refused
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated, an end token included
  * @param logprobs log probabilities of each of these tokens, where the request asks for them; empty
