@@ -449,14 +449,14 @@ final class GenerateOptions {
               && !value.equals(false)
               && !(value instanceof Collection<?> values && values.isEmpty());
       if (isGiven && !NOT_OF_RESULTS.contains(option.longestName())) {
-        given.put(option.longestName(), said(value));
+        given.put(option.longestName(), settingText(value));
       }
     }
     return given;
   }
 
   /** Several texts each in quotation marks, so that two are not taken for one with a blank. */
-  private static String said(Object value) {
+  private static String settingText(Object value) {
     return value instanceof Collection<?> values
         ? values.stream().map(GenerateOptions::json).collect(Collectors.joining(" "))
         : value.toString();

@@ -288,10 +288,10 @@ final class TableDestination extends Destination {
   private Optional<String> refusedPath(SparkSession spark) {
     return CatalogLookup.pathName(spark, name)
         .flatMap(
-            said ->
-                TableFormat.of(said.format())
-                    .map(table -> table.refusedPath(said.path()))
-                    .orElseGet(said::refusedAsFiles))
+            path ->
+                TableFormat.of(path.format())
+                    .map(table -> table.refusedPath(path.path()))
+                    .orElseGet(path::refusedAsFiles))
         .map(problem -> "there can be no table " + name + ": " + problem);
   }
 
