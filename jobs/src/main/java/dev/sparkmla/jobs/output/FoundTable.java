@@ -169,7 +169,7 @@ record FoundTable(String name, Table table) {
     if (partitionBy.names().isEmpty()) {
       return;
     }
-    List<String> are = Stream.of(table.partitioning()).map(FoundTable::said).toList();
+    List<String> are = Stream.of(table.partitioning()).map(FoundTable::describe).toList();
     String asked = String.join(", ", partitionBy.in(columns));
     if (!asked.equalsIgnoreCase(String.join(", ", are))) {
       throw new OutputException(
@@ -184,7 +184,7 @@ record FoundTable(String name, Table table) {
   }
 
   /** A column by its name, which Spark would quote, or what is made of columns. */
-  private static String said(Transform partition) {
+  private static String describe(Transform partition) {
     return partition instanceof IdentityTransform
         ? String.join(".", partition.references()[0].fieldNames())
         : partition.describe();
