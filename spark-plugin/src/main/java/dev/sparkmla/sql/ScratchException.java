@@ -32,7 +32,7 @@ public final class ScratchException extends IOException {
             + " on the host "
             + blocks.blockManagerId().host()
             + ": "
-            + problem.getMessage()
+            + problem // Its message alone may be no more than a file's name.
             + "; free space there, or name other folders in spark.local.dir",
         problem);
   }
