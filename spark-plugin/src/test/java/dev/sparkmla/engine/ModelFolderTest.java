@@ -9,6 +9,9 @@ import dev.sparkmla.model.ModelFormatException;
 import dev.sparkmla.model.Weights;
 import dev.sparkmla.text.PromptText;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -75,6 +78,71 @@ class ModelFolderTest {
       }
       assertThat(folder.readPart()).isBetween(0.01, 0.99);
     }
+  }
+
+  /**
+   * Loaded, an element takes two bytes at most; a file that the index does not name is not loaded.
+   */
+  @Test
+  void weightBytesAreThoseOfAllFilesOfAnIndexOnceTheyAreLoaded() throws IOException {
+    Files.delete(path.resolve("model.safetensors"));
+    writeTensor("one.safetensors", "a", "BF16", 2, 7);
+    writeTensor("two.safetensors", "b", "F32", 4, 5);
+    writeTensor("three.safetensors", "c", "F8_E4M3", 1, 3);
+    writeTensor("beside.safetensors", "d", "BF16", 2, 100);
+    Files.writeString(
+        path.resolve("model.safetensors.index.json"),
+        "{\"weight_map\": {\"a\": \"one.safetensors\", \"b\": \"two.safetensors\","
+            + " \"c\": \"three.safetensors\"}}");
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.weightBytes()).isEqualTo(2 * 7 + 2 * 5 + 3);
+      assertThat(folder.readPart()).isZero();
+
+      Files.delete(path.resolve("two.safetensors"));
+      assertThatThrownBy(folder::weightBytes)
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining("two.safetensors");
+    }
+  }
+
+  @Test
+  void weightBytesAreThoseOfTheSingleFileWhereThereIsOne() throws IOException {
+    writeTensor("model.safetensors", "a", "F16", 2, 9);
+    writeTensor("beside.safetensors", "d", "BF16", 2, 100);
+    Files.writeString(
+        path.resolve("model.safetensors.index.json"),
+        "{\"weight_map\": {\"d\": \"beside.safetensors\"}}");
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThat(folder.weightBytes()).isEqualTo(2 * 9);
+    }
+  }
+
+  @Test
+  void weightBytesOfAFolderWithoutWeightsNameIt() throws IOException {
+    Files.delete(path.resolve("model.safetensors"));
+    try (ModelFolder folder = new ModelFolder(path)) {
+      assertThatThrownBy(folder::weightBytes)
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageContaining(path.toString())
+          .hasMessageContaining("has neither model.safetensors nor");
+    }
+  }
+
+  /** Writes a file of one tensor, a vector of zeros. */
+  private void writeTensor(String file, String name, String type, int elementBytes, int elements)
+      throws IOException {
+    int bytes = elementBytes * elements;
+    byte[] header =
+        "{\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}"
+            .formatted(name, type, elements, bytes)
+            .getBytes(StandardCharsets.UTF_8);
+    Files.write(
+        path.resolve(file),
+        ByteBuffer.allocate(Long.BYTES + header.length + bytes)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(header.length)
+            .put(header)
+            .array());
   }
 
   @Test
