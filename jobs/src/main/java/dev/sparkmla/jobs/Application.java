@@ -4,7 +4,6 @@ import dev.sparkmla.plugin.MlaConf;
 import dev.sparkmla.plugin.MlaPlugin;
 import dev.sparkmla.sql.MlaExtensions;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
@@ -61,8 +60,7 @@ final class Application {
         .contains(MlaExtensions.class.getName())) {
       append(conf, EXTENSIONS, MlaExtensions.class.getName());
     }
-    options.backend.ifPresent(
-        backend -> conf.set(MlaConf.BACKEND.key(), backend.name().toLowerCase(Locale.ROOT)));
+    options.backend.ifPresent(backend -> conf.set(MlaConf.BACKEND.key(), Choice.spelling(backend)));
     options.model.ifPresent(model -> conf.set(MlaConf.MODEL_PATH.key(), model));
     if (!conf.contains(MlaConf.MODEL_PATH.key())) {
       if (!isLocal(conf)) {

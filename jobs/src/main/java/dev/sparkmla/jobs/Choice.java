@@ -38,7 +38,8 @@ abstract sealed class Choice<T extends Enum<T>> implements ITypeConverter<T> {
             + choices.stream().map(Choice::spelling).collect(Collectors.joining(", ")));
   }
 
-  private static String spelling(Enum<?> choice) {
+  /** A constant as a person writes it. */
+  static String spelling(Enum<?> choice) {
     return choice.name().toLowerCase(Locale.ROOT);
   }
 

@@ -262,8 +262,7 @@ public final class GenerateJob implements Callable<Integer> {
   /** What decides on a row's results, by the names that a person knows. */
   private Map<String, String> settings(SparkConf conf) {
     Map<String, String> settings = GenerateOptions.ofResults(spec.options());
-    // What the file holds, which may change while its name stays.
-    options.answerFormat().ifPresent(format -> settings.put("--response-format", format));
+    options.answerFormat().ifPresent(format -> settings.put("the answers' format", format));
     String version = GenerateJob.class.getPackage().getImplementationVersion();
     settings.put("the version of Spark MLA", version == null ? "unpackaged" : version);
     String maxTokens = MlaConf.MAX_TOKENS.key();
@@ -324,6 +323,7 @@ public final class GenerateJob implements Callable<Integer> {
   private Map<String, String> reported(SparkConf conf) {
     Map<String, String> settings = settings(conf);
     settings.put("--input", options.input.orElse("the demo's documents"));
+    options.responseFormat.ifPresent(file -> settings.put("--response-format", file.toString()));
     settings.put("--slice-rows", String.valueOf(options.sliceRows));
     settings.put("--slice-seconds", String.valueOf(options.sliceSeconds));
     settings.put("spark.master", conf.get("spark.master"));

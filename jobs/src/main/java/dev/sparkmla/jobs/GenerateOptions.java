@@ -40,8 +40,8 @@ final class GenerateOptions {
   private static final int MOST_COLUMNS = 10_000;
 
   /**
-   * Options with which a job may be resumed that began with others. Input and model are compared by
-   * what they hold.
+   * Options with which a job may be resumed that began with others. Input, model and the answers'
+   * format are compared by what they hold.
    */
   private static final Set<String> NOT_OF_RESULTS =
       Set.of(
@@ -56,6 +56,7 @@ final class GenerateOptions {
           "--slice-seconds",
           "--model",
           "--key-column",
+          "--response-format",
           "--on-error",
           "--report",
           "--gpu-hour-price",
@@ -449,17 +450,25 @@ final class GenerateOptions {
               && !value.equals(false)
               && !(value instanceof Collection<?> values && values.isEmpty());
       if (isGiven && !NOT_OF_RESULTS.contains(option.longestName())) {
-        given.put(option.longestName(), settingText(value));
+        given.put(option.longestName(), written(option, value));
       }
     }
     return given;
   }
 
-  /** Several texts each in quotation marks, so that two are not taken for one with a blank. */
-  private static String settingText(Object value) {
-    return value instanceof Collection<?> values
-        ? values.stream().map(GenerateOptions::json).collect(Collectors.joining(" "))
-        : value.toString();
+  /**
+   * A value as a person writes it. An empty text stands in quotation marks, so that it is seen, and
+   * so does each value of an option that is given several times, so that two are not taken for one
+   * with a blank.
+   */
+  private static String written(OptionSpec option, Object value) {
+    if (value instanceof Collection<?> values) {
+      return option.splitRegex().isEmpty()
+          ? values.stream().map(GenerateOptions::json).collect(Collectors.joining(" "))
+          : values.stream().map(Object::toString).collect(Collectors.joining(","));
+    }
+    String text = value instanceof Enum<?> choice ? Choice.spelling(choice) : value.toString();
+    return text.isEmpty() ? json(text) : text;
   }
 
   /** Generation parameters by name, as {@code llm_generate} takes them. */

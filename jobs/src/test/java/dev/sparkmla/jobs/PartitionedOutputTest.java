@@ -48,7 +48,7 @@ class PartitionedOutputTest {
     assertThat(job.unfinished()).doesNotExist();
     assertThat(repeated.out()).contains("is finished already: 40 rows");
     assertThat(otherwise.err())
-        .contains("--partition-by was \"kind\" and is \"kind\" \"finish_reason\"")
+        .contains("--partition-by was kind and is kind,finish_reason")
         .contains("replace it with --overwrite");
     assertThat(again.err()).contains("is there already");
     assertThat(grown.code()).isEqualTo(1);

@@ -4,14 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sparkmla.engine.EngineStatistics;
 import dev.sparkmla.ui.GenerationSections;
+import dev.sparkmla.ui.HtmlText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +70,68 @@ class ReportTest {
     try (var files = Files.list(folder)) {
       assertThat(files.filter(each -> each.toString().contains("report"))).hasSize(1);
     }
+  }
+
+  /** So that a reader can give the same options again, and sees one that is empty. */
+  @Test
+  void showsOptionsAsAPersonWritesThem() throws IOException {
+    Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"prompt\": \"a\"}\n");
+    Path format = Files.writeString(folder.resolve("form.txt"), "choice: [\"x\", \"y\"]");
+    Path plain = folder.resolve("plain.html");
+    Path full = folder.resolve("full.html");
+    List<String> usual = List.of("--input", input.toString(), "--input-format", "json");
+    JobRun few = report(usual, plain);
+    JobRun many =
+        report(
+            Stream.concat(
+                    usual.stream(),
+                    Stream.of(
+                        "--output-prefix",
+                        "a_",
+                        "--on-overflow",
+                        "TRUNCATE_left",
+                        "--backend",
+                        "cpu",
+                        "--system",
+                        "",
+                        "--stop",
+                        "a b",
+                        "--stop",
+                        "c",
+                        "--partition-by",
+                        "a_finish_reason,a_error_code",
+                        "--response-format",
+                        format.toString()))
+                .toList(),
+            full);
+
+    assertThat(few.code()).as(few.err()).isZero();
+    assertThat(many.code()).as(many.err()).isZero();
+    assertThat(Files.readString(plain))
+        .contains(setting("--input-format", "json"))
+        .contains(setting("--on-overflow", "error"))
+        .contains(setting("--output-format", "parquet"))
+        .contains(setting("--output-prefix", "\"\""))
+        .doesNotContain("--backend", "--system", "--stop", "--response-format");
+    assertThat(Files.readString(full))
+        .contains(setting("--output-prefix", "a_"))
+        .contains(setting("--on-overflow", "truncate_left"))
+        .contains(setting("--backend", "cpu"))
+        .contains(setting("--system", "\"\""))
+        .contains(setting("--stop", "\"a b\" \"c\""))
+        .contains(setting("--partition-by", "a_finish_reason,a_error_code"))
+        .contains(setting("--response-format", format.toString()))
+        .contains(setting("the answers' format", "choice: [\"x\", \"y\"]"));
+  }
+
+  private static JobRun report(List<String> options, Path file) {
+    List<String> all = new ArrayList<>(options);
+    all.addAll(List.of("--output", file + "-out", "--report", file.toString()));
+    return JobRun.echo(all.toArray(String[]::new));
+  }
+
+  private static String setting(String name, String value) {
+    return "<td>" + HtmlText.escape(name) + "</td><td>" + HtmlText.escape(value) + "</td>";
   }
 
   @Test
