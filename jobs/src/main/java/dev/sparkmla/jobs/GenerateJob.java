@@ -41,6 +41,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 import scala.Tuple2;
 
 /**
@@ -360,9 +361,26 @@ public final class GenerateJob implements Callable<Integer> {
 
   private static int printUsageError(ParameterException wrong, String[] arguments) {
     PrintWriter err = wrong.getCommandLine().getErr();
-    err.println("generate: " + wrong.getMessage());
+    err.println(
+        "generate: "
+            + (wrong instanceof UnmatchedArgumentException unmatched
+                ? problem(unmatched)
+                : wrong.getMessage()));
     err.println("generate --help says what there is");
     return CommandLine.ExitCode.USAGE;
+  }
+
+  /** Picocli's own message counts the value of an unknown option among the unknown options. */
+  private static String problem(UnmatchedArgumentException unmatched) {
+    String first = unmatched.getUnmatched().get(0);
+    if (!unmatched.isUnknownOption()) {
+      return "'" + first + "' belongs to no option; a value with blanks stands in quotation marks";
+    }
+    String option = first.replaceFirst("=.*", "");
+    List<String> alike = unmatched.getSuggestions();
+    return "there is no option "
+        + option
+        + (alike.isEmpty() ? "" : "; did you mean " + String.join(" or ", alike) + "?");
   }
 
   private static int printFailure(

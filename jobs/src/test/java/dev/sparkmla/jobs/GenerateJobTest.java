@@ -565,7 +565,11 @@ class GenerateJobTest {
         "--top-k -1; top_k",
         "--seed x; seed",
         "--conf novalue; 'novalue'",
-        "--modell x; Unknown options: '--modell'"
+        "--modell x; 'there is no option --modell; did you mean --model?'",
+        "--partition kind; 'there is no option --partition; did you mean --partition-by?'",
+        "--partition=kind; 'there is no option --partition; did you mean --partition-by?'",
+        "--zzz; there is no option --zzz",
+        "--output y kind; 'kind' belongs to no option"
       })
   void refusesWrongCommandLines(String arguments, String message) {
     JobRun run = JobRun.of(arguments.split(" "));
