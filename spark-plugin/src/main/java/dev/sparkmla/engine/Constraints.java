@@ -51,21 +51,24 @@ final class Constraints {
   /**
    * What a row is constrained by.
    *
-   * @param thinks whether its prompt has opened the model's thoughts, which the answer follows
+   * @param opensThoughts the kind of its prompt, where that has opened the model's thoughts, which
+   *     the answer follows; else empty
    * @return empty where it names no format
    * @throws RowErrorException where its format cannot be used, or not after such thoughts
    */
-  Optional<Constraint> of(GenerationParameters parameters, boolean thinks) {
+  Optional<Constraint> of(GenerationParameters parameters, Optional<PromptKind> opensThoughts) {
     Optional<String> text = parameters.get(RESPONSE_FORMAT);
     if (text.isEmpty()) {
       return Optional.empty();
     }
-    if (thinks && thinking.isPlainText()) {
+    if (opensThoughts.isPresent() && thinking.isPlainText()) {
       throw new RowErrorException(
           ErrorCode.INVALID_PARAMETER,
           "response_format cannot follow the model's thoughts, which end with '"
               + thinking.closing()
-              + "', a text and not a token; switch them off (chat_template_kwargs).");
+              + "', a text and not a token; "
+              + withoutThoughts(opensThoughts.get())
+              + ".");
     }
     Format format =
         new Format(text.get(), parameters.get(RESPONSE_WHITE_SPACE).orElse(WhiteSpace.COMPACT));
@@ -81,7 +84,22 @@ final class Constraints {
         new Constraint(
             ((Outcome.Automaton) outcome).automaton(),
             vocabulary.bytes(),
-            thinks ? thinking.closingToken() : OptionalInt.empty()));
+            opensThoughts.isPresent() ? thinking.closingToken() : OptionalInt.empty()));
+  }
+
+  /** How a person keeps a prompt from opening thoughts. */
+  private String withoutThoughts(PromptKind prompt) {
+    return switch (prompt) {
+      case TEXT ->
+          "end the prompt without '"
+              + thinking.opening()
+              + "', or with '"
+              + thinking.closing()
+              + "' after it";
+      case CONVERSATION -> "switch them off (chat_template_kwargs)";
+      case CONTINUED_MESSAGE ->
+          "close them with '" + thinking.closing() + "' in the message that is continued";
+    };
   }
 
   private Outcome read(GenerationParameters parameters) {

@@ -166,7 +166,8 @@ final class Intake implements AutoCloseable {
     int count = parameters.get(N).orElse(1);
     long seed = parameters.get(SEED).orElse(0L);
     boolean thinks = thinksAfter(row.prompt(), prompt.ids());
-    Optional<Constraint> constraint = constraints.of(parameters, thinks);
+    Optional<Constraint> constraint =
+        constraints.of(parameters, thinks ? Optional.of(row.prompt().kind()) : Optional.empty());
     if (parameters.get(LOGPROBS).isPresent()) {
       vocabulary.bytes(); // so that a row is refused here, not when it has ended
     }
@@ -193,7 +194,10 @@ final class Intake implements AutoCloseable {
   }
 
   private boolean thinksAfter(PromptLayout prompt, int[] ids) {
-    return prompt.continuesMessage() ? thinking.isOpenWithin(ids) : thinking.isOpenAfter(ids);
+    return switch (prompt.kind()) {
+      case TEXT, CONVERSATION -> thinking.isOpenAfter(ids);
+      case CONTINUED_MESSAGE -> thinking.isOpenWithin(ids);
+    };
   }
 
   private OutputText output(GenerationParameters parameters, boolean thinks) {

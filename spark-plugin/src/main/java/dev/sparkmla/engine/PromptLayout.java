@@ -28,22 +28,19 @@ final class PromptLayout {
 
   private final List<String> texts;
   private final OverflowPolicy overflow;
-  private final boolean mayLoseAllText;
-  private final boolean continuesMessage;
+  private final PromptKind kind;
   private final Function<List<String>, GuardedPrompt> layout;
   private final Optional<GuardedPrompt> whole;
 
   private PromptLayout(
       List<String> texts,
       OverflowPolicy overflow,
-      boolean mayLoseAllText,
-      boolean continuesMessage,
+      PromptKind kind,
       Function<List<String>, GuardedPrompt> layout,
       long mostCharacters) {
     this.texts = texts;
     this.overflow = overflow;
-    this.mayLoseAllText = mayLoseAllText;
-    this.continuesMessage = continuesMessage;
+    this.kind = kind;
     this.layout = layout;
     this.whole =
         characters(texts) <= mostCharacters ? Optional.of(layout.apply(texts)) : Optional.empty();
@@ -71,8 +68,7 @@ final class PromptLayout {
         return new PromptLayout(
             List.of(raw.text()),
             request.overflow(),
-            false,
-            false,
+            PromptKind.TEXT,
             texts -> tokenizer.guard(texts.get(0)),
             mostCharacters);
       }
@@ -93,8 +89,7 @@ final class PromptLayout {
             .map(message -> message.content() == null ? "" : message.content())
             .toList(),
         request.overflow(),
-        true,
-        options.continuesFinalMessage(),
+        options.continuesFinalMessage() ? PromptKind.CONTINUED_MESSAGE : PromptKind.CONVERSATION,
         texts -> conversation(messages, texts, options, tokenizer, present),
         mostCharacters);
   }
@@ -198,13 +193,16 @@ final class PromptLayout {
     return layout.apply(otherTexts);
   }
 
-  /** Whether the prompt ends within a message, which the answer continues. */
-  boolean continuesMessage() {
-    return continuesMessage;
+  /** What it is. */
+  PromptKind kind() {
+    return kind;
   }
 
   /** Whether a prompt whose texts are empty is still one. */
   boolean mayLoseAllText() {
-    return mayLoseAllText;
+    return switch (kind) {
+      case TEXT -> false;
+      case CONVERSATION, CONTINUED_MESSAGE -> true;
+    };
   }
 }

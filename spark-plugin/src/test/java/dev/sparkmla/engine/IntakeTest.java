@@ -57,13 +57,17 @@ class IntakeTest {
   }
 
   private static RequestBatch requests(String... prompts) {
+    return requests(Map.of(), prompts);
+  }
+
+  private static RequestBatch requests(Map<String, String> params, String... prompts) {
     return Batches.of(
         MEMORY.allocator(),
         List.of(prompts).stream()
             .map(
                 prompt ->
                     new GenerationRequest(
-                        new Prompt.Raw(prompt), Optional.empty(), Map.of(), OverflowPolicy.ERROR))
+                        new Prompt.Raw(prompt), Optional.empty(), params, OverflowPolicy.ERROR))
             .toList());
   }
 
@@ -132,6 +136,28 @@ class IntakeTest {
     results.close();
     assertThat(codes).isEqualTo(errors);
     assertThat(MEMORY.allocator().getAllocatedMemory()).isZero();
+  }
+
+  /** Only messages have a template's variables; a text is told what to end with, and that helps. */
+  @Test
+  void aTextThatOpensThoughtsBeforeAFormatIsToldWhatToEndWith() throws InterruptedException {
+    take(
+        requests(
+            Map.of("response_format", "regex: a+"),
+            "Why? ◁think▷",
+            "Why?",
+            "Why? ◁think▷ So. ◁/think▷"));
+    intake.close();
+
+    assertThat(queue.take(true).orElseThrow().rows()).hasSize(2);
+    try (ResultBatch refused = delivered.remove()) {
+      assertThat(refused.rows()).isEqualTo(1);
+      assertThat(refused.number(0)).isZero();
+      assertThat(refused.error(0).orElseThrow().code()).isEqualTo(ErrorCode.INVALID_PARAMETER);
+      assertThat(refused.error(0).orElseThrow().message())
+          .endsWith("end the prompt without '◁think▷', or with '◁/think▷' after it.")
+          .doesNotContain("chat_template_kwargs");
+    }
   }
 
   @Test

@@ -123,7 +123,7 @@ class PromptEncoderTest {
     Message begun = new Message("assistant", "The code is ");
     PromptLayout prompt =
         encoder.layOut(chat(Optional.empty(), OverflowPolicy.ERROR, question, begun), continued);
-    assertThat(prompt.continuesMessage()).isTrue();
+    assertThat(prompt.kind()).isEqualTo(PromptKind.CONTINUED_MESSAGE);
     assertThat(encoder.encodeAll(List.of(prompt)).get(0).orElseThrow())
         .isEqualTo(
             tokenizer.encodeChat(template, new Conversation(List.of(question, begun), continued)));
@@ -132,9 +132,8 @@ class PromptEncoderTest {
     assertThatThrownBy(() -> encoder.layOut(asked, continued))
         .isInstanceOf(RowErrorException.class)
         .hasMessageContaining("the last message is of user");
-    assertThat(
-            encoder.layOut(raw("The code is", OverflowPolicy.ERROR), continued).continuesMessage())
-        .isFalse();
+    assertThat(encoder.layOut(raw("The code is", OverflowPolicy.ERROR), continued).kind())
+        .isEqualTo(PromptKind.TEXT);
   }
 
   @Test
