@@ -35,7 +35,6 @@ public final class RandomFolder {
       """;
 
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final Path TOKENIZER = Path.of("jobs", "demo-model", "model");
 
   private final ModelConfig config;
   private final ParameterSource source = new RandomParameters(1);
@@ -53,8 +52,7 @@ public final class RandomFolder {
     Path folder = Path.of(arguments[1]);
     Files.createDirectory(folder);
     ObjectNode config;
-    try (InputStream file =
-        RandomFolder.class.getResourceAsStream("/shapes/" + arguments[0] + "/config.json")) {
+    try (InputStream file = resource("/shapes/" + arguments[0] + "/config.json")) {
       config = (ObjectNode) JSON.readTree(file);
     }
     if (arguments.length == 3) {
@@ -62,7 +60,9 @@ public final class RandomFolder {
     }
     JSON.writeValue(folder.resolve("config.json").toFile(), config);
     for (String name : List.of("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")) {
-      Files.copy(TOKENIZER.resolve(name), folder.resolve(name));
+      try (InputStream file = resource("/demo-model/" + name)) {
+        Files.copy(file, folder.resolve(name));
+      }
     }
     long start = System.nanoTime();
     long bytes = writeWeights(folder);
@@ -72,6 +72,10 @@ public final class RandomFolder {
         folder,
         bytes / 1e9,
         (System.nanoTime() - start) / 1e9);
+  }
+
+  private static InputStream resource(String name) {
+    return RandomFolder.class.getResourceAsStream(name);
   }
 
   private static boolean areGood(String[] arguments) {
