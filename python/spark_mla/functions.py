@@ -85,7 +85,8 @@ def llm_generate(
         cached_tokens INT, output_tokens INT, error STRUCT<code STRING, message STRING>>; NULL
         where the prompt is. After these, `value` where there is a response format, and with `n`
         above 1 the lists `texts`, `values` where there is a value, and `finish_reasons`; `logprobs`
-        where they are asked for.
+        where they are asked for. `prompt_tokens` of a prompt that is too long says how long it is;
+        it is 0 where tokens were not counted.
 
     Raises
     ------

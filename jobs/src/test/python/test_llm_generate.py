@@ -77,6 +77,7 @@ def test_a_wrong_row_ends_as_its_own_error(spark):
     assert answers[1].error.code == "EMPTY_PROMPT"
     assert answers[3].error.code == "INVALID_PARAMETER"
     assert answers[5].error.code == "PROMPT_TOO_LONG"
+    assert answers[5].prompt_tokens >= 40000
     for id in (1, 3, 5):
         assert answers[id].finish_reason == "error"
         assert answers[id].error.message

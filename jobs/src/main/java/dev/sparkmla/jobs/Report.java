@@ -80,7 +80,10 @@ record Report(
                 HtmlText.number(summary.earlierRows()),
                 "Those that were there when this run began")
             .add("Rows in error", HtmlText.number(summary.rowsInError()), "Rows of the output")
-            .add("Tokens in", HtmlText.number(summary.promptTokens()), "Tokens of prompts")
+            .add(
+                "Tokens in",
+                HtmlText.number(summary.promptTokens()),
+                "Tokens of prompts, but for those that are too long")
             .add("Tokens out", HtmlText.number(summary.outputTokens()), "Tokens generated")
             .add(
                 "Tokens in from cache",

@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sum;
 
+import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.jobs.input.Documents;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -19,7 +20,7 @@ import org.apache.spark.sql.Row;
  *
  * @param rows rows written
  * @param errors rows in error by their code
- * @param promptTokens tokens of all prompts
+ * @param promptTokens tokens of all prompts that were read, so but for those that are too long
  * @param cachedTokens how many of them were in the cache
  * @param outputTokens tokens generated
  * @param earlierRows how many rows earlier runs have generated
@@ -53,7 +54,9 @@ record Summary(
                 sum(Documents.named(results.name("output_tokens"))))
             .collectAsList()) {
       rows += group.getLong(1);
-      promptTokens += group.getLong(2);
+      if (!ErrorCode.PROMPT_TOO_LONG.name().equals(group.getString(0))) {
+        promptTokens += group.getLong(2); // No engine has read the others.
+      }
       cachedTokens += group.getLong(3);
       outputTokens += group.getLong(4);
       if (!group.isNullAt(0)) {

@@ -61,10 +61,10 @@ public final class EchoPlugin extends MlaPlugin {
     private static GenerationResult answer(GenerationRequest request) {
       String text = text(request);
       if (text.isEmpty()) {
-        return error(ErrorCode.EMPTY_PROMPT);
+        return error(ErrorCode.EMPTY_PROMPT, 0);
       }
       return text.length() > LONGEST
-          ? error(ErrorCode.PROMPT_TOO_LONG)
+          ? error(ErrorCode.PROMPT_TOO_LONG, text.length())
           : new GenerationResult(
               "<" + text + ">",
               Optional.empty(),
@@ -75,8 +75,8 @@ public final class EchoPlugin extends MlaPlugin {
               Optional.empty());
     }
 
-    private static GenerationResult error(ErrorCode code) {
-      return GenerationResult.refused(new GenerationError(code, "said by the echo"));
+    private static GenerationResult error(ErrorCode code, int promptTokens) {
+      return GenerationResult.refused(new GenerationError(code, "said by the echo"), promptTokens);
     }
 
     private static String text(GenerationRequest request) {

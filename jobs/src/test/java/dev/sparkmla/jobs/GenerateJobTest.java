@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
@@ -511,7 +512,15 @@ class GenerateJobTest {
               assertThat(row.get("finish_reason").asText()).isEqualTo("error");
               assertThat(row.get("error_message").asText()).isNotEqualTo("null");
               assertThat(row.get("output_tokens").asInt()).isZero();
+              assertThat(row.get("prompt_tokens").asInt())
+                  .isEqualTo(row.get("error_code").asText().equals("PROMPT_TOO_LONG") ? 500 : 0);
             });
+    int read =
+        rows.stream()
+            .filter(row -> row.get("error_code").isNull())
+            .mapToInt(row -> row.get("prompt_tokens").asInt())
+            .sum();
+    assertThat(run.out()).contains(String.format(Locale.ROOT, "%,d in (950 cached)", read));
     assertThat(run.out())
         .contains("1,000")
         .contains("50: BROKEN_ROW 10, EMPTY_PROMPT 10, NULL_PROMPT 20, PROMPT_TOO_LONG 10");

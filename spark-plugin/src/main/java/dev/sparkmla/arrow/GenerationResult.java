@@ -9,8 +9,8 @@ import java.util.Optional;
  * @param text the generated text, without the model's thoughts; empty in error
  * @param reasoning the model's thoughts, where it or its prompt began some; empty in error
  * @param finishReason why it ended
- * @param promptTokens tokens of the prompt, after it was truncated if it was; 0 where the row was
- *     refused
+ * @param promptTokens tokens of the prompt, after it was truncated if it was; where it is too long,
+ *     all of them; 0 where the row was refused and they were not counted
  * @param cachedTokens how many of them were found in the cache
  * @param outputTokens tokens generated, an end token included
  * @param logprobs log probabilities of each of these tokens, where the request asks for them; empty
@@ -48,7 +48,12 @@ public record GenerationResult(
 
   /** Of a row that is refused before anything is computed for it. */
   public static GenerationResult refused(GenerationError error) {
+    return refused(error, 0);
+  }
+
+  /** The same of a row whose prompt was made tokens, so that they are counted. */
+  public static GenerationResult refused(GenerationError error, int promptTokens) {
     return new GenerationResult(
-        "", Optional.empty(), FinishReason.ERROR, 0, 0, 0, Optional.of(error));
+        "", Optional.empty(), FinishReason.ERROR, promptTokens, 0, 0, Optional.of(error));
   }
 }

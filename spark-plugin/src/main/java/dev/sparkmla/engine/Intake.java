@@ -13,7 +13,6 @@ import static dev.sparkmla.engine.GenerationParameters.TOOLS;
 
 import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
-import dev.sparkmla.arrow.GenerationResult;
 import dev.sparkmla.arrow.RequestBatch;
 import dev.sparkmla.model.GenerationDefaults;
 import dev.sparkmla.policy.Constraint;
@@ -211,7 +210,7 @@ final class Intake implements AutoCloseable {
   }
 
   private void refuse(GenerationBatch batch, int row, RowErrorException refused) {
-    batch.set(row, 0, GenerationResult.refused(refused.error()));
+    batch.set(row, 0, refused.result());
   }
 
   /** Whether the caller runs on the intake's thread, which cannot wait for itself. */

@@ -98,10 +98,10 @@ final class PromptEncoder {
       String size =
           ids.map(all -> all.length + " tokens")
               .orElseGet(() -> PromptLayout.characters(prompt.texts()) + " characters");
-      throw tooLong("The prompt has " + size, reserved);
+      throw tooLong("The prompt has " + size, reserved, ids);
     }
     try {
-      return truncate(prompt, reserved, room);
+      return truncate(prompt, ids, reserved, room);
     } catch (TextTooLongException e) {
       throw unencodable(e);
     }
@@ -112,7 +112,7 @@ final class PromptEncoder {
         ErrorCode.PROMPT_TOO_LONG, "The prompt " + e.getMessage() + "; shorten it.");
   }
 
-  private int[] truncate(PromptLayout prompt, int reserved, int room) {
+  private int[] truncate(PromptLayout prompt, Optional<int[]> ids, int reserved, int room) {
     List<String> texts = new ArrayList<>(prompt.texts());
     List<Integer> longestFirst =
         IntStream.range(0, texts.size())
@@ -136,10 +136,10 @@ final class PromptEncoder {
       while (high - low > 1) {
         int kept = (low + high) >>> 1;
         texts.set(i, cut(whole, kept, prompt.overflow()));
-        int[] ids = encode(prompt, texts);
-        if (ids.length <= room) {
+        int[] shorter = encode(prompt, texts);
+        if (shorter.length <= room) {
           low = kept;
-          best = ids;
+          best = shorter;
         } else {
           high = kept;
         }
@@ -148,7 +148,7 @@ final class PromptEncoder {
         return best;
       }
     }
-    throw tooLong("Nothing of the prompt's text can stay", reserved);
+    throw tooLong("Nothing of the prompt's text can stay", reserved, ids);
   }
 
   private int[] encode(PromptLayout prompt, List<String> texts) {
@@ -174,7 +174,7 @@ final class PromptEncoder {
         && Character.isSurrogatePair(text.charAt(at - 1), text.charAt(at));
   }
 
-  private RowErrorException tooLong(String what, int reserved) {
+  private RowErrorException tooLong(String what, int reserved, Optional<int[]> ids) {
     String limit =
         contextWindow <= cacheTokens
             ? "the context window of " + contextWindow + " tokens"
@@ -187,6 +187,7 @@ final class PromptEncoder {
             + (reserved == 1 ? " new token" : " new tokens")
             + " is too long for "
             + limit
-            + "; shorten the prompt, lower max_tokens or have long prompts truncated.");
+            + "; shorten the prompt, lower max_tokens or have long prompts truncated.",
+        ids.map(all -> all.length).orElse(0));
   }
 }

@@ -1,5 +1,6 @@
 package dev.sparkmla.sql;
 
+import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.ResultBatch;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
@@ -15,7 +16,7 @@ import scala.jdk.javaapi.CollectionConverters;
  *
  * @param prompts generated rows, without those whose prompt is NULL
  * @param errors how many of them ended in error
- * @param promptTokens tokens of the prompts
+ * @param promptTokens tokens of the prompts, but for those that are too long
  * @param cachedTokens how many of them were in the cache
  * @param outputTokens generated tokens
  * @param batches Arrow batches submitted to the engine
@@ -71,7 +72,7 @@ public record GenerationMetrics(
     for (int row = 0; row < results.rows(); row++) {
       if (!results.isNull(row)) {
         answered++;
-        promptTotal += results.promptTokens(row);
+        promptTotal += isTooLong(results, row) ? 0 : results.promptTokens(row);
         cachedTotal += results.cachedTokens(row);
         outputTotal += results.outputTokens(row);
       }
@@ -81,5 +82,13 @@ public record GenerationMetrics(
     promptTokens.add(promptTotal);
     cachedTokens.add(cachedTotal);
     outputTokens.add(outputTotal);
+  }
+
+  /** Whether no engine has read a row's prompt, though its tokens were counted. */
+  private static boolean isTooLong(ResultBatch results, int row) {
+    return results
+        .error(row)
+        .filter(error -> error.code() == ErrorCode.PROMPT_TOO_LONG)
+        .isPresent();
   }
 }

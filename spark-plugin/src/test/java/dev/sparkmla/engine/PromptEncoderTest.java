@@ -2,6 +2,7 @@ package dev.sparkmla.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sparkmla.arrow.ErrorCode;
 import dev.sparkmla.arrow.GenerationRequest;
@@ -232,6 +233,31 @@ class PromptEncoderTest {
     assertThatThrownBy(() -> encode(small, raw("1".repeat(60), OverflowPolicy.ERROR), NEW))
         .isInstanceOf(RowErrorException.class)
         .hasMessageContaining("KV cache of 64 tokens");
+  }
+
+  /** As far as they are counted: a text of too many characters is made no tokens. */
+  @Test
+  void aPromptThatIsTooLongHasItsTokensInTheResult() {
+    String text = "1".repeat(200);
+    String huge = "1".repeat(1_000_000);
+    PromptEncoder tiny = new PromptEncoder(tokenizer, Optional.of(template), NEW, 6400);
+
+    assertThat(promptTokensOfRefused(encoder, raw(text, OverflowPolicy.ERROR)))
+        .isEqualTo(tokenizer.encodePrompt(text).length);
+    for (OverflowPolicy policy : OverflowPolicy.values()) {
+      if (policy != OverflowPolicy.TRUNCATE_OUTPUT) {
+        assertThat(promptTokensOfRefused(tiny, raw("word", policy)))
+            .isEqualTo(tokenizer.encodePrompt("word").length);
+      }
+    }
+    assertThat(promptTokensOfRefused(encoder, raw(huge, OverflowPolicy.ERROR))).isZero();
+  }
+
+  private static int promptTokensOfRefused(PromptEncoder encoder, GenerationRequest request) {
+    RowErrorException refused =
+        catchThrowableOfType(RowErrorException.class, () -> encode(encoder, request, NEW));
+    assertThat(refused.error().code()).isEqualTo(ErrorCode.PROMPT_TOO_LONG);
+    return refused.result().promptTokens();
   }
 
   @Test

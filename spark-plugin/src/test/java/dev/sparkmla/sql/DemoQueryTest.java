@@ -78,6 +78,14 @@ class DemoQueryTest {
                 .collectAsList())
         .extracting(row -> row.getString(0))
         .containsExactly("EMPTY_PROMPT", "PROMPT_TOO_LONG", "INVALID_PARAMETER", null, null);
+    Row tooLong =
+        spark
+            .sql(
+                "select g.error.code, g.prompt_tokens, llm_count_tokens(p) from (select p,"
+                    + " llm_generate(p, map('max_tokens', 2000000000)) g from values ('a b c') v(p))")
+            .first();
+    assertThat(tooLong.getString(0)).isEqualTo("PROMPT_TOO_LONG");
+    assertThat(tooLong.getInt(1)).isPositive().isEqualTo(tooLong.getInt(2));
     assertThat(
             spark
                 .sql(

@@ -123,6 +123,23 @@ class OperatorTest {
     assertThat(metric(rows, "outputTokens")).isEqualTo(4);
   }
 
+  /** Its tokens are in the result, and no engine has read them. */
+  @Test
+  void doesNotCountTheTokensOfAPromptThatIsTooLong() {
+    SPARK.makeTable(2, 1);
+    generator.answerWith(
+        request ->
+            CompletableFuture.completedFuture(
+                EchoGenerator.text(request).equals("prompt 0")
+                    ? GenerationResult.refused(
+                        new GenerationError(ErrorCode.PROMPT_TOO_LONG, "too long"), 1000)
+                    : EchoGenerator.echo(request)));
+    Dataset<Row> rows = run("select llm_generate(p) g from t");
+    assertThat(metric(rows, "promptTokens")).isEqualTo("prompt 1".length());
+    assertThat(only("select llm_generate(p).prompt_tokens from t where id = 0").getInt(0))
+        .isEqualTo(1000);
+  }
+
   @Test
   void countsTheTimeThatTasksWait() {
     SPARK.makeTable(1, 1);
