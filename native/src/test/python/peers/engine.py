@@ -1,5 +1,6 @@
 """vLLM on the work that `bin/bench generate --json FILE` has timed."""
 
+import importlib.util
 import json
 import os
 import random
@@ -16,6 +17,8 @@ BLOCK = 128  # rows and columns that share a scale
 # Nothing is fetched and nothing reported. Set before vLLM is imported, which reads some of it then.
 ENVIRONMENT = dict(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", VLLM_NO_USAGE_STATS="1",
                    DO_NOT_TRACK="1")
+# vLLM asks for FlashInfer's sampler without looking whether FlashInfer is installed.
+WITHOUT_FLASHINFER = dict(VLLM_USE_FLASHINFER_SAMPLER="0")
 
 
 def _of_no_whole_blocks(config):
@@ -118,6 +121,8 @@ class Vllm:
 def run(report):
     """Prints ours beside vLLM for each row of a report."""
     os.environ.update(ENVIRONMENT)
+    if importlib.util.find_spec("flashinfer") is None:
+        os.environ.update(WITHOUT_FLASHINFER)
     import vllm
 
     random.seed(1)

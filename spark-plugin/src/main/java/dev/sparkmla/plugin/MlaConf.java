@@ -133,7 +133,7 @@ public final class MlaConf {
           "auto or a number from 1 to 262144",
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
               + " chunks of waiting prompts. `auto` is 2048 with the `cpu` backend. With `cuda` it"
-              + " is 8192, or half or a quarter of it where the weights leave less than a MiB of the GPU's memory for each.",
+              + " is 16384, or a half, a quarter or an eighth of it where the weights leave less than a MiB of the GPU's memory for each.",
           text ->
               text.equals("auto")
                   ? OptionalInt.empty()

@@ -10,7 +10,7 @@ import java.util.function.LongSupplier;
 final class StepTokens {
   private static final int OF_PROCESSOR = 2048;
   private static final int LEAST_OF_DEVICE = 2048;
-  private static final int MOST_OF_DEVICE = 8192;
+  private static final int MOST_OF_DEVICE = 16_384;
 
   /** Far more than a step takes with published models, so that the cache gets most of it. */
   private static final long MEMORY_OF_TOKEN = 1L << 20;

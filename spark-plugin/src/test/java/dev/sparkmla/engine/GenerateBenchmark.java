@@ -74,7 +74,7 @@ public final class GenerateBenchmark {
                                    prompts, their length, tokens to generate (default 32x8192+1024);
                                    with ~ before TOKENS lengths are drawn, log-normal with this median
                                    and sigma 1, at most 8 times as long, and 1 to NEW are generated
-        --step-tokens TOKENS       of a step at most (default 8192)
+        --step-tokens TOKENS       of a step at most (default 16384)
         --sequences N              that run at once at most (default 256)
         --profile                  also, on a GPU, a table of the operations of each decode step, and of
                                    the first prefill step, with their limits: for these the backend is
@@ -129,7 +129,7 @@ public final class GenerateBenchmark {
     private List<Size> formats = Size.all("64x4096");
     private List<Size> prefill = Size.all("16x4096,1x32768");
     private List<Workload> workload = Workload.all("32x8192+1024");
-    private int stepTokens = 8192;
+    private int stepTokens = 16_384;
     private int sequences = 256;
     private Optional<Path> json = Optional.empty();
     private boolean profile;
