@@ -42,7 +42,7 @@ final class Application {
           "Spark MLA: generate " + options.output.or(() -> options.outputTable).orElse("the demo"));
     }
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
-    if (isLocal(conf)) {
+    if (runsOnThisMachine(conf)) {
       // So that the progress line moves; on a cluster many executors would report too often. Less
       // than this, and a first heartbeat may come before Spark knows its own executor.
       conf.setIfMissing("spark.executor.heartbeatInterval", "5s");
@@ -60,10 +60,10 @@ final class Application {
         .contains(MlaExtensions.class.getName())) {
       append(conf, EXTENSIONS, MlaExtensions.class.getName());
     }
-    options.backend.ifPresent(backend -> conf.set(MlaConf.BACKEND.key(), Choice.spelling(backend)));
+    options.backend.ifPresent(backend -> conf.set(MlaConf.BACKEND.key(), backend.toString()));
     options.model.ifPresent(model -> conf.set(MlaConf.MODEL_PATH.key(), model));
     if (!conf.contains(MlaConf.MODEL_PATH.key())) {
-      if (!isLocal(conf)) {
+      if (!runsOnThisMachine(conf)) {
         throw new JobException(
             "the embedded model is on this machine alone, and the master is "
                 + conf.get(MASTER)
@@ -110,7 +110,8 @@ final class Application {
     return start(MlaPlugin.without(conf));
   }
 
-  private static boolean isLocal(SparkConf conf) {
+  /** Also local-cluster, whose executors find the driver's files. */
+  private static boolean runsOnThisMachine(SparkConf conf) {
     return conf.get(MASTER).startsWith("local");
   }
 

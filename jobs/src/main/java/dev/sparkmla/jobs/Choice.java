@@ -13,7 +13,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * Reads one of several words, the lower-case names of constants.
+ * Reads one of several words, which are the constants' texts, in either case.
  *
  * @param <T> whose constants
  */
@@ -27,7 +27,7 @@ abstract sealed class Choice<T extends Enum<T>> implements ITypeConverter<T> {
   @Override
   public T convert(String word) {
     for (T choice : choices) {
-      if (spelling(choice).equals(word.toLowerCase(Locale.ROOT))) {
+      if (choice.toString().equals(word.toLowerCase(Locale.ROOT))) {
         return choice;
       }
     }
@@ -35,12 +35,7 @@ abstract sealed class Choice<T extends Enum<T>> implements ITypeConverter<T> {
         "'"
             + word
             + "' is none of "
-            + choices.stream().map(Choice::spelling).collect(Collectors.joining(", ")));
-  }
-
-  /** A constant as a person writes it. */
-  static String spelling(Enum<?> choice) {
-    return choice.name().toLowerCase(Locale.ROOT);
+            + choices.stream().map(Enum::toString).collect(Collectors.joining(", ")));
   }
 
   /** For {@code --input-format}. */

@@ -266,6 +266,9 @@ public final class GenerateJob implements Callable<Integer> {
     options.answerFormat().ifPresent(format -> settings.put("the answers' format", format));
     String version = GenerateJob.class.getPackage().getImplementationVersion();
     settings.put("the version of Spark MLA", version == null ? "unpackaged" : version);
+    if (conf.contains(MlaConf.BACKEND.key())) {
+      settings.put("--backend", conf.get(MlaConf.BACKEND.key())); // However it was named.
+    }
     String maxTokens = MlaConf.MAX_TOKENS.key();
     if (conf.contains(maxTokens)) {
       settings.put(maxTokens, conf.get(maxTokens));

@@ -467,7 +467,7 @@ final class GenerateOptions {
           ? values.stream().map(GenerateOptions::json).collect(Collectors.joining(" "))
           : values.stream().map(Object::toString).collect(Collectors.joining(","));
     }
-    String text = value instanceof Enum<?> choice ? Choice.spelling(choice) : value.toString();
+    String text = value.toString();
     return text.isEmpty() ? json(text) : text;
   }
 

@@ -157,6 +157,7 @@ class ResumeTest {
 
     JobRun setting = run("--resume", "--temperature", "0.7", "--stop", "x, y", "--stop", "z");
     JobRun missing = run("--resume");
+    JobRun backend = run("--resume", "--temperature", "0.5", "--conf", "spark.mla.backend=cpu");
     Path model = copyOfModel();
     JobRun otherModel = run("--resume", "--temperature", "0.5", "--model", model.toString());
     Files.setLastModifiedTime(job.input().resolve("b.jsonl"), FileTime.fromMillis(1));
@@ -168,13 +169,14 @@ class ResumeTest {
         .contains("--temperature was 0.5 and is 0.7")
         .contains("--stop was not given and is \"x, y\" \"z\"");
     assertThat(missing.err()).contains("--temperature was 0.5 and is not given");
+    assertThat(backend.err()).contains("--backend was not given and is cpu");
     assertThat(otherModel.err()).contains("the model's model.safetensors is another");
     assertThat(changed.err()).contains("b.jsonl has changed");
     assertThat(gone.err()).contains("the input has no file ").contains("a.jsonl any more");
-    assertThat(List.of(setting, missing, otherModel, changed, gone))
+    assertThat(List.of(setting, missing, backend, otherModel, changed, gone))
         .allSatisfy(run -> assertThat(run.code()).isEqualTo(1))
         .allSatisfy(run -> assertThat(run.err()).contains("--force"));
-    assertThat(List.of(setting, missing, changed, gone))
+    assertThat(List.of(setting, missing, backend, changed, gone))
         .allSatisfy(run -> assertThat(run.err()).doesNotContain("loading"));
     assertThat(committed()).isPositive();
   }

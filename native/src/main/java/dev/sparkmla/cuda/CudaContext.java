@@ -98,7 +98,7 @@ public final class CudaContext implements AutoCloseable {
     call("cuCtxSynchronize", JCudaDriver::cuCtxSynchronize);
   }
 
-  /** Buffers, streams, events and graphs of this context that are open. */
+  /** Buffers, streams, events and graphs of this context that are open, for tests. */
   public synchronized int openResources() {
     return open.values().stream().mapToInt(Integer::intValue).sum();
   }

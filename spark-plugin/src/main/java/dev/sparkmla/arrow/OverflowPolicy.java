@@ -1,5 +1,7 @@
 package dev.sparkmla.arrow;
 
+import java.util.Locale;
+
 /**
  * What happens to a prompt that does not fit into the context window, or the cache, beside its new
  * tokens.
@@ -19,5 +21,11 @@ public enum OverflowPolicy {
    * The prompt stays whole, and fewer tokens are generated than were asked for; where there is room
    * for none, the row ends with {@link ErrorCode#PROMPT_TOO_LONG}.
    */
-  TRUNCATE_OUTPUT
+  TRUNCATE_OUTPUT;
+
+  /** The spelling in SQL and on the command line. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 }

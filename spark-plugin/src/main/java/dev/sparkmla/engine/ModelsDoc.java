@@ -46,7 +46,7 @@ public final class ModelsDoc {
             weights(),
             code(models.tokenizer()),
             "yes",
-            gpu(architecture, models.sizes()),
+            gpu(architecture),
             architecture.goldenCheckpoints().stream()
                 .map(ModelsDoc::code)
                 .collect(Collectors.joining(", ")));
@@ -79,10 +79,7 @@ public final class ModelsDoc {
         .collect(Collectors.joining(", "));
   }
 
-  private static String gpu(Architecture architecture, Sizes sizes) {
-    if (!sizes.hasKernels()) {
-      return "no";
-    }
+  private static String gpu(Architecture architecture) {
     return architecture.queriesGrow() ? "with `max_position_embeddings` lowered" : "yes";
   }
 }

@@ -141,13 +141,12 @@ public enum Architecture {
    * @param cache latent and rope key
    * @param nope elements of a head's query without position
    * @param value elements of a head's value
-   * @param hasKernels whether there are CUDA kernels for them
    */
-  public record Sizes(CacheShape cache, int nope, int value, boolean hasKernels) {
-    static final Sizes DEEPSEEK = new Sizes(CacheShape.of(512, 64), 128, 128, true);
-    static final Sizes GLM = new Sizes(CacheShape.of(512, 64), 192, 256, true);
-    static final Sizes MISTRAL = new Sizes(CacheShape.of(256, 64), 64, 128, true);
-    static final Sizes MINICPM = new Sizes(CacheShape.of(256, 32), 64, 64, true);
+  public record Sizes(CacheShape cache, int nope, int value) {
+    static final Sizes DEEPSEEK = new Sizes(CacheShape.of(512, 64), 128, 128);
+    static final Sizes GLM = new Sizes(CacheShape.of(512, 64), 192, 256);
+    static final Sizes MISTRAL = new Sizes(CacheShape.of(256, 64), 64, 128);
+    static final Sizes MINICPM = new Sizes(CacheShape.of(256, 32), 64, 64);
   }
 
   /**

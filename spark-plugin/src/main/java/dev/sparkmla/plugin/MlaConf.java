@@ -100,7 +100,7 @@ public final class MlaConf {
       entry(
           "spark.mla.cpu.threads",
           "auto",
-          "auto or a number of threads, at least 1",
+          "auto or a number from 1 to 4096",
           "Threads the `cpu` backend computes with; `auto` is the number of processors that the JVM"
               + " sees.",
           text ->
@@ -121,7 +121,7 @@ public final class MlaConf {
       entry(
           "spark.mla.kvcache.size",
           "1g",
-          "a size of at least 1 MiB, such as 512m or 4g",
+          "a size from 1m to 32t, such as 512m or 4g",
           "The size of the paged cache with the `cpu` backend, outside the heap.",
           text -> bytes(text, 1L << 20, 1L << 45));
 
@@ -133,7 +133,8 @@ public final class MlaConf {
           "auto or a number from 1 to 262144",
           "Tokens that one step of the engine computes at most: the running rows' next tokens, and"
               + " chunks of waiting prompts. `auto` is 2048 with the `cpu` backend. With `cuda` it"
-              + " is 16384, or a half, a quarter or an eighth of it where the weights leave less than a MiB of the GPU's memory for each.",
+              + " is 16384, halved until the memory that the weights leave is a MiB for each token,"
+              + " but at least 2048.",
           text ->
               text.equals("auto")
                   ? OptionalInt.empty()
@@ -193,8 +194,9 @@ public final class MlaConf {
           "5s",
           "a time of at least 100ms, such as 500ms or 30s",
           "How often an executor tells the driver what its engines do, while that changes. The"
-              + " driver's metrics, the page Generation and the event log are as new as that. With"
-              + " more than 20 executors it is longer: the driver takes four reports a second.",
+              + " driver's metrics, the page Generation and the event log are as new as that. The"
+              + " driver takes four reports a second: with more executors than that allows (20 at"
+              + " `5s`) it is longer.",
           text ->
               checked(
                   Duration.ofMillis(JavaUtils.timeStringAsMs(text)),

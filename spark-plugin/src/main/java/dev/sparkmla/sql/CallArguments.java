@@ -304,13 +304,13 @@ final class CallArguments {
     }
     String value = constant(name, option);
     for (E constant : type.getEnumConstants()) {
-      if (spelling(constant).equals(value)) {
+      if (constant.toString().equals(value)) {
         return constant;
       }
     }
     String known =
         Arrays.stream(type.getEnumConstants())
-            .map(constant -> "'" + spelling(constant) + "'")
+            .map(constant -> "'" + constant + "'")
             .collect(Collectors.joining(", "));
     throw Catalyst.error(
         function + " takes one of " + known + " for '" + name + "', not '" + value + "'");
@@ -325,10 +325,6 @@ final class CallArguments {
           function + " needs a constant for '" + name + "', not " + argument.sql());
     }
     return String.valueOf((UTF8String) argument.eval(null));
-  }
-
-  private static String spelling(Enum<?> constant) {
-    return constant.name().toLowerCase(Locale.ROOT);
   }
 
   /** An argument; null where it is not given or is a constant text that is NULL. */

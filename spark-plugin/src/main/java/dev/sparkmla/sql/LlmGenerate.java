@@ -4,7 +4,6 @@ import dev.sparkmla.arrow.OverflowPolicy;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Function;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -223,10 +222,10 @@ public final class LlmGenerate extends Expression
       arguments.add("system => " + words.apply(system));
     }
     if (onError != OnError.ROW) {
-      arguments.add("on_error => '" + onError.name().toLowerCase(Locale.ROOT) + "'");
+      arguments.add("on_error => '" + onError + "'");
     }
     if (onOverflow != OverflowPolicy.ERROR) {
-      arguments.add("on_overflow => '" + onOverflow.name().toLowerCase(Locale.ROOT) + "'");
+      arguments.add("on_overflow => '" + onOverflow + "'");
     }
     resultType
         .answer()

@@ -2,7 +2,6 @@ package dev.sparkmla.sql;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.TreeMap;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
@@ -89,8 +88,8 @@ public final class MlaFunctions {
         prompt,
         params.isEmpty() ? functions.lit(null) : functions.map(params.toArray(Column[]::new)),
         options.system().orElse(functions.lit(null)),
-        functions.lit(options.onError().name().toLowerCase(Locale.ROOT)),
-        functions.lit(options.onOverflow().name().toLowerCase(Locale.ROOT)),
+        functions.lit(options.onError().toString()),
+        functions.lit(options.onOverflow().toString()),
         functions.lit(options.responseFormat().orElse(null)));
   }
 }

@@ -1,11 +1,19 @@
 package dev.sparkmla.sql;
 
-/** What becomes of a row that ends in error. Its SQL spelling is the lower-case name. */
+import java.util.Locale;
+
+/** What becomes of a row that ends in error. */
 public enum OnError {
   /** The result says so in its {@code error} field. */
   ROW,
   /** The result is NULL. */
   NULL,
   /** The task fails with the error. */
-  FAIL
+  FAIL;
+
+  /** The spelling in SQL. */
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 }

@@ -383,7 +383,7 @@ public final class Tokenizer implements AutoCloseable {
         .findFirst();
   }
 
-  /** The text of tokens decoded at once. */
+  /** The text of tokens decoded at once, for tests. */
   String decodeWhole(int[] ids) {
     return parsing.decode(Arrays.stream(ids).asLongStream().toArray(), false);
   }

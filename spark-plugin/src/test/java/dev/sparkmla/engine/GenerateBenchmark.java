@@ -42,6 +42,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -74,7 +75,8 @@ public final class GenerateBenchmark {
                                    prompts, their length, tokens to generate (default 32x8192+1024);
                                    with ~ before TOKENS lengths are drawn, log-normal with this median
                                    and sigma 1, at most 8 times as long, and 1 to NEW are generated
-        --step-tokens TOKENS       of a step at most (default 16384)
+        --step-tokens TOKENS       of a step at most (default as in a job: 16384 on a GPU,
+                                   2048 on a processor)
         --sequences N              that run at once at most (default 256)
         --profile                  also, on a GPU, a table of the operations of each decode step, and of
                                    the first prefill step, with their limits: for these the backend is
@@ -129,7 +131,7 @@ public final class GenerateBenchmark {
     private List<Size> formats = Size.all("64x4096");
     private List<Size> prefill = Size.all("16x4096,1x32768");
     private List<Workload> workload = Workload.all("32x8192+1024");
-    private int stepTokens = 16_384;
+    private OptionalInt stepTokens = OptionalInt.empty();
     private int sequences = 256;
     private Optional<Path> json = Optional.empty();
     private boolean profile;
@@ -155,7 +157,7 @@ public final class GenerateBenchmark {
           case "--formats" -> options.formats = Size.all(value);
           case "--prefill" -> options.prefill = Size.all(value);
           case "--workload" -> options.workload = Workload.all(value);
-          case "--step-tokens" -> options.stepTokens = Integer.parseInt(value);
+          case "--step-tokens" -> options.stepTokens = OptionalInt.of(Integer.parseInt(value));
           case "--sequences" -> options.sequences = Integer.parseInt(value);
           case "--json" -> options.json = Optional.of(Path.of(value));
           case "--threads" -> options.threads = Integer.parseInt(value);
@@ -180,6 +182,11 @@ public final class GenerateBenchmark {
       return Math.max(
           sizes().mapToInt(Size::blocks).max().orElse(1),
           workload.stream().mapToInt(load -> load.blocks(CACHE)).max().orElse(1));
+    }
+
+    /** Tokens of a step at most. */
+    int stepTokens() {
+      return stepTokens.orElse(backend.equals("cuda") ? 16_384 : 2048);
     }
 
     /** Sequences of the largest step. */
@@ -295,7 +302,7 @@ public final class GenerateBenchmark {
   private static MlaTransformer load(Options options, ComputeBackend backend) {
     CacheSize size =
         backend.freeMemory().isPresent()
-            ? new CacheSize.MemoryFraction(0.9, options.stepTokens, options.mostSequences())
+            ? new CacheSize.MemoryFraction(0.9, options.stepTokens(), options.mostSequences())
             : new CacheSize.Blocks(options.blocks());
     if (options.shapes.isPresent()) {
       Shapes shapes = options.shapes.get();
@@ -430,8 +437,8 @@ public final class GenerateBenchmark {
     }
     for (Size size : options.prefill) {
       if (fits(size, 1)) {
-        int tokens = Math.min(size.tokens(), options.stepTokens);
-        int sequences = Math.min(size.sequences(), options.stepTokens / tokens);
+        int tokens = Math.min(size.tokens(), options.stepTokens());
+        int sequences = Math.min(size.sequences(), options.stepTokens() / tokens);
         List<Segment> step = prefillStep(tables(new Size(sequences, tokens)), tokens);
         model.logits(step);
         profile.print(
@@ -711,7 +718,7 @@ public final class GenerateBenchmark {
   private Run schedule(Workload load) {
     Scheduler scheduler =
         new Scheduler(
-            options.stepTokens,
+            options.stepTokens(),
             Math.min(load.size(), options.mostSequences()),
             model.cacheBlocks(),
             CACHE.page(),

@@ -90,7 +90,7 @@ public final class CpuBackend implements ComputeBackend {
     return "cpu";
   }
 
-  /** Number of buffers outside the heap that are in use, the threads' own among them. */
+  /** Number of buffers outside the heap in use, the threads' own among them, for tests. */
   int liveBuffers() {
     return memory.live();
   }

@@ -349,7 +349,7 @@ final class PlanLayout {
     return decodeSlots;
   }
 
-  /** Rows that prefill. */
+  /** Rows that prefill, for tests. */
   int prefillRows() {
     return shape.rows - decodeRows;
   }

@@ -148,7 +148,7 @@ final class PlanMemory implements AutoCloseable {
     free.push(slot);
   }
 
-  /** Number of slots that are free. */
+  /** Number of slots that are free, for tests. */
   int freeSlots() {
     return free.size();
   }

@@ -55,7 +55,7 @@ public final class QueryBenchmark {
         --rows N          of each of these two (default 512)
         --scale N         what their lengths are multiplied by (default 1)
         --sequences N     that run at once on an engine (default 32)
-        --step-tokens N   of a step at most (default 2048)
+        --step-tokens N   of a step at most (default as in a job: auto)
         --runs N          of each kind (default 5)
       """;
 
@@ -73,7 +73,7 @@ public final class QueryBenchmark {
     private int rows = 512;
     private int scale = 1;
     private int sequences = 32;
-    private int stepTokens = 2048;
+    private String stepTokens = "auto";
     private int runs = 5;
   }
 
@@ -141,7 +141,7 @@ public final class QueryBenchmark {
           case "--backend" -> options.backend = value;
           case "--devices" -> options.devices = value;
           case "--workload" -> options.workload = Workload.all(value);
-          case "--step-tokens" -> options.stepTokens = Integer.parseInt(value);
+          case "--step-tokens" -> options.stepTokens = value;
           case "--rows" -> options.rows = Integer.parseInt(value);
           case "--scale" -> options.scale = Integer.parseInt(value);
           case "--sequences" -> options.sequences = Integer.parseInt(value);
