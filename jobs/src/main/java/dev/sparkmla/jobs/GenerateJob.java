@@ -90,6 +90,7 @@ public final class GenerateJob implements Callable<Integer> {
    */
   static int run(PrintStream out, PrintStream err, String... arguments) {
     return new CommandLine(new GenerateJob(out, err))
+        .setExpandAtFiles(false) // A text may begin with @.
         .setOut(new PrintWriter(out, true, Charset.defaultCharset()))
         .setErr(new PrintWriter(err, true, Charset.defaultCharset()))
         .setParameterExceptionHandler(GenerateJob::printUsageError)
@@ -267,7 +268,8 @@ public final class GenerateJob implements Callable<Integer> {
     String version = GenerateJob.class.getPackage().getImplementationVersion();
     settings.put("the version of Spark MLA", version == null ? "unpackaged" : version);
     if (conf.contains(MlaConf.BACKEND.key())) {
-      settings.put("--backend", conf.get(MlaConf.BACKEND.key())); // However it was named.
+      // However it was named and spelled.
+      settings.put("--backend", conf.get(MlaConf.BACKEND.key()).toLowerCase(Locale.ROOT));
     }
     String maxTokens = MlaConf.MAX_TOKENS.key();
     if (conf.contains(maxTokens)) {
@@ -291,6 +293,11 @@ public final class GenerateJob implements Callable<Integer> {
     return results
         .read(spark, slices, options.outputFormat, key.stream().toList())
         .filter(Documents.named(results.name("error_code")).isNotNull())
+        // Slices sort as their rows do, and ids as the rows of a file's block.
+        .orderBy(
+            functions.input_file_name(),
+            functions.expr("input_file_block_start()"),
+            functions.monotonically_increasing_id())
         .limit(SHOWN_ERRORS)
         .collectAsList()
         .stream()

@@ -457,9 +457,9 @@ final class GenerateOptions {
   }
 
   /**
-   * A value as a person writes it. An empty text stands in quotation marks, so that it is seen, and
-   * so does each value of an option that is given several times, so that two are not taken for one
-   * with a blank.
+   * A value as a person writes it. A text stands in quotation marks where it is empty, so that it
+   * is seen, and where it begins with some, so that it is not taken for another; and so does each
+   * value of an option that is given several times, so that two are not taken for one with a blank.
    */
   private static String written(OptionSpec option, Object value) {
     if (value instanceof Collection<?> values) {
@@ -468,7 +468,7 @@ final class GenerateOptions {
           : values.stream().map(Object::toString).collect(Collectors.joining(","));
     }
     String text = value.toString();
-    return text.isEmpty() ? json(text) : text;
+    return text.isEmpty() || text.startsWith("\"") ? json(text) : text;
   }
 
   /** Generation parameters by name, as {@code llm_generate} takes them. */

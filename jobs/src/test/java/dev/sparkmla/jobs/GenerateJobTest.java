@@ -523,7 +523,18 @@ class GenerateJobTest {
     assertThat(run.out()).contains(String.format(Locale.ROOT, "%,d in (950 cached)", read));
     assertThat(run.out())
         .contains("1,000")
-        .contains("50: BROKEN_ROW 10, EMPTY_PROMPT 10, NULL_PROMPT 20, PROMPT_TOO_LONG 10");
+        .contains("50: BROKEN_ROW 10, EMPTY_PROMPT 10, NULL_PROMPT 20, PROMPT_TOO_LONG 10")
+        .as("the first rows in error")
+        .containsSubsequence(
+            "  7: NULL_PROMPT", "  27: NULL_PROMPT", "  47: EMPTY_PROMPT", "  67: PROMPT_TOO_LONG");
+  }
+
+  /** Not the name of a file with further options. */
+  @Test
+  void aTextMayBeginWithAnAtSign() throws IOException {
+    JobRun run = echo(file("in.jsonl", "{\"prompt\": \"a\"}\n"), "--system", "@nowhere");
+
+    assertThat(run.code()).as(run.err()).isZero();
   }
 
   @ParameterizedTest

@@ -155,9 +155,19 @@ class ResumeTest {
     assertThat(run("--temperature", "0.5", "--conf", FaultyPlugin.AFTER + "=6").code())
         .isEqualTo(1);
 
-    JobRun setting = run("--resume", "--temperature", "0.7", "--stop", "x, y", "--stop", "z");
+    JobRun setting =
+        run(
+            "--resume",
+            "--temperature",
+            "0.7",
+            "--stop",
+            "x, y",
+            "--stop",
+            "z",
+            "--system",
+            "\"\"");
     JobRun missing = run("--resume");
-    JobRun backend = run("--resume", "--temperature", "0.5", "--conf", "spark.mla.backend=cpu");
+    JobRun backend = run("--resume", "--temperature", "0.5", "--conf", "spark.mla.backend=CPU");
     Path model = copyOfModel();
     JobRun otherModel = run("--resume", "--temperature", "0.5", "--model", model.toString());
     Files.setLastModifiedTime(job.input().resolve("b.jsonl"), FileTime.fromMillis(1));
@@ -167,7 +177,9 @@ class ResumeTest {
 
     assertThat(setting.err())
         .contains("--temperature was 0.5 and is 0.7")
-        .contains("--stop was not given and is \"x, y\" \"z\"");
+        .contains("--stop was not given and is \"x, y\" \"z\"")
+        .contains("--system was not given and is \"\\\"\\\"\"")
+        .contains("; give what differs as it was, or ");
     assertThat(missing.err()).contains("--temperature was 0.5 and is not given");
     assertThat(backend.err()).contains("--backend was not given and is cpu");
     assertThat(otherModel.err()).contains("the model's model.safetensors is another");

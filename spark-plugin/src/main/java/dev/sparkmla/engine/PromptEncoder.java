@@ -98,7 +98,7 @@ final class PromptEncoder {
       String size =
           ids.map(all -> all.length + " tokens")
               .orElseGet(() -> PromptLayout.characters(prompt.texts()) + " characters");
-      throw tooLong("The prompt has " + size, reserved, ids);
+      throw tooLong("The prompt has " + size, prompt, reserved, ids);
     }
     try {
       return truncate(prompt, ids, reserved, room);
@@ -148,7 +148,7 @@ final class PromptEncoder {
         return best;
       }
     }
-    throw tooLong("Nothing of the prompt's text can stay", reserved, ids);
+    throw tooLong("Nothing of the prompt's text can stay", prompt, reserved, ids);
   }
 
   private int[] encode(PromptLayout prompt, List<String> texts) {
@@ -174,7 +174,8 @@ final class PromptEncoder {
         && Character.isSurrogatePair(text.charAt(at - 1), text.charAt(at));
   }
 
-  private RowErrorException tooLong(String what, int reserved, Optional<int[]> ids) {
+  private RowErrorException tooLong(
+      String what, PromptLayout prompt, int reserved, Optional<int[]> ids) {
     String limit =
         contextWindow <= cacheTokens
             ? "the context window of " + contextWindow + " tokens"
@@ -187,7 +188,12 @@ final class PromptEncoder {
             + (reserved == 1 ? " new token" : " new tokens")
             + " is too long for "
             + limit
-            + "; shorten the prompt, lower max_tokens or have long prompts truncated.",
+            + "; shorten the prompt"
+            + switch (prompt.overflow()) {
+              case ERROR -> ", lower max_tokens or have long prompts truncated.";
+              case TRUNCATE_LEFT, TRUNCATE_MIDDLE -> " or lower max_tokens.";
+              case TRUNCATE_OUTPUT -> " or have long prompts truncated.";
+            },
         ids.map(all -> all.length).orElse(0));
   }
 }

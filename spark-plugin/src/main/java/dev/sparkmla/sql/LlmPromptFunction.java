@@ -21,7 +21,6 @@ import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import scala.Option;
@@ -172,9 +171,10 @@ public final class LlmPromptFunction extends Expression
     return kind.type;
   }
 
+  /** Also of a prompt that is never NULL: it may be a text that the tokenizer does not take. */
   @Override
   public boolean nullable() {
-    return child.nullable() || !(child.dataType() instanceof StringType);
+    return true;
   }
 
   @Override

@@ -286,7 +286,8 @@ class PromptEncoderTest {
         raw("1".repeat(200), OverflowPolicy.TRUNCATE_OUTPUT),
         NEW,
         ErrorCode.PROMPT_TOO_LONG,
-        "which with 1 new token is too long for the context window of 100 tokens");
+        "which with 1 new token is too long for the context window of 100 tokens; shorten the prompt"
+            + " or have long prompts truncated.");
   }
 
   @Test

@@ -278,11 +278,11 @@ class DemoQueryTest {
                     + " llm_count_tokens(''), llm_count_tokens(null), llm_render_chat(null),"
                     + " llm_render_chat(array(struct('user' as role, cast(null as string) as"
                     + " content))), llm_count_tokens(cast(array() as array<struct<role: string,"
-                    + " content: string>>))")
+                    + " content: string>>)), llm_count_tokens(repeat('a', 600000))")
             .first();
     assertThat(row.getString(0)).contains("a question");
     assertThat(row.getInt(1)).isZero();
-    for (int i = 2; i < 6; i++) {
+    for (int i = 2; i < 7; i++) {
       assertThat(row.isNullAt(i)).as("column " + i).isTrue();
     }
   }

@@ -371,7 +371,7 @@ public final class Output implements AutoCloseable {
               + destination
               + " cannot be resumed with what differs from its beginning: "
               + String.join("; ", differences)
-              + "; "
+              + "; give what differs as it was, or "
               + destination.howToStartOver(reopened));
     }
   }
