@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 
 #include "float8/float8.h"
+#include "gemm/gemm.h"
 #include "status.h"
 
 namespace {
@@ -25,6 +26,8 @@ bool columns_ok(int32_t columns, int32_t multiple = 8) {
 
 constexpr int32_t kFloat8Columns = 16;
 constexpr int32_t kScaleMultiple = 4;
+
+bool flag(int32_t value) { return value == 0 || value == 1; }
 
 // The status of the first check that does not hold.
 int32_t check(bool shape, bool option, bool pointers, bool strides) {
@@ -94,6 +97,25 @@ int32_t spark_mla_write_tokens(const spark_mla_write_tokens_args* a) {
                                                  : aligned(a->previous, 4)),
                       true),
                 a->rows, spark_mla::launch_write_tokens);
+}
+
+int32_t spark_mla_gemm_few_rows(const spark_mla_gemm_few_rows_args* a) {
+  if (!known(a)) {
+    return SPARK_MLA_INVALID_STRUCT;
+  }
+  const int32_t b_rows = a->b_transposed == 1 ? a->k : a->n;
+  const int32_t b_columns = a->b_transposed == 1 ? a->n : a->k;
+  return launch(a,
+                check(a->m >= 0 && a->m <= SPARK_MLA_FEW_ROWS && columns_ok(a->n) && a->k >= 1 &&
+                          a->heads >= 1,
+                      flag(a->b_transposed) && real(a->c_type) && flag(a->add) &&
+                          (a->add == 0 || a->c_type == SPARK_MLA_FLOAT32),
+                      aligned({a->a, a->b, a->c}, 16),
+                      stride_ok(a->a_stride, a->k, a->m) && stride_ok(a->a_head, 0, a->heads) &&
+                          stride_ok(a->b_stride, b_columns, b_rows) &&
+                          stride_ok(a->b_head, 0, a->heads) && stride_ok(a->c_stride, a->n, a->m) &&
+                          stride_ok(a->c_head, 0, a->heads)),
+                a->m, spark_mla::launch_gemm_few_rows);
 }
 
 int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args* a) {

@@ -4,7 +4,7 @@
 // (m64nNk32) and float32 accumulators, for each N that a kernel here uses, chosen by the size of the
 // accumulator (N / 2 in a thread).
 // A suffix says where the left operand lives (ss: shared memory, rs: registers), and t that the
-// right one is stored row by row along K (MN-major), as values are.
+// right one is stored row by row along K (MN-major), as values are; ta that the left one is.
 #pragma once
 
 #include <cstdint>
@@ -98,27 +98,30 @@ __device__ __forceinline__ void pin(float (&registers)[kCount]) {
 
 // d = a b, added to d unless `accumulate` is 0. The preprocessor does not add: the places of the
 // operands after the accumulator's `count` and a are given.
-#define SPARK_MLA_WGMMA_SS(name, transposed, n, count, place_b, place_accumulate)                 \
+#define SPARK_MLA_WGMMA_SS(name, transposed_a, transposed_b, n, count, place_b, place_accumulate) \
   __device__ __forceinline__ void name(float (&d)[count], uint64_t a, uint64_t b,                 \
                                        int accumulate = 1) {                                      \
     asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #place_accumulate ", 0;\n"                  \
                  "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 "                      \
                  "{" SPARK_MLA_PLACES_##count "}, %" #count ", %" #place_b                        \
-                 ", p, 1, 1, 0, " #transposed ";\n}\n"                                            \
+                 ", p, 1, 1, " #transposed_a ", " #transposed_b ";\n}\n"                          \
                  : SPARK_MLA_SUMS_##count                                                         \
                  : "l"(a), "l"(b), "r"(accumulate));                                              \
   }
 
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 16, 8, 9, 10)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 64, 32, 33, 34)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 80, 40, 41, 42)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 128, 64, 65, 66)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 160, 80, 81, 82)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 192, 96, 97, 98)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 224, 112, 113, 114)
-SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 256, 128, 129, 130)
-SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 128, 64, 65, 66)
-SPARK_MLA_WGMMA_SS(wgmma_ss_t, 1, 256, 128, 129, 130)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 16, 8, 9, 10)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 32, 16, 17, 18)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 64, 32, 33, 34)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 80, 40, 41, 42)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 128, 64, 65, 66)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 160, 80, 81, 82)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 192, 96, 97, 98)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 224, 112, 113, 114)
+SPARK_MLA_WGMMA_SS(wgmma_ss, 0, 0, 256, 128, 129, 130)
+SPARK_MLA_WGMMA_SS(wgmma_ss_ta, 1, 0, 16, 8, 9, 10)
+SPARK_MLA_WGMMA_SS(wgmma_ss_ta, 1, 0, 32, 16, 17, 18)
+SPARK_MLA_WGMMA_SS(wgmma_ss_t, 0, 1, 128, 64, 65, 66)
+SPARK_MLA_WGMMA_SS(wgmma_ss_t, 0, 1, 256, 128, 129, 130)
 
 // d = a b of e4m3 values, added to d unless `accumulate` is 0. The tensor cores keep about 14 bits of
 // such sums: callers add them up in float32 registers every 128 columns.

@@ -2,7 +2,7 @@
  * Licensed under the Apache License, Version 2.0; see the LICENSE file of this distribution.
  *
  * The plain C interface of the operations of an MLA transformer other than attention, experts and
- * dense GEMMs: embedding, norms, rotary embedding and the paged cache, gated activation, sampling,
+ * FP8: embedding, GEMMs of few rows, norms, rotary embedding and the paged cache, gated activation, sampling,
  * and what loading weights needs.
  *
  * As in spark_mla.h every call only enqueues work on `stream`: it never allocates, never
@@ -16,7 +16,7 @@
  * says what one out of range does, and none reads or writes outside of its arrays.
  *
  * A kernel begins while the one enqueued before it ends, and waits for it before it touches what that one may
- * have written. Gains, positions and slots it reads at once: they must not be results of the kernel enqueued
+ * have written. Gains, weights, positions and slots it reads at once: they must not be results of the kernel enqueued
  * just before, only of copies or of earlier work.
  */
 #ifndef SPARK_MLA_OPS_H
@@ -67,6 +67,33 @@ typedef struct spark_mla_write_tokens_args {
   void *stream;
 } spark_mla_write_tokens_args;
 SPARK_MLA_API int32_t spark_mla_write_tokens(const spark_mla_write_tokens_args *args);
+
+/* The most rows that spark_mla_gemm_few_rows takes. */
+#define SPARK_MLA_FEW_ROWS 32
+
+/* For each head c = a b^T, or c += a b^T, of bf16 rows of a and b, summed in float32 in the order of k. Rows
+   are contiguous; strides are multiples of 8 elements. b is read at once, as gains are. */
+typedef struct spark_mla_gemm_few_rows_args {
+  uint32_t struct_size;
+  int32_t m;            /* at most SPARK_MLA_FEW_ROWS */
+  int32_t n;            /* a multiple of 8 */
+  int32_t k;            /* at least 1 */
+  int32_t heads;        /* at least 1 */
+  int32_t b_transposed; /* 1: b is [heads, k, n] */
+  int32_t c_type;       /* SPARK_MLA_BFLOAT16 or SPARK_MLA_FLOAT32 */
+  int32_t add;          /* 1: to c, which is float32 */
+  const void *a;        /* bf16 [m, heads, k] */
+  int64_t a_stride;     /* from row to row */
+  int64_t a_head;       /* from head to head */
+  const void *b;        /* bf16 [heads, n, k] */
+  int64_t b_stride;
+  int64_t b_head;
+  void *c;              /* [m, heads, n] */
+  int64_t c_stride;
+  int64_t c_head;
+  void *stream;
+} spark_mla_gemm_few_rows_args;
+SPARK_MLA_API int32_t spark_mla_gemm_few_rows(const spark_mla_gemm_few_rows_args *args);
 
 /* What a GEMM reads is written as bf16, quantized as spark_mla_float8_quantize does it (spark_mla_float8.h)
    after it was rounded to bf16, or both: one of out and float8_out may be null. */

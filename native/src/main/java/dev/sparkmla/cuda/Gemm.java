@@ -11,19 +11,34 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Dense GEMMs through cuBLASLt on one device: c = a · bᵀ, a and b bfloat16, sums in float32, c
- * bfloat16 or float32. (A linear layer's published weight, [out, in], is such a b.) The library is
- * looked up when this is opened (libcublasLt.so.13, then .12); it is part of the host's CUDA
- * installation, not of this project.
+ * Dense GEMMs on one device: c = a · bᵀ, a and b bfloat16, sums in float32, c bfloat16 or float32.
+ * (A linear layer's published weight, [out, in], is such a b.)
  *
- * <p>An algorithm is chosen when a shape is first met, for row counts up to the next power of two.
- * All of them add up k without splitting it and in the same order, so a row's result does not
- * depend on how many rows there are; {@code GemmGpuTest} compares bit by bit.
+ * <p>Up to {@value #FEW_ROWS} rows of a, where b is not large, an own kernel computes them, which
+ * overlaps with the kernels before and after; else cuBLASLt does. The library is looked up when
+ * this is opened (libcublasLt.so.13, then .12); it is part of the host's CUDA installation, not of
+ * this project. An algorithm of it is chosen when a shape is first met, for row counts up to the
+ * next power of two.
+ *
+ * <p>The kernel and all of these algorithms add up k without splitting it and in the same order, so
+ * a row's result does not depend on how many rows there are; {@code GemmGpuTest} compares bit by
+ * bit.
+ *
+ * <p>b is read as soon as the kernel enqueued before has begun: it must not be that one's result.
  *
  * <p>Calls only enqueue, need no workspace and may be captured into a graph. Thread-safe. Enqueued
  * work must be done when it is closed.
  */
 public final class Gemm extends ContextResource {
+  /** The most rows of a that the own kernel computes. */
+  public static final int FEW_ROWS = NativeGemm.FEW_ROWS;
+
+  /** What n must be a multiple of for the own kernel. */
+  private static final int OWN_MULTIPLE = 8;
+
+  /** Rows of b that one of its thread blocks multiplies. */
+  private static final int OWN_BLOCK_ROWS = 64;
+
   private static final int FEWEST_ROWS = 16;
   private static final int MOST_ROWS = 8192;
 
@@ -93,7 +108,7 @@ public final class Gemm extends ContextResource {
    * @param b bfloat16 [n, k]
    * @param c gets bfloat16 or float32 [m, n]
    * @throws CudaArgumentException where a tensor is of the wrong type, shape or alignment
-   * @throws CudaException where cuBLASLt has no algorithm for it
+   * @throws CudaException where the launch fails, or cuBLASLt has no algorithm for it
    */
   public void multiply(DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
     run(a, b, c, false, stream);
@@ -142,7 +157,7 @@ public final class Gemm extends ContextResource {
    * @param b bfloat16 [heads, n, k], or [heads, k, n] where {@code bTransposed}
    * @param c gets bfloat16 or float32 [m, heads, n]
    * @throws CudaArgumentException where a tensor is of the wrong type, shape or alignment
-   * @throws CudaException where cuBLASLt has no algorithm for it
+   * @throws CudaException where the launch fails, or cuBLASLt has no algorithm for it
    */
   public void multiplyHeads(
       DeviceTensor a, DeviceTensor b, boolean bTransposed, DeviceTensor c, CudaStream stream) {
@@ -254,8 +269,36 @@ public final class Gemm extends ContextResource {
       Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
     requireOpen();
     context().makeCurrent();
+    if (a.dimension(0) <= FEW_ROWS && ownKernelTakes(shape)) {
+      multiplyFewRows(shape, a, b, c, stream);
+      return;
+    }
     plans.computeIfAbsent(shape, this::plan);
     check(NativeGemm.run(call(shape, a, b, c, stream)), "cublasLtMatmul", context().device());
+  }
+
+  /**
+   * Whether the own kernel computes few rows of a shape. Weights that need more thread blocks than
+   * there are multiprocessors are left to cuBLASLt: each such block would wait for its first bytes.
+   * Those of heads as [k, n] are short, and several blocks share a multiprocessor.
+   */
+  private boolean ownKernelTakes(Shape shape) {
+    long blocks = (shape.n + OWN_BLOCK_ROWS - 1) / OWN_BLOCK_ROWS * shape.batch;
+    return shape.n % OWN_MULTIPLE == 0
+        && (shape.bTransposed || blocks <= context().device().multiprocessors());
+  }
+
+  private void multiplyFewRows(
+      Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    requireContext("stream", stream.context(), context());
+    long[] fields = fields(shape);
+    fields[NativeGemm.M] = a.dimension(0);
+    fields[NativeGemm.C_TYPE] = RowOperations.code(c.type());
+    fields[NativeGemm.A] = a.address();
+    fields[NativeGemm.B] = b.address();
+    fields[NativeGemm.C] = c.address();
+    fields[NativeGemm.STREAM] = stream.address();
+    NativeLibrary.check(NativeGemm.fewRows(fields), "spark_mla_gemm_few_rows", context().device());
   }
 
   /** A call's arguments; the shape has a plan. */

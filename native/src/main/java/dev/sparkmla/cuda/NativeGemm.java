@@ -1,8 +1,9 @@
 package dev.sparkmla.cuda;
 
 /**
- * cuBLASLt through {@link NativeLibrary} (jni_gemm.cpp). Arguments are the fields of GemmShape and
- * GemmCall (cublas_lt.h); statuses are cublasStatus_t.
+ * Dense GEMMs through {@link NativeLibrary} (jni_gemm.cpp): cuBLASLt's, whose arguments are the
+ * fields of GemmShape and GemmCall (cublas_lt.h) and whose statuses are cublasStatus_t, and {@link
+ * #fewRows}.
  */
 final class NativeGemm {
   // Places of a call's arguments in the array that it takes.
@@ -28,7 +29,11 @@ final class NativeGemm {
   static final int C = 19;
   static final int C_STRIDE = 20;
   static final int C_BATCH = 21;
-  static final int FIELD_COUNT = 22;
+  static final int C_TYPE = 22;
+  static final int FIELD_COUNT = 23;
+
+  /** The most rows of {@link #fewRows}. */
+  static final int FEW_ROWS = 32;
 
   private NativeGemm() {}
 
@@ -49,4 +54,7 @@ final class NativeGemm {
   static native int run(long[] fields);
 
   static native void freePlan(long plan);
+
+  /** spark_mla_gemm_few_rows of spark_mla_ops.h; a status of spark_mla.h. */
+  static native int fewRows(long[] fields);
 }

@@ -15,7 +15,8 @@
  *       dev.sparkmla.cuda.ElementOperations} (loading weights);
  *   <li>{@link dev.sparkmla.cuda.Router} and {@link dev.sparkmla.cuda.Experts} (mixtures of
  *       experts);
- *   <li>{@link dev.sparkmla.cuda.Gemm} (dense GEMMs through cuBLASLt);
+ *   <li>{@link dev.sparkmla.cuda.Gemm} (dense GEMMs: an own kernel for few rows, cuBLASLt for
+ *       more);
  *   <li>{@link dev.sparkmla.cuda.Float8Gemm} and {@link dev.sparkmla.cuda.Float8Operations} (GEMMs
  *       with FP8 weights, and conversion from and to FP8).
  * </ul>

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** GEMMs through cuBLASLt against double precision on the host. */
+/** GEMMs against double precision on the host, and those of few rows against those of many. */
 @Tag("gpu")
 class GemmGpuTest {
   @ParameterizedTest(name = "[{0}, {2}] x [{1}, {2}]^T to {3}")
@@ -98,6 +98,135 @@ class GemmGpuTest {
         }
         assertThat(first).as("the first of %d rows", m).isEqualTo(alone);
       }
+    }
+  }
+
+  @ParameterizedTest(name = "[m, {1}] x [{0}, {1}]^T")
+  @CsvSource({
+    "3648, 2048",
+    "2048, 5120",
+    "5120, 768",
+    "1344, 2048",
+    "2048, 1408",
+    "64, 2048",
+    "200, 72",
+    "24, 40"
+  })
+  void fewRowsHaveTheBitsOfMany(int n, int k) {
+    try (Problem problem = new Problem(1, n, k, false)) {
+      for (int m : FEW) {
+        for (ElementType type : new ElementType[] {ElementType.FLOAT32, ElementType.BFLOAT16}) {
+          assertThat(problem.multiply(m, type))
+              .as("%d rows as %s", m, type)
+              .isEqualTo(problem.multiply(MANY, type).limit(m * n * type.bytes()));
+        }
+        assertThat(problem.multiplyAdd(m))
+            .as("%d rows added", m)
+            .isEqualTo(problem.multiplyAdd(MANY).limit(m * n * 4));
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} heads, [m, {2}] x [{1}, {2}]^T, transposed: {3}")
+  @CsvSource({
+    "16, 512, 128, true",
+    "20, 512, 192, true",
+    "3, 40, 200, true",
+    "16, 128, 512, false",
+    "20, 256, 512, false",
+    "3, 40, 200, false"
+  })
+  void fewRowsOfHeadsHaveTheBitsOfMany(int heads, int n, int k, boolean transposed) {
+    try (Problem problem = new Problem(heads, n, k, transposed)) {
+      ByteBuffer many = problem.multiply(MANY, ElementType.BFLOAT16);
+      for (int m : FEW) {
+        assertThat(problem.multiply(m, ElementType.BFLOAT16))
+            .as("%d rows", m)
+            .isEqualTo(many.duplicate().limit(m * heads * n * 2));
+      }
+    }
+  }
+
+  private static final int[] FEW = {1, 5, 16, 17, Gemm.FEW_ROWS - 1, Gemm.FEW_ROWS};
+
+  /** More than the own kernel takes. */
+  private static final int MANY = 130;
+
+  /** Rows and weights of a GEMM, of one head or several. */
+  private static final class Problem implements AutoCloseable {
+    private final int heads;
+    private final int n;
+    private final int k;
+    private final boolean transposed;
+    private final CudaContext context = CudaContext.open(GpuDevice.at(0));
+    private final CudaStream stream = context.newStream();
+    private final Gemm gemm = Gemm.open(context);
+    private final DeviceBuffer a;
+    private final DeviceBuffer b;
+    private final DeviceBuffer c;
+
+    Problem(int heads, int n, int k, boolean transposed) {
+      this.heads = heads;
+      this.n = n;
+      this.k = k;
+      this.transposed = transposed;
+      a = context.allocate(2L * MANY * heads * k);
+      b = context.allocate(2L * heads * n * k);
+      c = context.allocate(4L * MANY * heads * n);
+      try (RandomPool pool = new RandomPool(context, 5, stream)) {
+        Random random = new Random(n + k);
+        pool.fill(a, 0, a.bytes(), random, stream);
+        pool.fill(b, 0, b.bytes(), random, stream);
+        stream.synchronize();
+      }
+    }
+
+    /** c[m, heads, n], on the host. */
+    ByteBuffer multiply(int m, ElementType type) {
+      c.fill(0, c.bytes(), (byte) 0xFF, stream);
+      if (heads == 1 && !transposed) {
+        gemm.multiply(rows(m), weights(), c.tensor(type, m, n), stream);
+      } else {
+        gemm.multiplyHeads(
+            a.tensor(ElementType.BFLOAT16, m, heads, k),
+            b.tensor(ElementType.BFLOAT16, heads, transposed ? k : n, transposed ? n : k),
+            transposed,
+            c.tensor(type, m, heads, n),
+            stream);
+      }
+      return result(m, type);
+    }
+
+    /** The same, added to numbers that are all the same. */
+    ByteBuffer multiplyAdd(int m) {
+      c.fill(0, c.bytes(), (byte) 0x3E, stream);
+      gemm.multiplyAdd(rows(m), weights(), c.tensor(ElementType.FLOAT32, m, n), stream);
+      return result(m, ElementType.FLOAT32);
+    }
+
+    private DeviceTensor rows(int m) {
+      return a.tensor(ElementType.BFLOAT16, m, k);
+    }
+
+    private DeviceTensor weights() {
+      return b.tensor(ElementType.BFLOAT16, n, k);
+    }
+
+    private ByteBuffer result(int m, ElementType type) {
+      ByteBuffer result = ByteBuffer.allocateDirect(m * heads * n * type.bytes());
+      c.copyToHost(0, result, stream);
+      return result;
+    }
+
+    @Override
+    public void close() {
+      stream.synchronize();
+      c.close();
+      b.close();
+      a.close();
+      gemm.close();
+      stream.close();
+      context.close();
     }
   }
 }
