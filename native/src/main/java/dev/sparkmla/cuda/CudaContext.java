@@ -99,7 +99,7 @@ public final class CudaContext implements AutoCloseable {
   }
 
   /** Buffers, streams, events and graphs of this context that are open, for tests. */
-  public synchronized int openResources() {
+  synchronized int openResources() {
     return open.values().stream().mapToInt(Integer::intValue).sum();
   }
 

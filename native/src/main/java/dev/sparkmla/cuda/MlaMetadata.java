@@ -117,12 +117,12 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   }
 
   /** The scheduler's table: int32 [parts, 8]; its columns are the kernels' own business. */
-  public DeviceTensor table() {
+  DeviceTensor table() {
     return table.tensor(ElementType.INT32, parts, TABLE_WIDTH);
   }
 
   /** int32 [batch + 1]: running count of the splits that each sequence is cut into. */
-  public DeviceTensor numSplits() {
+  DeviceTensor numSplits() {
     return splits.tensor(ElementType.INT32, shape.batch() + 1);
   }
 

@@ -59,7 +59,7 @@ public record MlaShape(
   }
 
   /** The same sizes, cut otherwise. */
-  public MlaShape withSplits(SplitPolicy other) {
+  MlaShape withSplits(SplitPolicy other) {
     return new MlaShape(
         batch, queryTokens, queryHeads, kvHeads, latentDim, ropeDim, maxBlocks, other);
   }
