@@ -310,6 +310,28 @@ class GenerateJobTest {
   }
 
   @Test
+  void carriesEmptyKeys() throws IOException {
+    Path input =
+        file(
+            "in.jsonl",
+            "{\"id\": 1, \"prompt\": \"one\", \"\": 1.50, \"in\": {\"\": 2}}\n"
+                + "{\"id\": 2, \"prompt\": \"two\"}\n");
+    Path between = folder.resolve("between");
+
+    JobRun first = JobRun.echo("--input", input.toString(), "--output", between.toString());
+    JobRun second = echo(between, "--output-format", "json", "--output-prefix", "second_");
+
+    assertThat(first.code()).as(first.err()).isZero();
+    assertThat(second.code()).as(second.err()).isZero();
+    JsonNode row = row(rows(), 1);
+    assertThat(row.get("text").asText()).isEqualTo("<one>");
+    assertThat(row.get("other_keys").asText()).isEqualTo("{\"\": 1.50}");
+    assertThat(row.get("in").get("").asInt()).isEqualTo(2);
+    assertThat(row(rows(), 2).get("text").asText()).isEqualTo("<two>");
+    assertThat(row(rows(), 2).get("other_keys").isNull()).isTrue();
+  }
+
+  @Test
   void refusesAKeyNamedAsAGeneratedColumnHoweverManyThereAre() throws IOException {
     String lines =
         IntStream.range(0, 10_001)

@@ -10,6 +10,7 @@ import static org.apache.spark.sql.functions.when;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -37,23 +38,26 @@ public record Documents(
     String promptColumn,
     List<RowBlock> blocks) {
 
+  /** What the names of the job's own columns begin with. */
+  private static final String OWN = "__spark_mla_";
+
   /**
    * STRING: a prompt to be continued as it stands; NULL where it is a conversation or there is
    * none.
    */
-  public static final String TEXT = "__spark_mla_text";
+  public static final String TEXT = OWN + "text";
 
   /** A prompt that is a conversation, of a type that {@code llm_generate} takes. */
-  public static final String CONVERSATION = "__spark_mla_conversation";
+  public static final String CONVERSATION = OWN + "conversation";
 
   /** STRUCT&lt;code STRING, message STRING&gt;: why a row cannot be generated from, else NULL. */
-  public static final String REFUSAL = "__spark_mla_refusal";
+  public static final String REFUSAL = OWN + "refusal";
 
   /**
    * STRING: a JSON object as it is written, without its braces, and a comma after it; empty for an
    * object without members and where there is none.
    */
-  public static final String MEMBERS = "__spark_mla_members";
+  public static final String MEMBERS = OWN + "members";
 
   /** The code of a row that cannot be read. */
   static final String BROKEN_ROW = "BROKEN_ROW";
@@ -100,6 +104,13 @@ public record Documents(
       case CSV -> CsvDocuments.open(spark, files, options);
       case TEXT -> TextDocuments.open(spark, files, options);
     };
+  }
+
+  /**
+   * Whether an input's column may have a name: Spark takes no empty one, and some are the job's.
+   */
+  static boolean mayBeColumn(String name) {
+    return !name.isEmpty() && !name.toLowerCase(Locale.ROOT).startsWith(OWN);
   }
 
   /** One of {@code columns} as text, also where it is in {@link #MEMBERS}. */

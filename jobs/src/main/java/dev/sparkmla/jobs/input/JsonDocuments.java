@@ -29,7 +29,7 @@ final class JsonDocuments {
     JsonScan scan = JsonScan.of(lines, options);
     requireObjects(files, lines, scan);
     KeyIndex columns = scan.columns();
-    requireNames(files, columns.names(), options.withColumns());
+    files.requireNoKeyAmong(columns.names());
     String promptColumn = Documents.column(columns.names(), options.promptColumn(), files);
     StructType types = options.withColumns() ? columns(scan, lines.keys()) : new StructType();
     JsonRows rows =
@@ -78,17 +78,6 @@ final class JsonDocuments {
 
   private static List<String> concatenated(List<String> one, List<String> other) {
     return Stream.concat(one.stream(), other.stream()).toList();
-  }
-
-  private static void requireNames(InputFiles files, List<String> names, boolean asColumns) {
-    files.requireNoKeyAmong(names);
-    if (asColumns && names.contains("")) {
-      throw new InputException(
-          "an object of "
-              + files
-              + " has an empty key, which cannot be the name of a column; write JSON with"
-              + " --output-format json, or name it");
-    }
   }
 
   /** Refuses files without an object where it is known what they are, and inputs without any. */

@@ -153,7 +153,8 @@ record JsonRows(
       } else if (!hasMore && !others.isEmpty()) {
         broken("the file has changed since its columns were read");
       } else if (values.repeatedKey().isPresent()) {
-        broken("the key " + values.repeatedKey().get() + " is there twice");
+        String key = values.repeatedKey().get();
+        broken((key.isEmpty() ? "an empty key" : "the key " + key) + " is there twice");
       } else {
         if (read.length > columns.size() && !others.isEmpty()) {
           read[columns.size()] = others.toString();

@@ -185,6 +185,9 @@ final class JsonScan implements LineReader.Handler, Serializable {
   }
 
   private boolean mayAdd(String name) {
+    if (options.withColumns() && !Documents.mayBeColumn(name)) {
+      return false;
+    }
     return columns.size() < options.mostColumns() || named.find(name) >= 0;
   }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -72,6 +73,33 @@ class JsonDocumentsTest {
         .filteredOn(row -> !row.isNullAt(4))
         .singleElement()
         .satisfies(row -> assertThat(row.getStruct(4).getString(1)).contains("the key F is there"));
+  }
+
+  @Test
+  void aKeyThatCannotNameAColumnIsAmongTheOthers() throws IOException {
+    Documents documents =
+        open(
+            """
+            {"prompt": "p", "": {"": 1}, "a": {"": 2}}
+            {"prompt": "q", "__Spark_MLA_text": 3}
+            {"prompt": "r", "": 1, "": 2}
+            """);
+
+    assertThat(documents.carried()).containsExactly("prompt", "a", "other_keys");
+    List<Row> rows =
+        documents.rows().select("prompt", "a", "other_keys", Documents.REFUSAL).collectAsList();
+    assertThat(rows)
+        .extracting(row -> row.get(0), row -> row.get(1), row -> row.get(2))
+        .containsExactlyInAnyOrder(
+            tuple("p", RowFactory.create(2L), "{\"\": {\"\": 1}}"),
+            tuple("q", null, "{\"__Spark_MLA_text\": 3}"),
+            tuple(null, null, null));
+    assertThat(rows)
+        .filteredOn(row -> !row.isNullAt(3))
+        .singleElement()
+        .satisfies(
+            row ->
+                assertThat(row.getStruct(3).getString(1)).contains("an empty key is there twice"));
   }
 
   @Test
