@@ -87,13 +87,33 @@ def test_says_what_is_wrong(tmp_path):
     no_name = generate(tmp_path, "--help", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     assert (both.returncode, no_spark.returncode, no_java.returncode) == (2, 1, 1)
-    assert (no_master.returncode, no_name.returncode) == (1, 1)
+    assert (no_master.returncode, no_name.returncode) == (2, 1)
     assert no_name.stderr.startswith("generate: the user 12345 has no name")
     assert no_master.stderr.startswith("generate: there can be no master nowhere: expected local[N]")
     assert len(no_master.stderr.splitlines()) == 1
     assert "--resume goes on with an unfinished output, --force deletes it" in both.stderr
     assert "bin/spark-submit" in no_spark.stderr
     assert "JAVA_HOME" in no_java.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--conf", "foo"], "--conf 'foo' sets nothing: expected KEY=VALUE"),
+        (["--conf=foo"], "--conf 'foo' sets nothing: expected KEY=VALUE"),
+        (["--conf", "=foo"], "--conf '=foo' sets nothing: expected KEY=VALUE"),
+        (["--conf", ""], "--conf '' sets nothing: expected KEY=VALUE"),
+        (["--conf"], "--conf needs a value"),
+        (["--master="], "the value of --master is empty: expected local[N]"),
+    ],
+)
+def test_refuses_what_spark_submit_would_take_wrongly(tmp_path, arguments, message):
+    done = generate(tmp_path, *arguments)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"generate: {message}")
+    assert not done.stdout
 
 
 def said(done):

@@ -108,6 +108,9 @@ public final class GenerateJob implements Callable<Integer> {
   }
 
   private void check() {
+    if (options.conf.keySet().stream().anyMatch(String::isBlank)) {
+      throw usageError("a --conf has no key before its =; expected KEY=VALUE");
+    }
     if (options.resume && options.force) {
       throw usageError("--resume goes on with an unfinished output, --force deletes it: give one");
     }
@@ -387,6 +390,9 @@ public final class GenerateJob implements Callable<Integer> {
       return "'" + first + "' belongs to no option; a value with blanks stands in quotation marks";
     }
     String option = first.replaceFirst("=.*", "");
+    if (unmatched.getCommandLine().getCommandSpec().findOption(option) != null) {
+      return "after --, " + option + " is no option; leave -- away";
+    }
     List<String> alike = unmatched.getSuggestions();
     return "there is no option "
         + option

@@ -611,6 +611,10 @@ class GenerateJobTest {
         "--partition kind; 'there is no option --partition; did you mean --partition-by?'",
         "--partition=kind; 'there is no option --partition; did you mean --partition-by?'",
         "--zzz; there is no option --zzz",
+        "-- --n 2; 'after --, --n is no option; leave -- away'",
+        "-- --n=2; 'after --, --n is no option; leave -- away'",
+        "-- --zzz; there is no option --zzz",
+        "--conf =x; a --conf has no key before its =",
         "--output y kind; 'kind' belongs to no option"
       })
   void refusesWrongCommandLines(String arguments, String message) {
