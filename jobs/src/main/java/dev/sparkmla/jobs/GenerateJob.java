@@ -65,7 +65,11 @@ public final class GenerateJob implements Callable<Integer> {
   @Mixin private GenerateOptions options;
 
   @SuppressWarnings("UnusedVariable") // picocli reads it
-  @Option(names = "--help", usageHelp = true, description = "Print this.")
+  @Option(
+      names = "--help",
+      converter = OptionValue.Flag.class,
+      usageHelp = true,
+      description = "Print this.")
   private boolean help;
 
   private GenerateJob(PrintStream out, PrintStream err) {
@@ -114,9 +118,6 @@ public final class GenerateJob implements Callable<Integer> {
     if (options.resume && options.force) {
       throw usageError("--resume goes on with an unfinished output, --force deletes it: give one");
     }
-    if (options.sliceRows < 1 || options.sliceSeconds < 1) {
-      throw usageError("--slice-rows and --slice-seconds are numbers of at least 1");
-    }
     if (options.output.isPresent() && options.outputTable.isPresent()) {
       throw usageError("--output and --output-table are both given; an output is at one place");
     }
@@ -152,9 +153,8 @@ public final class GenerateJob implements Callable<Integer> {
     if (options.seed.isPresent() && options.seedColumn.isPresent()) {
       throw usageError("--seed and --seed-column are both given; a row has one seed");
     }
-    if (options.gpuHourPrice.isPresent()
-        && (options.report.isEmpty() || !(options.gpuHourPrice.get() > 0))) {
-      throw usageError("--gpu-hour-price is a number above 0, for the page that --report writes");
+    if (options.gpuHourPrice.isPresent() && options.report.isEmpty()) {
+      throw usageError("--gpu-hour-price is for the page that --report writes");
     }
     try {
       Map<String, String> params = options.params();

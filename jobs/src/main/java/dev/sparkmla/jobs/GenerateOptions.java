@@ -67,6 +67,7 @@ final class GenerateOptions {
   @Option(
       names = "--input",
       paramLabel = "PATH",
+      converter = OptionValue.Name.class,
       description =
           "File, folder or glob of documents. Without it, the demo runs on documents of its own.")
   Optional<String> input = Optional.empty();
@@ -74,12 +75,14 @@ final class GenerateOptions {
   @Option(
       names = "--output",
       paramLabel = "PATH",
+      converter = OptionValue.Name.class,
       description = "Folder to write the completions to. Default for the demo: output/demo.")
   Optional<String> output = Optional.empty();
 
   @Option(
       names = "--output-table",
       paramLabel = "NAME",
+      converter = OptionValue.Name.class,
       description =
           "Table of a catalog to add the completions to, instead of a folder: Delta Lake or"
               + " Iceberg. All rows of a run are added in one transaction, at its end.")
@@ -88,6 +91,7 @@ final class GenerateOptions {
   @Option(
       names = "--checkpoint",
       paramLabel = "PATH",
+      converter = OptionValue.Name.class,
       description =
           "Folder for what is generated until it is added to --output-table, and for what has been"
               + " added. Of one table and one input.")
@@ -137,11 +141,13 @@ final class GenerateOptions {
 
   @Option(
       names = "--overwrite",
+      converter = OptionValue.Flag.class,
       description = "Replace what is at --output, or all rows of --output-table.")
   boolean overwrite;
 
   @Option(
       names = "--resume",
+      converter = OptionValue.Flag.class,
       description =
           "Go on with an output that a job has left unfinished, or add what new files of the input"
               + " hold to a finished one. Nothing that is there is generated again.")
@@ -149,12 +155,14 @@ final class GenerateOptions {
 
   @Option(
       names = "--force",
+      converter = OptionValue.Flag.class,
       description = "Delete an output that a job has left unfinished, and start over.")
   boolean force;
 
   @Option(
       names = "--slice-rows",
       paramLabel = "N",
+      converter = OptionValue.Count.class,
       defaultValue = "10000",
       description =
           "Rows after which a task commits what it has generated. Default: ${DEFAULT-VALUE}.")
@@ -163,6 +171,7 @@ final class GenerateOptions {
   @Option(
       names = "--slice-seconds",
       paramLabel = "N",
+      converter = OptionValue.Count.class,
       defaultValue = "120",
       description =
           "Seconds after which a task commits what it has generated. Default: ${DEFAULT-VALUE}.")
@@ -171,6 +180,7 @@ final class GenerateOptions {
   @Option(
       names = "--model",
       paramLabel = "MODEL",
+      converter = OptionValue.Name.class,
       description =
           "A Hugging Face model folder: its path on every executor, its URI (hdfs://, s3a://, ...),"
               + " or its id, downloaded on every executor's host. Default: spark.mla.model.path,"
@@ -180,12 +190,14 @@ final class GenerateOptions {
   @Option(
       names = "--prompt-column",
       paramLabel = "NAME",
+      converter = OptionValue.Name.class,
       defaultValue = "prompt",
       description = "Text, or a list of messages with role and content. Default: ${DEFAULT-VALUE}.")
   String promptColumn = "prompt";
 
   @Option(
       names = "--prompt-as-text",
+      converter = OptionValue.Flag.class,
       description =
           "Continue a prompt that is no text as its JSON text. Without it, a number, a boolean or"
               + " an object is a row in error, and a list is a conversation.")
@@ -194,6 +206,7 @@ final class GenerateOptions {
   @Option(
       names = "--key-column",
       paramLabel = "NAME",
+      converter = OptionValue.Name.class,
       description = "Names rows in messages. Default: id, where there is one.")
   Optional<String> keyColumn = Optional.empty();
 
@@ -281,6 +294,7 @@ final class GenerateOptions {
   @Option(
       names = "--seed-column",
       paramLabel = "NAME",
+      converter = OptionValue.Name.class,
       description = "A column of whole numbers: each row's own seed, instead of --seed.")
   Optional<String> seedColumn = Optional.empty();
 
@@ -294,11 +308,12 @@ final class GenerateOptions {
   @Option(
       names = "--response-format",
       paramLabel = "FILE",
+      converter = OptionValue.Name.class,
       description =
           "A file with the form of the answers, which the column value holds typed: a Spark type"
               + " such as STRUCT<name: STRING, year: INT>, a JSON schema, 'regex: ...', 'choice:"
               + " [\"a\", \"b\"]' or 'json'.")
-  Optional<Path> responseFormat = Optional.empty();
+  Optional<String> responseFormat = Optional.empty();
 
   @Option(
       names = "--stop",
@@ -378,6 +393,7 @@ final class GenerateOptions {
   @Option(
       names = "--report",
       paramLabel = "FILE",
+      converter = OptionValue.Name.class,
       description =
           "Write a page about the run to this file at its end: throughput over time, lengths, times,"
               + " errors, settings.")
@@ -386,6 +402,7 @@ final class GenerateOptions {
   @Option(
       names = "--gpu-hour-price",
       paramLabel = "PRICE",
+      converter = OptionValue.Price.class,
       description =
           "What a GPU costs in an hour; the report then has the cost of a million tokens.")
   Optional<Double> gpuHourPrice = Optional.empty();
@@ -400,6 +417,7 @@ final class GenerateOptions {
   @Option(
       names = "--master",
       paramLabel = "URL",
+      converter = OptionValue.Name.class,
       description = "Spark's master. Default: spark-submit's, else local[*].")
   Optional<String> master = Optional.empty();
 
@@ -530,7 +548,7 @@ final class GenerateOptions {
     return responseFormat.map(
         file -> {
           try {
-            return Files.readString(file).replaceFirst("^\uFEFF", "").strip();
+            return Files.readString(Path.of(file)).replaceFirst("^\uFEFF", "").strip();
           } catch (IOException problem) {
             throw new JobException(
                 "cannot read the file "

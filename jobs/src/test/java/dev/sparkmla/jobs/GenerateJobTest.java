@@ -584,9 +584,16 @@ class GenerateJobTest {
         "--response-format nowhere; cannot read the file nowhere, which --response-format names and which holds the"
             + " format: there is no such file",
         "--resume --force; --resume goes on with an unfinished output, --force deletes it",
-        "--slice-rows 0; --slice-rows and --slice-seconds are numbers of at least 1",
-        "--gpu-hour-price 2; --gpu-hour-price is a number above 0, for the page that --report",
-        "--report r.html --gpu-hour-price 0; --gpu-hour-price is a number above 0",
+        "--slice-rows 0; '0' is not a whole number from 1 to 2147483647",
+        "--slice-rows 1.5; '1.5' is not a whole number from 1",
+        "--slice-seconds x; 'x' is not a whole number from 1",
+        "--slice-seconds 2147483648; '2147483648' is not a whole number from 1",
+        "--gpu-hour-price 2; --gpu-hour-price is for the page that --report writes",
+        "--report r.html --gpu-hour-price 0; '0' is not a number above 0",
+        "--report r.html --gpu-hour-price 2€; '2€' is not a number above 0",
+        "--report r.html --gpu-hour-price NaN; 'NaN' is not a number above 0",
+        "--report r.html --gpu-hour-price Infinity; 'Infinity' is not a number above 0",
+        "--resume=maybe; 'maybe' is not true or false",
         "--input x; --input needs an --output or an --output-table",
         "--input x --output y --output-table z; --output and --output-table are both given",
         "--output-table z; --output-table and --checkpoint go together",
@@ -623,6 +630,32 @@ class GenerateJobTest {
     assertThat(run.code()).as(run.err()).isEqualTo(2);
     assertThat(run.err()).contains(message).contains("generate --help");
     assertThat(run.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--input",
+        "--output",
+        "--output-table",
+        "--checkpoint",
+        "--model",
+        "--prompt-column",
+        "--key-column",
+        "--seed-column",
+        "--response-format",
+        "--report",
+        "--master"
+      })
+  void saysThatAValueIsEmpty(String option) {
+    for (JobRun run : List.of(JobRun.of(option + "="), JobRun.of(option, " "))) {
+      assertThat(run.code()).as(run.err()).isEqualTo(2);
+      assertThat(run.err().lines())
+          .first()
+          .asString()
+          .startsWith("generate: Invalid value for option '" + option + "'")
+          .endsWith(": the value is empty; expected a path, a URI or a name");
+    }
   }
 
   @Test
