@@ -333,13 +333,11 @@ public final class GenerateJob implements Callable<Integer> {
         options.gpuHourPrice);
   }
 
-  /** What a reader of the report asks for: what decides on results, and where it ran. */
+  /** What a reader of the report asks for: what was asked for, and where it ran. */
   private Map<String, String> reported(SparkConf conf) {
     Map<String, String> settings = settings(conf);
-    settings.put("--input", options.input.orElse("the demo's documents"));
-    options.responseFormat.ifPresent(file -> settings.put("--response-format", file.toString()));
-    settings.put("--slice-rows", String.valueOf(options.sliceRows));
-    settings.put("--slice-seconds", String.valueOf(options.sliceSeconds));
+    settings.putAll(GenerateOptions.ofReport(spec.options()));
+    settings.putIfAbsent("--input", "the demo's documents");
     settings.put("spark.master", conf.get("spark.master"));
     for (Tuple2<String, String> own : conf.getAllWithPrefix(MlaConf.PREFIX)) {
       settings.put(MlaConf.PREFIX + own._1(), own._2());

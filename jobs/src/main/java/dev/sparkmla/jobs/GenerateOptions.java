@@ -64,6 +64,10 @@ final class GenerateOptions {
           "--conf",
           "--help");
 
+  /** Options that a report shows as settings of Spark, and those that say nothing of the rows. */
+  private static final Set<String> NOT_OF_REPORT =
+      Set.of("--model", "--master", "--conf", "--report", "--help");
+
   @Option(
       names = "--input",
       paramLabel = "PATH",
@@ -457,6 +461,19 @@ final class GenerateOptions {
    * @param all of the command line, with their values
    */
   static Map<String, String> ofResults(List<OptionSpec> all) {
+    return given(all, NOT_OF_RESULTS);
+  }
+
+  /**
+   * The options that a reader of the report asks for, as they were given.
+   *
+   * @param all of the command line, with their values
+   */
+  static Map<String, String> ofReport(List<OptionSpec> all) {
+    return given(all, NOT_OF_REPORT);
+  }
+
+  private static Map<String, String> given(List<OptionSpec> all, Set<String> leftOut) {
     Map<String, String> given = new TreeMap<>();
     for (OptionSpec option : all) {
       Object value = option.getValue();
@@ -467,7 +484,7 @@ final class GenerateOptions {
           value != null
               && !value.equals(false)
               && !(value instanceof Collection<?> values && values.isEmpty());
-      if (isGiven && !NOT_OF_RESULTS.contains(option.longestName())) {
+      if (isGiven && !leftOut.contains(option.longestName())) {
         given.put(option.longestName(), written(option, value));
       }
     }

@@ -101,7 +101,16 @@ class ReportTest {
                         "--partition-by",
                         "a_finish_reason,a_error_code",
                         "--response-format",
-                        format.toString()))
+                        format.toString(),
+                        "--on-error",
+                        "FAIL",
+                        "--key-column",
+                        "Prompt",
+                        "--gpu-hour-price",
+                        "2.50",
+                        "--slice-rows",
+                        "7",
+                        "--overwrite"))
                 .toList(),
             full);
 
@@ -112,7 +121,10 @@ class ReportTest {
         .contains(setting("--on-overflow", "error"))
         .contains(setting("--output-format", "parquet"))
         .contains(setting("--output-prefix", "\"\""))
-        .doesNotContain("--backend", "--system", "--stop", "--response-format");
+        .contains(setting("--on-error", "row"))
+        .contains(setting("--slice-seconds", "120"))
+        .doesNotContain("--backend", "--system", "--stop", "--response-format", "--key-column")
+        .doesNotContain("--overwrite", "--gpu-hour-price");
     assertThat(Files.readString(full))
         .contains(setting("--output-prefix", "a_"))
         .contains(setting("--on-overflow", "truncate_left"))
@@ -121,6 +133,13 @@ class ReportTest {
         .contains(setting("--stop", "\"a b\" \"c\""))
         .contains(setting("--partition-by", "a_finish_reason,a_error_code"))
         .contains(setting("--response-format", format.toString()))
+        .contains(setting("--on-error", "fail"))
+        .contains(setting("--key-column", "Prompt"))
+        .contains(setting("--gpu-hour-price", "2.5"))
+        .contains(setting("--slice-rows", "7"))
+        .contains(setting("--overwrite", "true"))
+        .contains(setting("--output", full + "-out"))
+        .doesNotContain("--conf", "--master", "--report")
         .contains(setting("the answers' format", "choice: [\"x\", \"y\"]"));
   }
 
