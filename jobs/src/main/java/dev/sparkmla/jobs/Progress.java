@@ -1,5 +1,7 @@
 package dev.sparkmla.jobs;
 
+import dev.sparkmla.engine.EngineStatistics;
+import dev.sparkmla.metrics.GenerationStore;
 import dev.sparkmla.metrics.RunProgress;
 import dev.sparkmla.sql.GenerationMetrics;
 import java.time.Duration;
@@ -20,13 +22,14 @@ import scala.collection.Seq;
 
 /**
  * How far the running job is. It reads what the operator counts, as executors report it while their
- * tasks run and once more as each ends, and says it on Spark's page Generation every few seconds.
- * Thread-safe.
+ * tasks run and once more as each ends, and what their engines do, and says it on Spark's page
+ * Generation every few seconds. Thread-safe.
  */
 final class Progress extends SparkListener implements AutoCloseable {
   private static final Duration ON_PAGE = Duration.ofSeconds(5);
 
   private final SparkContext context;
+  private final GenerationStore engines;
   private final String run;
   private final long earlier;
   private final long total;
@@ -44,6 +47,7 @@ final class Progress extends SparkListener implements AutoCloseable {
    */
   Progress(SparkContext context, String run, long earlier, long total) {
     this.context = context;
+    this.engines = new GenerationStore(context.statusStore().store());
     this.run = run;
     this.earlier = earlier;
     this.total = Math.max(1, total);
@@ -83,6 +87,7 @@ final class Progress extends SparkListener implements AutoCloseable {
 
   /** Where the job stands. */
   synchronized ProgressLine line() {
+    EngineStatistics now = engines.totals();
     long rows = 0;
     long tokens = 0;
     for (Counts counts : tasks.values()) {
@@ -90,7 +95,13 @@ final class Progress extends SparkListener implements AutoCloseable {
       tokens += counts.tokens;
     }
     return new ProgressLine(
-        earlier, earlier + rows, total, tokens, Duration.ofNanos(System.nanoTime() - start));
+        earlier,
+        earlier + rows,
+        total,
+        now.running(),
+        now.waiting(),
+        tokens,
+        Duration.ofNanos(System.nanoTime() - start));
   }
 
   @Override
