@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +79,23 @@ class TableOutputTest {
         .contains("the table " + table)
         .contains("is not there any more")
         .doesNotContain("loading");
+  }
+
+  /** For which there can be no columns, and in Iceberg no fields of structs either. */
+  @ParameterizedTest
+  @EnumSource
+  void takesRowsWithEmptyKeys(TableFormat format) throws IOException {
+    String table = TableSession.name(format, folder, "answers");
+    Files.writeString(
+        job.input().resolve("a.jsonl"), "{\"prompt\": \"x\", \"\": 1, \"in\": {\"\": 2}}\n");
+
+    JobRun run = toTable(table, "--table-format", format.toString());
+
+    assertThat(run.code()).as(run.err()).isZero();
+    try (TableSession session = new TableSession(folder)) {
+      assertThat(session.spark().table(table).select("in", "other_keys").collectAsList())
+          .containsExactly(RowFactory.create("{\"\": 2}", "{\"\": 1}"));
+    }
   }
 
   /** Also those of partitions that the new rows do not have, whatever the session says of these. */

@@ -159,6 +159,12 @@ final class InferredType implements Serializable {
     if (column.kind == Kind.TEXT) {
       return column;
     }
+    if (name.isEmpty()) {
+      toText(); // Iceberg adds no rows whose structs have a field without a name.
+    }
+    if (kind == Kind.TEXT) {
+      return this;
+    }
     int field = fields.find(name);
     if (field >= 0) {
       return types.get(field);

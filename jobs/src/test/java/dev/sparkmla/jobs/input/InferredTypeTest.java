@@ -31,7 +31,11 @@ class InferredTypeTest {
         "[1] [0.5, null]; ARRAY<DOUBLE>",
         "[1, \"a\"]; ARRAY<STRING>",
         "{\"a\": 1} {\"A\": 2, \"b\": null}; STRUCT<a: BIGINT, b: STRING>",
-        "{\"a\": 1} [1]; STRING"
+        "{\"a\": 1} [1]; STRING",
+        "{\"a\": 1, \"\": {\"b\": [1]}, \"c\": {}}; STRING",
+        "{\"a\": {\"b\": 1, \"\": 2, \"c\": [3]}, \"d\": 4}; STRUCT<a: STRING, d: BIGINT>",
+        "[{\"\": 1}] [{\"a\": 2}]; ARRAY<STRING>",
+        "{\"a\": {\"b\": 1}} {\"a\": {\"\": 1}}; STRUCT<a: STRING>"
       })
   void isTheNarrowestThatKeepsAllValues(String values, String type) throws IOException {
     InferredType whole = new InferredType();
