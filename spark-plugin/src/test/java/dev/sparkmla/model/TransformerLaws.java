@@ -111,6 +111,22 @@ abstract class TransformerLaws {
     assertThat(largest / golden.deviation()).isLessThan(tolerance(golden));
   }
 
+  /**
+   * Prompts in chunks: those that go beyond a block, which pass through all that shorter ones do,
+   * as long as the chunks are not too many.
+   *
+   * @param size tokens of a chunk
+   * @param longest tokens of a prompt at most
+   */
+  private record Chunks(int size, int longest) {
+    boolean cut(int tokens) {
+      return tokens > Math.max(64, size) && tokens <= longest;
+    }
+  }
+
+  private static final List<Chunks> CHUNKS =
+      List.of(new Chunks(1, 65), new Chunks(7, 129), new Chunks(64, 700), new Chunks(333, 1500));
+
   @ParameterizedTest
   @MethodSource("checkpoints")
   void computesTheReferencesLogitsInAnyChunks(GoldenCheckpoint checkpoint) {
@@ -119,11 +135,11 @@ abstract class TransformerLaws {
         int[] tokens = golden.tokens();
         float[] whole = prefill(model, tokens, new Blocks(1).take(tokens.length), tokens.length);
         assertClose(whole, golden);
-        for (int chunk : new int[] {1, 7, 64, 333}) {
-          if (chunk < tokens.length && tokens.length < 100 * chunk) {
-            int[] blocks = new Blocks(chunk).take(tokens.length);
-            assertThat(prefill(model, tokens, blocks, chunk))
-                .as("%d tokens in chunks of %d", tokens.length, chunk)
+        for (Chunks chunks : CHUNKS) {
+          if (chunks.cut(tokens.length)) {
+            int[] blocks = new Blocks(chunks.size()).take(tokens.length);
+            assertThat(prefill(model, tokens, blocks, chunks.size()))
+                .as("%d tokens in %s", tokens.length, chunks)
                 .isEqualTo(whole);
           }
         }
