@@ -124,7 +124,7 @@ class DemoModelTest {
     EngineOptions options =
         new EngineOptions(maxBatchedTokens, maxSequences, new CacheSize.Blocks(cacheBlocks), 32);
     try (GenerationEngine engine = GenerationEngine.open(model, backend, options)) {
-      assertAnswered(engine, samples.subList(0, 8));
+      assertAnswered(engine, samples.subList(0, 5));
       assertThat(engine.statistics().availableBlocks()).isEqualTo(cacheBlocks);
     }
   }
@@ -173,8 +173,8 @@ class DemoModelTest {
                           + 1)
               .sum();
     }
-    // Both fit at first; the older grows by five blocks while the younger's prompt creeps along.
-    EngineOptions options = new EngineOptions(4, 2, new CacheSize.Blocks(blocks + 1), 32);
+    // Both fit at first; the older grows by three blocks while the younger's prompt creeps along.
+    EngineOptions options = new EngineOptions(8, 2, new CacheSize.Blocks(blocks + 1), 32);
     GenerationDefaults endless = GenerationDefaults.greedy(Set.of());
     try (Weights weights = model.openWeights();
         GenerationEngine engine =
@@ -184,7 +184,7 @@ class DemoModelTest {
                 model.text().template(),
                 endless,
                 options)) {
-      CompletableFuture<GenerationResult> first = MEMORY.submit(engine::submit, older.request(320));
+      CompletableFuture<GenerationResult> first = MEMORY.submit(engine::submit, older.request(200));
       CompletableFuture<EngineStatistics> whenFirstEnded =
           first.thenApply(result -> engine.statistics());
       CompletableFuture<GenerationResult> second =
