@@ -57,7 +57,7 @@ class QueryShapeTest {
               "two filters",
               13,
               "select id from t where id < 11 and {p} like '%1%' and {concat(p, '!')} like '%0%'"),
-          new Shape("same call twice", 100, "select {p} a, {p} b, upper({p}) c from t"),
+          new Shape("same call twice", 100, "select {p} a, {p} b, reverse({p}) c from t"),
           new Shape("both functions", 100, "select {p} a, llm_generate(p).text b from t"),
           new Shape("used again above", 100, "select g, {p} h from (select p, {p} g from t)"),
           new Shape(
