@@ -242,7 +242,12 @@ STARTED = """
 import sys
 import spark_mla
 
-config = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.mla.backend": "cpu"}
+config = {
+    "spark.master": "local[1]",
+    "spark.ui.enabled": "false",
+    "spark.mla.backend": "cpu",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
 spark = spark_mla.session(sys.argv[1], config=config)
 assert spark_mla.session(sys.argv[1]) is spark
 print(spark.conf.get("spark.jars"))
@@ -255,7 +260,11 @@ import sys
 import spark_mla
 from pyspark.sql import SparkSession
 
-config = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
+config = {
+    "spark.master": "local[1]",
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
 plain = SparkSession.builder.config(map=config).getOrCreate()
 for attempt in range(2):
     try:
