@@ -290,30 +290,31 @@ public final class Gemm extends ContextResource {
 
   private void multiplyFewRows(
       Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
-    requireContext("stream", stream.context(), context());
     long[] fields = fields(shape);
-    fields[NativeGemm.M] = a.dimension(0);
+    putCall(fields, a, b, c, stream);
     fields[NativeGemm.C_TYPE] = RowOperations.code(c.type());
-    fields[NativeGemm.A] = a.address();
-    fields[NativeGemm.B] = b.address();
-    fields[NativeGemm.C] = c.address();
-    fields[NativeGemm.STREAM] = stream.address();
     NativeLibrary.check(NativeGemm.fewRows(fields), "spark_mla_gemm_few_rows", context().device());
   }
 
   /** A call's arguments; the shape has a plan. */
   private long[] call(
       Shape shape, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
-    requireContext("stream", stream.context(), context());
     long[] fields = new long[NativeGemm.FIELD_COUNT];
     fields[NativeGemm.HANDLE] = handle;
     fields[NativeGemm.PLAN] = plans.get(shape);
+    putCall(fields, a, b, c, stream);
+    return fields;
+  }
+
+  /** What differs from call to call of a shape. */
+  private void putCall(
+      long[] fields, DeviceTensor a, DeviceTensor b, DeviceTensor c, CudaStream stream) {
+    requireContext("stream", stream.context(), context());
     fields[NativeGemm.M] = a.dimension(0);
     fields[NativeGemm.A] = a.address();
     fields[NativeGemm.B] = b.address();
     fields[NativeGemm.C] = c.address();
     fields[NativeGemm.STREAM] = stream.address();
-    return fields;
   }
 
   private long plan(Shape shape) {

@@ -8,8 +8,9 @@ import dev.sparkmla.compute.WeightFormat;
 import java.util.stream.Stream;
 
 /**
- * Batch invariance on the processor. Every token is a step of its own there, alone at the least, so
- * sequences are few, and the caches of those that preempt so small that a hundred tokens fill them.
+ * Batch invariance on the processor, where a GEMM of one row takes nearly as long as one of
+ * several. Steps of one token therefore cost most: sequences are few, and the caches of loads that
+ * preempt are so small that a hundred tokens fill them.
  */
 class BatchInvarianceTest extends BatchInvarianceLaws {
   @Override

@@ -112,8 +112,9 @@ abstract class TransformerLaws {
   }
 
   /**
-   * Prompts in chunks: those that go beyond a block, which pass through all that shorter ones do,
-   * as long as the chunks are not too many.
+   * Chunks of one size, and the prompts that are cut into them: those longer than a block of the
+   * cache, in which all happens that happens in shorter ones, but not so long that there would be
+   * too many chunks.
    *
    * @param size tokens of a chunk
    * @param longest tokens of a prompt at most

@@ -10,8 +10,8 @@ import java.nio.IntBuffer;
  * ln 2 + r (Cody and Waite 1980, with ln 2 in two parts) and takes a polynomial of degree 6 in r
  * (that of Cephes' expf). The bits of 2^k are made by integer arithmetic over a view of the same
  * memory, because the compiler vectorizes neither casts nor {@link Float#intBitsToFloat}. Loops run
- * over arrays from their first element on: over a part of an array that begins elsewhere JDK 17's
- * code takes three times as long. Not thread-safe.
+ * over arrays of their own, from the first element on: where they index a part of the caller's
+ * array by an offset, JDK 17's code takes five times as long. Not thread-safe.
  */
 final class Exponential {
   /** Below it the result is that of it: the smallest whose result is a normal number. */
