@@ -86,7 +86,7 @@ final class GenerationLoop implements Runnable {
     }
   }
 
-  /** Waits for something to do, and takes in what arrived or was cancelled. */
+  /** Waits for something to do, takes in what arrived, and drops what nobody waits for. */
   private boolean takeArrivals() throws InterruptedException {
     Optional<GenerationQueue.Arrivals> arrivals =
         queue.take(scheduler.isIdle() && inFlight.isEmpty());
@@ -94,10 +94,12 @@ final class GenerationLoop implements Runnable {
       return false;
     }
     for (Generation generation : arrivals.get().rows()) {
-      generations.put(generation.sequence(), generation);
-      scheduler.add(generation.sequence());
+      if (!generation.batch().isDone()) {
+        generations.put(generation.sequence(), generation);
+        scheduler.add(generation.sequence());
+      }
     }
-    if (arrivals.get().someCancelled()) {
+    if (arrivals.get().someAbandoned()) {
       drop(
           generations.values().stream().filter(generation -> generation.batch().isDone()).toList());
     }

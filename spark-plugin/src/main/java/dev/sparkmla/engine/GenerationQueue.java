@@ -22,16 +22,16 @@ final class GenerationQueue {
   private final Object lock = new Object();
 
   private final List<Generation> ready = new ArrayList<>();
-  private boolean someCancelled;
+  private boolean someAbandoned;
   private Optional<RuntimeException> end = Optional.empty();
 
   /**
    * What the stepping thread finds.
    *
    * @param rows that arrived, in order
-   * @param someCancelled whether batches were cancelled since it looked last
+   * @param someAbandoned whether batches were cancelled, or failed, since it looked last
    */
-  record Arrivals(List<Generation> rows, boolean someCancelled) {}
+  record Arrivals(List<Generation> rows, boolean someAbandoned) {}
 
   /**
    * Takes a batch in, before any of its rows. Where the queue has ended, the batch is failed.
@@ -46,8 +46,8 @@ final class GenerationQueue {
         .whenComplete(
             (results, failure) -> {
               open.remove(batch);
-              if (batch.future().isCancelled()) {
-                noteCancellation();
+              if (failure != null) {
+                noteAbandoned();
               }
             });
     // After it was added: an end that is not seen here sees the batch.
@@ -55,9 +55,9 @@ final class GenerationQueue {
     return !batch.isDone();
   }
 
-  private void noteCancellation() {
+  private void noteAbandoned() {
     synchronized (lock) {
-      someCancelled = true;
+      someAbandoned = true;
       lock.notifyAll();
     }
   }
@@ -67,7 +67,10 @@ final class GenerationQueue {
     return open.stream().mapToInt(GenerationBatch::unfinished).sum();
   }
 
-  /** Hands rows of an open batch to the stepping thread. */
+  /**
+   * Hands rows of a batch to the stepping thread. The batch may have been cancelled meanwhile, and
+   * the stepping thread told so before.
+   */
   void add(List<Generation> rows) {
     synchronized (lock) {
       ready.addAll(rows);
@@ -78,20 +81,20 @@ final class GenerationQueue {
   /**
    * What has arrived since the last call.
    *
-   * @param wait whether to wait until something arrives, is cancelled, or the queue ends
+   * @param wait whether to wait until something arrives or is abandoned, or the queue ends
    * @return empty when the queue has ended
    */
   Optional<Arrivals> take(boolean wait) throws InterruptedException {
     synchronized (lock) {
-      while (wait && ready.isEmpty() && !someCancelled && end.isEmpty()) {
+      while (wait && ready.isEmpty() && !someAbandoned && end.isEmpty()) {
         lock.wait();
       }
       if (end.isPresent()) {
         return Optional.empty();
       }
-      Arrivals arrivals = new Arrivals(List.copyOf(ready), someCancelled);
+      Arrivals arrivals = new Arrivals(List.copyOf(ready), someAbandoned);
       ready.clear();
-      someCancelled = false;
+      someAbandoned = false;
       return Optional.of(arrivals);
     }
   }

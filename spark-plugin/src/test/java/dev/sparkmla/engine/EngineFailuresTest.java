@@ -319,19 +319,7 @@ class EngineFailuresTest {
           new GenerationBatch(1, MEMORY.allocator(), new RowCounters(), ResultBatch::close);
       queue.open(batch);
       batches.add(batch);
-      rows.add(
-          new Generation(
-              batch,
-              0,
-              0,
-              new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY, Optional.empty()),
-              new OutputText(
-                  () -> tokenizer.newDecoder(false),
-                  Thinking.of(tokenizer, Optional.empty()),
-                  false,
-                  new StoppedText(List.of(), false)),
-              Set.of(),
-              new Vocabulary(tokenizer, DemoText.VOCABULARY)));
+      rows.add(generation(batch, maxTokens));
     }
     queue.add(rows);
 
@@ -343,6 +331,70 @@ class EngineFailuresTest {
                 assertThatThrownBy(() -> batch.future().join())
                     .hasCauseInstanceOf(EngineFailedException.class)
                     .hasMessageContaining("101 tokens do not fit"));
+  }
+
+  /** The first row of a batch. */
+  private static Generation generation(GenerationBatch batch, int maxTokens) {
+    return new Generation(
+        batch,
+        0,
+        0,
+        new Sequence(new int[] {1}, maxTokens, Sampling.GREEDY, Optional.empty()),
+        new OutputText(
+            () -> tokenizer.newDecoder(false),
+            Thinking.of(tokenizer, Optional.empty()),
+            false,
+            new StoppedText(List.of(), false)),
+        Set.of(),
+        new Vocabulary(tokenizer, DemoText.VOCABULARY));
+  }
+
+  /** The intake tokenizes while a batch is cancelled, and hands its rows over afterwards. */
+  @Test
+  void rowsThatArriveAfterTheirBatchWasCancelledAreNotComputed() throws InterruptedException {
+    FakeLanguageModel model = model(false);
+    GenerationQueue queue = new GenerationQueue();
+    Scheduler scheduler = new Scheduler(64, 4, BLOCKS, 64, constraint -> Optional.empty());
+    EngineCounters counters = new EngineCounters(scheduler);
+    GenerationBatch cancelled =
+        new GenerationBatch(1, MEMORY.allocator(), counters.rows(), ResultBatch::close);
+    GenerationBatch other =
+        new GenerationBatch(1, MEMORY.allocator(), counters.rows(), ResultBatch::close);
+    queue.open(cancelled);
+    queue.open(other);
+    cancelled.future().cancel(true);
+    assertThat(queue.take(false).orElseThrow().someAbandoned()).isTrue();
+    queue.add(List.of(generation(cancelled, 12_000)));
+    queue.add(List.of(generation(other, 5)));
+    CompletableFuture<Void> ended =
+        other.future().whenComplete((all, failure) -> queue.end(new EngineClosedException()));
+
+    new GenerationLoop(model, scheduler, queue, counters).run();
+
+    assertThat(ended).isCompleted();
+    assertThat(counters.read(0).computedTokens()).isEqualTo(5);
+    assertThat(counters.read(0).finished()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void rowsOfABatchWhoseResultsCannotBeConsumedAreNotComputedFurther(boolean ahead) {
+    try (GenerationEngine engine = engine(model(ahead))) {
+      CompletableFuture<Void> failing =
+          engine.submit(
+              Batches.of(
+                  MEMORY.allocator(),
+                  List.of(
+                      request("short", Map.of("max_tokens", "1")),
+                      request("long", Map.of("max_tokens", "12000")))),
+              results -> {
+                results.close();
+                throw new IllegalStateException("said by the test");
+              });
+      assertThatThrownBy(failing::join).hasRootCauseMessage("said by the test");
+      answers(engine, requests(1, row -> false));
+      assertIdle(engine);
+    }
   }
 
   @ParameterizedTest
