@@ -215,16 +215,8 @@ public interface ComputeBackend extends AutoCloseable {
    * bf16 and writes them to the row's slot of the cache.
    *
    * @param latents bf16 {@code [plan.rows(), latent + rope]}; may be replaced
-   * @param gain {@code [latent]}
    */
-  void writeCache(
-      Activation latents,
-      WeightVector gain,
-      float epsilon,
-      Rotation rotation,
-      StepPlan plan,
-      LatentCache cache,
-      int layer);
+  void writeCache(Activation latents, LatentAttention attention, StepPlan plan, LatentCache cache);
 
   /**
    * Moves the decoding rows' queries into the latent space: {@code out[h] = [q_nope[h] · W_UK[h],
@@ -232,16 +224,9 @@ public interface ComputeBackend extends AutoCloseable {
    * multiplied by {@link AttentionShape#growth}'s factor at it.
    *
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
-   * @param keyValue {@code [heads * (nope + value), latent]}: W_UK and W_UV by head
    * @param out bf16 {@code [plan.decodeRows(), heads * (latent + rope)]}
    */
-  void absorbQueries(
-      Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
-      StepPlan plan,
-      Activation out);
+  void absorbQueries(Activation queries, LatentAttention attention, StepPlan plan, Activation out);
 
   /**
    * Attention of the decoding rows over the cached tokens up to and with their own: {@code out[h] =
@@ -252,10 +237,9 @@ public interface ComputeBackend extends AutoCloseable {
    */
   void decodeAttention(
       Activation absorbed,
-      AttentionShape shape,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out);
 
   /**
@@ -263,11 +247,9 @@ public interface ComputeBackend extends AutoCloseable {
    * decoding rows.
    *
    * @param latents bf16 {@code [plan.decodeRows(), heads * latent]}
-   * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the prefilling rows are left alone
    */
-  void projectValues(
-      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out);
+  void projectValues(Activation latents, LatentAttention attention, StepPlan plan, Activation out);
 
   /**
    * Causal attention of the prefilling rows in expanded form: cached tokens, this step's among
@@ -279,17 +261,13 @@ public interface ComputeBackend extends AutoCloseable {
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}; the last elements of every
    *     head are to be rotated by the row's position, and may be replaced; all of them grow with it
    *     where the shape says so
-   * @param keyValue {@code [heads * (nope + value), latent]}
    * @param out bf16 {@code [plan.rows(), heads * value]}; the decoding rows are left alone
    */
   void prefillAttention(
       Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out);
 
   /**

@@ -3,9 +3,9 @@ package dev.sparkmla.model;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
-import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.StepPlan;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
@@ -16,24 +16,16 @@ import java.util.function.Consumer;
 /**
  * Multi-head latent attention of one layer (DeepSeek-V2, arXiv:2405.04434, section 2.1).
  *
- * @param layer the layer's place in the cache
- * @param shape heads, sizes and scale
- * @param rotation the rotary embedding of queries and keys
  * @param norm the norm before it
  * @param queries how queries and latents are made of the normed rows
- * @param latentNorm the norm of the latent
- * @param keyValue {@code kv_b_proj}
+ * @param attention of queries to latents
  * @param output {@code o_proj}
  * @param outputBias its bias
  */
 record MlaAttention(
-    int layer,
-    AttentionShape shape,
-    Rotation rotation,
     Norm norm,
     Queries queries,
-    Norm latentNorm,
-    Weight keyValue,
+    LatentAttention attention,
     Weight output,
     Optional<WeightVector> outputBias)
     implements Mixer {
@@ -115,16 +107,14 @@ record MlaAttention(
   @Override
   public void addTo(Activation hidden, StepPlan plan, LatentCache cache, ComputeBackend backend) {
     try (Activation attended =
-        backend.allocate(plan.rows(), shape.valueWidth(), Precision.BFLOAT16)) {
+        backend.allocate(plan.rows(), attention.shape().valueWidth(), Precision.BFLOAT16)) {
       try (Activation input = backend.allocate(plan.rows(), hidden.columns(), queries.inputs())) {
         norm.apply(hidden, input, backend);
         queries.project(
             input,
-            shape,
+            attention.shape(),
             backend,
-            latents ->
-                backend.writeCache(
-                    latents, latentNorm.gain(), latentNorm.epsilon(), rotation, plan, cache, layer),
+            latents -> backend.writeCache(latents, attention, plan, cache),
             query -> attend(query, plan, cache, backend, attended));
       }
       backend.linearAdd(attended, output, outputBias, hidden);
@@ -141,7 +131,7 @@ record MlaAttention(
       decode(query, plan, cache, backend, attended);
     }
     if (plan.decodeRows() < plan.rows()) {
-      backend.prefillAttention(query, keyValue, shape, rotation, plan, cache, layer, attended);
+      backend.prefillAttention(query, attention, plan, cache, attended);
     }
   }
 
@@ -152,11 +142,12 @@ record MlaAttention(
       ComputeBackend backend,
       Activation attended) {
     int rows = plan.decodeRows();
+    AttentionShape shape = attention.shape();
     try (Activation absorbed = backend.allocate(rows, shape.absorbedWidth(), Precision.BFLOAT16);
         Activation latents = backend.allocate(rows, shape.latentWidth(), Precision.BFLOAT16)) {
-      backend.absorbQueries(query, keyValue, shape, rotation, plan, absorbed);
-      backend.decodeAttention(absorbed, shape, plan, cache, layer, latents);
-      backend.projectValues(latents, keyValue, shape, plan, attended);
+      backend.absorbQueries(query, attention, plan, absorbed);
+      backend.decodeAttention(absorbed, attention, plan, cache, latents);
+      backend.projectValues(latents, attention, plan, attended);
     }
   }
 }

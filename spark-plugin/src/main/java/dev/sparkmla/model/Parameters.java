@@ -6,6 +6,7 @@ import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedSource;
 import dev.sparkmla.compute.GatedWeights;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Rotation;
@@ -117,16 +118,19 @@ final class Parameters {
       int layer, AttentionShape shape, Rotation rotation, String prefix) {
     String self = prefix + "self_attn.";
     int hidden = config.hiddenSize();
+    int latent = shape.cache().latent();
     return new MlaAttention(
-        layer,
-        shape,
-        rotation,
         streamNorm(prefix + "input_layernorm.weight"),
         config.queryRank().isPresent()
             ? latentQueries(self, shape, config.queryRank().getAsInt())
             : directQueries(self, shape),
-        norm(self + "kv_a_layernorm.weight", shape.cache().latent(), config.latentNormEpsilon()),
-        matrix(self + "kv_b_proj.weight", shape.keyValueRows(), shape.cache().latent()),
+        new LatentAttention(
+            layer,
+            shape,
+            rotation,
+            vector(self + "kv_a_layernorm.weight", latent),
+            config.latentNormEpsilon(),
+            matrix(self + "kv_b_proj.weight", shape.keyValueRows(), latent)),
         linear(self + "o_proj.weight", hidden, shape.valueWidth()),
         config.attentionBias()
             ? Optional.of(vector(self + "o_proj.bias", hidden))

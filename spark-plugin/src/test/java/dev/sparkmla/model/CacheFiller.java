@@ -1,7 +1,9 @@
 package dev.sparkmla.model;
 
 import dev.sparkmla.compute.Activation;
+import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeBackend;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.RandomTensors;
 import dev.sparkmla.compute.Rotation;
@@ -28,12 +30,16 @@ public final class CacheFiller {
    * @param backend the model's
    */
   public static void fill(MlaTransformer model, ComputeBackend backend, int blocks, long seed) {
-    CacheShape shape = model.config().cacheShape();
+    AttentionShape attentionShape = model.config().attentionShape();
+    CacheShape shape = attentionShape.cache();
     SplittableRandom random = new SplittableRandom(seed);
     double[] frequencies = model.config().rope().inverseFrequencies(shape.rope());
     try (Weight table = RandomTensors.uploadMatrix(backend, VOCABULARY, shape.width(), 1, seed);
         WeightVector gain = RandomTensors.uploadVector(backend, shape.width(), 1, 0, seed);
         WeightVector latentGain = RandomTensors.uploadVector(backend, shape.latent(), 1, 0, seed);
+        Weight keyValue =
+            RandomTensors.uploadMatrix(
+                backend, attentionShape.keyValueRows(), shape.latent(), 1, seed);
         Rotation rotation = backend.rotation(frequencies, 1, true, blocks * shape.page())) {
       for (int first = 0; first < blocks; first += BLOCKS_AT_ONCE) {
         int count = Math.min(BLOCKS_AT_ONCE, blocks - first);
@@ -46,7 +52,9 @@ public final class CacheFiller {
           for (int layer = 0; layer < model.config().layers(); layer++) {
             backend.embed(table, 1, plan, embedded);
             backend.normalize(embedded, gain, 1e-6f, latents);
-            backend.writeCache(latents, latentGain, 1e-6f, rotation, plan, model.cache(), layer);
+            LatentAttention attention =
+                new LatentAttention(layer, attentionShape, rotation, latentGain, 1e-6f, keyValue);
+            backend.writeCache(latents, attention, plan, model.cache());
           }
         }
       }

@@ -7,6 +7,7 @@ import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Logprobs;
 import dev.sparkmla.compute.MatrixSource;
@@ -336,9 +337,10 @@ public final class CpuBackend implements ComputeBackend {
       int head,
       int firstRow,
       int rows,
-      CpuRotation turns,
-      Optional<QueryGrowth> growth,
+      LatentAttention attention,
       CpuPlan plan) {
+    CpuRotation turns = CpuRotation.of(attention.rotation());
+    Optional<QueryGrowth> growth = attention.shape().growth();
     forTokens(
         plan,
         firstRow,
@@ -359,18 +361,12 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void writeCache(
-      Activation latents,
-      WeightVector gain,
-      float epsilon,
-      Rotation rotation,
-      StepPlan plan,
-      LatentCache cache,
-      int layer) {
+      Activation latents, LatentAttention attention, StepPlan plan, LatentCache cache) {
     CpuActivation source = CpuActivation.of(latents);
-    CpuRotation turns = CpuRotation.of(rotation);
-    CachedTokens target = CpuCache.of(cache).layer(layer);
+    CpuRotation turns = CpuRotation.of(attention.rotation());
+    CachedTokens target = CpuCache.of(cache).layer(attention.layer());
     CacheShape shape = cache.shape();
-    float[] gains = CpuVector.of(gain);
+    float[] gains = CpuVector.of(attention.latentGain());
     forTokens(
         CpuPlan.of(plan),
         0,
@@ -379,7 +375,7 @@ public final class CpuBackend implements ComputeBackend {
           float[] values = scratch.array(Scratch.Use.ROWS, shape.width());
           float[] angles = scratch.array(Scratch.Use.SCORES, shape.rope());
           source.readRow(row, values, 0);
-          Vectors.normalize(values, gains, epsilon);
+          Vectors.normalize(values, gains, attention.latentEpsilon());
           turns.angles(token.position(), angles);
           turns.turn(values, shape.latent(), angles);
           target.store(token.segment(), token.position(), values);
@@ -388,13 +384,9 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void absorbQueries(
-      Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
-      StepPlan plan,
-      Activation out) {
-    CpuWeight parameters = CpuWeight.of(keyValue);
+      Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
+    AttentionShape shape = attention.shape();
+    CpuWeight parameters = CpuWeight.of(attention.keyValue());
     Gemm.View from = Gemm.View.of(CpuActivation.of(queries));
     Gemm.View to = Gemm.View.of(CpuActivation.of(out));
     CacheShape cache = shape.cache();
@@ -420,37 +412,30 @@ public final class CpuBackend implements ComputeBackend {
               rows,
               cache.rope());
         });
-    turn(
-        CpuActivation.of(out),
-        cache.width(),
-        0,
-        rows,
-        CpuRotation.of(rotation),
-        shape.growth(),
-        CpuPlan.of(plan));
+    turn(CpuActivation.of(out), cache.width(), 0, rows, attention, CpuPlan.of(plan));
   }
 
   @Override
   public void decodeAttention(
       Activation absorbed,
-      AttentionShape shape,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
     new DecodeAttention(
             CpuActivation.of(absorbed),
-            shape,
+            attention.shape(),
             CpuPlan.of(plan),
-            CpuCache.of(cache).layer(layer),
+            CpuCache.of(cache).layer(attention.layer()),
             CpuActivation.of(out))
         .run(workers, memory);
   }
 
   @Override
   public void projectValues(
-      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
-    CpuWeight parameters = CpuWeight.of(keyValue);
+      Activation latents, LatentAttention attention, StepPlan plan, Activation out) {
+    AttentionShape shape = attention.shape();
+    CpuWeight parameters = CpuWeight.of(attention.keyValue());
     Gemm.View from = Gemm.View.of(CpuActivation.of(latents));
     Gemm.View to = Gemm.View.of(CpuActivation.of(out));
     int rows = plan.decodeRows();
@@ -471,33 +456,28 @@ public final class CpuBackend implements ComputeBackend {
   @Override
   public void prefillAttention(
       Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
     CpuPlan step = CpuPlan.of(plan);
     turn(
         CpuActivation.of(queries),
-        shape.queryHead(),
+        attention.shape().queryHead(),
         plan.decodeRows(),
         plan.rows() - plan.decodeRows(),
-        CpuRotation.of(rotation),
-        shape.growth(),
+        attention,
         step);
     for (int i = 0; i < step.segments().size(); i++) {
       Segment segment = step.segments().get(i);
       if (segment.role() == Segment.Role.PREFILL) {
         new PrefillAttention(
                 CpuActivation.of(queries),
-                CpuWeight.of(keyValue),
-                shape,
+                attention,
                 segment,
                 step.firstRow(i),
                 placement.before(segment.position()),
-                CpuCache.of(cache).layer(layer),
+                CpuCache.of(cache),
                 CpuActivation.of(out))
             .run(workers, memory);
       }

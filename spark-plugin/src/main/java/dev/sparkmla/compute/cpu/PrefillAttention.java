@@ -1,6 +1,7 @@
 package dev.sparkmla.compute.cpu;
 
 import dev.sparkmla.compute.AttentionShape;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.Segment;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
@@ -47,16 +48,15 @@ final class PrefillAttention {
    */
   PrefillAttention(
       CpuActivation queries,
-      CpuWeight keyValue,
-      AttentionShape shape,
+      LatentAttention attention,
       Segment segment,
       int firstRow,
       int before,
-      CachedTokens cache,
+      CpuCache cache,
       CpuActivation out) {
     this.queries = Gemm.View.of(queries);
-    this.keyValue = keyValue;
-    this.shape = shape;
+    this.keyValue = CpuWeight.of(attention.keyValue());
+    this.shape = attention.shape();
     this.heads = shape.heads();
     this.nope = shape.nope();
     this.key = shape.queryHead();
@@ -66,7 +66,7 @@ final class PrefillAttention {
     this.firstRow = firstRow;
     this.before = before;
     this.count = before + segment.count();
-    this.cache = cache;
+    this.cache = cache.layer(attention.layer());
     this.out = out;
     this.tasks = (count + TILE - 1) / TILE;
     this.softmax = new Softmax[heads * tasks];

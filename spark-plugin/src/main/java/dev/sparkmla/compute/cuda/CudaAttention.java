@@ -2,6 +2,7 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ComputeException;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
 import dev.sparkmla.cuda.DeviceBuffer;
@@ -11,7 +12,6 @@ import dev.sparkmla.cuda.Gemm;
 import dev.sparkmla.cuda.MlaDecode;
 import dev.sparkmla.cuda.MlaPrefill;
 import dev.sparkmla.cuda.PagedCache;
-import dev.sparkmla.cuda.RotaryEmbedding;
 import dev.sparkmla.kvcache.CacheShape;
 import java.util.HashMap;
 import java.util.Map;
@@ -86,23 +86,20 @@ final class CudaAttention implements AutoCloseable {
   }
 
   void absorb(
-      CudaActivation queries,
-      CudaWeight keyValue,
-      AttentionShape shape,
-      RotaryEmbedding rotation,
-      CudaPlan plan,
-      CudaActivation out) {
+      CudaActivation queries, LatentAttention attention, CudaPlan plan, CudaActivation out) {
+    AttentionShape shape = attention.shape();
     int rows = plan.decodeRows();
     int heads = shape.heads();
     CacheShape cache = shape.cache();
-    rotation.rotate(
-        queries.heads(0, rows, heads, shape.queryHead(), shape.nope(), cache.rope()),
-        plan.positions(0, rows),
-        out.heads(0, rows, heads, cache.width(), cache.latent(), cache.rope()),
-        stream);
+    CudaRotation.of(attention.rotation())
+        .rotate(
+            queries.heads(0, rows, heads, shape.queryHead(), shape.nope(), cache.rope()),
+            plan.positions(0, rows),
+            out.heads(0, rows, heads, cache.width(), cache.latent(), cache.rope()),
+            stream);
     gemm.multiplyHeads(
         queries.heads(0, rows, heads, shape.queryHead(), 0, shape.nope()),
-        keyValue.heads(heads, 0, shape.nope()),
+        CudaWeight.of(attention.keyValue()).heads(heads, 0, shape.nope()),
         true,
         out.heads(0, rows, heads, cache.width(), 0, cache.latent()),
         stream);
@@ -110,21 +107,22 @@ final class CudaAttention implements AutoCloseable {
 
   void decode(
       CudaActivation absorbed,
-      AttentionShape shape,
+      LatentAttention attention,
       CudaPlan plan,
-      PagedCache cache,
+      CudaCache cache,
       CudaActivation out) {
+    AttentionShape shape = attention.shape();
     // Rows past the plan's lie in the same memory; their length is 0.
     int rows = plan.layout().decodeSlots();
     int heads = shape.heads();
     int latent = shape.cache().latent();
     DecodeWorkspace workspace =
         workspaces.computeIfAbsent(
-            shape, attention -> new DecodeWorkspace(attention, decode, stream, moved));
+            shape, sizes -> new DecodeWorkspace(sizes, decode, stream, moved));
     try (Arena.Block block = decodeLogSumExp(arena, shape, plan.layout())) {
       decode.withKvCache(
           whole(absorbed, rows, heads, shape.cache().width()),
-          cache,
+          cache.layer(attention.layer()),
           plan.tables(),
           plan.lengths(),
           latent,
@@ -153,18 +151,15 @@ final class CudaAttention implements AutoCloseable {
   }
 
   void project(
-      CudaActivation latents,
-      CudaWeight keyValue,
-      AttentionShape shape,
-      CudaPlan plan,
-      CudaActivation out) {
+      CudaActivation latents, LatentAttention attention, CudaPlan plan, CudaActivation out) {
+    AttentionShape shape = attention.shape();
     int rows = plan.decodeRows();
     int heads = shape.heads();
     int latent = shape.cache().latent();
     int value = shape.value();
     gemm.multiplyHeads(
         latents.heads(0, rows, heads, latent, 0, latent),
-        keyValue.heads(heads, shape.nope(), value),
+        CudaWeight.of(attention.keyValue()).heads(heads, shape.nope(), value),
         false,
         out.heads(0, rows, heads, value, 0, value),
         stream);
@@ -172,22 +167,22 @@ final class CudaAttention implements AutoCloseable {
 
   void prefill(
       CudaActivation queries,
-      CudaWeight keyValue,
-      AttentionShape shape,
-      RotaryEmbedding rotation,
+      LatentAttention attention,
       CudaPlan plan,
-      PagedCache cache,
+      CudaCache cache,
       CudaActivation out) {
+    AttentionShape shape = attention.shape();
     int first = plan.decodeRows();
     int rows = plan.rows() - first;
     int rope = shape.cache().rope();
     DeviceTensor turned =
         queries.heads(first, rows, shape.heads(), shape.queryHead(), shape.nope(), rope);
-    rotation.rotate(turned, plan.positions(first, rows), turned, stream);
+    CudaRotation.of(attention.rotation())
+        .rotate(turned, plan.positions(first, rows), turned, stream);
     try (PrefillBuffers buffers =
         new PrefillBuffers(arena, shape, rows, plan.layout().mostKeys())) {
       for (PrefillRun run : plan.layout().runs()) {
-        attend(queries, keyValue, shape, plan, run, cache, buffers, out);
+        attend(queries, attention, plan, run, cache.layer(attention.layer()), buffers, out);
       }
     }
   }
@@ -195,13 +190,13 @@ final class CudaAttention implements AutoCloseable {
   /** Expands a run's keys and values and attends to them. */
   private void attend(
       CudaActivation queries,
-      CudaWeight keyValue,
-      AttentionShape shape,
+      LatentAttention attention,
       CudaPlan plan,
       PrefillRun run,
       PagedCache cache,
       PrefillBuffers buffers,
       CudaActivation out) {
+    AttentionShape shape = attention.shape();
     int heads = shape.heads();
     int query = shape.queryHead();
     int value = shape.value();
@@ -214,7 +209,11 @@ final class CudaAttention implements AutoCloseable {
         buffers.latents(run),
         buffers.rope(run),
         stream);
-    gemm.multiply(buffers.latents(run), keyValue.matrix(), buffers.expanded(run), stream);
+    gemm.multiply(
+        buffers.latents(run),
+        CudaWeight.of(attention.keyValue()).matrix(),
+        buffers.expanded(run),
+        stream);
     prefill.attention(
         queries.heads(row, run.rows(), heads, query, 0, query),
         buffers.expandedHeads(run),

@@ -8,6 +8,7 @@ import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
@@ -264,86 +265,60 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public void writeCache(
-      Activation latents,
-      WeightVector gain,
-      float epsilon,
-      Rotation rotation,
-      StepPlan plan,
-      LatentCache cache,
-      int layer) {
+      Activation latents, LatentAttention attention, StepPlan plan, LatentCache cache) {
     CudaPlan step = device.on(plan);
-    CudaRotation.of(rotation)
+    CudaRotation.of(attention.rotation())
         .writeCache(
             CudaActivation.of(latents).tensor(),
-            CudaVector.of(gain),
-            epsilon,
+            CudaVector.of(attention.latentGain()),
+            attention.latentEpsilon(),
             step.positions(0, step.rows()),
             step.slots(),
-            CudaCache.of(cache).layer(layer),
+            CudaCache.of(cache).layer(attention.layer()),
             device.stream);
   }
 
   @Override
   public void absorbQueries(
-      Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
-      StepPlan plan,
-      Activation out) {
+      Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
     device.attention.absorb(
-        CudaActivation.of(queries),
-        CudaWeight.of(keyValue),
-        shape,
-        CudaRotation.of(rotation),
-        device.on(plan),
-        CudaActivation.of(out));
+        CudaActivation.of(queries), attention, device.on(plan), CudaActivation.of(out));
   }
 
   @Override
   public void decodeAttention(
       Activation absorbed,
-      AttentionShape shape,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
     device.attention.decode(
         CudaActivation.of(absorbed),
-        shape,
+        attention,
         device.on(plan),
-        CudaCache.of(cache).layer(layer),
+        CudaCache.of(cache),
         CudaActivation.of(out));
   }
 
   @Override
   public void projectValues(
-      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
+      Activation latents, LatentAttention attention, StepPlan plan, Activation out) {
     device.attention.project(
-        CudaActivation.of(latents),
-        CudaWeight.of(keyValue),
-        shape,
-        device.on(plan),
-        CudaActivation.of(out));
+        CudaActivation.of(latents), attention, device.on(plan), CudaActivation.of(out));
   }
 
   @Override
   public void prefillAttention(
       Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
     device.attention.prefill(
         CudaActivation.of(queries),
-        CudaWeight.of(keyValue),
-        shape,
-        CudaRotation.of(rotation),
+        attention,
         device.on(plan),
-        CudaCache.of(cache).layer(layer),
+        CudaCache.of(cache),
         CudaActivation.of(out));
   }
 

@@ -9,6 +9,7 @@ import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.RandomTensors;
@@ -103,6 +104,8 @@ class CudaBackendGpuTest {
           ExpertWeights experts = backend.uploadExperts(sources);
           Rotation rotation = backend.rotation(frequencies, 1.1, interleaved, 5000);
           LatentCache cache = backend.allocateCache(CACHE, 2, blocks)) {
+        LatentAttention attention =
+            new LatentAttention(1, shape, rotation, latentGain, EPSILON, keyValue);
         Random random = new Random(12);
         List<Segment> before = new ArrayList<>();
         List<Segment> after = new ArrayList<>();
@@ -150,23 +153,16 @@ class CudaBackendGpuTest {
             backend.linear(input, down, Optional.of(bias), both);
             keep(results, "linear", backend, both);
             Activation query = both.columns(0, queries);
-            backend.writeCache(
-                both.columns(queries, CACHE.width()),
-                latentGain,
-                EPSILON,
-                rotation,
-                plan,
-                cache,
-                1);
+            backend.writeCache(both.columns(queries, CACHE.width()), attention, plan, cache);
             if (plan.decodeRows() > 0) {
-              backend.absorbQueries(query, keyValue, shape, rotation, plan, absorbed);
+              backend.absorbQueries(query, attention, plan, absorbed);
               keep(results, "absorbQueries", backend, absorbed);
-              backend.decodeAttention(absorbed, shape, plan, cache, 1, latents);
+              backend.decodeAttention(absorbed, attention, plan, cache, latents);
               keep(results, "decodeAttention", backend, latents);
-              backend.projectValues(latents, keyValue, shape, plan, attended);
+              backend.projectValues(latents, attention, plan, attended);
             }
             if (plan.decodeRows() < plan.rows()) {
-              backend.prefillAttention(query, keyValue, shape, rotation, plan, cache, 1, attended);
+              backend.prefillAttention(query, attention, plan, cache, attended);
             }
             keep(results, "attention", backend, attended);
             backend.linearAdd(attended, output, Optional.empty(), stream);

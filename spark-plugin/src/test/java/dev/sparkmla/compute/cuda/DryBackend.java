@@ -7,6 +7,7 @@ import dev.sparkmla.compute.ConstraintTable;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Forward;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
@@ -228,56 +229,41 @@ final class DryBackend implements ComputeBackend {
 
   @Override
   public void writeCache(
-      Activation latents,
-      WeightVector gain,
-      float epsilon,
-      Rotation rotation,
-      StepPlan plan,
-      LatentCache cache,
-      int layer) {
+      Activation latents, LatentAttention attention, StepPlan plan, LatentCache cache) {
     // It takes no memory.
   }
 
   @Override
   public void absorbQueries(
-      Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
-      StepPlan plan,
-      Activation out) {
+      Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
     // It takes no memory.
   }
 
   @Override
   public void decodeAttention(
       Activation absorbed,
-      AttentionShape shape,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
-    CudaAttention.decodeLogSumExp(arena, shape, DryPlan.layout(plan)).close();
+    CudaAttention.decodeLogSumExp(arena, attention.shape(), DryPlan.layout(plan)).close();
   }
 
   @Override
   public void projectValues(
-      Activation latents, Weight keyValue, AttentionShape shape, StepPlan plan, Activation out) {
+      Activation latents, LatentAttention attention, StepPlan plan, Activation out) {
     // It takes no memory.
   }
 
   @Override
   public void prefillAttention(
       Activation queries,
-      Weight keyValue,
-      AttentionShape shape,
-      Rotation rotation,
+      LatentAttention attention,
       StepPlan plan,
       LatentCache cache,
-      int layer,
       Activation out) {
     PlanLayout layout = DryPlan.layout(plan);
-    new PrefillBuffers(arena, shape, layout.prefillRows(), layout.mostKeys()).close();
+    new PrefillBuffers(arena, attention.shape(), layout.prefillRows(), layout.mostKeys()).close();
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.DataType;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
@@ -54,13 +55,11 @@ final class OneLayer implements AutoCloseable {
   private final Weight table;
   private final WeightVector gain;
   private final Weight down;
-  private final WeightVector latentGain;
-  private final Weight keyValue;
   private final Weight output;
   private final Weight router;
   private final Weight head;
   private final ExpertWeights experts;
-  private final Rotation rotation;
+  private final LatentAttention attention;
   private final LatentCache cache;
 
   OneLayer(ComputeBackend backend, int cacheBlocks) {
@@ -68,8 +67,8 @@ final class OneLayer implements AutoCloseable {
     table = owned.own(backend.uploadMatrix(embedding()));
     gain = vector(HIDDEN, 1);
     down = matrix(SHAPE.queryWidth() + CACHE.width(), HIDDEN, 2);
-    latentGain = vector(CACHE.latent(), 3);
-    keyValue = matrix(SHAPE.keyValueRows(), CACHE.latent(), 4);
+    WeightVector latentGain = vector(CACHE.latent(), 3);
+    Weight keyValue = matrix(SHAPE.keyValueRows(), CACHE.latent(), 4);
     output = matrix(HIDDEN, SHAPE.valueWidth(), 5);
     router = matrix(EXPERTS, HIDDEN, 6);
     head = matrix(LOGITS, HIDDEN, 7);
@@ -84,7 +83,8 @@ final class OneLayer implements AutoCloseable {
     experts = owned.own(backend.uploadExperts(sources));
     double[] frequencies =
         IntStream.range(0, 32).mapToDouble(i -> Math.pow(10000, -i / 32.0)).toArray();
-    rotation = owned.own(backend.rotation(frequencies, 1, true, 5000));
+    Rotation rotation = owned.own(backend.rotation(frequencies, 1, true, 5000));
+    attention = new LatentAttention(0, SHAPE, rotation, latentGain, EPSILON, keyValue);
     cache = owned.own(backend.allocateCache(CACHE, 1, cacheBlocks));
   }
 
@@ -134,27 +134,20 @@ final class OneLayer implements AutoCloseable {
             backend.allocate(plan.rows(), SHAPE.valueWidth(), Precision.BFLOAT16)) {
       backend.normalize(hidden, gain, EPSILON, input);
       backend.linear(input, down, Optional.empty(), both);
-      backend.writeCache(
-          both.columns(SHAPE.queryWidth(), CACHE.width()),
-          latentGain,
-          EPSILON,
-          rotation,
-          plan,
-          cache,
-          0);
+      backend.writeCache(both.columns(SHAPE.queryWidth(), CACHE.width()), attention, plan, cache);
       Activation query = both.columns(0, SHAPE.queryWidth());
       if (plan.decodeRows() > 0) {
         try (Activation absorbed =
                 backend.allocate(plan.decodeRows(), SHAPE.absorbedWidth(), Precision.BFLOAT16);
             Activation latents =
                 backend.allocate(plan.decodeRows(), SHAPE.latentWidth(), Precision.BFLOAT16)) {
-          backend.absorbQueries(query, keyValue, SHAPE, rotation, plan, absorbed);
-          backend.decodeAttention(absorbed, SHAPE, plan, cache, 0, latents);
-          backend.projectValues(latents, keyValue, SHAPE, plan, attended);
+          backend.absorbQueries(query, attention, plan, absorbed);
+          backend.decodeAttention(absorbed, attention, plan, cache, latents);
+          backend.projectValues(latents, attention, plan, attended);
         }
       }
       if (plan.decodeRows() < plan.rows()) {
-        backend.prefillAttention(query, keyValue, SHAPE, rotation, plan, cache, 0, attended);
+        backend.prefillAttention(query, attention, plan, cache, attended);
       }
       backend.linearAdd(attended, output, Optional.empty(), hidden);
     }

@@ -3,6 +3,7 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
 import dev.sparkmla.compute.ExpertWeights;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
 import java.util.Arrays;
@@ -30,7 +31,7 @@ public record OperationWork(
   static OperationWork of(String name, Object[] arguments) {
     List<Activation> activations = all(Activation.class, arguments).toList();
     double bytes = activations.stream().mapToDouble(OperationWork::bytes).sum();
-    Optional<AttentionShape> attention = all(AttentionShape.class, arguments).findFirst();
+    Optional<LatentAttention> attention = all(LatentAttention.class, arguments).findFirst();
     Optional<Weight> weight = all(Weight.class, arguments).findFirst();
     Optional<CudaExperts> experts =
         all(ExpertWeights.class, arguments).map(CudaExperts.class::cast).findFirst();
@@ -39,20 +40,32 @@ public record OperationWork(
       CudaRouting routing = all(CudaRouting.class, arguments).findFirst().orElseThrow();
       return experts(experts.get(), routing.perToken(), activations.get(0), bytes);
     }
-    if (attention.isPresent()) {
-      AttentionShape shape = attention.get();
-      double matrices = weight.map(matrix -> (double) matrix.rows() * matrix.columns()).orElse(0.0);
-      // Absorbing and projecting each read one half of the matrix.
-      double half = name.equals("prefillAttention") ? matrices : matrices / 2;
-      double added = name.equals("prefillAttention") ? 0 : rows * half;
-      return new OperationWork(
-          shape.heads() + " heads", bytes + 2 * half, added, 0, Optional.of(shape));
+    if (attention.isPresent() && !name.equals("writeCache")) {
+      return attention(name, attention.get(), rows, bytes);
     }
     if (weight.isPresent() && !name.equals("embed")) {
       return matrix(weight.get(), rows, bytes);
     }
     return new OperationWork(
         String.valueOf(activations.get(0).columns()), bytes, 0, 0, Optional.empty());
+  }
+
+  private static OperationWork attention(
+      String name, LatentAttention attention, double rows, double bytes) {
+    Weight keyValue = attention.keyValue();
+    double matrices = (double) keyValue.rows() * keyValue.columns();
+    double read =
+        switch (name) {
+          case "absorbQueries", "projectValues" -> matrices / 2;
+          case "prefillAttention" -> matrices;
+          default -> 0;
+        };
+    return new OperationWork(
+        attention.shape().heads() + " heads",
+        bytes + 2 * read,
+        name.equals("prefillAttention") ? 0 : rows * read,
+        0,
+        Optional.of(attention.shape()));
   }
 
   private static OperationWork matrix(Weight weight, double rows, double bytes) {

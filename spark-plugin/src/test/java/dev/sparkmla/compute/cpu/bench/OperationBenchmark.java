@@ -6,11 +6,11 @@ import dev.sparkmla.compute.ComputeBackend;
 import dev.sparkmla.compute.ComputeBackends;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.GatedSource;
+import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.LatentCache;
 import dev.sparkmla.compute.MatrixSource;
 import dev.sparkmla.compute.Precision;
 import dev.sparkmla.compute.RandomTensors;
-import dev.sparkmla.compute.Rotation;
 import dev.sparkmla.compute.Routing;
 import dev.sparkmla.compute.Segment;
 import dev.sparkmla.compute.Segments;
@@ -60,10 +60,8 @@ public class OperationBenchmark {
   private StepPlan prefill;
   private StepPlan decode;
   private LatentCache cache;
-  private Rotation rotation;
-  private Weight keyValue;
+  private LatentAttention attention;
   private WeightVector hiddenGain;
-  private WeightVector latentGain;
   private ExpertWeights experts;
   private Activation hidden;
   private Activation input;
@@ -116,10 +114,16 @@ public class OperationBenchmark {
     cache = own(backend.allocateCache(SHAPE.cache(), 1, SEQUENCES * BLOCKS));
     double[] frequencies =
         IntStream.range(0, 32).mapToDouble(i -> Math.pow(1e5, -i / 32.0)).toArray();
-    rotation = own(backend.rotation(frequencies, 1, true, TOKENS));
-    keyValue = weight(SHAPE.keyValueRows(), SHAPE.cache().latent());
+    int latent = SHAPE.cache().latent();
+    attention =
+        new LatentAttention(
+            0,
+            SHAPE,
+            own(backend.rotation(frequencies, 1, true, TOKENS)),
+            gain(latent),
+            1e-6f,
+            weight(SHAPE.keyValueRows(), latent));
     hiddenGain = gain(HIDDEN);
-    latentGain = gain(SHAPE.cache().latent());
     List<GatedSource> sources = new ArrayList<>();
     for (int i = 0; i < EXPERTS; i++) {
       MatrixSource up = RandomTensors.matrix("up", 128, HIDDEN, 0.05f, i);
@@ -142,7 +146,7 @@ public class OperationBenchmark {
       Segment filling =
           Segments.chunk(ids, 0, IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray());
       try (StepPlan plan = backend.plan(List.of(filling))) {
-        backend.writeCache(latents, latentGain, 1e-6f, rotation, plan, cache, 0);
+        backend.writeCache(latents, attention, plan, cache);
       }
     }
   }
@@ -164,31 +168,31 @@ public class OperationBenchmark {
   /** 2,048 tokens into the cache. */
   @Benchmark
   public void writeCache() {
-    backend.writeCache(latents, latentGain, 1e-6f, rotation, prefill, cache, 0);
+    backend.writeCache(latents, attention, prefill, cache);
   }
 
   /** Causal attention of a prompt of 2,048 tokens, expanded. */
   @Benchmark
   public void prefillAttention() {
-    backend.prefillAttention(queries, keyValue, SHAPE, rotation, prefill, cache, 0, attended);
+    backend.prefillAttention(queries, attention, prefill, cache, attended);
   }
 
   /** Queries of 16 rows into the latent space. */
   @Benchmark
   public void absorbQueries() {
-    backend.absorbQueries(decodeQueries, keyValue, SHAPE, rotation, decode, absorbed);
+    backend.absorbQueries(decodeQueries, attention, decode, absorbed);
   }
 
   /** Attention of 16 rows over 2,048 tokens each, absorbed. */
   @Benchmark
   public void decodeAttention() {
-    backend.decodeAttention(absorbed, SHAPE, decode, cache, 0, decoded);
+    backend.decodeAttention(absorbed, attention, decode, cache, decoded);
   }
 
   /** Values of 16 rows out of the latent space. */
   @Benchmark
   public void projectValues() {
-    backend.projectValues(decoded, keyValue, SHAPE, decode, decodedValues);
+    backend.projectValues(decoded, attention, decode, decodedValues);
   }
 
   /** Logits and choice of 2 experts of 8 for 2,048 tokens. */
