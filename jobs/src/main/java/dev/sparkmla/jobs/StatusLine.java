@@ -23,6 +23,7 @@ final class StatusLine implements AutoCloseable {
       ThreadUtils.newDaemonSingleThreadScheduledExecutor("spark-mla-progress");
   private Supplier<String> text = () -> "";
   private int widest;
+  private boolean closed;
 
   /**
    * @param out where it prints
@@ -58,6 +59,9 @@ final class StatusLine implements AutoCloseable {
 
   /** Prints the present progress. */
   synchronized void print() {
+    if (closed) {
+      return; // The clock was about to print.
+    }
     String line = text.get();
     if (terminal) {
       widest = Math.max(widest, line.length());
@@ -79,6 +83,6 @@ final class StatusLine implements AutoCloseable {
       out.print("\r" + " ".repeat(widest) + "\r");
       out.flush();
     }
-    text = () -> "";
+    closed = true;
   }
 }

@@ -41,7 +41,7 @@ final class GenerationBatch {
   /**
    * @param rows how many
    * @param parent allocator under which results are written
-   * @param counters count its rows as they end
+   * @param counters count its rows as they end, while somebody waits for them
    * @param consumer gets the results, some rows at a time, and owns them; it must be short
    */
   GenerationBatch(
@@ -89,7 +89,9 @@ final class GenerationBatch {
     boolean whole = Arrays.stream(results[row]).allMatch(Objects::nonNull);
     if (whole) {
       end(row);
-      counters.add(results[row], Duration.ofNanos(System.nanoTime() - start));
+      if (!isDone()) {
+        counters.add(results[row], Duration.ofNanos(System.nanoTime() - start));
+      }
     }
     return whole;
   }

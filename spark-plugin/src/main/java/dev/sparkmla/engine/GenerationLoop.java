@@ -78,6 +78,7 @@ final class GenerationLoop implements Runnable {
         long start = System.nanoTime();
         step();
         counters.stepped(System.nanoTime() - start);
+        counters.publish(scheduler);
       }
     } catch (Throwable failure) { // Also errors: nobody may wait for a thread that is gone.
       queue.end(new EngineFailedException(failure));

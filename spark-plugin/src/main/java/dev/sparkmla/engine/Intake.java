@@ -127,9 +127,12 @@ final class Intake implements AutoCloseable {
 
   /** Encodes rows and hands those that can be generated to the stepping thread. */
   private void encode(List<Row> rows, GenerationBatch batch) {
+    if (batch.isDone()) {
+      return; // Nobody waits, but others behind it do.
+    }
     List<Optional<int[]>> ids = encoder.encodeAll(rows.stream().map(Row::prompt).toList());
     List<Generation> generations = new ArrayList<>(rows.size());
-    for (int i = 0; i < rows.size(); i++) {
+    for (int i = 0; i < rows.size() && !batch.isDone(); i++) {
       try {
         generations.addAll(variants(batch, rows.get(i), ids.get(i)));
       } catch (RowErrorException refused) {

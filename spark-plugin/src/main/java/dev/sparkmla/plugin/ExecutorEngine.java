@@ -27,10 +27,15 @@ public record ExecutorEngine(TextGenerator generator, RowDemand demand) {
     return engine;
   }
 
-  /** Sets the generator of this JVM. The plugin calls it once for each executor. */
+  /**
+   * Sets the generator of this JVM. The plugin calls it once for each executor.
+   *
+   * @throws IllegalStateException if there is one already; the new one is closed
+   */
   static void start(TextGenerator generator) {
     ExecutorEngine engine = new ExecutorEngine(generator, new RowDemand(generator.maxSequences()));
     if (!CURRENT.compareAndSet(null, engine)) {
+      generator.close();
       throw new IllegalStateException("this JVM already has an engine");
     }
   }

@@ -82,11 +82,14 @@ final class MlaDriverPlugin implements DriverPlugin {
 
   @Override
   public void shutdown() {
-    if (MlaPlugin.isLocal(application.getConf())) {
-      ExecutorEngine.stop();
+    try {
+      if (MlaPlugin.isLocal(application.getConf())) {
+        ExecutorEngine.stop();
+      }
+    } finally {
+      ModelLoading.follow(null);
+      ApplicationModel.stop(ApplicationModel.Side.DRIVER);
     }
-    ModelLoading.follow(null);
-    ApplicationModel.stop(ApplicationModel.Side.DRIVER);
   }
 
   /**

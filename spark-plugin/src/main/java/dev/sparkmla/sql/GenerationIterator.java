@@ -205,8 +205,8 @@ final class GenerationIterator implements Iterator<InternalRow>, AutoCloseable {
     share.close();
     current.ifPresent(answered -> answered.results().close());
     current = Optional.empty();
-    window.close();
     requests.close();
+    window.close(); // last, since it reads files and may fail
   }
 
   private void closeCurrent() {
