@@ -54,11 +54,22 @@ def spark(request, settings, tmp_path_factory):
 @contextlib.contextmanager
 def connect_server(settings, folder):
     """The server of the PySpark distribution, in a process of its own, working in `folder`."""
-    import grpc
+    for _ in range(3):  # A port that is free may be taken by another before the server has it.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = _start_server(settings, folder, port)
+        try:
+            if _serves(server, folder, port):
+                yield f"sc://127.0.0.1:{port}"
+                return
+        finally:
+            server.terminate()
+            server.wait()
+    pytest.fail(f"no server:\n{(folder / 'server.log').read_text('utf-8')}")
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+
+def _start_server(settings, folder, port):
     settings = {
         **settings,
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -68,18 +79,24 @@ def connect_server(settings, folder):
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-    with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        try:
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                try:
-                    grpc.channel_ready_future(channel).result(timeout=120)
-                except grpc.FutureTimeoutError:
-                    pytest.fail(f"no server:\n{(folder / 'server.log').read_text('utf-8')}")
-            yield f"sc://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait()
+    with open(folder / "server.log", "ab") as log:
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+
+
+def _serves(server, folder, port):
+    """Whether the server is ready; not where its process has ended."""
+    import grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ready = grpc.channel_ready_future(channel)
+        for _ in range(120):
+            try:
+                ready.result(timeout=1)
+                return server.poll() is None
+            except grpc.FutureTimeoutError:
+                if server.poll() is not None:
+                    return False
+        pytest.fail(f"no server:\n{(folder / 'server.log').read_text('utf-8')}")
 
 
 @pytest.fixture(scope="session")

@@ -424,10 +424,12 @@ class GenerationEngineTest {
   @ValueSource(booleans = {false, true})
   void cancellingARunningRowFreesItsBlocks(boolean ahead) {
     FakeLanguageModel model = model(200).runningAhead(ahead);
+    CountDownLatch submitted = new CountDownLatch(1);
     CountDownLatch answered = new CountDownLatch(1);
     CountDownLatch cancelled = new CountDownLatch(1);
     model.beforeStep(
         () -> {
+          await(submitted);
           if (answered.getCount() == 0) {
             await(cancelled);
           }
@@ -437,7 +439,10 @@ class GenerationEngineTest {
           MEMORY.submit(engine::submit, List.of(request("long", Map.of("max_tokens", "12000"))));
       CompletableFuture<GenerationResult> brief =
           submit(engine, request("short", Map.of("max_tokens", "5")));
-      brief.whenComplete((result, failure) -> answered.countDown()).join();
+      CompletableFuture<GenerationResult> noticed =
+          brief.whenComplete((result, failure) -> answered.countDown());
+      submitted.countDown();
+      noticed.join();
       assertThat(engine.statistics().running()).isEqualTo(1);
 
       endless.cancel(true);

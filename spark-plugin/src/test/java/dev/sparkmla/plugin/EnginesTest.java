@@ -444,8 +444,12 @@ class EnginesTest {
 
   /** Threads of engines and of their backends. */
   private static List<Thread> computing() {
+    // What they load for may know of a failure before they have ended.
+    Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("mla-load-"))
+        .forEach(EnginesTest::join);
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().matches("mla-(engine|intake|cpu-.*|load-.*)"))
+        .filter(thread -> thread.getName().matches("mla-(engine|intake|cpu-.*)"))
         .sorted(Comparator.comparingLong(Thread::getId))
         .toList();
   }

@@ -30,12 +30,14 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -246,11 +248,12 @@ class StandaloneClusterTest {
   @Test
   void executorsHaveAGpuEachThatTheirTasksShareAndOneCopyOfTheModel() throws Exception {
     String prompt = golden.prompt().textValue();
+    String meeting = Files.createDirectory(folder.resolve("meeting")).toString();
     try (JavaSparkContext spark = application(2)) {
       List<Seen> seen =
           spark
               .parallelize(List.of(1, 2, 3, 4), 4)
-              .mapPartitions(rows -> generate(prompt, true))
+              .mapPartitions(rows -> generate(prompt, Optional.of(meeting)))
               .collect();
       spark.sc().listenerBus().waitUntilEmpty();
 
@@ -329,14 +332,27 @@ class StandaloneClusterTest {
   private static Seen one(JavaSparkContext spark, String prompt) {
     return spark
         .parallelize(List.of(1), 1)
-        .mapPartitions(rows -> generate(prompt, false))
+        .mapPartitions(rows -> generate(prompt, Optional.empty()))
         .collect()
         .get(0);
   }
 
-  private static Iterator<Seen> generate(String prompt, boolean inPairs) throws Exception {
-    if (inPairs) {
+  /**
+   * @param meeting a folder in which tasks wait for each other: two of each of two processes
+   */
+  private static Iterator<Seen> generate(String prompt, Optional<String> meeting) throws Exception {
+    if (meeting.isPresent()) {
       PAIR.await(60, TimeUnit.SECONDS); // Only two tasks of one process get past it.
+      // The executor that has loaded its model first would take all four otherwise.
+      Path folder = Path.of(meeting.get());
+      Files.write(folder.resolve(String.valueOf(ProcessHandle.current().pid())), new byte[0]);
+      long start = System.nanoTime();
+      while (Objects.requireNonNull(folder.toFile().list()).length < 2) {
+        if (System.nanoTime() - start > TimeUnit.SECONDS.toNanos(60)) {
+          throw new IllegalStateException("the other process has no two tasks");
+        }
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+      }
     }
     TextGenerator engine = ExecutorEngine.current().generator();
     GenerationRequest request =

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.TimeoutException;
 import org.apache.spark.SparkStatusTracker;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.util.ArrowUtils;
@@ -43,6 +44,7 @@ final class LocalSpark
     return SparkSession.builder()
         .master("local[2, 2]")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.liveUpdate.period", "0") // else the status of executors lags behind
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")
@@ -72,14 +74,15 @@ final class LocalSpark
   }
 
   @Override
-  public void afterEach(ExtensionContext context) {
+  public void afterEach(ExtensionContext context) throws TimeoutException {
     session.catalog().clearCache();
     awaitTasks();
     assertThat(ArrowUtils.rootAllocator().getAllocatedMemory()).as("Arrow bytes left").isZero();
   }
 
   /** A stage that fails leaves its other tasks, which are about to end too. */
-  private void awaitTasks() {
+  private void awaitTasks() throws TimeoutException {
+    session.sparkContext().listenerBus().waitUntilEmpty();
     SparkStatusTracker tracker = session.sparkContext().statusTracker();
     while (Arrays.stream(tracker.getExecutorInfos())
         .anyMatch(executor -> executor.numRunningTasks() > 0)) {
