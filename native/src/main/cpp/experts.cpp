@@ -68,21 +68,38 @@ int32_t check_expert_shapes(const spark_mla_experts_args* a) {
   return SPARK_MLA_OK;
 }
 
-int32_t check_experts(const spark_mla_experts_args* a) {
+int32_t check_sort(const spark_mla_experts_args* a) {
   const int32_t shapes = check_expert_shapes(a);
   if (shapes != SPARK_MLA_OK) {
     return shapes;
   }
-  if (!aligned({a->x, a->gate_up, a->down, a->out}, 16) || !aligned({a->ids, a->weights}, 4) ||
+  if (!aligned(a->x, 16) || !aligned(a->ids, 4) || !null_or_aligned(a->valid_rows, 4)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  return stride_ok(a->x_stride, a->hidden, a->rows) ? SPARK_MLA_OK : SPARK_MLA_INVALID_STRIDE;
+}
+
+int32_t check_add(const spark_mla_experts_args* a) {
+  const int32_t shapes = check_expert_shapes(a);
+  if (shapes != SPARK_MLA_OK) {
+    return shapes;
+  }
+  if (!aligned({a->gate_up, a->down, a->out}, 16) || !aligned(a->weights, 4) ||
       !null_or_aligned(a->valid_rows, 4) ||
       (a->scaling == 0 ? a->gate_up_scales != nullptr || a->down_scales != nullptr
                        : !aligned({a->gate_up_scales, a->down_scales}, 4))) {
     return SPARK_MLA_INVALID_POINTER;
   }
-  return stride_ok(a->x_stride, a->hidden, a->rows) &&
-                 stride_ok(a->out_stride, a->hidden, a->rows, 4)
-             ? SPARK_MLA_OK
-             : SPARK_MLA_INVALID_STRIDE;
+  return stride_ok(a->out_stride, a->hidden, a->rows, 4) ? SPARK_MLA_OK
+                                                          : SPARK_MLA_INVALID_STRIDE;
+}
+
+int32_t check_workspace(const spark_mla_experts_args* a) {
+  if (!aligned(a->workspace, 128)) {
+    return SPARK_MLA_INVALID_POINTER;
+  }
+  return a->workspace_bytes < spark_mla::experts_workspace(*a).bytes ? SPARK_MLA_WORKSPACE_TOO_SMALL
+                                                                     : SPARK_MLA_OK;
 }
 
 }  // namespace
@@ -106,29 +123,34 @@ int32_t spark_mla_experts_workspace_size(const spark_mla_experts_args* args, siz
   return SPARK_MLA_OK;
 }
 
-int32_t spark_mla_experts(const spark_mla_experts_args* args) {
-  const int32_t checked = check_experts(args);
-  if (checked != SPARK_MLA_OK) {
-    return checked;
+int32_t spark_mla_experts_sort(const spark_mla_experts_args* args) {
+  int32_t status = check_sort(args);
+  if (status == SPARK_MLA_OK) {
+    status = check_workspace(args);
+  }
+  return status == SPARK_MLA_OK ? status_of(spark_mla::launch_experts_sort(*args)) : status;
+}
+
+int32_t spark_mla_experts_add(const spark_mla_experts_args* args) {
+  int32_t status = check_add(args);
+  if (status == SPARK_MLA_OK) {
+    status = check_workspace(args);
   }
   int multiprocessors;
-  const int32_t status = hopper_multiprocessors(&multiprocessors);
-  if (status != SPARK_MLA_OK) {
-    return status;
+  if (status == SPARK_MLA_OK) {
+    status = hopper_multiprocessors(&multiprocessors);
   }
-  if (!aligned(args->workspace, 128)) {
-    return SPARK_MLA_INVALID_POINTER;
-  }
-  if (args->workspace_bytes < spark_mla::experts_workspace(*args).bytes) {
-    return SPARK_MLA_WORKSPACE_TOO_SMALL;
-  }
-  return status_of(spark_mla::launch_experts(*args, multiprocessors));
+  return status == SPARK_MLA_OK ? status_of(spark_mla::launch_experts_add(*args, multiprocessors))
+                                : status;
 }
 
 int32_t spark_mla_experts_reference(const spark_mla_experts_args* args) {
-  const int32_t checked = check_experts(args);
-  if (checked != SPARK_MLA_OK) {
-    return checked;
+  int32_t status = check_sort(args);
+  if (status == SPARK_MLA_OK) {
+    status = check_add(args);
+  }
+  if (status != SPARK_MLA_OK) {
+    return status;
   }
   if (args->scaling != 0) {
     return SPARK_MLA_INVALID_OPTION;

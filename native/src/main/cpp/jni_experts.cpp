@@ -44,7 +44,8 @@ extern "C" {
 SPARK_MLA_METHOD(NativeExperts, route, kRoute, spark_mla_route)
 SPARK_MLA_METHOD_WITH_RESULT(NativeExperts, workspaceSize, kExperts,
                              spark_mla_experts_workspace_size)
-SPARK_MLA_METHOD(NativeExperts, experts, kExperts, spark_mla_experts)
+SPARK_MLA_METHOD(NativeExperts, sort, kExperts, spark_mla_experts_sort)
+SPARK_MLA_METHOD(NativeExperts, add, kExperts, spark_mla_experts_add)
 SPARK_MLA_METHOD(NativeExperts, reference, kExperts, spark_mla_experts_reference)
 
 }  // extern "C"

@@ -81,7 +81,7 @@ typedef struct spark_mla_experts_args {
                            ceil(width / 128)], likewise; by channel: [experts, hidden] */
   float *out; /* float32 [rows, hidden], added to; 16-byte aligned, the stride a multiple of 4 */
   int64_t out_stride;
-  void *workspace; /* 128-byte aligned; its contents need not survive from call to call */
+  void *workspace; /* 128-byte aligned; holds what the sort hands on to the sum */
   size_t workspace_bytes;
   void *stream; /* a cudaStream_t (CUstream); null is the default stream */
 } spark_mla_experts_args;
@@ -91,19 +91,26 @@ typedef struct spark_mla_experts_args {
    counts as -infinity, so the ids of a row are always distinct and in range. */
 SPARK_MLA_API int32_t spark_mla_route(const spark_mla_route_args *args);
 
-/* Writes the bytes of workspace that spark_mla_experts needs for these sizes. */
+/* Writes the bytes of workspace that these sizes need. */
 SPARK_MLA_API int32_t spark_mla_experts_workspace_size(const spark_mla_experts_args *args,
                                                        size_t *bytes);
 
-/* out[i] += sum over j, in order, of weights[i, j] * down_e (silu(gate_e x_i) * (up_e x_i)) with
+/* Brings rows of x together by the experts that they have chosen, in the workspace: the first half of the
+   experts, which needs neither weights, gate_up, down nor out. With FP8 weights (scaling) x is quantized as by
+   spark_mla_float8_quantize. */
+SPARK_MLA_API int32_t spark_mla_experts_sort(const spark_mla_experts_args *args);
+
+/* The second half, over what spark_mla_experts_sort with the same sizes, scaling, valid_rows and ids has left in the
+   workspace; on its stream or on one that waits for it. x is not read.
+   out[i] += sum over j, in order, of weights[i, j] * down_e (silu(gate_e x_i) * (up_e x_i)) with
    e = ids[i, j]. Dot products accumulate in float32; silu(..) * (..) and an expert's result are rounded
    to bf16, the sum over experts is float32. The same input gives bit-identical output, and a row's
    output does not depend on the other rows.
-   With FP8 weights x and the activation are quantized as by spark_mla_float8_quantize, the activation
-   from float32, and dot products accumulate as in spark_mla_float8_gemm. */
-SPARK_MLA_API int32_t spark_mla_experts(const spark_mla_experts_args *args);
+   With FP8 weights the activation is quantized as x is, from float32, and dot products accumulate as in
+   spark_mla_float8_gemm. */
+SPARK_MLA_API int32_t spark_mla_experts_add(const spark_mla_experts_args *args);
 
-/* The same function computed plainly, slowly, an expert's result not rounded: the oracle of tests.
+/* Both computed plainly, slowly, an expert's result not rounded: the oracle of tests.
    For bf16 weights only. Needs no workspace; 2 * hidden + width is at most 58112. */
 SPARK_MLA_API int32_t spark_mla_experts_reference(const spark_mla_experts_args *args);
 

@@ -39,9 +39,8 @@ cudaError_t launch_route(const spark_mla_route_args& args);
 // The stride of scales in the workspace.
 int64_t experts_scales_stride(const spark_mla_experts_args& args);
 
-// ids -> first_row, first_tile for tiles of tile_tokens, sorted_row; x -> sorted, quantized where
-// weights are FP8: sort.cu.
-cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens);
+// ids -> first_row, first_tile, sorted_row; x -> sorted, quantized where weights are FP8: sort.cu.
+cudaError_t launch_experts_sort(const spark_mla_experts_args& args);
 
 // Tokens of a tile of the GEMMs, chosen by the mean number of choices of an expert.
 int experts_tile_tokens(const spark_mla_experts_args& args);
@@ -53,13 +52,10 @@ cudaError_t launch_experts_gemm_float8(const spark_mla_experts_args& args, int m
 // Adds the weighted results to out: combine.cu.
 cudaError_t launch_experts_combine(const spark_mla_experts_args& args);
 
-// All of it.
-inline cudaError_t launch_experts(const spark_mla_experts_args& args, int multiprocessors) {
-  cudaError_t error = launch_experts_sort(args, experts_tile_tokens(args));
-  if (error == cudaSuccess) {
-    error = args.scaling == 0 ? launch_experts_gemm(args, multiprocessors)
-                              : launch_experts_gemm_float8(args, multiprocessors);
-  }
+// Both GEMMs and the sum over sorted tokens.
+inline cudaError_t launch_experts_add(const spark_mla_experts_args& args, int multiprocessors) {
+  const cudaError_t error = args.scaling == 0 ? launch_experts_gemm(args, multiprocessors)
+                                              : launch_experts_gemm_float8(args, multiprocessors);
   return error == cudaSuccess ? launch_experts_combine(args) : error;
 }
 

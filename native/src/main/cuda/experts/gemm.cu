@@ -150,6 +150,7 @@ __device__ __forceinline__ void load(const GemmArgs& p, SharedStorage<C>& shared
     early.advance();
   }
   wait_for_previous_kernel();
+  launch_dependents();  // not sooner: the last kernel, which sums, reads out before it waits
   int box = 0;
   for (; box < boxes; box += C::kBoxes) {
     loader.tokens(tile, box, stage);
@@ -290,9 +291,8 @@ __global__ void __launch_bounds__(kThreads, 1) gemm_kernel(
     }
     fence_mbarrier_init();
   }
-  // The kernel before, which copies tokens, lets this one start when the sort is over, and so is the sort when
-  // the next kernel starts.
-  launch_dependents();
+  // Tokens are sorted by now, though they may still be copied: the kernel that copies them lets the next one of
+  // its stream start when the sort is over, and other streams wait for its end.
   for (int i = threadIdx.x; i <= p.experts; i += kThreads) {
     shared.first_row[i] = p.first_row[i];
     shared.first_tile[i] = p.first_tile[i];

@@ -220,7 +220,7 @@ int64_t experts_scales_stride(const spark_mla_experts_args& args) {
   return (static_cast<int64_t>(args.rows) * args.per_token + 3) / 4 * 4;
 }
 
-cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tokens) {
+cudaError_t launch_experts_sort(const spark_mla_experts_args& args) {
   const ExpertsWorkspace workspace = experts_workspace(args);
   char* base = static_cast<char*>(args.workspace);
   SortArgs p = {};
@@ -239,7 +239,7 @@ cudaError_t launch_experts_sort(const spark_mla_experts_args& args, int tile_tok
   p.experts = args.experts;
   p.per_token = args.per_token;
   p.row_size = args.hidden / 8;
-  p.tile_tokens = tile_tokens;
+  p.tile_tokens = experts_tile_tokens(args);
   const int chunks = chunks_of(args);
   const LaunchShape by_chunk{dim3(chunks), dim3(kThreads)};
   const auto stream = static_cast<cudaStream_t>(args.stream);

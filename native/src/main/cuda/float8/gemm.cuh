@@ -92,9 +92,9 @@ inline int thread_blocks(const Float8GemmArgs& p, int tile_tokens, int multiproc
 constexpr int kManyRowsTile = 128;
 cudaError_t launch_float8_many_rows(Float8Gemm& gemm, Float8Result result, int multiprocessors);
 
-// Begins a thread block: barriers of the stages, groups' tables in shared memory. The next kernel may start at
-// once, and bring in what does not depend on this one, where a multiprocessor is free or becomes it. A group's
-// tables are complete here: the kernel before, which copies tokens, lets this one start when the sort is over.
+// Begins a thread block: barriers of the stages, groups' tables in shared memory. After a dense GEMM the next
+// kernel may start at once, and bring in what does not depend on this one, where a multiprocessor is free or
+// becomes it; experts let it start later (Float8Loading). Their tables are complete here (experts/gemm.cu).
 template <class C, class Shared>
 __device__ __forceinline__ void begin_float8_gemm(const Float8GemmArgs& p, Shared& shared) {
   if (threadIdx.x == 0) {
@@ -106,7 +106,9 @@ __device__ __forceinline__ void begin_float8_gemm(const Float8GemmArgs& p, Share
     }
     fence_mbarrier_init();
   }
-  launch_dependents();
+  if (p.first_row == nullptr) {
+    launch_dependents();
+  }
   for (int i = threadIdx.x; i <= p.groups; i += blockDim.x) {
     shared.first_row[i] = p.first_row != nullptr ? p.first_row[i] : i * p.rows;
     shared.first_tile[i] = p.first_row != nullptr ? p.first_tile[i]
@@ -147,6 +149,7 @@ class Float8Loading {
       early.advance();
     }
     wait_for_previous_kernel();
+    launch_dependents();  // of experts: the last kernel, which sums, reads out before it waits
     int block = 0;
     for (; block < blocks; ++block) {
       loader.tokens(tile, block, stage);

@@ -55,7 +55,8 @@ def _calls(library, top, tokens, gate_up, down):
         a = arguments()
         a.workspace, a.workspace_bytes = workspace.data_ptr(), size.value
         a.stream = torch.cuda.current_stream().cuda_stream
-        library.call("spark_mla_experts", a)
+        library.call("spark_mla_experts_sort", a)
+        library.call("spark_mla_experts_add", a)
         return out
 
     def theirs():

@@ -1,6 +1,5 @@
 package dev.sparkmla.cuda;
 
-import static dev.sparkmla.cuda.TensorChecks.requireAligned;
 import static dev.sparkmla.cuda.TensorChecks.requireArray;
 import static dev.sparkmla.cuda.TensorChecks.requireContext;
 import static dev.sparkmla.cuda.TensorChecks.requireRows;
@@ -12,15 +11,17 @@ import java.util.Optional;
  * weights[i, j] · down_e · (silu(gate_e · x[i]) * (up_e · x[i]))} with {@code e = ids[i, j]}
  * (DeepSeek-V2, arXiv:2405.04434, section 2.2; silu as in Shazeer 2020, arXiv:2002.05202).
  *
- * <p>Only the device knows how many tokens each expert gets: a call only enqueues work on its
- * stream, neither allocates nor waits, and may be captured into a {@link CudaGraph}. Dot products
+ * <p>There are two steps, so that the first can run beside other work: {@link #sort} brings rows
+ * together by expert, and {@link SortedRows#add} computes them. Only the device knows how many
+ * tokens each expert gets: a call only enqueues work on its stream, neither allocates nor waits,
+ * and may be captured into a {@link CudaGraph}. Dot products
  * accumulate in float32; the activation and each expert's result are rounded to bfloat16, the sum
  * over experts is float32 in the order of {@code ids}. With FP8 weights, x and the activation are
  * quantized as {@link Float8Operations#quantize} does, the activation without rounding it to
  * bfloat16 first, and dot products accumulate as {@link Float8Gemm}'s. The same input gives
  * bit-identical output, and a row's output does not depend on the other rows.
  *
- * <p>Immutable and thread-safe; calls that share a workspace belong on one stream.
+ * <p>Immutable and thread-safe; a workspace serves one layer at a time.
  */
 public final class Experts extends DeviceKernels {
   private static final int WORKSPACE_ALIGNMENT = 128;
@@ -35,8 +36,7 @@ public final class Experts extends DeviceKernels {
   }
 
   /**
-   * Bytes of scratch memory that {@link #add} needs for up to so many rows; about 2 · rows ·
-   * perToken · (hidden + width).
+   * Bytes of scratch memory for up to so many rows; about 2 · rows · perToken · (hidden + width).
    *
    * @throws CudaArgumentException where rows are less than 1 or too many
    */
@@ -51,60 +51,28 @@ public final class Experts extends DeviceKernels {
   }
 
   /**
-   * Enqueues the experts of one layer.
+   * Enqueues the sort of rows by the experts that they have chosen.
    *
    * @param x bfloat16 [n, hidden], columns contiguous, the row stride a multiple of 8
    * @param validRows int32 [1]: how many rows, from the first, are computed; the others are neither
    *     read nor written and cost next to nothing. Empty: all
    * @param ids int32 [n, perToken], contiguous; one outside 0 to experts − 1 chooses no expert
-   * @param weights float32 [n, perToken], contiguous
-   * @param gateUp bfloat16 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's
-   * @param down bfloat16 [experts, hidden, width], contiguous
-   * @param workspace at least {@link #workspaceBytes} for n rows; what it holds is lost
-   * @param out float32 [n, hidden], columns contiguous, the row stride a multiple of 4; added to
+   * @param scaling of the weights, where they are FP8; hidden and width are multiples of 16 then
+   * @param workspace at least {@link #workspaceBytes} for n rows, left alone until the rows have
+   *     been added; what it holds is lost
    * @param stream of the context this object was made on
    * @throws CudaArgumentException where any of this does not hold, before anything is launched
    * @throws CudaException where the launch fails
    */
-  public void add(
+  public SortedRows sort(
       ExpertsShape shape,
       DeviceTensor x,
       Optional<DeviceTensor> validRows,
       DeviceTensor ids,
-      DeviceTensor weights,
-      DeviceTensor gateUp,
-      DeviceTensor down,
+      Optional<Float8Scaling> scaling,
       DeviceBuffer workspace,
-      DeviceTensor out,
       CudaStream stream) {
-    add(check(shape, x, validRows, ids, weights, gateUp, down, out), shape, workspace, stream);
-  }
-
-  /**
-   * Enqueues the experts of one layer with FP8 weights; hidden and width are multiples of 16.
-   *
-   * @param gateUp float8_e4m3 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's.
-   *     In {@link Float8Scaling#BLOCK} up begins a new block: scales [experts, 2 · ceil(width /
-   *     128), ceil(hidden / 128)], the gate's first
-   * @param down float8_e4m3 [experts, hidden, width], contiguous, in the scaling of {@code gateUp}
-   * @see #add(ExpertsShape, DeviceTensor, Optional, DeviceTensor, DeviceTensor, DeviceTensor,
-   *     DeviceTensor, DeviceBuffer, DeviceTensor, CudaStream) the other parameters
-   */
-  public void add(
-      ExpertsShape shape,
-      DeviceTensor x,
-      Optional<DeviceTensor> validRows,
-      DeviceTensor ids,
-      DeviceTensor weights,
-      Float8Weights gateUp,
-      Float8Weights down,
-      DeviceBuffer workspace,
-      DeviceTensor out,
-      CudaStream stream) {
-    add(check(shape, x, validRows, ids, weights, gateUp, down, out), shape, workspace, stream);
-  }
-
-  private void add(long[] fields, ExpertsShape shape, DeviceBuffer workspace, CudaStream stream) {
+    long[] fields = check(shape, x, validRows, ids, scaling);
     requireContext("workspace", workspace.context(), context);
     CudaArgumentException.require(
         workspace.address() % WORKSPACE_ALIGNMENT == 0,
@@ -120,7 +88,8 @@ public final class Experts extends DeviceKernels {
         workspace.bytes());
     fields[NativeExperts.WORKSPACE] = workspace.address();
     fields[NativeExperts.WORKSPACE_BYTES] = workspace.bytes();
-    enqueue("spark_mla_experts", NativeExperts::experts, fields, stream);
+    enqueue("spark_mla_experts_sort", NativeExperts::sort, fields.clone(), stream);
+    return new SortedRows(context, shape, scaling, fields);
   }
 
   /** The same function computed plainly, slowly: the oracle of tests. */
@@ -137,83 +106,40 @@ public final class Experts extends DeviceKernels {
     enqueue(
         "spark_mla_experts_reference",
         NativeExperts::reference,
-        check(shape, x, validRows, ids, weights, gateUp, down, out),
+        unsorted(shape, x, validRows, ids, Optional.empty()).check(weights, gateUp, down, out),
         stream);
   }
 
+  /** What a sort would return, without the sort. */
+  SortedRows unsorted(
+      ExpertsShape shape,
+      DeviceTensor x,
+      Optional<DeviceTensor> validRows,
+      DeviceTensor ids,
+      Optional<Float8Scaling> scaling) {
+    return new SortedRows(context, shape, scaling, check(shape, x, validRows, ids, scaling));
+  }
+
   /** Checks everything but workspace and stream, and returns the call's arguments without them. */
-  long[] check(
-      ExpertsShape shape,
-      DeviceTensor x,
-      Optional<DeviceTensor> validRows,
-      DeviceTensor ids,
-      DeviceTensor weights,
-      DeviceTensor gateUp,
-      DeviceTensor down,
-      DeviceTensor out) {
-    long[] fields = check(shape, x, validRows, ids, weights, out);
-    requireMatrices("gateUp", gateUp, shape.experts(), 2L * shape.width(), shape.hidden());
-    requireMatrices("down", down, shape.experts(), shape.hidden(), shape.width());
-    fields[NativeExperts.GATE_UP] = gateUp.address();
-    fields[NativeExperts.DOWN] = down.address();
-    return fields;
-  }
-
-  /** The same for FP8 weights. */
-  long[] check(
-      ExpertsShape shape,
-      DeviceTensor x,
-      Optional<DeviceTensor> validRows,
-      DeviceTensor ids,
-      DeviceTensor weights,
-      Float8Weights gateUp,
-      Float8Weights down,
-      DeviceTensor out) {
-    long[] fields = check(shape, x, validRows, ids, weights, out);
-    gateUp.requireExperts(context, "gateUp", shape.experts(), 2, shape.width(), shape.hidden());
-    down.requireExperts(context, "down", shape.experts(), 1, shape.hidden(), shape.width());
-    CudaArgumentException.require(
-        gateUp.scaling() == down.scaling(),
-        "gateUp and down must have the same scaling, have %s and %s",
-        gateUp.scaling(),
-        down.scaling());
-    fields[NativeExperts.SCALING] = NativeFloat8.code(gateUp.scaling());
-    fields[NativeExperts.GATE_UP] = gateUp.values().address();
-    fields[NativeExperts.GATE_UP_SCALES] = gateUp.scales().address();
-    fields[NativeExperts.DOWN] = down.values().address();
-    fields[NativeExperts.DOWN_SCALES] = down.scales().address();
-    return fields;
-  }
-
   private long[] check(
       ExpertsShape shape,
       DeviceTensor x,
       Optional<DeviceTensor> validRows,
       DeviceTensor ids,
-      DeviceTensor weights,
-      DeviceTensor out) {
+      Optional<Float8Scaling> scaling) {
     long rows = x.dimension(0);
     shape.checkRows(rows);
     requireRows(context, "x", x, ElementType.BFLOAT16, rows, shape.hidden());
-    requireRows(context, "out", out, ElementType.FLOAT32, 4, 16, new long[] {rows, shape.hidden()});
     validRows.ifPresent(tensor -> requireArray(context, "validRows", tensor, ElementType.INT32, 1));
     requireArray(context, "ids", ids, ElementType.INT32, rows, shape.perToken());
-    requireArray(context, "weights", weights, ElementType.FLOAT32, rows, shape.perToken());
 
     long[] fields = fields(shape, rows);
     fields[NativeExperts.VALID_ROWS] = validRows.map(DeviceTensor::address).orElse(0L);
     fields[NativeExperts.X] = x.address();
     fields[NativeExperts.X_STRIDE] = x.stride(0);
     fields[NativeExperts.IDS] = ids.address();
-    fields[NativeExperts.WEIGHTS] = weights.address();
-    fields[NativeExperts.OUT] = out.address();
-    fields[NativeExperts.OUT_STRIDE] = out.stride(0);
+    scaling.ifPresent(of -> fields[NativeExperts.SCALING] = NativeFloat8.code(of));
     return fields;
-  }
-
-  private void requireMatrices(String name, DeviceTensor tensor, long... shape) {
-    requireArray(context, name, tensor, ElementType.BFLOAT16, shape);
-    requireAligned(name, tensor, 16);
   }
 
   /** The sizes of a call. */

@@ -51,7 +51,9 @@ final class NativeExperts {
   /** Host only: writes the bytes of workspace of the experts into {@code bytes[0]}. */
   static native int workspaceSize(long[] fields, long[] bytes);
 
-  static native int experts(long[] fields);
+  static native int sort(long[] fields);
+
+  static native int add(long[] fields);
 
   static native int reference(long[] fields);
 }

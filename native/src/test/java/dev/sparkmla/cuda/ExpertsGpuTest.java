@@ -95,7 +95,9 @@ class ExpertsGpuTest extends GpuFixture {
       if (plain) {
         experts.reference(shape, tokens, valid, chosen, factors, gates, downs, sums, stream);
       } else {
-        experts.add(shape, tokens, valid, chosen, factors, gates, downs, workspace, sums, stream);
+        experts
+            .sort(shape, tokens, valid, chosen, Optional.empty(), workspace, stream)
+            .add(factors, gates, downs, sums, stream);
       }
     }
 

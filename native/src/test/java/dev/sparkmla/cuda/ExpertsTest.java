@@ -24,7 +24,9 @@ class ExpertsTest {
   private DeviceTensor out = memory.tensor(ElementType.FLOAT32, 5, 64);
 
   private long[] check() {
-    return experts.check(shape, x, validRows, ids, weights, gateUp, down, out);
+    return experts
+        .unsorted(shape, x, validRows, ids, Optional.empty())
+        .check(weights, gateUp, down, out);
   }
 
   private void refuses(String... said) {
@@ -97,6 +99,17 @@ class ExpertsTest {
   void refusesMemoryOfAnotherContext() {
     weights = FakeDevice.buffer(FakeDevice.context()).tensor(ElementType.FLOAT32, 5, 2);
     refuses("weights belongs to another context");
+  }
+
+  @Test
+  void refusesWeightsThatRowsWereNotSortedFor() {
+    assertThatThrownBy(
+            () ->
+                experts
+                    .unsorted(shape, x, validRows, ids, Optional.of(Float8Scaling.BLOCK))
+                    .check(weights, gateUp, down, out))
+        .isInstanceOf(CudaArgumentException.class)
+        .hasMessageContaining("weights must be FP8 with scales by BLOCK, as the rows were sorted for, are bfloat16");
   }
 
   @ParameterizedTest

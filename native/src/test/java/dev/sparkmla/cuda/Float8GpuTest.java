@@ -543,15 +543,18 @@ class Float8GpuTest extends GpuFixture {
       workspace.fill(0, workspace.bytes(), (byte) 0xFF, stream);
       out.fill(0, out.bytes(), (byte) 0, stream);
       Experts.on(context)
-          .add(
+          .sort(
               shape,
               DeviceTensor.of(x.buffer(), 0, ElementType.BFLOAT16, rows, shape.hidden()),
               Optional.empty(),
               ids.tensor(ElementType.INT32, rows, shape.perToken()),
+              Optional.of(gateUp.scaling()),
+              workspace,
+              stream)
+          .add(
               weights.tensor(ElementType.FLOAT32, rows, shape.perToken()),
               gateUp,
               down,
-              workspace,
               out.tensor(ElementType.FLOAT32, rows, shape.hidden()),
               stream);
       ByteBuffer sums = ByteBuffer.allocateDirect(4 * rows * shape.hidden());

@@ -110,11 +110,13 @@ class Float8Test {
 
   private long[] checkExperts(Float8Weights gateUp, Float8Weights down) {
     return new Experts(context)
-        .check(
+        .unsorted(
             new ExpertsShape(8, 2, 64, 32),
             tensor(ElementType.BFLOAT16, 5, 64),
             Optional.empty(),
             tensor(ElementType.INT32, 5, 2),
+            Optional.of(gateUp.scaling()))
+        .check(
             tensor(ElementType.FLOAT32, 5, 2),
             gateUp,
             down,

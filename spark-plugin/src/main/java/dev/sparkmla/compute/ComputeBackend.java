@@ -271,27 +271,31 @@ public interface ComputeBackend extends AutoCloseable {
       Activation out);
 
   /**
-   * Chooses experts by the logits {@code in · routerᵀ}, float32. A backend may do it beside what is
-   * asked of it afterwards, so {@code in} must stay as it is until the routing is closed.
+   * Chooses experts by the logits {@code in · routerᵀ}, float32, and may bring their rows together.
+   * A backend may do it beside what is asked of it afterwards, so {@code in} must stay as it is
+   * until the routing is closed.
    *
    * @param in bf16 {@code [plan.rows(), hidden]}, in 8 bits besides or not
    * @param router {@code [experts, hidden]}
    * @param bias {@code [experts]}, for {@link RouterPolicy.Method#SIGMOID_BIASED} alone
+   * @param experts must outlive the routing
    */
   Routing route(
       Activation in,
       Weight router,
       Optional<WeightVector> bias,
       RouterPolicy policy,
+      ExpertWeights experts,
       StepPlan plan);
 
   /**
-   * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}.
+   * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}, for
+   * the rows {@code in} of a routing.
    *
-   * @param in bf16 {@code [n, hidden]}, in 8 bits besides or not
+   * @param routing is used up
    * @param out float32 {@code [n, hidden]}
    */
-  void experts(Activation in, Routing routing, ExpertWeights experts, Activation out);
+  void experts(Routing routing, Activation out);
 
   /**
    * Copies the rows that tokens are sampled from.

@@ -1,6 +1,6 @@
 package dev.sparkmla.compute;
 
-/** The experts chosen for every token and their weights. Its owner is who asked for it. */
+/** The experts chosen for every row of a step and their weights. Its owner is who asked for it. */
 public interface Routing extends AutoCloseable {
   /** Frees the memory. */
   @Override

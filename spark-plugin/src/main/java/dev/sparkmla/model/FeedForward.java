@@ -28,7 +28,7 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
   record Mixture(
       Weight router, Optional<WeightVector> bias, RouterPolicy policy, ExpertWeights experts) {
     private Routing route(Activation input, StepPlan plan, ComputeBackend backend) {
-      return backend.route(input, router, bias, policy, plan);
+      return backend.route(input, router, bias, policy, experts, plan);
     }
   }
 
@@ -49,7 +49,7 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
       Mixture experts, Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
     try (Routing routing = experts.route(input, plan, backend)) {
       addCommon(input, backend, hidden);
-      backend.experts(input, routing, experts.experts(), hidden);
+      backend.experts(routing, hidden);
     }
   }
 

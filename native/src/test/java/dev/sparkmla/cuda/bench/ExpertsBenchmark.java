@@ -6,7 +6,9 @@ import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.Experts;
 import dev.sparkmla.cuda.ExpertsShape;
+import dev.sparkmla.cuda.Float8Scaling;
 import dev.sparkmla.cuda.Float8Weights;
+import dev.sparkmla.cuda.SortedRows;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -112,32 +114,30 @@ public final class ExpertsBenchmark {
       return out.tensor(ElementType.FLOAT32, tokens, shape.hidden());
     }
 
+    private SortedRows sort(int tokens, Optional<Float8Scaling> scaling) {
+      DeviceTensor chosenIds = choices(ids, ElementType.INT32, tokens);
+      return experts.sort(
+          shape, in(tokens), Optional.empty(), chosenIds, scaling, workspace, stream);
+    }
+
     void add(int tokens, DeviceTensor gateUp, DeviceTensor down) {
-      experts.add(
-          shape,
-          in(tokens),
-          Optional.empty(),
-          choices(ids, ElementType.INT32, tokens),
-          choices(weights, ElementType.FLOAT32, tokens),
-          gateUp,
-          down,
-          workspace,
-          result(tokens),
-          stream);
+      sort(tokens, Optional.empty())
+          .add(
+              choices(weights, ElementType.FLOAT32, tokens),
+              gateUp,
+              down,
+              result(tokens),
+              stream);
     }
 
     void add(int tokens, Float8Weights gateUp, Float8Weights down) {
-      experts.add(
-          shape,
-          in(tokens),
-          Optional.empty(),
-          choices(ids, ElementType.INT32, tokens),
-          choices(weights, ElementType.FLOAT32, tokens),
-          gateUp,
-          down,
-          workspace,
-          result(tokens),
-          stream);
+      sort(tokens, Optional.of(gateUp.scaling()))
+          .add(
+              choices(weights, ElementType.FLOAT32, tokens),
+              gateUp,
+              down,
+              result(tokens),
+              stream);
     }
 
     /** Prints a row for each number of tokens; a weight has so many bytes. */

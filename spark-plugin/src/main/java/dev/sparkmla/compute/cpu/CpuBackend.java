@@ -490,20 +490,28 @@ public final class CpuBackend implements ComputeBackend {
       Weight router,
       Optional<WeightVector> bias,
       RouterPolicy policy,
+      ExpertWeights experts,
       StepPlan plan) {
+    int[] chosen = new int[in.rows() * policy.perToken()];
+    float[] weights = new float[chosen.length];
     try (Activation logits = allocate(in.rows(), router.rows(), Precision.FLOAT32)) {
       linear(in, router, Optional.empty(), logits);
-      return choose(logits, bias, policy, plan);
+      choose(logits, bias, policy, plan, chosen, weights);
     }
+    return new CpuRouting(
+        CpuActivation.of(in), CpuExperts.of(experts), policy.perToken(), chosen, weights);
   }
 
-  private Routing choose(
-      Activation logits, Optional<WeightVector> bias, RouterPolicy policy, StepPlan plan) {
+  private void choose(
+      Activation logits,
+      Optional<WeightVector> bias,
+      RouterPolicy policy,
+      StepPlan plan,
+      int[] chosen,
+      float[] weights) {
     CpuActivation source = CpuActivation.of(logits);
     int experts = logits.columns();
     float[] biases = bias.map(values -> CpuVector.of(values)).orElse(new float[experts]);
-    int[] chosen = new int[logits.rows() * policy.perToken()];
-    float[] weights = new float[chosen.length];
     Arrays.fill(chosen, CpuRouting.NONE);
     forTokens(
         CpuPlan.of(plan),
@@ -515,17 +523,11 @@ public final class CpuBackend implements ComputeBackend {
           new ExpertChoice(policy, values, biases, experts)
               .write(chosen, weights, row * policy.perToken());
         });
-    return new CpuRouting(policy.perToken(), chosen, weights);
   }
 
   @Override
-  public void experts(Activation in, Routing routing, ExpertWeights experts, Activation out) {
-    new ExpertGemms(
-            CpuActivation.of(in),
-            CpuRouting.of(routing),
-            CpuExperts.of(experts),
-            placement,
-            CpuActivation.of(out))
+  public void experts(Routing routing, Activation out) {
+    new ExpertGemms(CpuRouting.of(routing), placement, CpuActivation.of(out))
         .run(workers, memory);
   }
 

@@ -5,11 +5,15 @@ import dev.sparkmla.compute.Routing;
 /**
  * Chosen experts and weights, {@code [rows * perToken]}.
  *
+ * @param in the rows that they are chosen for
+ * @param experts the experts
  * @param perToken experts of a row
- * @param experts ids, best first; {@link #NONE} in rows that are empty
+ * @param chosen ids, best first; {@link #NONE} in rows that are empty
  * @param weights theirs
  */
-record CpuRouting(int perToken, int[] experts, float[] weights) implements Routing {
+record CpuRouting(
+    CpuActivation in, CpuExperts experts, int perToken, int[] chosen, float[] weights)
+    implements Routing {
   /** No expert. */
   static final int NONE = -1;
 

@@ -16,15 +16,10 @@ final class ExpertGemms {
   private final RowPlacement placement;
   private final CpuActivation out;
 
-  ExpertGemms(
-      CpuActivation in,
-      CpuRouting routing,
-      CpuExperts experts,
-      RowPlacement placement,
-      CpuActivation out) {
-    this.in = in;
+  ExpertGemms(CpuRouting routing, RowPlacement placement, CpuActivation out) {
+    this.in = routing.in();
     this.routing = routing;
-    this.experts = experts;
+    this.experts = routing.experts();
     this.placement = placement;
     this.out = out;
   }
@@ -61,7 +56,7 @@ final class ExpertGemms {
     int perToken = routing.perToken();
     int[] counts = new int[experts.experts()];
     for (int i = 0; i < rows * perToken; i++) {
-      int expert = routing.experts()[first * perToken + i];
+      int expert = routing.chosen()[first * perToken + i];
       if (expert != CpuRouting.NONE) {
         counts[expert]++;
       }
@@ -69,7 +64,7 @@ final class ExpertGemms {
     int[][] choices = new int[experts.experts()][];
     Arrays.setAll(choices, expert -> new int[counts[expert]]);
     for (int i = rows * perToken - 1; i >= 0; i--) {
-      int expert = routing.experts()[first * perToken + i];
+      int expert = routing.chosen()[first * perToken + i];
       if (expert != CpuRouting.NONE) {
         choices[expert][--counts[expert]] = i;
       }
@@ -146,7 +141,7 @@ final class ExpertGemms {
     out.readRow(first + row, sum, 0);
     for (int i = 0; i < routing.perToken(); i++) {
       int choice = row * routing.perToken() + i;
-      if (routing.experts()[first * routing.perToken() + choice] == CpuRouting.NONE) {
+      if (routing.chosen()[first * routing.perToken() + choice] == CpuRouting.NONE) {
         return;
       }
       results.readRow(choice, part, 0);

@@ -23,12 +23,12 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import dev.sparkmla.cuda.ConstraintMemory;
 import dev.sparkmla.cuda.CudaStream;
-import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.ExpertsShape;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RotaryEmbedding;
+import dev.sparkmla.cuda.SortedRows;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Constraint;
 import dev.sparkmla.policy.RouterPolicy;
@@ -328,9 +328,18 @@ public final class CudaBackend implements ComputeBackend {
       Weight router,
       Optional<WeightVector> bias,
       RouterPolicy policy,
+      ExpertWeights experts,
       StepPlan plan) {
+    CudaExperts matrices = CudaExperts.of(experts);
+    ExpertsShape shape = matrices.shape(policy.perToken());
+    CudaPlan step = device.on(plan);
     CudaRouting routing =
-        new CudaRouting(device.arena, in.rows(), router.rows(), policy.perToken(), device.on(plan));
+        new CudaRouting(
+            device.arena,
+            in.rows(),
+            matrices,
+            policy.perToken(),
+            device.experts.workspaceBytes(shape, in.rows()));
     try {
       routing.compute(
           device.sideStream,
@@ -347,6 +356,14 @@ public final class CudaBackend implements ComputeBackend {
                 routing.ids(),
                 routing.weights(),
                 stream);
+            return device.experts.sort(
+                shape,
+                CudaActivation.of(in).tensor(),
+                Optional.of(step.validRows()),
+                routing.ids(),
+                matrices.scaling(),
+                routing.workspace(device.context),
+                stream);
           });
       return routing;
     } catch (RuntimeException | Error e) {
@@ -356,42 +373,21 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public void experts(Activation in, Routing routing, ExpertWeights weights, Activation out) {
+  public void experts(Routing routing, Activation out) {
     CudaRouting chosen = CudaRouting.of(routing);
-    chosen.await();
-    CudaExperts matrices = (CudaExperts) weights;
-    ExpertsShape shape =
-        new ExpertsShape(matrices.experts(), chosen.perToken(), in.columns(), matrices.width());
-    long bytes = device.experts.workspaceBytes(shape, in.rows());
-    try (Arena.Block block = device.arena.take(bytes);
-        DeviceBuffer workspace =
-            DeviceBuffer.borrow(device.context, block.buffer().address() + block.offset(), bytes)) {
-      switch (matrices.format()) {
-        case FLOAT32, BFLOAT16 ->
-            device.experts.add(
-                shape,
-                CudaActivation.of(in).tensor(),
-                Optional.of(chosen.plan().validRows()),
-                chosen.ids(),
-                chosen.weights(),
-                matrices.gateUp(),
-                matrices.down(),
-                workspace,
-                CudaActivation.of(out).tensor(),
-                device.stream);
-        case FLOAT8_BLOCKS, FLOAT8_ROWS ->
-            device.experts.add(
-                shape,
-                CudaActivation.of(in).tensor(),
-                Optional.of(chosen.plan().validRows()),
-                chosen.ids(),
-                chosen.weights(),
-                matrices.float8GateUp(),
-                matrices.float8Down(),
-                workspace,
-                CudaActivation.of(out).tensor(),
-                device.stream);
-      }
+    CudaExperts matrices = chosen.experts();
+    SortedRows sorted = chosen.await();
+    DeviceTensor sums = CudaActivation.of(out).tensor();
+    switch (matrices.format()) {
+      case FLOAT32, BFLOAT16 ->
+          sorted.add(chosen.weights(), matrices.gateUp(), matrices.down(), sums, device.stream);
+      case FLOAT8_BLOCKS, FLOAT8_ROWS ->
+          sorted.add(
+              chosen.weights(),
+              matrices.float8GateUp(),
+              matrices.float8Down(),
+              sums,
+              device.stream);
     }
   }
 

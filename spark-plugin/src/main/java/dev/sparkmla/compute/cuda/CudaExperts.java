@@ -3,7 +3,10 @@ package dev.sparkmla.compute.cuda;
 import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.WeightFormat;
 import dev.sparkmla.cuda.DeviceTensor;
+import dev.sparkmla.cuda.ExpertsShape;
+import dev.sparkmla.cuda.Float8Scaling;
 import dev.sparkmla.cuda.Float8Weights;
+import java.util.Optional;
 
 /** The stacked matrices of a layer's experts, all of one format. */
 final class CudaExperts implements ExpertWeights {
@@ -20,6 +23,10 @@ final class CudaExperts implements ExpertWeights {
     this.experts = experts;
     this.hidden = hidden;
     this.width = width;
+  }
+
+  static CudaExperts of(ExpertWeights experts) {
+    return (CudaExperts) experts;
   }
 
   WeightFormat format() {
@@ -53,6 +60,20 @@ final class CudaExperts implements ExpertWeights {
 
   int width() {
     return width;
+  }
+
+  /** How the matrices are scaled, where they are in 8 bits. */
+  Optional<Float8Scaling> scaling() {
+    return switch (format()) {
+      case FLOAT32, BFLOAT16 -> Optional.empty();
+      case FLOAT8_BLOCKS -> Optional.of(Float8Scaling.BLOCK);
+      case FLOAT8_ROWS -> Optional.of(Float8Scaling.CHANNEL);
+    };
+  }
+
+  /** Their sizes, where so many are chosen for a token. */
+  ExpertsShape shape(int perToken) {
+    return new ExpertsShape(experts, perToken, hidden, width);
   }
 
   @Override

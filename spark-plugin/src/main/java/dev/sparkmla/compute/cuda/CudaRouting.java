@@ -1,42 +1,55 @@
 package dev.sparkmla.compute.cuda;
 
+import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.Precision;
+import dev.sparkmla.compute.Resources;
 import dev.sparkmla.compute.Routing;
+import dev.sparkmla.cuda.CudaContext;
 import dev.sparkmla.cuda.CudaStream;
+import dev.sparkmla.cuda.DeviceBuffer;
 import dev.sparkmla.cuda.DeviceTensor;
 import dev.sparkmla.cuda.ElementType;
+import dev.sparkmla.cuda.SortedRows;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The experts chosen for every row and their weights, one behind the other in the arena, with what
- * they are chosen by. They are computed beside what is enqueued after them; all memory of that is
- * held until this is closed.
+ * they are chosen by and the rows sorted by expert. All of it is computed beside what is enqueued
+ * after it; its memory is held until this is closed.
  */
 final class CudaRouting implements Routing {
+  private final Resources owned = new Resources();
+  private final ExpertWeights experts;
   private final CudaActivation logits;
-  private final Arena.Block block;
+  private final Arena.Block choices;
+  private final Arena.Block workspace;
+  private final long workspaceBytes;
   private final int rows;
   private final int perToken;
-  private final CudaPlan plan;
-  private Optional<QuantizedInput> input = Optional.empty();
   private Optional<SideStream> running = Optional.empty();
+  private Optional<SortedRows> sorted = Optional.empty();
 
   /**
    * Takes the memory.
    *
-   * @param plan of the step, whose padded rows no expert computes
+   * @param experts that are chosen from
+   * @param workspaceBytes what the experts need besides
    */
-  CudaRouting(Arena arena, int rows, int experts, int perToken, CudaPlan plan) {
+  CudaRouting(Arena arena, int rows, ExpertWeights experts, int perToken, long workspaceBytes) {
+    this.experts = experts;
     this.rows = rows;
     this.perToken = perToken;
-    this.plan = plan;
-    this.logits = new CudaActivation(arena, rows, experts, Set.of(Precision.FLOAT32));
+    this.workspaceBytes = workspaceBytes;
     try {
-      this.block = arena.take(2 * bytes());
+      this.logits =
+          owned.own(
+              new CudaActivation(arena, rows, experts.experts(), Set.of(Precision.FLOAT32)));
+      this.choices = owned.own(arena.take(2 * bytes()));
+      this.workspace = owned.own(arena.take(workspaceBytes));
     } catch (RuntimeException | Error e) {
-      logits.close();
+      owned.closeAfter(e);
       throw e;
     }
   }
@@ -45,20 +58,24 @@ final class CudaRouting implements Routing {
     return (CudaRouting) routing;
   }
 
-  /** Enqueues the choice on a side stream. */
-  void compute(SideStream stream, Consumer<CudaStream> work) {
+  /** Enqueues the choice and the sort on a side stream. */
+  void compute(SideStream stream, Function<CudaStream, SortedRows> work) {
     running = Optional.of(stream);
-    stream.fork(work);
+    stream.fork(side -> sorted = Optional.of(work.apply(side)));
   }
 
   /** Takes over what the choice reads; returns it. */
   QuantizedInput own(QuantizedInput read) {
-    input = Optional.of(read);
-    return read;
+    return owned.own(read);
   }
 
-  /** Makes the main stream wait for the choice. */
-  void await() {
+  /** Makes the main stream wait for the sorted rows; returns them. */
+  SortedRows await() {
+    join();
+    return sorted.orElseThrow();
+  }
+
+  private void join() {
     running.ifPresent(SideStream::join);
     running = Optional.empty();
   }
@@ -68,8 +85,8 @@ final class CudaRouting implements Routing {
     return (long) rows * perToken * Integer.BYTES;
   }
 
-  CudaPlan plan() {
-    return plan;
+  CudaExperts experts() {
+    return CudaExperts.of(experts);
   }
 
   int perToken() {
@@ -83,23 +100,28 @@ final class CudaRouting implements Routing {
 
   /** int32 {@code [rows, perToken]}. */
   DeviceTensor ids() {
-    return DeviceTensor.of(block.buffer(), block.offset(), ElementType.INT32, rows, perToken);
+    return DeviceTensor.of(choices.buffer(), choices.offset(), ElementType.INT32, rows, perToken);
   }
 
   /** float32 {@code [rows, perToken]}. */
   DeviceTensor weights() {
     return DeviceTensor.of(
-        block.buffer(), block.offset() + bytes(), ElementType.FLOAT32, rows, perToken);
+        choices.buffer(), choices.offset() + bytes(), ElementType.FLOAT32, rows, perToken);
+  }
+
+  /** What the experts need besides; this owns it. */
+  DeviceBuffer workspace(CudaContext context) {
+    return owned.own(
+        DeviceBuffer.borrow(
+            context, workspace.buffer().address() + workspace.offset(), workspaceBytes));
   }
 
   @Override
   public void close() {
     try {
-      await();
+      join();
     } finally {
-      input.ifPresent(QuantizedInput::close);
-      block.close();
-      logits.close();
+      owned.close();
     }
   }
 }

@@ -177,8 +177,8 @@ class CudaBackendGpuTest {
                 policy.method() == RouterPolicy.Method.SIGMOID_BIASED
                     ? Optional.of(correction)
                     : Optional.empty();
-            try (Routing routing = backend.route(input, router, biased, policy, plan)) {
-              backend.experts(input, routing, experts, stream);
+            try (Routing routing = backend.route(input, router, biased, policy, experts, plan)) {
+              backend.experts(routing, stream);
             }
             keep(results, "experts", backend, stream);
             if (plan.sampledRows() > 0) {

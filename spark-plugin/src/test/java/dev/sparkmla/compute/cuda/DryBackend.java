@@ -272,16 +272,18 @@ final class DryBackend implements ComputeBackend {
       Weight router,
       Optional<WeightVector> bias,
       RouterPolicy policy,
+      ExpertWeights experts,
       StepPlan plan) {
-    return new CudaRouting(arena, in.rows(), router.rows(), policy.perToken(), null);
+    // As the native library says, about so much.
+    DryExperts sizes = (DryExperts) experts;
+    long choices = (long) in.rows() * policy.perToken();
+    long workspace = 2 * choices * (sizes.hidden() + sizes.width()) + 4096;
+    return new CudaRouting(arena, in.rows(), experts, policy.perToken(), workspace);
   }
 
   @Override
-  public void experts(Activation in, Routing routing, ExpertWeights experts, Activation out) {
-    // As the native library says, about so much.
-    DryExperts sizes = (DryExperts) experts;
-    long choices = (long) in.rows() * CudaRouting.of(routing).perToken();
-    arena.take(2 * choices * (sizes.hidden() + sizes.width()) + 4096).close();
+  public void experts(Routing routing, Activation out) {
+    // It takes no memory.
   }
 
   @Override

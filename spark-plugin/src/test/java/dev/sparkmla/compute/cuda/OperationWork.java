@@ -2,7 +2,6 @@ package dev.sparkmla.compute.cuda;
 
 import dev.sparkmla.compute.Activation;
 import dev.sparkmla.compute.AttentionShape;
-import dev.sparkmla.compute.ExpertWeights;
 import dev.sparkmla.compute.LatentAttention;
 import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightFormat;
@@ -33,12 +32,10 @@ public record OperationWork(
     double bytes = activations.stream().mapToDouble(OperationWork::bytes).sum();
     Optional<LatentAttention> attention = all(LatentAttention.class, arguments).findFirst();
     Optional<Weight> weight = all(Weight.class, arguments).findFirst();
-    Optional<CudaExperts> experts =
-        all(ExpertWeights.class, arguments).map(CudaExperts.class::cast).findFirst();
     double rows = activations.get(0).rows();
-    if (experts.isPresent()) {
-      CudaRouting routing = all(CudaRouting.class, arguments).findFirst().orElseThrow();
-      return experts(experts.get(), routing.perToken(), activations.get(0), bytes);
+    Optional<CudaRouting> routing = all(CudaRouting.class, arguments).findFirst();
+    if (routing.isPresent()) {
+      return experts(routing.get(), activations.get(0), bytes);
     }
     if (attention.isPresent() && !name.equals("writeCache")) {
       return attention(name, attention.get(), rows, bytes);
@@ -86,15 +83,16 @@ public record OperationWork(
   }
 
   /** With the weights of as many experts as random choices touch on average. */
-  private static OperationWork experts(
-      CudaExperts experts, int perToken, Activation in, double bytes) {
-    double elements = 3.0 * experts.width() * in.columns();
+  private static OperationWork experts(CudaRouting routing, Activation out, double bytes) {
+    CudaExperts experts = routing.experts();
+    double perToken = routing.perToken();
+    double elements = 3.0 * experts.width() * out.columns();
     double touched =
-        experts.experts() * (1 - Math.pow(1 - (double) perToken / experts.experts(), in.rows()));
-    double multiplyAdds = in.rows() * perToken * elements;
+        experts.experts() * (1 - Math.pow(1 - perToken / experts.experts(), out.rows()));
+    double multiplyAdds = out.rows() * perToken * elements;
     boolean float8 = size(experts.format()) == 1;
     return new OperationWork(
-        experts.experts() + " of " + experts.width() + " × " + in.columns(),
+        experts.experts() + " of " + experts.width() + " × " + out.columns(),
         bytes + touched * elements * size(experts.format()),
         float8 ? 0 : multiplyAdds,
         float8 ? multiplyAdds : 0,

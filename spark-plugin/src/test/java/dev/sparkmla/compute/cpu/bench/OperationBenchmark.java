@@ -74,7 +74,6 @@ public class OperationBenchmark {
   private Activation decodedValues;
   private Weight router;
   private Activation logits;
-  private Routing routing;
 
   private <T extends AutoCloseable> T own(T resource) {
     opened.push(resource);
@@ -141,7 +140,6 @@ public class OperationBenchmark {
     decodedValues = activation(SEQUENCES, SHAPE.valueWidth(), Precision.BFLOAT16);
     router = weight(EXPERTS, HIDDEN);
     logits = activation(SEQUENCES, VOCABULARY, Precision.FLOAT32);
-    routing = own(backend.route(input, router, Optional.empty(), POLICY, prefill));
     for (int i = 0; i < SEQUENCES; i++) { // Every sequence's pages hold numbers.
       Segment filling =
           Segments.chunk(ids, 0, IntStream.range(i * BLOCKS, (i + 1) * BLOCKS).toArray());
@@ -198,13 +196,19 @@ public class OperationBenchmark {
   /** Logits and choice of 2 experts of 8 for 2,048 tokens. */
   @Benchmark
   public void route() {
-    backend.route(input, router, Optional.empty(), POLICY, prefill).close();
+    newRouting().close();
   }
 
-  /** 2 experts for each of 2,048 tokens. */
+  private Routing newRouting() {
+    return backend.route(input, router, Optional.empty(), POLICY, experts, prefill);
+  }
+
+  /** The same, and the 2 experts of each token. */
   @Benchmark
   public void experts() {
-    backend.experts(input, routing, experts, hidden);
+    try (Routing routing = newRouting()) {
+      backend.experts(routing, hidden);
+    }
   }
 
   /** Greedy tokens of 16 rows. */

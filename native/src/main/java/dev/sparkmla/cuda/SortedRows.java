@@ -1,0 +1,131 @@
+package dev.sparkmla.cuda;
+
+import static dev.sparkmla.cuda.TensorChecks.requireAligned;
+import static dev.sparkmla.cuda.TensorChecks.requireArray;
+import static dev.sparkmla.cuda.TensorChecks.requireRows;
+
+import java.util.Optional;
+
+/**
+ * Rows that {@link Experts#sort} has brought together by expert, in the workspace it was given. They
+ * are added once, on the sort's stream or on one that waits for it.
+ *
+ * <p>Immutable and thread-safe.
+ */
+public final class SortedRows extends DeviceKernels {
+  private final ExpertsShape shape;
+  private final Optional<Float8Scaling> scaling;
+  private final long[] sorted;
+
+  /**
+   * @param sorted the arguments of the sort
+   */
+  SortedRows(
+      CudaContext context, ExpertsShape shape, Optional<Float8Scaling> scaling, long[] sorted) {
+    super(context);
+    this.shape = shape;
+    this.scaling = scaling;
+    this.sorted = sorted;
+  }
+
+  /**
+   * Enqueues the experts of one layer.
+   *
+   * @param weights float32 [n, perToken], contiguous
+   * @param gateUp bfloat16 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's
+   * @param down bfloat16 [experts, hidden, width], contiguous
+   * @param out float32 [n, hidden], columns contiguous, the row stride a multiple of 4; added to
+   * @param stream of the sort's context
+   * @throws CudaArgumentException where any of this does not hold, or rows were sorted for FP8
+   *     weights, before anything is launched
+   * @throws CudaException where the launch fails
+   */
+  public void add(
+      DeviceTensor weights,
+      DeviceTensor gateUp,
+      DeviceTensor down,
+      DeviceTensor out,
+      CudaStream stream) {
+    add(check(weights, gateUp, down, out), stream);
+  }
+
+  /**
+   * Enqueues the experts of one layer with FP8 weights in the scaling that rows were sorted for.
+   *
+   * @param gateUp float8_e4m3 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's.
+   *     In {@link Float8Scaling#BLOCK} up begins a new block: scales [experts, 2 · ceil(width /
+   *     128), ceil(hidden / 128)], the gate's first
+   * @param down float8_e4m3 [experts, hidden, width], contiguous
+   * @see #add(DeviceTensor, DeviceTensor, DeviceTensor, DeviceTensor, CudaStream) the other
+   *     parameters
+   */
+  public void add(
+      DeviceTensor weights,
+      Float8Weights gateUp,
+      Float8Weights down,
+      DeviceTensor out,
+      CudaStream stream) {
+    add(check(weights, gateUp, down, out), stream);
+  }
+
+  private void add(long[] fields, CudaStream stream) {
+    enqueue("spark_mla_experts_add", NativeExperts::add, fields, stream);
+  }
+
+  /** Checks everything but the stream, and returns the call's arguments without it. */
+  long[] check(DeviceTensor weights, DeviceTensor gateUp, DeviceTensor down, DeviceTensor out) {
+    requireScaling(Optional.empty());
+    long[] fields = check(weights, out);
+    requireMatrices("gateUp", gateUp, shape.experts(), 2L * shape.width(), shape.hidden());
+    requireMatrices("down", down, shape.experts(), shape.hidden(), shape.width());
+    fields[NativeExperts.GATE_UP] = gateUp.address();
+    fields[NativeExperts.DOWN] = down.address();
+    return fields;
+  }
+
+  /** The same for FP8 weights. */
+  long[] check(DeviceTensor weights, Float8Weights gateUp, Float8Weights down, DeviceTensor out) {
+    CudaArgumentException.require(
+        gateUp.scaling() == down.scaling(),
+        "gateUp and down must have the same scaling, have %s and %s",
+        gateUp.scaling(),
+        down.scaling());
+    requireScaling(Optional.of(gateUp.scaling()));
+    long[] fields = check(weights, out);
+    gateUp.requireExperts(context, "gateUp", shape.experts(), 2, shape.width(), shape.hidden());
+    down.requireExperts(context, "down", shape.experts(), 1, shape.hidden(), shape.width());
+    fields[NativeExperts.GATE_UP] = gateUp.values().address();
+    fields[NativeExperts.GATE_UP_SCALES] = gateUp.scales().address();
+    fields[NativeExperts.DOWN] = down.values().address();
+    fields[NativeExperts.DOWN_SCALES] = down.scales().address();
+    return fields;
+  }
+
+  private long[] check(DeviceTensor weights, DeviceTensor out) {
+    long rows = sorted[NativeExperts.ROWS];
+    requireRows(context, "out", out, ElementType.FLOAT32, 4, 16, new long[] {rows, shape.hidden()});
+    requireArray(context, "weights", weights, ElementType.FLOAT32, rows, shape.perToken());
+    long[] fields = sorted.clone();
+    fields[NativeExperts.WEIGHTS] = weights.address();
+    fields[NativeExperts.OUT] = out.address();
+    fields[NativeExperts.OUT_STRIDE] = out.stride(0);
+    return fields;
+  }
+
+  private void requireScaling(Optional<Float8Scaling> given) {
+    CudaArgumentException.require(
+        given.equals(scaling),
+        "weights must be %s, as the rows were sorted for, are %s",
+        name(scaling),
+        name(given));
+  }
+
+  private static String name(Optional<Float8Scaling> scaling) {
+    return scaling.map(of -> "FP8 with scales by " + of).orElse("bfloat16");
+  }
+
+  private void requireMatrices(String name, DeviceTensor tensor, long... shape) {
+    requireArray(context, name, tensor, ElementType.BFLOAT16, shape);
+    requireAligned(name, tensor, 16);
+  }
+}
