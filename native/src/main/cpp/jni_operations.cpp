@@ -98,9 +98,12 @@ constexpr auto kWriteCache = LAYOUT(
     spark_mla_write_cache_args,
     FIELD(ROWS, rows), FIELD(IN_TYPE, in_type), FIELD(INTERLEAVED, interleaved),
     FIELD(EPSILON, epsilon), FIELD(POSITIONS, positions), FIELD(LATENT_DIM, latent_dim),
-    FIELD(ROPE_DIM, rope_dim), FIELD(BLOCKS, blocks), FIELD(IN, in),
-    FIELD(IN_STRIDE, in_stride), FIELD(GAIN, gain), FIELD(ANGLES, angles),
-    FIELD(POSITION, position), FIELD(SLOT, slot), FIELD(CACHE, cache), FIELD(STREAM, stream));
+    FIELD(ROPE_DIM, rope_dim), FIELD(BLOCKS, blocks), FIELD(QUERY_ROWS, query_rows),
+    FIELD(HEADS, heads), FIELD(QUERIES, queries), FIELD(QUERIES_STRIDE, queries_stride),
+    FIELD(QUERIES_HEAD, queries_head), FIELD(OUT, rotated), FIELD(OUT_STRIDE, rotated_stride),
+    FIELD(OUT_HEAD, rotated_head), FIELD(IN, in), FIELD(IN_STRIDE, in_stride), FIELD(GAIN, gain),
+    FIELD(ANGLES, angles), FIELD(POSITION, position), FIELD(SLOT, slot), FIELD(CACHE, cache),
+    FIELD(STREAM, stream));
 
 constexpr auto kRotate = LAYOUT(
     spark_mla_rotate_args,

@@ -62,6 +62,16 @@ bool output_strides_ok(const Args* a, int32_t columns) {
                      kScaleMultiple)));
 }
 
+// Heads of rows that are rotated.
+bool heads_ok(int32_t rows, int32_t heads) {
+  return heads >= 1 && static_cast<int64_t>(rows) * heads <= INT32_MAX;
+}
+
+template <typename Args>
+bool head_strides_ok(const Args* a, int32_t rows, int64_t row, int64_t head) {
+  return stride_ok(row, a->rope_dim, rows, 2) && stride_ok(head, a->rope_dim, a->heads, 2);
+}
+
 template <typename Args>
 bool output_columns_ok(const Args* a, int32_t columns) {
   return columns_ok(columns, a->float8_out == nullptr ? 8 : kFloat8Columns);
@@ -155,13 +165,20 @@ int32_t spark_mla_write_cache(const spark_mla_write_cache_args* a) {
   if (!spark_mla::cache_supported(a->latent_dim, a->rope_dim)) {
     return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
   }
-  return launch(a,
-                check(a->rows >= 0 && a->positions >= 1 && a->blocks >= 1,
-                      real(a->in_type) && a->epsilon >= 0.f,
-                      aligned({a->in, a->gain, a->cache, a->angles}, 16) &&
-                          aligned({a->position, a->slot}, 4),
-                      stride_ok(a->in_stride, a->latent_dim + a->rope_dim, a->rows)),
-                a->rows, spark_mla::launch_write_cache);
+  const bool queries = a->query_rows > 0;
+  return launch(
+      a,
+      check(a->rows >= 0 && a->positions >= 1 && a->blocks >= 1 && a->query_rows >= 0 &&
+                a->query_rows <= a->rows && (!queries || heads_ok(a->query_rows, a->heads)),
+            real(a->in_type) && a->epsilon >= 0.f,
+            aligned({a->in, a->gain, a->cache, a->angles}, 16) &&
+                aligned({a->position, a->slot}, 4) &&
+                (!queries || aligned({a->queries, a->rotated}, 4)),
+            stride_ok(a->in_stride, a->latent_dim + a->rope_dim, a->rows) &&
+                (!queries ||
+                 (head_strides_ok(a, a->query_rows, a->queries_stride, a->queries_head) &&
+                  head_strides_ok(a, a->query_rows, a->rotated_stride, a->rotated_head)))),
+      a->rows, spark_mla::launch_write_cache);
 }
 
 int32_t spark_mla_rotate(const spark_mla_rotate_args* a) {
@@ -172,13 +189,10 @@ int32_t spark_mla_rotate(const spark_mla_rotate_args* a) {
     return SPARK_MLA_UNSUPPORTED_DIMENSIONS;
   }
   return launch(a,
-                check(a->rows >= 0 && a->heads >= 1 && a->positions >= 1 &&
-                          static_cast<int64_t>(a->rows) * a->heads <= INT32_MAX,
-                      true, aligned({a->in, a->out, a->position}, 4) && aligned(a->angles, 16),
-                      stride_ok(a->in_stride, a->rope_dim, a->rows, 2) &&
-                          stride_ok(a->in_head, a->rope_dim, a->heads, 2) &&
-                          stride_ok(a->out_stride, a->rope_dim, a->rows, 2) &&
-                          stride_ok(a->out_head, a->rope_dim, a->heads, 2)),
+                check(a->rows >= 0 && heads_ok(a->rows, a->heads) && a->positions >= 1, true,
+                      aligned({a->in, a->out, a->position}, 4) && aligned(a->angles, 16),
+                      head_strides_ok(a, a->rows, a->in_stride, a->in_head) &&
+                          head_strides_ok(a, a->rows, a->out_stride, a->out_head)),
                 a->rows, spark_mla::launch_rotate);
 }
 

@@ -139,7 +139,8 @@ SPARK_MLA_API int32_t spark_mla_rope_table(const spark_mla_rope_table_args *args
 
 /* Writes tokens into one layer of the paged cache: the latent after its RMS norm, then the rope key
    rotated by the token's position, both rounded to bf16. A row whose slot the cache does not have, a
-   negative one for instance, is left out. */
+   negative one for instance, is left out. Queries of the first rows may be rotated besides, as by
+   spark_mla_rotate. */
 typedef struct spark_mla_write_cache_args {
   uint32_t struct_size;
   int32_t rows;
@@ -150,7 +151,15 @@ typedef struct spark_mla_write_cache_args {
   int32_t latent_dim; /* spark_mla_cache_supports says for which sizes a kernel is built */
   int32_t rope_dim;
   int32_t blocks; /* at least 1 */
+  int32_t query_rows; /* 0 to rows; 0: no queries are rotated, and what follows of them is not read */
+  int32_t heads;      /* of the queries, at least 1 */
   int32_t reserved;
+  const void *queries;     /* bf16 [query_rows, heads, rope_dim], as in of spark_mla_rotate_args */
+  int64_t queries_stride;
+  int64_t queries_head;
+  void *rotated; /* bf16 [query_rows, heads, rope_dim], as out of spark_mla_rotate_args */
+  int64_t rotated_stride;
+  int64_t rotated_head;
   const void *in;          /* [rows, latent_dim + rope_dim] */
   int64_t in_stride;       /* a multiple of 8 */
   const float *gain;       /* [latent_dim] */

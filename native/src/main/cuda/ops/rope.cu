@@ -36,25 +36,11 @@ __global__ void __launch_bounds__(kTableThreads) rope_table_kernel(
 template <int kPairs>
 __global__ void __launch_bounds__(kThreads) rotate_kernel(const spark_mla_rotate_args p) {
   launch_dependents();
-  constexpr int kHeads = kThreads / kPairs;
-  const int64_t task = static_cast<int64_t>(blockIdx.x) * kHeads + threadIdx.x / kPairs;
-  const int64_t row = task / p.heads;
-  const int position = row < p.rows ? p.position[row] : 0;
-  wait_for_previous_kernel();
-  if (row >= p.rows) {
-    return;
-  }
-  const int head = static_cast<int>(task % p.heads);
-  const int pair_index = threadIdx.x % kPairs;
-  const __nv_bfloat16* in =
-      static_cast<const __nv_bfloat16*>(p.in) + row * p.in_stride + head * p.in_head;
-  __nv_bfloat16* out = static_cast<__nv_bfloat16*>(p.out) + row * p.out_stride + head * p.out_head;
-  const RotaryPair<kPairs> pair(pair_index, p.interleaved != 0);
-  const Rotation<kPairs> rotate(p.angles, position, p.positions, pair_index);
-  const float2 rotated =
-      rotate(__bfloat162float(in[pair.first]), __bfloat162float(in[pair.second]));
-  out[pair.first] = __float2bfloat16_rn(rotated.x);
-  out[pair.second] = __float2bfloat16_rn(rotated.y);
+  const RotatedHeads heads{static_cast<const __nv_bfloat16*>(p.in), p.in_stride, p.in_head,
+                           static_cast<__nv_bfloat16*>(p.out), p.out_stride, p.out_head,
+                           p.rows, p.heads};
+  rotate_heads<kPairs>(heads, static_cast<int64_t>(blockIdx.x) * (kThreads / kPairs), p.angles,
+                       p.position, p.positions, p.interleaved != 0);
 }
 
 template <int kPairs>

@@ -2,10 +2,10 @@
 //
 // Writes tokens into one layer of the paged cache, bf16 [blocks, 64, latent + rope], from bf16 or
 // float32 [rows, latent + rope]: RMS norm of the latent, rotation of the rope key and rounding in one
-// pass.
+// pass. Beside that it rotates queries of the first rows, which are as small a work.
 //
-// Launch: a warp for each token, four warps a thread block. A lane holds latent / 32 elements of the
-// latent, and one pair of the rope key.
+// Launch: thread blocks of four warps. In the first a warp has a token; a lane holds latent / 32 elements of the
+// latent, and one pair of the rope key. In the others a thread has a pair of a query's head.
 
 #include "../cached_token.cuh"
 #include "../warp.cuh"
@@ -17,14 +17,26 @@ namespace spark_mla {
 namespace {
 
 constexpr int kWarps = 4;
+constexpr int kThreads = kWarps * 32;
+
+__host__ __device__ __forceinline__ int token_blocks(int rows) { return (rows + kWarps - 1) / kWarps; }
 
 template <typename In, int kLatent, int kRope>
-__global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
+__global__ void __launch_bounds__(kThreads) write_cache_kernel(
     const spark_mla_write_cache_args p) {
   static_assert(kLatent % (8 * 32) == 0 && kRope <= 64);
   constexpr int kChunks = kLatent / 8 / 32;
   constexpr int kPairs = kRope / 2;
   launch_dependents();
+  const int query_block = static_cast<int>(blockIdx.x) - token_blocks(p.rows);
+  if (query_block >= 0) {
+    const RotatedHeads heads{static_cast<const __nv_bfloat16*>(p.queries), p.queries_stride,
+                             p.queries_head, static_cast<__nv_bfloat16*>(p.rotated),
+                             p.rotated_stride, p.rotated_head, p.query_rows, p.heads};
+    rotate_heads<kPairs>(heads, static_cast<int64_t>(query_block) * (kThreads / kPairs), p.angles,
+                         p.position, p.positions, p.interleaved != 0);
+    return;
+  }
   const int row = blockIdx.x * kWarps + threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
   const int slot = row < p.rows ? p.slot[row] : -1;
@@ -72,8 +84,11 @@ __global__ void __launch_bounds__(kWarps * 32) write_cache_kernel(
 
 template <int kLatent, int kRope>
 cudaError_t launch(const spark_mla_write_cache_args& args) {
-  const LaunchShape shape{dim3((static_cast<unsigned>(args.rows) + kWarps - 1) / kWarps),
-                          dim3(kWarps * 32)};
+  constexpr int kHeads = kThreads / (kRope / 2);  // of a thread block
+  const int64_t heads = static_cast<int64_t>(args.query_rows) * args.heads;
+  const int64_t query_blocks = (heads + kHeads - 1) / kHeads;
+  const LaunchShape shape{dim3(static_cast<unsigned>(token_blocks(args.rows) + query_blocks)),
+                          dim3(kThreads)};
   return launch_dependent(args.in_type == SPARK_MLA_FLOAT32
                               ? write_cache_kernel<float, kLatent, kRope>
                               : write_cache_kernel<__nv_bfloat16, kLatent, kRope>,

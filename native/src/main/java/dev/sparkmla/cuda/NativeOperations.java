@@ -57,7 +57,11 @@ final class NativeOperations {
   static final int AUTOMATA_WORDS = 46;
   static final int POSITIONS_BEFORE = 47;
   static final int NEW_POSITIONS = 48;
-  static final int FIELD_COUNT = 49;
+  static final int QUERY_ROWS = 49;
+  static final int QUERIES = 50;
+  static final int QUERIES_STRIDE = 51;
+  static final int QUERIES_HEAD = 52;
+  static final int FIELD_COUNT = 53;
 
   // Values of IN_TYPE and OUT_TYPE.
   static final int BFLOAT16 = 0;

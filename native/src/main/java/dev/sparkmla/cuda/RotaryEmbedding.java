@@ -111,23 +111,28 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
    */
   public void rotate(DeviceTensor in, DeviceTensor position, DeviceTensor out, CudaStream stream) {
     CudaArgumentException.require(in.rank() == 3, "in must have 3 dimensions, is %s", in);
-    long rows = in.dimension(0);
-    long heads = in.dimension(1);
-    requireRows(context, "in", in, ElementType.BFLOAT16, rows, heads, size);
-    requireRows(context, "out", out, ElementType.BFLOAT16, rows, heads, size);
-    long[] fields = fields(rows, position);
-    fields[NativeOperations.HEADS] = requireCount("heads", heads);
+    long[] fields = fields(in.dimension(0), position);
+    checkHeads(in, out, fields);
     fields[NativeOperations.IN] = in.address();
     fields[NativeOperations.IN_STRIDE] = in.stride(0);
     fields[NativeOperations.IN_HEAD] = in.stride(1);
-    fields[NativeOperations.OUT] = out.address();
-    fields[NativeOperations.OUT_STRIDE] = out.stride(0);
-    fields[NativeOperations.OUT_HEAD] = out.stride(1);
     enqueue(
         "spark_mla_rotate of %d elements".formatted(size),
         NativeOperations::rotate,
         fields,
         stream);
+  }
+
+  /** Checks heads that are rotated, and fills in what calls say of them alike. */
+  private void checkHeads(DeviceTensor in, DeviceTensor out, long[] fields) {
+    long rows = in.dimension(0);
+    long heads = in.dimension(1);
+    requireRows(context, "in", in, ElementType.BFLOAT16, rows, heads, size);
+    requireRows(context, "out", out, ElementType.BFLOAT16, rows, heads, size);
+    fields[NativeOperations.HEADS] = requireCount("heads", heads);
+    fields[NativeOperations.OUT] = out.address();
+    fields[NativeOperations.OUT_STRIDE] = out.stride(0);
+    fields[NativeOperations.OUT_HEAD] = out.stride(1);
   }
 
   /**
@@ -155,7 +160,41 @@ public final class RotaryEmbedding extends DeviceKernels implements AutoCloseabl
       DeviceTensor slot,
       PagedCache cache,
       CudaStream stream) {
+    write(checkWrite(in, gain, epsilon, position, slot, cache), cache, stream);
+  }
+
+  /**
+   * Enqueues {@link #writeCache} and, of the first rows' queries, {@link #rotate} as one kernel.
+   *
+   * @param queries bfloat16 [n, heads, size] with n up to {@code in}'s rows; rows and heads may be
+   *     strided
+   * @param rotated gets bfloat16 [n, heads, size], likewise; may be {@code queries}
+   */
+  public void writeCacheAndRotate(
+      DeviceTensor in,
+      DeviceTensor gain,
+      float epsilon,
+      DeviceTensor position,
+      DeviceTensor slot,
+      PagedCache cache,
+      DeviceTensor queries,
+      DeviceTensor rotated,
+      CudaStream stream) {
     long[] fields = checkWrite(in, gain, epsilon, position, slot, cache);
+    CudaArgumentException.require(
+        queries.rank() == 3 && queries.dimension(0) <= in.dimension(0),
+        "queries must have 3 dimensions and at most %d rows, are %s",
+        in.dimension(0),
+        queries);
+    checkHeads(queries, rotated, fields);
+    fields[NativeOperations.QUERY_ROWS] = queries.dimension(0);
+    fields[NativeOperations.QUERIES] = queries.address();
+    fields[NativeOperations.QUERIES_STRIDE] = queries.stride(0);
+    fields[NativeOperations.QUERIES_HEAD] = queries.stride(1);
+    write(fields, cache, stream);
+  }
+
+  private void write(long[] fields, PagedCache cache, CudaStream stream) {
     CudaArgumentException.require(
         PagedCache.supports(cache.shape()),
         "no kernel writes the cache of %s; docs/kernels.md names the sizes that are built",

@@ -7,6 +7,8 @@ import dev.sparkmla.kvcache.CacheShape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -192,6 +194,59 @@ class RotaryEmbeddingGpuTest extends GpuFixture {
         }
       }
     }
+  }
+
+  @ParameterizedTest(name = "{0} + {1}, {2} rows, {3} of them with queries of {4} heads")
+  @CsvSource({"512, 64, 7, 7, 20", "512, 64, 130, 3, 16", "256, 64, 5, 5, 1", "256, 32, 64, 64, 3"})
+  void writesAndRotatesAtOnceAsItDoesApart(
+      int latent, int rope, int rows, int queryRows, int heads) {
+    CacheShape shape = CacheShape.of(latent, rope);
+    int width = rope + 24;
+    Random random = new Random(rows);
+    int[] positions = random.ints(rows, 0, POSITIONS).toArray();
+    int[] slots = IntStream.range(0, rows).map(row -> rows - 1 - row).toArray();
+    try (RotaryEmbedding embedding = embedding(rope, true);
+        DeviceBuffer in = upload(values(random, rows * shape.width()), ElementType.BFLOAT16);
+        DeviceBuffer gains = upload(values(random, latent), ElementType.FLOAT32);
+        DeviceBuffer position = ints(positions);
+        DeviceBuffer slot = ints(slots);
+        DeviceBuffer queries =
+            upload(values(random, queryRows * heads * width), ElementType.BFLOAT16);
+        DeviceBuffer memory = context.allocate(3L * shape.bytesPerBlock());
+        DeviceBuffer turned = context.allocate(2L * queryRows * heads * width)) {
+      List<ByteBuffer> apart = new ArrayList<>();
+      for (boolean atOnce : new boolean[] {false, true}) {
+        memory.fill(0, memory.bytes(), UNTOUCHED, stream);
+        turned.fill(0, turned.bytes(), UNTOUCHED, stream);
+        DeviceTensor latents = in.tensor(ElementType.BFLOAT16, rows, shape.width());
+        DeviceTensor gain = gains.tensor(ElementType.FLOAT32, latent);
+        DeviceTensor at = position.tensor(ElementType.INT32, rows);
+        DeviceTensor to = slot.tensor(ElementType.INT32, rows);
+        PagedCache cache = PagedCache.of(memory, 0, shape, 3);
+        DeviceTensor from = heads(queries, queryRows, heads, rope, width);
+        DeviceTensor out = heads(turned, queryRows, heads, rope, width);
+        if (atOnce) {
+          embedding.writeCacheAndRotate(latents, gain, EPSILON, at, to, cache, from, out, stream);
+        } else {
+          embedding.writeCache(latents, gain, EPSILON, at, to, cache, stream);
+          embedding.rotate(from, position.tensor(ElementType.INT32, queryRows), out, stream);
+        }
+        apart.add(DecodeProblem.read(memory, stream));
+        apart.add(DecodeProblem.read(turned, stream));
+      }
+      assertThat(apart.get(2)).isEqualTo(apart.get(0));
+      assertThat(apart.get(3)).isEqualTo(apart.get(1));
+    }
+  }
+
+  private static DeviceTensor heads(
+      DeviceBuffer buffer, int rows, int heads, int size, int width) {
+    return DeviceTensor.strided(
+        buffer,
+        16,
+        ElementType.BFLOAT16,
+        new long[] {rows, heads, size},
+        new long[] {(long) heads * width, width, 1});
   }
 
   @Test

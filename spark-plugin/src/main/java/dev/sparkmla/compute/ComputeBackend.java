@@ -219,14 +219,22 @@ public interface ComputeBackend extends AutoCloseable {
   void writeCache(Activation latents, LatentAttention attention, StepPlan plan, LatentCache cache);
 
   /**
-   * Moves the decoding rows' queries into the latent space: {@code out[h] = [q_nope[h] · W_UK[h],
+   * Writes the cache as {@link #writeCache} does, and moves the decoding rows' queries into the
+   * latent space: {@code out[h] = [q_nope[h] · W_UK[h],
    * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope rotated by the row's position and both
    * multiplied by {@link AttentionShape#growth}'s factor at it.
    *
+   * @param latents as in {@link #writeCache}
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
    * @param out bf16 {@code [plan.decodeRows(), heads * (latent + rope)]}
    */
-  void absorbQueries(Activation queries, LatentAttention attention, StepPlan plan, Activation out);
+  void writeCacheAndAbsorb(
+      Activation latents,
+      Activation queries,
+      LatentAttention attention,
+      StepPlan plan,
+      LatentCache cache,
+      Activation out);
 
   /**
    * Attention of the decoding rows over the cached tokens up to and with their own: {@code out[h] =

@@ -11,7 +11,7 @@ import dev.sparkmla.compute.Weight;
 import dev.sparkmla.compute.WeightVector;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 
 /**
  * Multi-head latent attention of one layer (DeepSeek-V2, arXiv:2405.04434, section 2.1).
@@ -36,19 +36,18 @@ record MlaAttention(
     Set<Precision> inputs();
 
     /**
-     * Computes the latents and then the queries of {@code in}'s rows, and hands each out as long as
-     * it is there.
+     * Computes the latents and queries of {@code in}'s rows, and hands them out as long as they are
+     * there.
      *
      * @param shape the attention's sizes
-     * @param latents takes the latents, {@code [n, latent + rope]}
-     * @param queries takes the queries, {@code [n, heads * (nope + rope)]}
+     * @param attention takes the latents, {@code [n, latent + rope]}, and the queries, {@code [n,
+     *     heads * (nope + rope)]}
      */
     void project(
         Activation in,
         AttentionShape shape,
         ComputeBackend backend,
-        Consumer<Activation> latents,
-        Consumer<Activation> queries);
+        BiConsumer<Activation, Activation> attention);
   }
 
   /** Without a query latent: {@code q_proj} and {@code kv_a_proj_with_mqa}, stacked. */
@@ -63,12 +62,12 @@ record MlaAttention(
         Activation in,
         AttentionShape shape,
         ComputeBackend backend,
-        Consumer<Activation> latents,
-        Consumer<Activation> queries) {
+        BiConsumer<Activation, Activation> attention) {
       try (Activation both = backend.allocate(in.rows(), weight.rows(), Precision.BFLOAT16)) {
         backend.linear(in, weight, bias, both);
-        latents.accept(both.columns(shape.queryWidth(), shape.cache().width()));
-        queries.accept(both.columns(0, shape.queryWidth()));
+        attention.accept(
+            both.columns(shape.queryWidth(), shape.cache().width()),
+            both.columns(0, shape.queryWidth()));
       }
     }
   }
@@ -89,17 +88,15 @@ record MlaAttention(
         Activation in,
         AttentionShape shape,
         ComputeBackend backend,
-        Consumer<Activation> latents,
-        Consumer<Activation> queries) {
-      try (Activation query = backend.allocate(in.rows(), up.rows(), Precision.BFLOAT16)) {
-        try (Activation both = backend.allocate(in.rows(), down.rows(), Precision.BFLOAT16);
-            Activation latent = backend.allocate(in.rows(), up.columns(), up.inputs())) {
-          backend.linear(in, down, bias, both);
-          latents.accept(both.columns(up.columns(), shape.cache().width()));
+        BiConsumer<Activation, Activation> attention) {
+      try (Activation both = backend.allocate(in.rows(), down.rows(), Precision.BFLOAT16);
+          Activation query = backend.allocate(in.rows(), up.rows(), Precision.BFLOAT16)) {
+        backend.linear(in, down, bias, both);
+        try (Activation latent = backend.allocate(in.rows(), up.columns(), up.inputs())) {
           norm.apply(both.columns(0, up.columns()), latent, backend);
           backend.linear(latent, up, Optional.empty(), query);
         }
-        queries.accept(query);
+        attention.accept(both.columns(up.columns(), shape.cache().width()), query);
       }
     }
   }
@@ -114,21 +111,23 @@ record MlaAttention(
             input,
             attention.shape(),
             backend,
-            latents -> backend.writeCache(latents, attention, plan, cache),
-            query -> attend(query, plan, cache, backend, attended));
+            (latents, query) -> attend(latents, query, plan, cache, backend, attended));
       }
       backend.linearAdd(attended, output, outputBias, hidden);
     }
   }
 
   private void attend(
+      Activation latents,
       Activation query,
       StepPlan plan,
       LatentCache cache,
       ComputeBackend backend,
       Activation attended) {
     if (plan.decodeRows() > 0) {
-      decode(query, plan, cache, backend, attended);
+      decode(latents, query, plan, cache, backend, attended);
+    } else {
+      backend.writeCache(latents, attention, plan, cache);
     }
     if (plan.decodeRows() < plan.rows()) {
       backend.prefillAttention(query, attention, plan, cache, attended);
@@ -136,6 +135,7 @@ record MlaAttention(
   }
 
   private void decode(
+      Activation latents,
       Activation query,
       StepPlan plan,
       LatentCache cache,
@@ -144,10 +144,10 @@ record MlaAttention(
     int rows = plan.decodeRows();
     AttentionShape shape = attention.shape();
     try (Activation absorbed = backend.allocate(rows, shape.absorbedWidth(), Precision.BFLOAT16);
-        Activation latents = backend.allocate(rows, shape.latentWidth(), Precision.BFLOAT16)) {
-      backend.absorbQueries(query, attention, plan, absorbed);
-      backend.decodeAttention(absorbed, attention, plan, cache, latents);
-      backend.projectValues(latents, attention, plan, attended);
+        Activation summed = backend.allocate(rows, shape.latentWidth(), Precision.BFLOAT16)) {
+      backend.writeCacheAndAbsorb(latents, query, attention, plan, cache, absorbed);
+      backend.decodeAttention(absorbed, attention, plan, cache, summed);
+      backend.projectValues(summed, attention, plan, attended);
     }
   }
 }

@@ -383,7 +383,18 @@ public final class CpuBackend implements ComputeBackend {
   }
 
   @Override
-  public void absorbQueries(
+  public void writeCacheAndAbsorb(
+      Activation latents,
+      Activation queries,
+      LatentAttention attention,
+      StepPlan plan,
+      LatentCache cache,
+      Activation out) {
+    writeCache(latents, attention, plan, cache);
+    absorb(queries, attention, plan, out);
+  }
+
+  private void absorb(
       Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
     AttentionShape shape = attention.shape();
     CpuWeight parameters = CpuWeight.of(attention.keyValue());

@@ -85,16 +85,26 @@ final class CudaAttention implements AutoCloseable {
     }
   }
 
-  void absorb(
-      CudaActivation queries, LatentAttention attention, CudaPlan plan, CudaActivation out) {
+  void writeCacheAndAbsorb(
+      CudaActivation latents,
+      CudaActivation queries,
+      LatentAttention attention,
+      CudaPlan plan,
+      CudaCache tokens,
+      CudaActivation out) {
     AttentionShape shape = attention.shape();
     int rows = plan.decodeRows();
     int heads = shape.heads();
     CacheShape cache = shape.cache();
     CudaRotation.of(attention.rotation())
-        .rotate(
+        .writeCacheAndRotate(
+            latents.tensor(),
+            CudaVector.of(attention.latentGain()),
+            attention.latentEpsilon(),
+            plan.positions(0, plan.rows()),
+            plan.slots(),
+            tokens.layer(attention.layer()),
             queries.heads(0, rows, heads, shape.queryHead(), shape.nope(), cache.rope()),
-            plan.positions(0, rows),
             out.heads(0, rows, heads, cache.width(), cache.latent(), cache.rope()),
             stream);
     gemm.multiplyHeads(

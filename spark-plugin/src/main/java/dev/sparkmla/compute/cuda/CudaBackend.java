@@ -279,10 +279,20 @@ public final class CudaBackend implements ComputeBackend {
   }
 
   @Override
-  public void absorbQueries(
-      Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
-    device.attention.absorb(
-        CudaActivation.of(queries), attention, device.on(plan), CudaActivation.of(out));
+  public void writeCacheAndAbsorb(
+      Activation latents,
+      Activation queries,
+      LatentAttention attention,
+      StepPlan plan,
+      LatentCache cache,
+      Activation out) {
+    device.attention.writeCacheAndAbsorb(
+        CudaActivation.of(latents),
+        CudaActivation.of(queries),
+        attention,
+        device.on(plan),
+        CudaCache.of(cache),
+        CudaActivation.of(out));
   }
 
   @Override

@@ -153,10 +153,12 @@ class CudaBackendGpuTest {
             backend.linear(input, down, Optional.of(bias), both);
             keep(results, "linear", backend, both);
             Activation query = both.columns(0, queries);
-            backend.writeCache(both.columns(queries, CACHE.width()), attention, plan, cache);
-            if (plan.decodeRows() > 0) {
-              backend.absorbQueries(query, attention, plan, absorbed);
-              keep(results, "absorbQueries", backend, absorbed);
+            Activation key = both.columns(queries, CACHE.width());
+            if (plan.decodeRows() == 0) {
+              backend.writeCache(key, attention, plan, cache);
+            } else {
+              backend.writeCacheAndAbsorb(key, query, attention, plan, cache, absorbed);
+              keep(results, "writeCacheAndAbsorb", backend, absorbed);
               backend.decodeAttention(absorbed, attention, plan, cache, latents);
               keep(results, "decodeAttention", backend, latents);
               backend.projectValues(latents, attention, plan, attended);

@@ -234,8 +234,13 @@ final class DryBackend implements ComputeBackend {
   }
 
   @Override
-  public void absorbQueries(
-      Activation queries, LatentAttention attention, StepPlan plan, Activation out) {
+  public void writeCacheAndAbsorb(
+      Activation latents,
+      Activation queries,
+      LatentAttention attention,
+      StepPlan plan,
+      LatentCache cache,
+      Activation out) {
     // It takes no memory.
   }
 

@@ -134,17 +134,19 @@ final class OneLayer implements AutoCloseable {
             backend.allocate(plan.rows(), SHAPE.valueWidth(), Precision.BFLOAT16)) {
       backend.normalize(hidden, gain, EPSILON, input);
       backend.linear(input, down, Optional.empty(), both);
-      backend.writeCache(both.columns(SHAPE.queryWidth(), CACHE.width()), attention, plan, cache);
+      Activation key = both.columns(SHAPE.queryWidth(), CACHE.width());
       Activation query = both.columns(0, SHAPE.queryWidth());
       if (plan.decodeRows() > 0) {
         try (Activation absorbed =
                 backend.allocate(plan.decodeRows(), SHAPE.absorbedWidth(), Precision.BFLOAT16);
             Activation latents =
                 backend.allocate(plan.decodeRows(), SHAPE.latentWidth(), Precision.BFLOAT16)) {
-          backend.absorbQueries(query, attention, plan, absorbed);
+          backend.writeCacheAndAbsorb(key, query, attention, plan, cache, absorbed);
           backend.decodeAttention(absorbed, attention, plan, cache, latents);
           backend.projectValues(latents, attention, plan, attended);
         }
+      } else {
+        backend.writeCache(key, attention, plan, cache);
       }
       if (plan.decodeRows() < plan.rows()) {
         backend.prefillAttention(query, attention, plan, cache, attended);

@@ -53,7 +53,7 @@ public record OperationWork(
     double matrices = (double) keyValue.rows() * keyValue.columns();
     double read =
         switch (name) {
-          case "absorbQueries", "projectValues" -> matrices / 2;
+          case "writeCacheAndAbsorb", "projectValues" -> matrices / 2;
           case "prefillAttention" -> matrices;
           default -> 0;
         };

@@ -68,6 +68,7 @@ public class OperationBenchmark {
   private Activation latents;
   private Activation queries;
   private Activation attended;
+  private Activation decodeLatents;
   private Activation decodeQueries;
   private Activation absorbed;
   private Activation decoded;
@@ -134,6 +135,7 @@ public class OperationBenchmark {
     latents = activation(TOKENS, SHAPE.cache().width(), Precision.BFLOAT16);
     queries = activation(TOKENS, SHAPE.queryWidth(), Precision.BFLOAT16);
     attended = activation(TOKENS, SHAPE.valueWidth(), Precision.BFLOAT16);
+    decodeLatents = activation(SEQUENCES, SHAPE.cache().width(), Precision.BFLOAT16);
     decodeQueries = activation(SEQUENCES, SHAPE.queryWidth(), Precision.BFLOAT16);
     absorbed = activation(SEQUENCES, SHAPE.absorbedWidth(), Precision.BFLOAT16);
     decoded = activation(SEQUENCES, SHAPE.latentWidth(), Precision.BFLOAT16);
@@ -175,10 +177,10 @@ public class OperationBenchmark {
     backend.prefillAttention(queries, attention, prefill, cache, attended);
   }
 
-  /** Queries of 16 rows into the latent space. */
+  /** 16 rows into the cache, and their queries into the latent space. */
   @Benchmark
-  public void absorbQueries() {
-    backend.absorbQueries(decodeQueries, attention, decode, absorbed);
+  public void writeCacheAndAbsorb() {
+    backend.writeCacheAndAbsorb(decodeLatents, decodeQueries, attention, decode, cache, absorbed);
   }
 
   /** Attention of 16 rows over 2,048 tokens each, absorbed. */
