@@ -29,7 +29,7 @@ constexpr auto kDecode = LAYOUT(
     FIELD(K_CACHE_STRIDE_TOKEN, k_cache_stride_token),
     FIELD(K_CACHE_STRIDE_HEAD, k_cache_stride_head), FIELD(BLOCK_TABLE, block_table),
     FIELD(BLOCK_TABLE_STRIDE, block_table_stride), FIELD(CACHE_SEQLENS, cache_seqlens),
-    FIELD(METADATA, metadata), FIELD(NUM_SPLITS, num_splits), FIELD(OUT, out),
+    FIELD(SETTLED, settled), FIELD(METADATA, metadata), FIELD(NUM_SPLITS, num_splits), FIELD(OUT, out),
     FIELD(OUT_STRIDE_BATCH, out_stride_batch), FIELD(OUT_STRIDE_TOKEN, out_stride_token),
     FIELD(OUT_STRIDE_HEAD, out_stride_head), FIELD(LSE, lse), FIELD(WORKSPACE, workspace),
     FIELD(WORKSPACE_BYTES, workspace_bytes), FIELD(STREAM, stream));

@@ -70,6 +70,7 @@ bool stride_ok(int64_t stride, int64_t least, int32_t count, int32_t multiple) {
 namespace {
 
 using spark_mla::aligned;
+using spark_mla::null_or_aligned;
 using spark_mla::status_of;
 using spark_mla::stride_ok;
 
@@ -241,7 +242,7 @@ int32_t spark_mla_decode(const spark_mla_decode_args* args) {
     return status;
   }
   if (!aligned(args->metadata, 16) || !aligned(args->num_splits, 4) ||
-      !aligned(args->workspace, 16)) {
+      !null_or_aligned(args->settled, 4) || !aligned(args->workspace, 16)) {
     return SPARK_MLA_INVALID_POINTER;
   }
   if (args->num_sm_parts != shape.parts ||

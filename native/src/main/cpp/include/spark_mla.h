@@ -147,6 +147,11 @@ typedef struct spark_mla_decode_args {
      0 and 64 * max_blocks. Zero gives out 0 and lse +infinity. */
   const int32_t *cache_seqlens;
 
+  /* D: null, or int32 [batch]: so many tokens of each sequence are in k_cache since before an earlier
+     spark_mla_decode on the same stream, as are settled itself, block_table, cache_seqlens, metadata and num_splits.
+     These tokens may be read before the kernel before has ended. */
+  const int32_t *settled;
+
   /* M writes, D reads: int32 [num_sm_parts, 8], 16-byte aligned. */
   int32_t *metadata;
   /* M writes, D reads: int32 [batch + 1], running count of the splits that each sequence is cut

@@ -82,6 +82,7 @@ __global__ void __launch_bounds__(kWarps<kTileWarps> * 32,
     // A block without work need not wait, but this kernel must not end before the decode kernel.
     if (!ends || (blockIdx.x == 0 && blockIdx.y == 0)) {
       wait_for_previous_kernel();
+      launch_dependents();
     }
     if (ends) {
       return;

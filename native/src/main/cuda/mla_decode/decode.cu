@@ -98,6 +98,7 @@ struct DecodeParams {
   const int32_t* block_table;
   int64_t block_table_stride;
   const int32_t* lengths;
+  const int32_t* settled;
   const int32_t* metadata;
   const int32_t* num_splits;
   __nv_bfloat16* out;
@@ -204,7 +205,8 @@ class SplitIterator {
 
 // ---- Loading ------------------------------------------------------------------------------------
 
-// One lane loads one half of every page: its kHalfBoxes boxes, and with the left half the rope box.
+// One lane loads one half of every page: its kHalfBoxes boxes, and with the left half the rope box. It fills both
+// buffers before the kernel before has ended, as far as their tokens are settled.
 template <class D, int kCluster, int kSide>
 __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D>& shared,
                                           uint32_t rank) {
@@ -217,11 +219,19 @@ __device__ __forceinline__ void load_keys(const DecodeParams& p, SharedStorage<D
   const uint64_t policy = shared_pages ? kEvictNormal : kEvictFirst;
   const int head = blockIdx.y;
   uint32_t parity = 3;  // bit s: of slot s
+  bool waited = p.settled == nullptr;
+  int early = 0;
   SplitIterator splits(p);
   Split split;
   while (splits.next(split)) {
     const int32_t* table = p.block_table + split.sequence * p.block_table_stride;
+    const int settled_pages = waited ? 0 : p.settled[split.sequence] / kPage;
     for (int page = split.begin; page < split.end; ++page) {
+      if (!waited && (page >= settled_pages || early == 2)) {
+        wait_for_previous_kernel();
+        waited = true;
+      }
+      ++early;
       const int slot = (page - split.begin) & 1;
       const int block = table[page];
       int ahead = 0;
@@ -834,8 +844,12 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
   } else {
     __syncthreads();
   }
-  wait_for_previous_kernel();
-  launch_dependents();
+  // Whoever lets the next kernel start has waited, so that kernels after it find settled what came before this one.
+  const bool loads_keys = warpgroup == 0 && warp < 2;
+  if (!loads_keys || p.settled == nullptr) {
+    wait_for_previous_kernel();
+    launch_dependents();
+  }
 
   if (warpgroup == 0) {
     release_registers<40>();
@@ -928,6 +942,7 @@ cudaError_t launch_decode_parts(const spark_mla_decode_args& args, const DecodeS
   p.block_table = args.block_table;
   p.block_table_stride = args.block_table_stride;
   p.lengths = args.cache_seqlens;
+  p.settled = args.settled;
   p.metadata = args.metadata;
   p.num_splits = args.num_splits;
   p.out = static_cast<__nv_bfloat16*>(args.out);

@@ -14,12 +14,12 @@ import java.util.Optional;
  * <p>There are two steps, so that the first can run beside other work: {@link #sort} brings rows
  * together by expert, and {@link SortedRows#add} computes them. Only the device knows how many
  * tokens each expert gets: a call only enqueues work on its stream, neither allocates nor waits,
- * and may be captured into a {@link CudaGraph}. Dot products
- * accumulate in float32; the activation and each expert's result are rounded to bfloat16, the sum
- * over experts is float32 in the order of {@code ids}. With FP8 weights, x and the activation are
- * quantized as {@link Float8Operations#quantize} does, the activation without rounding it to
- * bfloat16 first, and dot products accumulate as {@link Float8Gemm}'s. The same input gives
- * bit-identical output, and a row's output does not depend on the other rows.
+ * and may be captured into a {@link CudaGraph}. Dot products accumulate in float32; the activation
+ * and each expert's result are rounded to bfloat16, the sum over experts is float32 in the order of
+ * {@code ids}. With FP8 weights, x and the activation are quantized as {@link
+ * Float8Operations#quantize} does, the activation without rounding it to bfloat16 first, and dot
+ * products accumulate as {@link Float8Gemm}'s. The same input gives bit-identical output, and a
+ * row's output does not depend on the other rows.
  *
  * <p>Immutable and thread-safe; a workspace serves one layer at a time.
  */

@@ -2,6 +2,7 @@ package dev.sparkmla.cuda;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * The schedule of one decode step on the device, and the scratch memory (workspace) that its
@@ -21,10 +22,22 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   private final DeviceBuffer lengths;
   private final DeviceBuffer workspace;
   private final boolean ownsMemory;
+  private final Optional<DeviceTensor> settled;
 
   private MlaMetadata(
       CudaContext context, MlaShape shape, int parts, DeviceBuffer[] memory, boolean ownsMemory) {
+    this(context, shape, parts, memory, ownsMemory, Optional.empty());
+  }
+
+  private MlaMetadata(
+      CudaContext context,
+      MlaShape shape,
+      int parts,
+      DeviceBuffer[] memory,
+      boolean ownsMemory,
+      Optional<DeviceTensor> settled) {
     super(context);
+    this.settled = settled;
     this.shape = shape;
     this.parts = parts;
     table = memory[0];
@@ -111,6 +124,21 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
     return new MlaMetadata(context, other, parts, memory, false);
   }
 
+  /**
+   * The same schedule, for layers after the first of a step: their attention may read tokens before
+   * the kernel before it has ended. It ends with this object; closing it does nothing.
+   *
+   * @param settled int32 [batch], contiguous: so many tokens of each sequence are in the cache, and
+   *     this, the block table, the lengths and the schedule are what they are, since before an
+   *     earlier {@link MlaDecode#withKvCache} on the same stream
+   * @throws CudaArgumentException where the tensor is not of that type and shape
+   */
+  public MlaMetadata settled(DeviceTensor settled) {
+    TensorChecks.requireIntegers(context, "settled", settled, shape.batch());
+    DeviceBuffer[] memory = {table, splits, lengths, workspace};
+    return new MlaMetadata(context, shape, parts, memory, false, Optional.of(settled));
+  }
+
   /** The sizes it was made for. */
   public MlaShape shape() {
     return shape;
@@ -171,6 +199,7 @@ public final class MlaMetadata extends DeviceKernels implements AutoCloseable {
   void describe(long[] fields) {
     fields[NativeDecode.NUM_SM_PARTS] = parts;
     fields[NativeDecode.METADATA] = table.address();
+    fields[NativeDecode.SETTLED] = settled.map(DeviceTensor::address).orElse(0L);
     fields[NativeDecode.NUM_SPLITS] = splits.address();
     fields[NativeDecode.WORKSPACE] = workspace.address();
     fields[NativeDecode.WORKSPACE_BYTES] = workspace.bytes();

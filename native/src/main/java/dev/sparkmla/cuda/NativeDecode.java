@@ -39,7 +39,8 @@ final class NativeDecode {
   static final int LSE = 30;
   static final int WORKSPACE = 31;
   static final int WORKSPACE_BYTES = 32;
-  static final int FIELD_COUNT = 33;
+  static final int SETTLED = 33;
+  static final int FIELD_COUNT = 34;
 
   /** Bit of FLAGS. */
   static final int CAUSAL = 1;

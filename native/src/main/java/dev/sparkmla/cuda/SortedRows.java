@@ -7,8 +7,8 @@ import static dev.sparkmla.cuda.TensorChecks.requireRows;
 import java.util.Optional;
 
 /**
- * Rows that {@link Experts#sort} has brought together by expert, in the workspace it was given. They
- * are added once, on the sort's stream or on one that waits for it.
+ * Rows that {@link Experts#sort} has brought together by expert, in the workspace it was given.
+ * They are added once, on the sort's stream or on one that waits for it.
  *
  * <p>Immutable and thread-safe.
  */

@@ -155,13 +155,22 @@ final class DecodeProblem implements AutoCloseable {
 
   /** Enqueues the kernel under test. */
   void run() {
+    run(metadata);
+  }
+
+  /** The same where so many tokens of each sequence are known to be there. */
+  void runSettled(DeviceTensor tokens) {
+    run(metadata.settled(tokens));
+  }
+
+  private void run(MlaMetadata schedule) {
     decode.withKvCache(
         q,
         cache,
         blockTable,
         metadata.cacheSeqlens(),
         shape.latentDim(),
-        metadata,
+        schedule,
         scale,
         causal,
         out,

@@ -109,7 +109,8 @@ class ExpertsTest {
                     .unsorted(shape, x, validRows, ids, Optional.of(Float8Scaling.BLOCK))
                     .check(weights, gateUp, down, out))
         .isInstanceOf(CudaArgumentException.class)
-        .hasMessageContaining("weights must be FP8 with scales by BLOCK, as the rows were sorted for, are bfloat16");
+        .hasMessageContaining(
+            "weights must be FP8 with scales by BLOCK, as the rows were sorted for, are bfloat16");
   }
 
   @ParameterizedTest

@@ -116,11 +116,7 @@ class Float8Test {
             Optional.empty(),
             tensor(ElementType.INT32, 5, 2),
             Optional.of(gateUp.scaling()))
-        .check(
-            tensor(ElementType.FLOAT32, 5, 2),
-            gateUp,
-            down,
-            tensor(ElementType.FLOAT32, 5, 64));
+        .check(tensor(ElementType.FLOAT32, 5, 2), gateUp, down, tensor(ElementType.FLOAT32, 5, 64));
   }
 
   private Float8Weights experts(long n, long k, Float8Scaling scaling, long... scales) {

@@ -377,6 +377,33 @@ class MlaDecodeGpuTest extends GpuFixture {
     }
   }
 
+  /** Whatever is settled: nothing, ends within pages and at their ends, all. */
+  @ParameterizedTest(name = "h_q {0}, latent {1} + {2}, {3} sequences")
+  @CsvSource({"16, 512, 64, 5", "20, 512, 64, 40", "128, 512, 64, 40", "40, 256, 32, 200"})
+  void readsSettledTokensEarlyWithTheSameBits(int queryHeads, int latent, int rope, int batch) {
+    int[] lengths = DecodeProblem.lengths(batch, 1500, 1, true, new Random(23));
+    lengths[0] = 0;
+    lengths[1] = 64;
+    lengths[2] = 65;
+    MlaShape shape = new MlaShape(batch, 1, queryHeads, 1, latent, rope, 1, SplitPolicy.BY_LENGTH);
+    try (DecodeProblem problem = problem(shape, lengths, false);
+        DeviceBuffer settled = context.allocate(4L * batch)) {
+      problem.run();
+      ByteBuffer out = problem.outBytes();
+      ByteBuffer logSumExp = problem.logSumExpBytes();
+      for (int missing : new int[] {0, 1, 64, 200, Integer.MAX_VALUE}) {
+        DecodeProblem.write(
+            settled,
+            Arrays.stream(lengths).map(length -> Math.max(0, length - missing)).toArray(),
+            stream);
+        problem.poison();
+        problem.runSettled(settled.tensor(ElementType.INT32, batch));
+        assertThat(problem.outBytes()).as("all but %d", missing).isEqualTo(out);
+        assertThat(problem.logSumExpBytes()).as("all but %d", missing).isEqualTo(logSumExp);
+      }
+    }
+  }
+
   @Test
   void aCapturedStepFollowsTheLengthsOnTheDevice() {
     int[] lengths = {2000, 131, 64, 1};

@@ -239,8 +239,7 @@ class RotaryEmbeddingGpuTest extends GpuFixture {
     }
   }
 
-  private static DeviceTensor heads(
-      DeviceBuffer buffer, int rows, int heads, int size, int width) {
+  private static DeviceTensor heads(DeviceBuffer buffer, int rows, int heads, int size, int width) {
     return DeviceTensor.strided(
         buffer,
         16,

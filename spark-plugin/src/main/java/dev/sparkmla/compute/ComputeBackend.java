@@ -220,9 +220,9 @@ public interface ComputeBackend extends AutoCloseable {
 
   /**
    * Writes the cache as {@link #writeCache} does, and moves the decoding rows' queries into the
-   * latent space: {@code out[h] = [q_nope[h] · W_UK[h],
-   * q_rope[h]]} (DeepSeek-V2, section 2.1.2), with q_rope rotated by the row's position and both
-   * multiplied by {@link AttentionShape#growth}'s factor at it.
+   * latent space: {@code out[h] = [q_nope[h] · W_UK[h], q_rope[h]]} (DeepSeek-V2, section 2.1.2),
+   * with q_rope rotated by the row's position and both multiplied by {@link
+   * AttentionShape#growth}'s factor at it.
    *
    * @param latents as in {@link #writeCache}
    * @param queries bf16 {@code [plan.rows(), heads * (nope + rope)]}
@@ -297,8 +297,8 @@ public interface ComputeBackend extends AutoCloseable {
       StepPlan plan);
 
   /**
-   * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))}, for
-   * the rows {@code in} of a routing.
+   * {@code out += sum over the chosen experts of weight * down · (silu(gate · in) * (up · in))},
+   * for the rows {@code in} of a routing.
    *
    * @param routing is used up
    * @param out float32 {@code [n, hidden]}

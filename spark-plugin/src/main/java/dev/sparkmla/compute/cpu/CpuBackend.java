@@ -538,8 +538,7 @@ public final class CpuBackend implements ComputeBackend {
 
   @Override
   public void experts(Routing routing, Activation out) {
-    new ExpertGemms(CpuRouting.of(routing), placement, CpuActivation.of(out))
-        .run(workers, memory);
+    new ExpertGemms(CpuRouting.of(routing), placement, CpuActivation.of(out)).run(workers, memory);
   }
 
   @Override

@@ -11,8 +11,7 @@ import dev.sparkmla.compute.Routing;
  * @param chosen ids, best first; {@link #NONE} in rows that are empty
  * @param weights theirs
  */
-record CpuRouting(
-    CpuActivation in, CpuExperts experts, int perToken, int[] chosen, float[] weights)
+record CpuRouting(CpuActivation in, CpuExperts experts, int perToken, int[] chosen, float[] weights)
     implements Routing {
   /** No expert. */
   static final int NONE = -1;

@@ -180,6 +180,11 @@ final class CudaPlan implements StepPlan {
     return memory.words(layout.lengthsAt(), layout.decodeSlots());
   }
 
+  /** int32 [decodeSlots]: tokens of each row's sequence that were cached before the step. */
+  DeviceTensor settled() {
+    return memory.words(layout.settledAt(), layout.decodeSlots());
+  }
+
   /** int32 [decodeSlots, tableWidth]. */
   DeviceTensor tables() {
     return memory.words(layout.tablesAt(), layout.decodeSlots(), shape.tableWidth());

@@ -44,8 +44,7 @@ final class CudaRouting implements Routing {
     this.workspaceBytes = workspaceBytes;
     try {
       this.logits =
-          owned.own(
-              new CudaActivation(arena, rows, experts.experts(), Set.of(Precision.FLOAT32)));
+          owned.own(new CudaActivation(arena, rows, experts.experts(), Set.of(Precision.FLOAT32)));
       this.choices = owned.own(arena.take(2 * bytes()));
       this.workspace = owned.own(arena.take(workspaceBytes));
     } catch (RuntimeException | Error e) {

@@ -18,7 +18,7 @@ final class DecodeWorkspace implements AutoCloseable {
   private final CudaStream stream;
   private final Runnable moved;
   private MlaMetadata largest;
-  private MlaMetadata step;
+  private MlaMetadata later; // of the step's layers after the first
 
   /**
    * A workspace without memory.
@@ -38,10 +38,12 @@ final class DecodeWorkspace implements AutoCloseable {
       int rows = plan.layout().decodeSlots();
       int columns = plan.layout().shape().tableWidth();
       grow(rows, columns);
-      step = largest.withShape(shape(rows, columns));
-      step.update(plan.lengths(), stream);
+      MlaMetadata scheduled = largest.withShape(shape(rows, columns));
+      scheduled.update(plan.lengths(), stream);
+      later = scheduled.settled(plan.settled());
+      return scheduled;
     }
-    return step;
+    return later;
   }
 
   private void grow(int rows, int columns) {

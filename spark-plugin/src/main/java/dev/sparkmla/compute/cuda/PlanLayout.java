@@ -15,10 +15,10 @@ import java.util.stream.Stream;
 /**
  * Everything that a step needs from the host, laid out as int32 words that go to the device in one
  * copy: how many rows are real; token, position and cache slot of every row; which rows are sampled
- * and how; lengths and block tables of the decoding rows, each of which attends for itself; of each
- * run of prefill its starts of queries and keys, offsets and first keys; block tables of the
- * prefilling segments. Where a sampled row has its logits processed, what is done to each of them,
- * too, and at the end the token ids that this names.
+ * and how; lengths, cached tokens and block tables of the decoding rows, each of which attends for
+ * itself; of each run of prefill its starts of queries and keys, offsets and first keys; block
+ * tables of the prefilling segments. Where a sampled row has its logits processed, what is done to
+ * each of them, too, and at the end the token ids that this names.
  *
  * <p>Steps that only decode are filled up to the next bucket: a row that was added decodes nothing
  * (length 0) and writes nothing (slot −1). Where their words lie depends on {@link Shape} alone.
@@ -58,6 +58,7 @@ final class PlanLayout {
   private final int sampling;
   private final int processing;
   private final int lengths;
+  private final int settled;
   private final int tables;
   private final int runsAt;
   private final int prefillTables;
@@ -103,7 +104,8 @@ final class PlanLayout {
     sampling = (sampledAt + shape.sampledRows + 1) / 2 * 2;
     processing = sampling + SamplingLayout.WORDS * shape.sampledRows;
     lengths = processing + processingWords(shape);
-    tables = lengths + decodeSlots;
+    settled = lengths + decodeSlots;
+    tables = settled + decodeSlots;
     runsAt = tables + decodeSlots * width;
     prefillTables = runsAt + (int) runWords;
     lists = prefillTables + prefilling.size() * width;
@@ -133,7 +135,7 @@ final class PlanLayout {
             + (1L + SamplingLayout.WORDS) * shape.sampledRows
             + 1
             + processingWords(shape)
-            + decodeSlots
+            + 2 * decodeSlots
             + (decodeSlots + prefillSegments) * shape.tableWidth
             + runWords
             + listWords;
@@ -301,12 +303,13 @@ final class PlanLayout {
     for (Segment segment : decoding) {
       for (int i = 0; i < segment.count(); i++) {
         to.put(lengths + row, segment.position() + i + 1);
+        to.put(settled + row, segment.position());
         writeTable(to, tables + row * shape.tableWidth, segment);
         row++;
       }
     }
     for (; row < decodeSlots; row++) {
-      to.put(lengths + row, 0);
+      to.put(lengths + row, 0).put(settled + row, 0);
     }
   }
 
@@ -416,6 +419,11 @@ final class PlanLayout {
   /** Where the decoding rows' lengths begin. */
   int lengthsAt() {
     return lengths;
+  }
+
+  /** Where it begins how many tokens of the decoding rows' sequences were there before the step. */
+  int settledAt() {
+    return settled;
   }
 
   /** Where the decoding rows' block tables begin. */

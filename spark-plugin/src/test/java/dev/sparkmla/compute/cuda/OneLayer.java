@@ -158,7 +158,8 @@ final class OneLayer implements AutoCloseable {
   private void addExperts(StepPlan plan, Activation hidden) {
     try (Activation input = backend.allocate(plan.rows(), HIDDEN, Precision.BFLOAT16)) {
       backend.normalize(hidden, gain, EPSILON, input);
-      try (Routing routing = backend.route(input, router, Optional.empty(), POLICY, experts, plan)) {
+      try (Routing routing =
+          backend.route(input, router, Optional.empty(), POLICY, experts, plan)) {
         backend.experts(routing, hidden);
       }
     }

@@ -76,6 +76,7 @@ class PlanLayoutTest {
     assertThat(at(words, layout.slotsAt(), 4))
         .containsExactly(9 * 64 + 63, 4 * 64, 4 * 64 + 1, 2 * 64);
     assertThat(at(words, layout.lengthsAt(), 4)).containsExactly(64, 65, 66, 1);
+    assertThat(at(words, layout.settledAt(), 4)).containsExactly(63, 63, 63, 0);
     for (int row = 0; row < 3; row++) {
       int table = layout.tablesAt() + row * layout.shape().tableWidth();
       assertThat(at(words, table, 2)).containsExactly(blocks);
