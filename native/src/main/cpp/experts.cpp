@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "float8/float8.h"
+#include "gemm_output.h"
+#include "norm.h"
 #include "status.h"
 
 namespace {
@@ -79,6 +81,22 @@ int32_t check_sort(const spark_mla_experts_args* a) {
   return stride_ok(a->x_stride, a->hidden, a->rows) ? SPARK_MLA_OK : SPARK_MLA_INVALID_STRIDE;
 }
 
+// The norm of the sum, where one is wanted.
+int32_t check_norm(const spark_mla_experts_args* a) {
+  if (a->gain == nullptr) {
+    return SPARK_MLA_OK;
+  }
+  const spark_mla::GemmOutput normed{a->normed,        a->normed_stride,
+                                     a->float8_out,    a->float8_stride,
+                                     a->float8_scales, a->float8_scales_stride,
+                                     a->rows,          a->hidden};
+  return a->hidden > spark_mla::kMaxNormColumns || !normed.columns_ok() ? SPARK_MLA_INVALID_SHAPE
+         : !(a->epsilon >= 0.f)                                         ? SPARK_MLA_INVALID_OPTION
+         : !aligned(a->gain, 16) || !normed.pointers_ok()               ? SPARK_MLA_INVALID_POINTER
+         : !normed.strides_ok()                                         ? SPARK_MLA_INVALID_STRIDE
+                                                                        : SPARK_MLA_OK;
+}
+
 int32_t check_add(const spark_mla_experts_args* a) {
   const int32_t shapes = check_expert_shapes(a);
   if (shapes != SPARK_MLA_OK) {
@@ -90,7 +108,7 @@ int32_t check_add(const spark_mla_experts_args* a) {
                        : !aligned({a->gate_up_scales, a->down_scales}, 4))) {
     return SPARK_MLA_INVALID_POINTER;
   }
-  return stride_ok(a->out_stride, a->hidden, a->rows, 4) ? SPARK_MLA_OK
+  return stride_ok(a->out_stride, a->hidden, a->rows, 4) ? check_norm(a)
                                                           : SPARK_MLA_INVALID_STRIDE;
 }
 

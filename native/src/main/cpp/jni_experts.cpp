@@ -26,7 +26,10 @@ constexpr auto kExperts = LAYOUT(
     FIELD(SCALING, scaling), FIELD(VALID_ROWS, valid_rows), FIELD(X, x), FIELD(X_STRIDE, x_stride), FIELD(IDS, ids),
     FIELD(WEIGHTS, weights), FIELD(GATE_UP, gate_up), FIELD(GATE_UP_SCALES, gate_up_scales),
     FIELD(DOWN, down), FIELD(DOWN_SCALES, down_scales), FIELD(OUT, out),
-    FIELD(OUT_STRIDE, out_stride), FIELD(WORKSPACE, workspace),
+    FIELD(OUT_STRIDE, out_stride), FIELD(GAIN, gain), FIELD(EPSILON, epsilon),
+    FIELD(NORMED, normed), FIELD(NORMED_STRIDE, normed_stride), FIELD(FLOAT8_OUT, float8_out),
+    FIELD(FLOAT8_STRIDE, float8_stride), FIELD(FLOAT8_SCALES, float8_scales),
+    FIELD(FLOAT8_SCALES_STRIDE, float8_scales_stride), FIELD(WORKSPACE, workspace),
     FIELD(WORKSPACE_BYTES, workspace_bytes), FIELD(STREAM, stream));
 
 constexpr auto kRoute = LAYOUT(

@@ -4,8 +4,9 @@
 
 #include "ops/ops.h"
 
-#include "float8/float8.h"
 #include "gemm/gemm.h"
+#include "gemm_output.h"
+#include "norm.h"
 #include "status.h"
 
 namespace {
@@ -23,9 +24,6 @@ uintptr_t bytes_of(int32_t type) { return type == SPARK_MLA_FLOAT32 ? 4 : 2; }
 bool columns_ok(int32_t columns, int32_t multiple = 8) {
   return columns > 0 && columns % multiple == 0;
 }
-
-constexpr int32_t kFloat8Columns = 16;
-constexpr int32_t kScaleMultiple = 4;
 
 bool flag(int32_t value) { return value == 0 || value == 1; }
 
@@ -45,21 +43,11 @@ int32_t launch(const Args* args, int32_t checked, int64_t count,
   return checked != SPARK_MLA_OK || count == 0 ? checked : spark_mla::status_of(kernel(*args));
 }
 
-// Whether an operation's output for GEMMs is there, as bf16, as e4m3 or as both.
+// What an operation writes for GEMMs.
 template <typename Args>
-bool outputs_there(const Args* a) {
-  return (a->out != nullptr || a->float8_out != nullptr) && null_or_aligned(a->out, 16) &&
-         null_or_aligned(a->float8_out, 16) &&
-         (a->float8_out == nullptr || aligned(a->float8_scales, 16));
-}
-
-template <typename Args>
-bool output_strides_ok(const Args* a, int32_t columns) {
-  return (a->out == nullptr || stride_ok(a->out_stride, columns, a->rows)) &&
-         (a->float8_out == nullptr ||
-          (stride_ok(a->float8_stride, columns, a->rows, kFloat8Columns) &&
-           stride_ok(a->float8_scales_stride, a->rows, spark_mla::float8_blocks(columns),
-                     kScaleMultiple)));
+spark_mla::GemmOutput output(const Args* a, int32_t columns) {
+  return {a->out,           a->out_stride,           a->float8_out, a->float8_stride,
+          a->float8_scales, a->float8_scales_stride, a->rows,       columns};
 }
 
 // Heads of rows that are rotated.
@@ -70,11 +58,6 @@ bool heads_ok(int32_t rows, int32_t heads) {
 template <typename Args>
 bool head_strides_ok(const Args* a, int32_t rows, int64_t row, int64_t head) {
   return stride_ok(row, a->rope_dim, rows, 2) && stride_ok(head, a->rope_dim, a->heads, 2);
-}
-
-template <typename Args>
-bool output_columns_ok(const Args* a, int32_t columns) {
-  return columns_ok(columns, a->float8_out == nullptr ? 8 : kFloat8Columns);
 }
 
 }  // namespace
@@ -133,12 +116,12 @@ int32_t spark_mla_rms_norm(const spark_mla_rms_norm_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && output_columns_ok(a, a->columns) &&
+                check(a->rows >= 0 && output(a, a->columns).columns_ok() &&
                           a->columns <= spark_mla::kMaxNormColumns,
                       real(a->in_type) && a->epsilon >= 0.f,
-                      aligned({a->in, a->gain}, 16) && outputs_there(a),
+                      aligned({a->in, a->gain}, 16) && output(a, a->columns).pointers_ok(),
                       stride_ok(a->in_stride, a->columns, a->rows) &&
-                          output_strides_ok(a, a->columns)),
+                          output(a, a->columns).strides_ok()),
                 a->rows, spark_mla::launch_rms_norm);
 }
 
@@ -201,10 +184,10 @@ int32_t spark_mla_gate(const spark_mla_gate_args* a) {
     return SPARK_MLA_INVALID_STRUCT;
   }
   return launch(a,
-                check(a->rows >= 0 && output_columns_ok(a, a->width), true,
-                      aligned(a->gate_up, 16) && outputs_there(a),
+                check(a->rows >= 0 && output(a, a->width).columns_ok(), true,
+                      aligned(a->gate_up, 16) && output(a, a->width).pointers_ok(),
                       stride_ok(a->gate_up_stride, 2ll * a->width, a->rows) &&
-                          output_strides_ok(a, a->width)),
+                          output(a, a->width).strides_ok()),
                 a->rows, spark_mla::launch_gate);
 }
 

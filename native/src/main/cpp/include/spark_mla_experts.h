@@ -81,6 +81,16 @@ typedef struct spark_mla_experts_args {
                            ceil(width / 128)], likewise; by channel: [experts, hidden] */
   float *out; /* float32 [rows, hidden], added to; 16-byte aligned, the stride a multiple of 4 */
   int64_t out_stride;
+  /* Of the sum, which may be normed besides, as by spark_mla_rms_norm; null: it is not. */
+  const float *gain; /* float32 [hidden], hidden at most 8192 */
+  float epsilon;
+  int32_t reserved;
+  void *normed; /* bf16 [rows, hidden]; it or float8_out may be null, as in spark_mla_rms_norm_args */
+  int64_t normed_stride;
+  void *float8_out;
+  int64_t float8_stride;
+  float *float8_scales;
+  int64_t float8_scales_stride;
   void *workspace; /* 128-byte aligned; holds what the sort hands on to the sum */
   size_t workspace_bytes;
   void *stream; /* a cudaStream_t (CUstream); null is the default stream */

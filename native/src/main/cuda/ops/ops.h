@@ -10,7 +10,6 @@
 
 namespace spark_mla {
 
-constexpr int kMaxNormColumns = 8192;
 constexpr int kMaxRopePairs = 256;
 constexpr int kMaxVocabulary = 1 << 23;  // sums of so many 40-bit probabilities fit 64 bits
 

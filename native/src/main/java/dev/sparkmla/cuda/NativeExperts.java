@@ -42,7 +42,15 @@ final class NativeExperts {
   static final int SCALING = 25;
   static final int GATE_UP_SCALES = 26;
   static final int DOWN_SCALES = 27;
-  static final int FIELD_COUNT = 28;
+  static final int GAIN = 28;
+  static final int EPSILON = 29;
+  static final int NORMED = 30;
+  static final int NORMED_STRIDE = 31;
+  static final int FLOAT8_OUT = 32;
+  static final int FLOAT8_STRIDE = 33;
+  static final int FLOAT8_SCALES = 34;
+  static final int FLOAT8_SCALES_STRIDE = 35;
+  static final int FIELD_COUNT = 36;
 
   private NativeExperts() {}
 

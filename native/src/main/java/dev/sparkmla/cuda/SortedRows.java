@@ -35,6 +35,7 @@ public final class SortedRows extends DeviceKernels {
    * @param gateUp bfloat16 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's
    * @param down bfloat16 [experts, hidden, width], contiguous
    * @param out float32 [n, hidden], columns contiguous, the row stride a multiple of 4; added to
+   * @param norm of the sum, as {@link RowOperations#normalize} computes it; hidden at most 8192
    * @param stream of the sort's context
    * @throws CudaArgumentException where any of this does not hold, or rows were sorted for FP8
    *     weights, before anything is launched
@@ -45,8 +46,9 @@ public final class SortedRows extends DeviceKernels {
       DeviceTensor gateUp,
       DeviceTensor down,
       DeviceTensor out,
+      Optional<RowNorm> norm,
       CudaStream stream) {
-    add(check(weights, gateUp, down, out), stream);
+    add(check(weights, gateUp, down, out), norm, stream);
   }
 
   /**
@@ -56,23 +58,50 @@ public final class SortedRows extends DeviceKernels {
    *     In {@link Float8Scaling#BLOCK} up begins a new block: scales [experts, 2 · ceil(width /
    *     128), ceil(hidden / 128)], the gate's first
    * @param down float8_e4m3 [experts, hidden, width], contiguous
-   * @see #add(DeviceTensor, DeviceTensor, DeviceTensor, DeviceTensor, CudaStream) the other
-   *     parameters
+   * @see #add(DeviceTensor, DeviceTensor, DeviceTensor, DeviceTensor, Optional, CudaStream) the
+   *     other parameters
    */
   public void add(
       DeviceTensor weights,
       Float8Weights gateUp,
       Float8Weights down,
       DeviceTensor out,
+      Optional<RowNorm> norm,
       CudaStream stream) {
-    add(check(weights, gateUp, down, out), stream);
+    add(check(weights, gateUp, down, out), norm, stream);
   }
 
-  private void add(long[] fields, CudaStream stream) {
+  private void add(long[] fields, Optional<RowNorm> norm, CudaStream stream) {
+    norm.ifPresent(of -> put(of, fields));
     enqueue("spark_mla_experts_add", NativeExperts::add, fields, stream);
   }
 
-  /** Checks everything but the stream, and returns the call's arguments without it. */
+  private void put(RowNorm norm, long[] fields) {
+    long rows = sorted[NativeExperts.ROWS];
+    requireRows(context, "gain", norm.gain(), ElementType.FLOAT32, shape.hidden());
+    fields[NativeExperts.GAIN] = norm.gain().address();
+    fields[NativeExperts.EPSILON] = Float.floatToRawIntBits(norm.epsilon());
+    norm.out()
+        .bfloat16()
+        .ifPresent(
+            tensor -> {
+              requireRows(context, "normed", tensor, ElementType.BFLOAT16, rows, shape.hidden());
+              fields[NativeExperts.NORMED] = tensor.address();
+              fields[NativeExperts.NORMED_STRIDE] = tensor.stride(0);
+            });
+    norm.out()
+        .float8()
+        .ifPresent(
+            quantized -> {
+              quantized.require(context, "normed", rows, shape.hidden());
+              fields[NativeExperts.FLOAT8_OUT] = quantized.values().address();
+              fields[NativeExperts.FLOAT8_STRIDE] = quantized.values().stride(0);
+              fields[NativeExperts.FLOAT8_SCALES] = quantized.scales().address();
+              fields[NativeExperts.FLOAT8_SCALES_STRIDE] = quantized.scales().stride(0);
+            });
+  }
+
+  /** Checks everything but norm and stream, and returns the call's arguments without them. */
   long[] check(DeviceTensor weights, DeviceTensor gateUp, DeviceTensor down, DeviceTensor out) {
     requireScaling(Optional.empty());
     long[] fields = check(weights, out);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.IntBinaryOperator;
@@ -77,6 +78,10 @@ class ExpertsGpuTest extends GpuFixture {
 
     /** Clears the output and enqueues rows from {@code first} on. */
     void enqueue(boolean plain, int first, int count) {
+      enqueue(plain, first, count, Optional.empty());
+    }
+
+    private void enqueue(boolean plain, int first, int count, Optional<RowNorm> norm) {
       out.fill(0, out.bytes(), (byte) 0, stream);
       workspace.fill(0, workspace.bytes(), NAN_BYTE, stream);
       DeviceTensor tokens =
@@ -97,13 +102,36 @@ class ExpertsGpuTest extends GpuFixture {
       } else {
         experts
             .sort(shape, tokens, valid, chosen, Optional.empty(), workspace, stream)
-            .add(factors, gates, downs, sums, stream);
+            .add(factors, gates, downs, sums, norm, stream);
       }
     }
 
     ByteBuffer run(boolean plain) {
       enqueue(plain, 0, rows);
       return DecodeProblem.read(out, stream);
+    }
+
+    /** The sums, and as bf16 their norms, computed at once or one after the other. */
+    List<ByteBuffer> normed(boolean atOnce) {
+      try (DeviceBuffer gain = filled(2L * shape.hidden(), new Random(6));
+          DeviceBuffer result = context.allocate(2L * rows * shape.hidden())) {
+        RowNorm norm =
+            new RowNorm(
+                gain.tensor(ElementType.FLOAT32, shape.hidden()),
+                1e-6f,
+                GemmRows.of(result.tensor(ElementType.BFLOAT16, rows, shape.hidden())));
+        enqueue(false, 0, rows, atOnce ? Optional.of(norm) : Optional.empty());
+        if (!atOnce) {
+          RowOperations.on(context)
+              .normalize(
+                  out.tensor(ElementType.FLOAT32, rows, shape.hidden()),
+                  norm.gain(),
+                  norm.epsilon(),
+                  norm.out(),
+                  stream);
+        }
+        return List.of(DecodeProblem.read(out, stream), DecodeProblem.read(result, stream));
+      }
     }
 
     /** Compares with the plain kernel and with a second run. */
@@ -195,6 +223,17 @@ class ExpertsGpuTest extends GpuFixture {
     ExpertsShape shape = new ExpertsShape(count, perToken, hidden, width);
     try (Problem problem = new Problem(shape, rows, distinct(shape))) {
       problem.agrees();
+    }
+  }
+
+  /** Rows past the valid ones are normed as they are. */
+  @ParameterizedTest(name = "{3} of {2} rows, {0} a token, {1} columns")
+  @CsvSource({"6, 2048, 64, 64", "8, 7168, 16, 11", "4, 136, 100, 99", "20, 2056, 7, 7"})
+  void normsTheSumAsANormOfItsOwnWould(int perToken, int hidden, int rows, int valid) {
+    ExpertsShape shape = new ExpertsShape(32, perToken, hidden, 64);
+    try (Problem problem = new Problem(shape, rows, distinct(shape))) {
+      problem.setValidRows(valid);
+      assertThat(problem.normed(true)).isEqualTo(problem.normed(false));
     }
   }
 

@@ -556,6 +556,7 @@ class Float8GpuTest extends GpuFixture {
               gateUp,
               down,
               out.tensor(ElementType.FLOAT32, rows, shape.hidden()),
+              Optional.empty(),
               stream);
       ByteBuffer sums = ByteBuffer.allocateDirect(4 * rows * shape.hidden());
       out.copyToHost(0, sums.order(ByteOrder.nativeOrder()), stream);

@@ -306,6 +306,19 @@ public interface ComputeBackend extends AutoCloseable {
   void experts(Routing routing, Activation out);
 
   /**
+   * {@link #experts} and {@link #normalize} of their sum.
+   *
+   * @param out as in {@link #experts}
+   * @param gain {@code [hidden]}
+   * @param normed as the result of {@link #normalize}
+   */
+  default void expertsAndNormalize(
+      Routing routing, Activation out, WeightVector gain, float epsilon, Activation normed) {
+    experts(routing, out);
+    normalize(out, gain, epsilon, normed);
+  }
+
+  /**
    * Copies the rows that tokens are sampled from.
    *
    * @param in float32 {@code [plan.rows(), columns]}

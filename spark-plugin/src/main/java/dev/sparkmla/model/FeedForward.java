@@ -32,24 +32,35 @@ record FeedForward(Norm norm, Optional<GatedWeights> common, Optional<Mixture> m
     }
   }
 
-  /** Adds the layer's feed-forward part to the residual stream. */
-  void addTo(Activation hidden, StepPlan plan, ComputeBackend backend) {
+  /**
+   * Adds the layer's feed-forward part to the residual stream.
+   *
+   * @param next gets the stream normed for the next layer, if there is one
+   */
+  void addTo(Activation hidden, StepPlan plan, ComputeBackend backend, Optional<NormedRows> next) {
     try (Activation input = backend.allocate(hidden.rows(), hidden.columns(), inputs())) {
       norm.apply(hidden, input, backend);
       if (mixture.isPresent()) {
-        addMixture(mixture.get(), input, plan, backend, hidden);
+        addMixture(mixture.get(), input, plan, backend, hidden, next);
       } else {
         addCommon(input, backend, hidden);
+        next.ifPresent(rows -> rows.of(hidden, backend));
       }
     }
   }
 
   /** Experts are chosen first: a backend may do it while it computes the shared ones. */
   private void addMixture(
-      Mixture experts, Activation input, StepPlan plan, ComputeBackend backend, Activation hidden) {
+      Mixture experts,
+      Activation input,
+      StepPlan plan,
+      ComputeBackend backend,
+      Activation hidden,
+      Optional<NormedRows> next) {
     try (Routing routing = experts.route(input, plan, backend)) {
       addCommon(input, backend, hidden);
-      backend.experts(routing, hidden);
+      next.ifPresentOrElse(
+          rows -> rows.ofExperts(routing, hidden, backend), () -> backend.experts(routing, hidden));
     }
   }
 

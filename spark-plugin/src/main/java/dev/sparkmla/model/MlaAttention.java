@@ -102,17 +102,24 @@ record MlaAttention(
   }
 
   @Override
-  public void addTo(Activation hidden, StepPlan plan, LatentCache cache, ComputeBackend backend) {
+  public Set<Precision> inputs() {
+    return queries.inputs();
+  }
+
+  @Override
+  public void addTo(
+      Activation hidden,
+      Activation input,
+      StepPlan plan,
+      LatentCache cache,
+      ComputeBackend backend) {
     try (Activation attended =
         backend.allocate(plan.rows(), attention.shape().valueWidth(), Precision.BFLOAT16)) {
-      try (Activation input = backend.allocate(plan.rows(), hidden.columns(), queries.inputs())) {
-        norm.apply(hidden, input, backend);
-        queries.project(
-            input,
-            attention.shape(),
-            backend,
-            (latents, query) -> attend(latents, query, plan, cache, backend, attended));
-      }
+      queries.project(
+          input,
+          attention.shape(),
+          backend,
+          (latents, query) -> attend(latents, query, plan, cache, backend, attended));
       backend.linearAdd(attended, output, outputBias, hidden);
     }
   }

@@ -195,10 +195,7 @@ public final class MlaTransformer implements LanguageModel {
         step.own(backend.allocate(plan.rows(), config.hiddenSize(), Precision.FLOAT32));
     backend.writeTokens(plan, latents);
     backend.embed(parameters.embedding(), config.scales().streamEmbedding(), plan, hidden);
-    for (Layer layer : parameters.layers()) {
-      layer.mixer().addTo(hidden, plan, latents, backend);
-      layer.feedForward().addTo(hidden, plan, backend);
-    }
+    addLayers(hidden, plan, latents);
     int rows = plan.sampledRows();
     if (rows == 0) {
       return Optional.empty();
@@ -213,6 +210,32 @@ public final class MlaTransformer implements LanguageModel {
       backend.linear(normed, parameters.output(), Optional.empty(), logits);
     }
     return Optional.of(logits);
+  }
+
+  /** Adds all layers to the residual stream. Each norms it for the next. */
+  private void addLayers(Activation hidden, StepPlan plan, LatentCache latents) {
+    List<Layer> layers = parameters.layers();
+    Optional<NormedRows> next = Optional.empty();
+    try {
+      next = Optional.of(normed(layers.get(0), plan));
+      next.get().of(hidden, backend);
+      for (int i = 0; i < layers.size(); i++) {
+        try (NormedRows input = next.get()) {
+          next = Optional.empty(); // so that it is closed once
+          layers.get(i).mixer().addTo(hidden, input.rows(), plan, latents, backend);
+        }
+        if (i + 1 < layers.size()) {
+          next = Optional.of(normed(layers.get(i + 1), plan));
+        }
+        layers.get(i).feedForward().addTo(hidden, plan, backend, next);
+      }
+    } finally {
+      next.ifPresent(NormedRows::close);
+    }
+  }
+
+  private NormedRows normed(Layer layer, StepPlan plan) {
+    return new NormedRows(layer.mixer(), config.hiddenSize(), plan, backend);
   }
 
   /** Refuses a segment that would read or write what is not there. */

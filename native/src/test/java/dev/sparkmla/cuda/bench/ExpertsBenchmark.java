@@ -122,12 +122,24 @@ public final class ExpertsBenchmark {
 
     void add(int tokens, DeviceTensor gateUp, DeviceTensor down) {
       sort(tokens, Optional.empty())
-          .add(choices(weights, ElementType.FLOAT32, tokens), gateUp, down, result(tokens), stream);
+          .add(
+              choices(weights, ElementType.FLOAT32, tokens),
+              gateUp,
+              down,
+              result(tokens),
+              Optional.empty(),
+              stream);
     }
 
     void add(int tokens, Float8Weights gateUp, Float8Weights down) {
       sort(tokens, Optional.of(gateUp.scaling()))
-          .add(choices(weights, ElementType.FLOAT32, tokens), gateUp, down, result(tokens), stream);
+          .add(
+              choices(weights, ElementType.FLOAT32, tokens),
+              gateUp,
+              down,
+              result(tokens),
+              Optional.empty(),
+              stream);
     }
 
     /** Prints a row for each number of tokens; a weight has so many bytes. */

@@ -28,6 +28,7 @@ import dev.sparkmla.cuda.ElementType;
 import dev.sparkmla.cuda.ExpertsShape;
 import dev.sparkmla.cuda.GpuDevice;
 import dev.sparkmla.cuda.RotaryEmbedding;
+import dev.sparkmla.cuda.RowNorm;
 import dev.sparkmla.cuda.SortedRows;
 import dev.sparkmla.kvcache.CacheShape;
 import dev.sparkmla.policy.Constraint;
@@ -384,20 +385,27 @@ public final class CudaBackend implements ComputeBackend {
 
   @Override
   public void experts(Routing routing, Activation out) {
-    CudaRouting chosen = CudaRouting.of(routing);
-    CudaExperts matrices = chosen.experts();
-    SortedRows sorted = chosen.await();
+    addExperts(CudaRouting.of(routing), out, Optional.empty());
+  }
+
+  @Override
+  public void expertsAndNormalize(
+      Routing routing, Activation out, WeightVector gain, float epsilon, Activation normed) {
+    RowNorm norm = new RowNorm(CudaVector.of(gain), epsilon, CudaActivation.of(normed).gemmRows());
+    addExperts(CudaRouting.of(routing), out, Optional.of(norm));
+  }
+
+  private void addExperts(CudaRouting routing, Activation out, Optional<RowNorm> norm) {
+    CudaExperts matrices = routing.experts();
+    SortedRows sorted = routing.await();
+    DeviceTensor weights = routing.weights();
     DeviceTensor sums = CudaActivation.of(out).tensor();
     switch (matrices.format()) {
       case FLOAT32, BFLOAT16 ->
-          sorted.add(chosen.weights(), matrices.gateUp(), matrices.down(), sums, device.stream);
+          sorted.add(weights, matrices.gateUp(), matrices.down(), sums, norm, device.stream);
       case FLOAT8_BLOCKS, FLOAT8_ROWS ->
           sorted.add(
-              chosen.weights(),
-              matrices.float8GateUp(),
-              matrices.float8Down(),
-              sums,
-              device.stream);
+              weights, matrices.float8GateUp(), matrices.float8Down(), sums, norm, device.stream);
     }
   }
 
