@@ -146,6 +146,10 @@ int32_t spark_mla_experts_sort(const spark_mla_experts_args* args) {
   if (status == SPARK_MLA_OK) {
     status = check_workspace(args);
   }
+  int multiprocessors;
+  if (status == SPARK_MLA_OK) {
+    status = hopper_multiprocessors(&multiprocessors);
+  }
   return status == SPARK_MLA_OK ? status_of(spark_mla::launch_experts_sort(*args)) : status;
 }
 

@@ -14,8 +14,9 @@ namespace spark_mla {
 
 // Lets the next kernel's thread blocks start as soon as there is room, then waits until the previous
 // kernel's writes are visible. Every kernel that launch_dependent() launches begins with it, or with its two
-// halves: between them it may read what was written before the previous kernel, which was then complete, since
-// that one has waited too.
+// halves: between them it may read what was complete before. That is what precedes a copy, a kernel that is launched
+// without dependence, or one that waits before it lets the next start; not what the kernels in between wrote, since
+// these may have let the next start before they waited.
 __device__ __forceinline__ void begin_dependent() {
   launch_dependents();
   wait_for_previous_kernel();

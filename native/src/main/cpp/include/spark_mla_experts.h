@@ -65,7 +65,7 @@ typedef struct spark_mla_experts_args {
   int32_t width;      /* the same */
   int32_t scaling;    /* 0: gate_up and down are bf16; else e4m3, a spark_mla_float8_scaling */
   /* int32 on the device, or null: how many of the rows, from the first, are to be computed; the
-     others are neither read nor written and cost next to nothing. Null means all. */
+     others are neither read nor written and cost next to nothing, but for the norm. Null means all. */
   const int32_t *valid_rows;
   const void *x; /* bf16 [rows, hidden], 16-byte aligned, the stride a multiple of 8 */
   int64_t x_stride;
@@ -81,7 +81,7 @@ typedef struct spark_mla_experts_args {
                            ceil(width / 128)], likewise; by channel: [experts, hidden] */
   float *out; /* float32 [rows, hidden], added to; 16-byte aligned, the stride a multiple of 4 */
   int64_t out_stride;
-  /* Of the sum, which may be normed besides, as by spark_mla_rms_norm; null: it is not. */
+  /* Of the sum, which may be normed besides, as by spark_mla_rms_norm, in all rows; null: it is not. */
   const float *gain; /* float32 [hidden], hidden at most 8192 */
   float epsilon;
   int32_t reserved;

@@ -16,8 +16,8 @@
  * says what one out of range does, and none reads or writes outside of its arrays.
  *
  * A kernel begins while the one enqueued before it ends, and waits for it before it touches what that one may
- * have written. Gains, weights, positions and slots it reads at once: they must not be results of the kernel enqueued
- * just before, only of copies or of earlier work.
+ * have written. Gains, weights, positions and slots it reads at once: they must have been copied or synchronized with,
+ * not be results of the last few kernels.
  */
 #ifndef SPARK_MLA_OPS_H
 #define SPARK_MLA_OPS_H

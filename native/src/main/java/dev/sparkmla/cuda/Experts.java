@@ -58,8 +58,8 @@ public final class Experts extends DeviceKernels {
    *     read nor written and cost next to nothing. Empty: all
    * @param ids int32 [n, perToken], contiguous; one outside 0 to experts − 1 chooses no expert
    * @param scaling of the weights, where they are FP8; hidden and width are multiples of 16 then
-   * @param workspace at least {@link #workspaceBytes} for n rows, left alone until the rows have
-   *     been added; what it holds is lost
+   * @param workspace at least {@link #workspaceBytes} for n rows; what it holds is lost. It and
+   *     {@code validRows} are left alone until the rows have been added
    * @param stream of the context this object was made on
    * @throws CudaArgumentException where any of this does not hold, before anything is launched
    * @throws CudaException where the launch fails
@@ -89,7 +89,7 @@ public final class Experts extends DeviceKernels {
     fields[NativeExperts.WORKSPACE] = workspace.address();
     fields[NativeExperts.WORKSPACE_BYTES] = workspace.bytes();
     enqueue("spark_mla_experts_sort", NativeExperts::sort, fields.clone(), stream);
-    return new SortedRows(context, shape, scaling, fields);
+    return new SortedRows(context, shape, scaling, fields, validRows, workspace);
   }
 
   /** The same function computed plainly, slowly: the oracle of tests. */
@@ -117,7 +117,8 @@ public final class Experts extends DeviceKernels {
       Optional<DeviceTensor> validRows,
       DeviceTensor ids,
       Optional<Float8Scaling> scaling) {
-    return new SortedRows(context, shape, scaling, check(shape, x, validRows, ids, scaling));
+    long[] fields = check(shape, x, validRows, ids, scaling);
+    return new SortedRows(context, shape, scaling, fields, validRows, x.buffer());
   }
 
   /** Checks everything but workspace and stream, and returns the call's arguments without them. */

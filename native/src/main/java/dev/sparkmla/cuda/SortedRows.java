@@ -16,13 +16,22 @@ public final class SortedRows extends DeviceKernels {
   private final ExpertsShape shape;
   private final Optional<Float8Scaling> scaling;
   private final long[] sorted;
+  private final Optional<DeviceTensor> validRows;
+  private final DeviceBuffer workspace;
 
   /**
    * @param sorted the arguments of the sort
    */
   SortedRows(
-      CudaContext context, ExpertsShape shape, Optional<Float8Scaling> scaling, long[] sorted) {
+      CudaContext context,
+      ExpertsShape shape,
+      Optional<Float8Scaling> scaling,
+      long[] sorted,
+      Optional<DeviceTensor> validRows,
+      DeviceBuffer workspace) {
     super(context);
+    this.validRows = validRows;
+    this.workspace = workspace;
     this.shape = shape;
     this.scaling = scaling;
     this.sorted = sorted;
@@ -35,10 +44,12 @@ public final class SortedRows extends DeviceKernels {
    * @param gateUp bfloat16 [experts, 2 · width, hidden], contiguous: the gate's rows, then up's
    * @param down bfloat16 [experts, hidden, width], contiguous
    * @param out float32 [n, hidden], columns contiguous, the row stride a multiple of 4; added to
-   * @param norm of the sum, as {@link RowOperations#normalize} computes it; hidden at most 8192
+   * @param norm of the sum, as {@link RowOperations#normalize} computes it, also in rows that are
+   *     not valid; hidden at most 8192
    * @param stream of the sort's context
    * @throws CudaArgumentException where any of this does not hold, or rows were sorted for FP8
    *     weights, before anything is launched
+   * @throws IllegalStateException where memory of the sort was closed
    * @throws CudaException where the launch fails
    */
   public void add(
@@ -72,6 +83,8 @@ public final class SortedRows extends DeviceKernels {
   }
 
   private void add(long[] fields, Optional<RowNorm> norm, CudaStream stream) {
+    fields[NativeExperts.VALID_ROWS] = validRows.map(DeviceTensor::address).orElse(0L);
+    fields[NativeExperts.WORKSPACE] = workspace.address();
     norm.ifPresent(of -> put(of, fields));
     enqueue("spark_mla_experts_add", NativeExperts::add, fields, stream);
   }

@@ -78,11 +78,11 @@ class ExpertsGpuTest extends GpuFixture {
 
     /** Clears the output and enqueues rows from {@code first} on. */
     void enqueue(boolean plain, int first, int count) {
+      out.fill(0, out.bytes(), (byte) 0, stream);
       enqueue(plain, first, count, Optional.empty());
     }
 
     private void enqueue(boolean plain, int first, int count, Optional<RowNorm> norm) {
-      out.fill(0, out.bytes(), (byte) 0, stream);
       workspace.fill(0, workspace.bytes(), NAN_BYTE, stream);
       DeviceTensor tokens =
           DeviceTensor.of(
@@ -111,26 +111,42 @@ class ExpertsGpuTest extends GpuFixture {
       return DecodeProblem.read(out, stream);
     }
 
-    /** The sums, and as bf16 their norms, computed at once or one after the other. */
+    /**
+     * What is added to random numbers, and its norms as bf16 and in FP8, computed at once or one
+     * after the other.
+     */
     List<ByteBuffer> normed(boolean atOnce) {
-      try (DeviceBuffer gain = filled(2L * shape.hidden(), new Random(6));
-          DeviceBuffer result = context.allocate(2L * rows * shape.hidden())) {
+      pool.fill(out, 0, out.bytes(), new Random(8), stream);
+      int hidden = shape.hidden();
+      int padded = (rows + 3) / 4 * 4;
+      try (DeviceBuffer gain = filled(2L * hidden, new Random(6));
+          DeviceBuffer bfloat16 = context.allocate(2L * rows * hidden);
+          DeviceBuffer float8 = context.allocate(Float8Rows.bytes(padded, hidden))) {
+        bfloat16.fill(0, bfloat16.bytes(), NAN_BYTE, stream);
+        float8.fill(0, float8.bytes(), NAN_BYTE, stream);
         RowNorm norm =
             new RowNorm(
-                gain.tensor(ElementType.FLOAT32, shape.hidden()),
+                gain.tensor(ElementType.FLOAT32, hidden),
                 1e-6f,
-                GemmRows.of(result.tensor(ElementType.BFLOAT16, rows, shape.hidden())));
+                new GemmRows(
+                    Optional.of(bfloat16.tensor(ElementType.BFLOAT16, rows, hidden)),
+                    hidden % 16 == 0
+                        ? Optional.of(Float8Rows.in(float8, 0, padded, hidden).first(rows))
+                        : Optional.empty()));
         enqueue(false, 0, rows, atOnce ? Optional.of(norm) : Optional.empty());
         if (!atOnce) {
           RowOperations.on(context)
               .normalize(
-                  out.tensor(ElementType.FLOAT32, rows, shape.hidden()),
+                  out.tensor(ElementType.FLOAT32, rows, hidden),
                   norm.gain(),
                   norm.epsilon(),
                   norm.out(),
                   stream);
         }
-        return List.of(DecodeProblem.read(out, stream), DecodeProblem.read(result, stream));
+        return List.of(
+            DecodeProblem.read(out, stream),
+            DecodeProblem.read(bfloat16, stream),
+            DecodeProblem.read(float8, stream));
       }
     }
 

@@ -377,29 +377,125 @@ class MlaDecodeGpuTest extends GpuFixture {
     }
   }
 
-  /** Whatever is settled: nothing, ends within pages and at their ends, all. */
+  /**
+   * Whatever is settled: nothing, ends within pages and at their ends, all but the last token. The
+   * kernel right before writes that token and the queries, so that neither may be read early.
+   */
   @ParameterizedTest(name = "h_q {0}, latent {1} + {2}, {3} sequences")
   @CsvSource({"16, 512, 64, 5", "20, 512, 64, 40", "128, 512, 64, 40", "40, 256, 32, 200"})
-  void readsSettledTokensEarlyWithTheSameBits(int queryHeads, int latent, int rope, int batch) {
+  void readsSettledTokensEarlyWithTheSameBits(int queryHeads, int latent, int rope, int batch)
+      throws Exception {
     int[] lengths = DecodeProblem.lengths(batch, 1500, 1, true, new Random(23));
     lengths[0] = 0;
     lengths[1] = 64;
     lengths[2] = 65;
     MlaShape shape = new MlaShape(batch, 1, queryHeads, 1, latent, rope, 1, SplitPolicy.BY_LENGTH);
     try (DecodeProblem problem = problem(shape, lengths, false);
+        LastTokens last = new LastTokens(problem);
         DeviceBuffer settled = context.allocate(4L * batch)) {
+      last.write(0);
       problem.run();
       ByteBuffer out = problem.outBytes();
       ByteBuffer logSumExp = problem.logSumExpBytes();
-      for (int missing : new int[] {0, 1, 64, 200, Integer.MAX_VALUE}) {
+      for (int missing : new int[] {1, 64, 200, Integer.MAX_VALUE}) {
         DecodeProblem.write(
             settled,
             Arrays.stream(lengths).map(length -> Math.max(0, length - missing)).toArray(),
             stream);
+        last.write(1);
+        problem.run(); // the earlier call that settled tokens are older than
         problem.poison();
-        problem.runSettled(settled.tensor(ElementType.INT32, batch));
-        assertThat(problem.outBytes()).as("all but %d", missing).isEqualTo(out);
-        assertThat(problem.logSumExpBytes()).as("all but %d", missing).isEqualTo(logSumExp);
+        stream.synchronize();
+        try (CudaGraph graph =
+            CudaGraph.capture(
+                stream,
+                () -> {
+                  problem.run();
+                  last.write(0);
+                  problem.runSettled(settled.tensor(ElementType.INT32, batch));
+                })) {
+          graph.launch(stream);
+          assertThat(problem.outBytes()).as("all but %d", missing).isEqualTo(out);
+          assertThat(problem.logSumExpBytes()).as("all but %d", missing).isEqualTo(logSumExp);
+        }
+      }
+    }
+  }
+
+  /** Writes each sequence's last token, and rotates queries into place: one kernel. */
+  private final class LastTokens implements AutoCloseable {
+    private final DecodeProblem problem;
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private final RotaryEmbedding embedding;
+    private final DeviceBuffer latents;
+    private final DeviceBuffer queries;
+    private final DeviceBuffer gain;
+    private final DeviceBuffer positions;
+    private final DeviceBuffer slots;
+
+    LastTokens(DecodeProblem problem) {
+      this.problem = problem;
+      MlaShape shape = problem.shape;
+      int batch = shape.batch();
+      double[] frequencies = new double[shape.ropeDim() / 2];
+      Arrays.setAll(frequencies, pair -> Math.pow(10_000, -2.0 * pair / shape.ropeDim()));
+      embedding = own(RotaryEmbedding.of(context, frequencies, 1, true, 20_000, stream));
+      latents = filled(2L * 2 * batch * shape.keyDim());
+      queries = filled(2L * 2 * batch * shape.queryHeads() * shape.ropeDim());
+      gain = filled(4L * shape.latentDim());
+      positions = own(context.allocate(4L * batch));
+      slots = own(context.allocate(4L * batch));
+      DecodeProblem.write(positions, problem.lengths, stream);
+      int[] places = new int[batch];
+      for (int i = 0; i < batch; i++) {
+        int token = problem.lengths[i] - 1;
+        places[i] = token < 0 ? -1 : problem.pages[i][token / 64] * 64 + token % 64;
+      }
+      DecodeProblem.write(slots, places, stream);
+    }
+
+    private DeviceBuffer filled(long bytes) {
+      DeviceBuffer buffer = own(context.allocate(bytes));
+      pool.fill(buffer, 0, bytes, new Random(bytes), stream);
+      return buffer;
+    }
+
+    /** Enqueues one of two versions. */
+    void write(int version) {
+      MlaShape shape = problem.shape;
+      int batch = shape.batch();
+      int heads = shape.queryHeads();
+      int rope = shape.ropeDim();
+      long tokenBytes = 2L * batch * shape.keyDim();
+      long headBytes = 2L * batch * heads * rope;
+      DeviceTensor q = problem.q;
+      embedding.writeCacheAndRotate(
+          DeviceTensor.of(
+              latents, version * tokenBytes, ElementType.BFLOAT16, batch, shape.keyDim()),
+          gain.tensor(ElementType.FLOAT32, shape.latentDim()),
+          1e-6f,
+          positions.tensor(ElementType.INT32, batch),
+          slots.tensor(ElementType.INT32, batch),
+          problem.cache,
+          DeviceTensor.of(queries, version * headBytes, ElementType.BFLOAT16, batch, heads, rope),
+          DeviceTensor.strided(
+              q.buffer(),
+              2L * shape.latentDim(),
+              ElementType.BFLOAT16,
+              new long[] {batch, heads, rope},
+              new long[] {q.stride(0), q.stride(2), 1}),
+          stream);
+    }
+
+    private <T extends AutoCloseable> T own(T resource) {
+      open.add(resource);
+      return resource;
+    }
+
+    @Override
+    public void close() throws Exception {
+      for (AutoCloseable resource : open) {
+        resource.close();
       }
     }
   }
