@@ -99,8 +99,8 @@ int32_t spark_mla_gemm_few_rows(const spark_mla_gemm_few_rows_args* a) {
   const int32_t b_rows = a->b_transposed == 1 ? a->k : a->n;
   const int32_t b_columns = a->b_transposed == 1 ? a->n : a->k;
   return launch(a,
-                check(a->m >= 0 && a->m <= SPARK_MLA_FEW_ROWS && columns_ok(a->n) && a->k >= 1 &&
-                          a->heads >= 1,
+                check(a->m >= 0 && a->m <= SPARK_MLA_FEW_ROWS && columns_ok(a->n) && a->k >= 64 &&
+                          a->k % 64 == 0 && a->heads >= 1,
                       flag(a->b_transposed) && real(a->c_type) && flag(a->add) &&
                           (a->add == 0 || a->c_type == SPARK_MLA_FLOAT32),
                       aligned({a->a, a->b, a->c}, 16),

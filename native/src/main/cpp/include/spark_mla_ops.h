@@ -77,7 +77,7 @@ typedef struct spark_mla_gemm_few_rows_args {
   uint32_t struct_size;
   int32_t m;            /* at most SPARK_MLA_FEW_ROWS */
   int32_t n;            /* a multiple of 8 */
-  int32_t k;            /* at least 1 */
+  int32_t k;            /* a multiple of 64, at least 64 */
   int32_t heads;        /* at least 1 */
   int32_t b_transposed; /* 1: b is [heads, k, n] */
   int32_t c_type;       /* SPARK_MLA_BFLOAT16 or SPARK_MLA_FLOAT32 */

@@ -8,7 +8,8 @@
 //
 // Launch: a thread block of 160 threads for each 64 weight rows of a head. One warpgroup computes, one thread
 // loads: weights before the kernel before has ended, tokens afterwards. A decode step has many such GEMMs, one
-// after another, so what a thread block can do while others still work counts as much as its speed.
+// after another, so what a thread block can do while others still work counts as much as its speed. Where thread
+// blocks are few, that is what one multiprocessor can load, and fewer and larger copies load more.
 
 #include <cuda.h>
 #include <cuda_bf16.h>
@@ -53,8 +54,8 @@ struct alignas(1024) SharedStorage {
 };
 
 struct GemmArgs {
-  CUtensorMap weights;  // [heads, n, k], or [heads, k, n] where b is transposed
-  CUtensorMap tokens;   // [heads, m, k]
+  CUtensorMap weights;  // [heads, k / 64, n, 64], or [heads, 1, k, n] where b is transposed
+  CUtensorMap tokens;   // [heads, k / 64, m, 64]
   void* out;            // [m, heads, n]
   int64_t out_stride;
   int64_t out_head;
@@ -95,27 +96,23 @@ class Loader {
   }
 
  private:
-  // Waits for the stage, announces what comes into it, asks for the weights.
+  // Waits for the stage, announces what comes into it, asks for the weights. Boxes past the last are zeros.
   __device__ __forceinline__ void weights(int box, const Stage<C::kStages>& stage) const {
-    const int count = min(kBoxes, p_.column_boxes - box);
     mbarrier_wait(shared_address(&shared_.empty[stage.index]), stage.parity ^ 1);
     const uint32_t full = shared_address(&shared_.full[stage.index]);
-    mbarrier_arrive_expect(full, count * (kWeightBoxBytes + C::kTokenBoxBytes));
+    mbarrier_arrive_expect(full, kBoxes * (kWeightBoxBytes + C::kTokenBoxBytes));
+    const uint32_t to = shared_address(shared_.weights[stage.index]);
     const int row = blockIdx.x * kWeightRows;
-    for (int i = 0; i < count; ++i) {
-      const int column = (box + i) * kBoxColumns;
-      tma_load_3d(shared_address(shared_.weights[stage.index][i]), &p_.weights, full,
-                  C::kTransposed ? row : column, C::kTransposed ? column : row, blockIdx.z, kEvictFirst);
+    if (C::kTransposed) {
+      tma_load_4d(to, &p_.weights, full, row, box * kBoxColumns, 0, blockIdx.z, kEvictFirst);
+    } else {
+      tma_load_4d(to, &p_.weights, full, 0, row, box, blockIdx.z, kEvictFirst);
     }
   }
 
   __device__ __forceinline__ void tokens(int box, const Stage<C::kStages>& stage) const {
-    const int count = min(kBoxes, p_.column_boxes - box);
-    const uint32_t full = shared_address(&shared_.full[stage.index]);
-    for (int i = 0; i < count; ++i) {
-      tma_load_3d(shared_address(shared_.tokens[stage.index][i]), &p_.tokens, full,
-                  (box + i) * kBoxColumns, 0, blockIdx.z, kEvictNormal);
-    }
+    tma_load_4d(shared_address(shared_.tokens[stage.index]), &p_.tokens,
+                shared_address(&shared_.full[stage.index]), 0, 0, box, blockIdx.z, kEvictNormal);
   }
 
   const GemmArgs& p_;
@@ -267,14 +264,18 @@ __global__ void __launch_bounds__(kThreads, 1) few_rows_kernel(const __grid_cons
 template <class C>
 cudaError_t launch(const spark_mla_gemm_few_rows_args& args, GemmArgs& p,
                    const TensorMapEncoder& encoder) {
-  cudaError_t error = encode_map<3>(encoder, &p.tokens, args.a, {args.k, args.m, args.heads},
-                                    {args.a_stride, args.a_head}, {kBoxColumns, C::kTokens, 1});
+  const int64_t boxes = args.k / kBoxColumns;
+  cudaError_t error =
+      encode_map<4>(encoder, &p.tokens, args.a, {kBoxColumns, args.m, boxes, args.heads},
+                    {args.a_stride, kBoxColumns, args.a_head}, {kBoxColumns, C::kTokens, kBoxes, 1});
   if (error == cudaSuccess) {
     error = C::kTransposed
-                ? encode_map<3>(encoder, &p.weights, args.b, {args.n, args.k, args.heads},
-                                {args.b_stride, args.b_head}, {kWeightRows, kBoxColumns, 1})
-                : encode_map<3>(encoder, &p.weights, args.b, {args.k, args.n, args.heads},
-                                {args.b_stride, args.b_head}, {kBoxColumns, kWeightRows, 1});
+                ? encode_map<4>(encoder, &p.weights, args.b, {args.n, args.k, 1, args.heads},
+                                {args.b_stride, 0, args.b_head},
+                                {kWeightRows, kBoxes * kBoxColumns, 1, 1})
+                : encode_map<4>(encoder, &p.weights, args.b, {kBoxColumns, args.n, boxes, args.heads},
+                                {args.b_stride, kBoxColumns, args.b_head},
+                                {kBoxColumns, kWeightRows, kBoxes, 1});
   }
   if (error != cudaSuccess) {
     return error;
@@ -307,7 +308,7 @@ cudaError_t launch_gemm_few_rows(const spark_mla_gemm_few_rows_args& args) {
   p.out_head = args.c_head;
   p.m = args.m;
   p.n = args.n;
-  p.column_boxes = (args.k + kBoxColumns - 1) / kBoxColumns;
+  p.column_boxes = args.k / kBoxColumns;
   p.out_type = args.c_type;
   p.add = args.add;
   static_assert(SPARK_MLA_FEW_ROWS == 32);

@@ -36,6 +36,9 @@ public final class Gemm extends ContextResource {
   /** What n must be a multiple of for the own kernel. */
   private static final int OWN_MULTIPLE = 8;
 
+  /** What k must be a multiple of for it. */
+  private static final int OWN_BOX_COLUMNS = 64;
+
   /** Rows of b that one of its thread blocks multiplies. */
   private static final int OWN_BLOCK_ROWS = 64;
 
@@ -285,6 +288,7 @@ public final class Gemm extends ContextResource {
   private boolean ownKernelTakes(Shape shape) {
     long blocks = (shape.n + OWN_BLOCK_ROWS - 1) / OWN_BLOCK_ROWS * shape.batch;
     return shape.n % OWN_MULTIPLE == 0
+        && shape.k % OWN_BOX_COLUMNS == 0
         && (shape.bTransposed || blocks <= context().device().multiprocessors());
   }
 
