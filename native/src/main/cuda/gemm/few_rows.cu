@@ -9,7 +9,7 @@
 // Launch: a thread block of 160 threads for each 64 weight rows of a head. One warpgroup computes, one thread
 // loads: weights before the kernel before has ended, tokens afterwards. A decode step has many such GEMMs, one
 // after another, so what a thread block can do while others still work counts as much as its speed. Where thread
-// blocks are few, that is what one multiprocessor can load, and fewer and larger copies load more.
+// blocks are few, a GEMM takes as long as one multiprocessor loads, and that loads faster by fewer, larger copies.
 
 #include <cuda.h>
 #include <cuda_bf16.h>
